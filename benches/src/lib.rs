@@ -1,0 +1,1 @@
+//! What the benchmarks share: loopback sockets, a bare forwarder and CPU accounting.

@@ -1,0 +1,261 @@
+//! What a control plane may ask of the switch.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CallId, CommandId, LegId};
+
+/// A command and the id its outcome will carry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Repeated in the one [`crate::Event::Done`] this request ends in.
+    pub id: CommandId,
+    /// What to do.
+    pub command: Command,
+}
+
+/// What to do. Each ends in exactly one [`crate::Event::Done`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Answers an offered leg. Done when its ACK has come and media flows.
+    Answer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Refuses an offered leg.
+    Reject {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// Ends a leg in whatever state it is: rejects, cancels or hangs up. Done when the leg has ended.
+    Hangup {
+        /// The leg.
+        leg: LegId,
+        /// Why, for the record and the Reason header (RFC 3326).
+        cause: HangupCause,
+    },
+    /// Plays prompts in order to an answered leg that is not bridged. Replaces what was playing. Done when it ended.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// Played one after the other.
+        prompts: Vec<Prompt>,
+        /// How often the whole sequence is played.
+        repeat: Repeat,
+        /// Whether a digit ends it. The digit stays in the type-ahead for the next [`Command::Collect`].
+        barge_in: bool,
+    },
+    /// Stops what a leg hears, and a collection under way; their commands end as stopped.
+    Stop {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Collects digits; those typed ahead count unless the rules say otherwise. May run beside a `Play`.
+    Collect {
+        /// The leg.
+        leg: LegId,
+        /// How many, how long, what ends it.
+        rules: CollectRules,
+    },
+    /// Makes a new leg in a call. Done when it is answered or has failed; `Hangup` of the new leg (whose id comes
+    /// in [`crate::Event::LegCreated`]) cancels it.
+    Dial {
+        /// The call that gets the leg.
+        call: CallId,
+        /// Whom to ring.
+        target: DialTarget,
+        /// The number or user shown to the called party; the caller's own when absent.
+        caller_id: Option<String>,
+        /// Given up (CANCEL) after this long without an answer.
+        ring_timeout: Duration,
+    },
+    /// Lets two answered legs of one call hear each other, ending whatever they heard before. A leg bridged to
+    /// itself hears its own audio and digits.
+    Bridge {
+        /// One leg.
+        a: LegId,
+        /// The other, or the same.
+        b: LegId,
+    },
+    /// Parts a bridged leg from its peer; both then hear nothing.
+    Unbridge {
+        /// Either leg of the bridge.
+        leg: LegId,
+    },
+    /// Adds a fact to the call's record.
+    SetData {
+        /// The call.
+        call: CallId,
+        /// The fact.
+        fact: CallFact,
+    },
+}
+
+impl Command {
+    /// The command's name as logs, tables and metrics show it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Answer { .. } => "answer",
+            Self::Reject { .. } => "reject",
+            Self::Hangup { .. } => "hangup",
+            Self::Play { .. } => "play",
+            Self::Stop { .. } => "stop",
+            Self::Collect { .. } => "collect",
+            Self::Dial { .. } => "dial",
+            Self::Bridge { .. } => "bridge",
+            Self::Unbridge { .. } => "unbridge",
+            Self::SetData { .. } => "set-data",
+        }
+    }
+}
+
+/// Something to hear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Prompt {
+    /// A prompt of the node's library, by name.
+    Named(String),
+    /// The digits `0-9 * # A-D` as in-band tones (ITU-T Q.23), 100 ms on and 100 ms off.
+    Digits(String),
+    /// A call-progress tone.
+    Tone(Tone),
+    /// Nothing, for so long.
+    Silence(Duration),
+}
+
+/// Call-progress tones (ITU-T E.180; frequencies of the North American plan).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tone {
+    /// 440 + 480 Hz, 2 s on and 4 s off.
+    Ringback,
+    /// 480 + 620 Hz, 0.5 s on and 0.5 s off.
+    Busy,
+    /// One second of 1000 Hz.
+    Beep,
+}
+
+/// How often to play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Repeat {
+    /// So many times; 0 counts as 1.
+    Times(u32),
+    /// Until stopped.
+    Forever,
+}
+
+/// The rules of a digit collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectRules {
+    /// Fewer digits than this at a timeout or terminator count as invalid.
+    pub min_digits: u8,
+    /// Ends as soon as so many digits are in.
+    pub max_digits: u8,
+    /// Digits that end the collection and are not part of it, such as `#`.
+    pub terminators: String,
+    /// How long to wait for the first digit, counted from the end of the play under way, if there is one.
+    pub first_digit_timeout: Duration,
+    /// How long to wait for each further digit.
+    pub inter_digit_timeout: Duration,
+    /// Forget what was typed before.
+    pub clear_typeahead: bool,
+    /// Never shown in logs, traces or records.
+    pub sensitive: bool,
+}
+
+/// Whom to ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialTarget {
+    /// A registered phone, by its user name.
+    User(String),
+    /// A number over a named trunk.
+    Trunk {
+        /// The trunk's name in the configuration.
+        trunk: String,
+        /// The number, E.164.
+        number: String,
+    },
+}
+
+/// Why an offered call is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RejectReason {
+    /// 404: nothing answers at that number.
+    NotFound,
+    /// 486: busy.
+    Busy,
+    /// 603: not wanted.
+    Declined,
+    /// 503 with Retry-After: cannot take it now.
+    Unavailable,
+    /// 488: no common codec.
+    NotAcceptable,
+}
+
+/// Why the control plane ends a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HangupCause {
+    /// The conversation or flow is over.
+    Normal,
+    /// Rang too long.
+    NoAnswer,
+    /// Somebody else answered, or the caller has gone.
+    Cancelled,
+    /// The control plane cannot go on.
+    Error,
+}
+
+/// A fact that a control plane adds to a call's record; each is stamped with the time it arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallFact {
+    /// A flow began.
+    FlowStarted {
+        /// Its name.
+        flow: String,
+    },
+    /// The flow took a step.
+    FlowStep {
+        /// The activity's name.
+        activity: String,
+        /// The exit it left by.
+        exit: String,
+    },
+    /// A variable was set (never for sensitive ones).
+    Variable {
+        /// Its name.
+        name: String,
+        /// Its value as text.
+        value: String,
+    },
+    /// The call began to wait.
+    QueueEntered {
+        /// The queue.
+        queue: String,
+    },
+    /// The call stopped waiting.
+    QueueLeft {
+        /// The queue.
+        queue: String,
+        /// `answered`, `abandoned`, `overflow`, …
+        reason: String,
+    },
+    /// An agent was rung.
+    AgentOffered {
+        /// The agent.
+        agent: String,
+    },
+    /// The agent did not take it.
+    AgentMissed {
+        /// The agent.
+        agent: String,
+        /// `no-answer`, `declined`, `unreachable`, …
+        reason: String,
+    },
+    /// The agent took it.
+    AgentAnswered {
+        /// The agent.
+        agent: String,
+    },
+}

@@ -1,0 +1,228 @@
+//! What a control plane is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CallId, CallRecord, CommandId, LegId};
+
+/// What happened. Events of one call arrive in the order they happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A new call asks to be answered.
+    CallOffered {
+        /// The call.
+        call: CallId,
+        /// The caller's leg.
+        leg: LegId,
+        /// Where it came from.
+        origin: Origin,
+        /// Who calls.
+        from: Party,
+        /// What was dialled: the Request-URI's user part, `+` kept.
+        dialled: String,
+    },
+    /// A command's one outcome.
+    Done {
+        /// The command.
+        command: CommandId,
+        /// How it ended.
+        outcome: Result<Outcome, CommandError>,
+    },
+    /// A `Dial` has begun; its leg can be hung up from now on.
+    LegCreated {
+        /// The call.
+        call: CallId,
+        /// The new leg.
+        leg: LegId,
+        /// The `Dial` that made it.
+        command: CommandId,
+    },
+    /// The called party's phone rings (180 or 183).
+    LegRinging {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// The party pressed a key outside a collection, or within one (then also in its outcome).
+    Digit {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// `0-9 * # A-D`.
+        digit: char,
+    },
+    /// A leg is over; it takes no commands any more.
+    LegEnded {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// How.
+        end: LegEnd,
+    },
+    /// The last leg has ended and everything is released. Nothing follows for this call.
+    CallEnded {
+        /// The call.
+        call: CallId,
+        /// What is kept of it.
+        record: Box<CallRecord>,
+    },
+    /// A phone became reachable, or ceased to be.
+    Registration {
+        /// The user name it registered as.
+        user: String,
+        /// Whether any contact is left.
+        reachable: bool,
+    },
+}
+
+/// What a command achieved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The leg is answered (also the outcome of `Dial`).
+    Answered {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The play ended.
+    Played {
+        /// Why.
+        end: PlayEnd,
+    },
+    /// The collection ended.
+    Collected {
+        /// The digits, without terminator.
+        digits: String,
+        /// Why.
+        end: CollectEnd,
+    },
+    /// Done; nothing to add (`Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `SetData`).
+    Ok,
+}
+
+/// Why a play ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlayEnd {
+    /// All of it was heard.
+    Finished,
+    /// A digit barged in.
+    BargedIn,
+    /// Stopped or replaced by a command.
+    Stopped,
+}
+
+/// Why a collection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CollectEnd {
+    /// As many digits as asked for.
+    MaxDigits,
+    /// A terminator.
+    Terminator,
+    /// No first digit in time.
+    FirstDigitTimeout,
+    /// No further digit in time.
+    InterDigitTimeout,
+    /// Stopped or replaced by a command.
+    Stopped,
+}
+
+/// Why a command was not carried out. The call goes on as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum CommandError {
+    /// The call does not exist (any more).
+    #[error("no such call")]
+    UnknownCall,
+    /// The leg does not exist (any more).
+    #[error("no such leg")]
+    UnknownLeg,
+    /// The leg is in a state in which this makes no sense.
+    #[error("cannot {command} a leg that is {state}")]
+    WrongState {
+        /// The command's name.
+        command: String,
+        /// The leg's state.
+        state: String,
+    },
+    /// The legs to bridge belong to different calls.
+    #[error("the legs belong to different calls")]
+    DifferentCalls,
+    /// No prompt of that name, or a digit string with something else in it.
+    #[error("unknown prompt {0}")]
+    UnknownPrompt(String),
+    /// The leg ended before the command could be completed.
+    #[error("the leg ended")]
+    LegEnded,
+    /// A `Dial` that was not answered.
+    #[error("not answered: {0}")]
+    NotAnswered(DialFailure),
+    /// A named maximum was reached.
+    #[error("limit reached: {0}")]
+    Limit(String),
+    /// A parameter is out of range.
+    #[error("invalid {0}")]
+    Invalid(String),
+}
+
+/// Why a dialled party did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum DialFailure {
+    /// 486, 600.
+    #[error("busy")]
+    Busy,
+    /// 603, 480 and other refusals by the party.
+    #[error("declined")]
+    Declined,
+    /// Rang until the ring timeout, or 408, 480 by the network.
+    #[error("no answer")]
+    NoAnswer,
+    /// Not registered, no trunk of that name, 404, transport failure, 5xx.
+    #[error("unreachable")]
+    Unreachable,
+    /// Hung up by a command, or the call ended.
+    #[error("cancelled")]
+    Cancelled,
+    /// No common codec, or no media port left.
+    #[error("no media")]
+    Media,
+}
+
+/// Where a call came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// A trunk, by its name.
+    Trunk(String),
+    /// A registered phone, by its user name.
+    User(String),
+}
+
+/// A party's identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// The number or user; empty when withheld.
+    pub number: String,
+    /// The display name, if any.
+    pub name: Option<String>,
+}
+
+/// How a leg ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegEnd {
+    /// Who ended it.
+    pub by: EndedBy,
+    /// The final SIP status, where there was one (`200` for BYE after an answer).
+    pub status: u16,
+    /// In words, for the record: `normal`, `busy`, `no media`, `session timeout`, …
+    pub cause: String,
+}
+
+/// Who ended a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndedBy {
+    /// The party on the leg.
+    Party,
+    /// The control plane.
+    Control,
+    /// The switch: the other side of a call is gone, a timer ran out, media ceased, the node drains.
+    Switch,
+}

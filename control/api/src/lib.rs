@@ -1,0 +1,21 @@
+//! What a control plane is told and may ask: ids, [`Event`]s, [`Command`]s, the [`ControlPlane`] trait.
+//!
+//! A control plane never sees SIP or RTP. It is told that a call was offered, asks for things (answer, play,
+//! collect, dial, bridge …) and hears exactly one [`Event::Done`] for each command, whatever happens. Everything
+//! here is plain data: the same types travel in process, through the conformance kit and over a connection.
+
+mod command;
+mod event;
+mod id;
+mod plane;
+mod record;
+
+pub use command::{
+    CallFact, CollectRules, Command, DialTarget, HangupCause, Prompt, RejectReason, Repeat, Request, Tone,
+};
+pub use event::{
+    CollectEnd, CommandError, DialFailure, EndedBy, Event, LegEnd, Origin, Outcome, Party, PlayEnd,
+};
+pub use id::{CallId, CommandId, LegId};
+pub use plane::ControlPlane;
+pub use record::{CallRecord, Direction, LegRecord, MediaStatistics, TimelineEntry};

@@ -1,0 +1,1 @@
+//! The contact centre: flows, queues, agents; pure.

@@ -1,0 +1,1 @@
+//! Media threads and sockets; the only crate with unsafe code.

@@ -1,0 +1,298 @@
+//! What the switch asks of a media worker, and what it is told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::digit::Terminators;
+use crate::prompt::{Audio, Tone};
+
+/// Names one RTP/RTCP socket pair and its stream; chosen by the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId {
+    /// The slot, reused after [`Event::Closed`].
+    pub index: u32,
+    /// Tells this use of the slot from earlier ones.
+    pub generation: u32,
+}
+
+/// Names a play, chosen by the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlayId(pub u64);
+
+/// Names a digit collection, chosen by the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CollectId(pub u64);
+
+/// A command to the worker that owns the endpoint. A command for an endpoint that is not open is ignored, since
+/// commands and [`Event::Closed`] may cross.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Opens an endpoint: RTP on `local`, RTCP on the next port. Ends in [`Event::Opened`] or [`Event::OpenFailed`].
+    Open {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The even RTP port, leased by the switch from its [`crate::PortPool`].
+        local: SocketAddr,
+    },
+    /// Sets or changes what was agreed by offer and answer.
+    Configure {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What was agreed.
+        stream: StreamParameters,
+    },
+    /// Relays between two endpoints of this worker; an endpoint bridged to itself hears itself. Plays and
+    /// collections under way on either end as stopped.
+    Bridge {
+        /// One endpoint.
+        a: EndpointId,
+        /// The other, or the same.
+        b: EndpointId,
+    },
+    /// Ends the relay on both sides.
+    Unbridge {
+        /// Either endpoint.
+        endpoint: EndpointId,
+    },
+    /// Plays segments in order; replaces what was playing. Ends in one [`Event::PlayEnded`].
+    Play {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Names this play.
+        play: PlayId,
+        /// Played one after the other.
+        segments: Arc<[Segment]>,
+        /// How often all of them are played; `None` is for ever.
+        times: Option<u32>,
+        /// Whether a digit ends it.
+        barge_in: bool,
+    },
+    /// Collects digits; replaces a collection under way. Ends in one [`Event::Collected`].
+    Collect {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Names this collection.
+        collect: CollectId,
+        /// The rules.
+        rules: CollectRules,
+    },
+    /// Ends the play and the collection under way, if any.
+    Stop {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Closes the endpoint's sockets. Ends in [`Event::Closed`].
+    Close {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+}
+
+/// What offer and answer agreed, from our side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamParameters {
+    /// Where the party wants RTP.
+    pub remote_rtp: SocketAddr,
+    /// Where the party wants RTCP (RFC 3605, else the next port).
+    pub remote_rtcp: SocketAddr,
+    /// The codec both ways.
+    pub codec: Codec,
+    /// Payload type of the codec in what we send.
+    pub send_payload_type: u8,
+    /// Payload type of the codec in what we receive.
+    pub receive_payload_type: u8,
+    /// Payload type of telephone-event (RFC 4733) in what we send; none when the party cannot.
+    pub send_event_payload_type: Option<u8>,
+    /// Payload type of telephone-event in what we receive.
+    pub receive_event_payload_type: Option<u8>,
+    /// Which ways media flows.
+    pub direction: Direction,
+    /// How much audio a packet of ours carries.
+    pub ptime: Duration,
+    /// From where RTP is believed.
+    pub latch: LatchPolicy,
+    /// The endpoint reports [`Event::MediaTimeout`] after so long without a packet while it should receive.
+    pub media_timeout: Option<Duration>,
+}
+
+/// A codec on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// G.711 µ-law, RFC 3551 payload type 0.
+    Pcmu,
+    /// G.711 A-law, RFC 3551 payload type 8.
+    Pcma,
+}
+
+/// Which ways media flows, seen from us (RFC 3264 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    SendReceive,
+    /// We send only: the party holds us, or listens to an announcement.
+    SendOnly,
+    /// We receive only.
+    ReceiveOnly,
+    /// Neither.
+    Inactive,
+}
+
+/// From where RTP is believed (RFC 7362 without its "RTP bleed").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatchPolicy {
+    /// Only from the signalled address and port.
+    Signalled,
+    /// From the signalled address, any port; answers follow it.
+    SignalledAddress,
+    /// From this address (the source of the party's signalling) as well as the signalled one: a phone behind NAT.
+    /// The first accepted packet fixes address and port.
+    Source(std::net::IpAddr),
+}
+
+/// A piece of a play.
+#[derive(Clone, Debug)]
+pub enum Segment {
+    /// Decoded audio at 8 kHz.
+    Audio(Arc<Audio>),
+    /// Digits as in-band dual tones, 100 ms on and 100 ms off.
+    Digits(Arc<str>),
+    /// A call-progress tone, one cadence.
+    Tone(Tone),
+    /// Nothing, for so long.
+    Silence(Duration),
+}
+
+/// The rules of a digit collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectRules {
+    /// Ends as soon as so many digits are in; at most [`CollectRules::MAX_DIGITS`].
+    pub max_digits: u8,
+    /// Digits that end the collection and are not part of it.
+    pub terminators: Terminators,
+    /// How long to wait for the first digit, from the end of the play under way or from now.
+    pub first_digit_timeout: Duration,
+    /// How long to wait for each further digit.
+    pub inter_digit_timeout: Duration,
+    /// Forget what was typed before.
+    pub clear_typeahead: bool,
+    /// Its digits are not reported one by one ([`Event::Digit`]), only in [`Event::Collected`].
+    pub sensitive: bool,
+}
+
+impl CollectRules {
+    /// The most digits one collection, or the type-ahead, can hold.
+    pub const MAX_DIGITS: u8 = 64;
+}
+
+/// What a worker tells the switch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The endpoint's sockets are bound.
+    Opened {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// They could not be bound: the port is taken, or the worker is full. The endpoint does not exist.
+    OpenFailed {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// A play ended.
+    PlayEnded {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Which.
+        play: PlayId,
+        /// Why.
+        end: PlayEnd,
+    },
+    /// A collection ended.
+    Collected {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Which.
+        collect: CollectId,
+        /// The digits, without terminator.
+        digits: crate::digit::DigitString,
+        /// Why.
+        end: CollectEnd,
+    },
+    /// The party pressed a key (once per press, whatever its retransmissions).
+    Digit {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Which.
+        digit: crate::digit::Digit,
+    },
+    /// The first packet from the party was accepted.
+    MediaStarted {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// From where.
+        source: SocketAddr,
+    },
+    /// Nothing was received for the configured time.
+    MediaTimeout {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// The endpoint is closed: sockets and ports are free.
+    Closed {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Its totals.
+        statistics: EndpointStatistics,
+    },
+}
+
+/// Why a play ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlayEnd {
+    /// All of it was played.
+    Finished,
+    /// A digit barged in.
+    BargedIn,
+    /// Stopped, replaced, bridged or closed.
+    Stopped,
+}
+
+/// Why a collection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CollectEnd {
+    /// As many digits as asked for.
+    MaxDigits,
+    /// A terminator.
+    Terminator,
+    /// No first digit in time.
+    FirstDigitTimeout,
+    /// No further digit in time.
+    InterDigitTimeout,
+    /// Stopped, replaced, bridged or closed.
+    Stopped,
+}
+
+/// An endpoint's totals, counted from our side.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EndpointStatistics {
+    /// RTP packets accepted from the party.
+    pub packets_received: u64,
+    /// RTP packets sent to the party.
+    pub packets_sent: u64,
+    /// Packets of the party that never came (RFC 3550 §A.3).
+    pub packets_lost: u64,
+    /// Packets dropped: wrong source, not RTP, unknown payload type.
+    pub packets_refused: u64,
+    /// Interarrival jitter in microseconds (RFC 3550 §A.8), at the end.
+    pub jitter_us: u32,
+    /// The largest jitter seen, in microseconds.
+    pub jitter_max_us: u32,
+    /// What the party lost of ours by its last receiver report, in percent.
+    pub remote_loss_percent: Option<f32>,
+    /// Round-trip time by the last receiver report, in microseconds.
+    pub round_trip_us: Option<u32>,
+    /// Estimated listening quality of what the party sent, 1.0 to 4.5 (ITU-T G.107, simplified).
+    pub mos: Option<f32>,
+    /// Digits received.
+    pub digits_received: u32,
+}

@@ -1,0 +1,19 @@
+//! RTP, RTCP, G.711, players, digits and the media worker: a function of packets, commands and time.
+//!
+//! Owner thread: one media worker each (see `tandem-media-net`). This crate must not open a socket or a file, read
+//! a clock, start a thread, or allocate per packet.
+
+mod command;
+mod digit;
+mod port_pool;
+mod prompt;
+mod worker;
+
+pub use command::{
+    Codec, CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event,
+    LatchPolicy, PlayEnd, PlayId, Segment, StreamParameters,
+};
+pub use digit::{Digit, DigitString, Terminators};
+pub use port_pool::{PortLease, PortPool};
+pub use prompt::{Audio, Tone};
+pub use worker::{Channel, Disposition, IoRequest, Transmit, Worker};

@@ -1,0 +1,1 @@
+//! Phones and carriers for demo, load and simulation, on foreign libraries; pure.

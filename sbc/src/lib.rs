@@ -1,0 +1,8 @@
+//! SIP: messages, transactions, dialogs, registrar, trunks, and the user agent that joins them.
+//!
+//! Owner thread: the signalling core. This crate must not open a socket, read a clock, or know media or calls:
+//! a session here is one INVITE dialog with one peer.
+
+pub mod user_agent;
+
+pub use user_agent::{Event, UserAgent};

@@ -1,0 +1,118 @@
+//! What the user agent is told by its operator.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::Transport;
+
+/// Everything an operator decides about signalling.
+#[derive(Clone, Debug)]
+pub struct UserAgentConfig {
+    /// Where we listen; the first of a transport is what we put into Via and Contact for it.
+    pub listen: Vec<ListenAddress>,
+    /// The carriers.
+    pub trunks: Vec<TrunkConfig>,
+    /// Who may register, and from where.
+    pub phones: PhoneConfig,
+    /// The most of everything.
+    pub limits: Limits,
+    /// SIP timers.
+    pub timers: Timers,
+    /// The value of Server and User-Agent headers.
+    pub product: String,
+}
+
+/// One listening address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// The transport.
+    pub transport: Transport,
+    /// The address.
+    pub address: SocketAddr,
+}
+
+/// One carrier.
+#[derive(Clone, Debug)]
+pub struct TrunkConfig {
+    /// Its name in logs, records and dial commands.
+    pub name: String,
+    /// The sources it may send from. A packet from nowhere listed is dropped unread.
+    pub sources: Vec<IpPrefix>,
+    /// Where calls to it go.
+    pub peer: SocketAddr,
+    /// How calls to it go.
+    pub transport: Transport,
+    /// The most concurrent calls, both directions together; 503 beyond.
+    pub max_calls: u32,
+    /// The most new calls a second from it (token bucket of one second's worth); 503 beyond.
+    pub max_calls_per_second: u32,
+}
+
+/// Who may register, and from where.
+#[derive(Clone, Debug)]
+pub struct PhoneConfig {
+    /// The sources phones may send from.
+    pub sources: Vec<IpPrefix>,
+    /// The digest realm.
+    pub realm: String,
+    /// The users.
+    pub users: Vec<UserCredentials>,
+    /// Shortest registration accepted (423 below).
+    pub min_expires: Duration,
+    /// Longest registration granted.
+    pub max_expires: Duration,
+}
+
+/// A user and the password of digest authentication.
+#[derive(Clone)]
+pub struct UserCredentials {
+    /// The user name, and the number others dial.
+    pub name: String,
+    /// The password in clear, since both MD5 and SHA-256 digests are made of it.
+    pub password: String,
+}
+
+impl std::fmt::Debug for UserCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UserCredentials({})", self.name)
+    }
+}
+
+/// An address prefix such as `127.0.0.10/32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpPrefix {
+    /// The address.
+    pub address: IpAddr,
+    /// How many of its leading bits count.
+    pub bits: u8,
+}
+
+/// The most of everything the user agent keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Sessions at a time; 503 beyond.
+    pub max_sessions: u32,
+    /// Transactions at a time; new requests get 503 beyond.
+    pub max_transactions: u32,
+    /// Contacts per user; the oldest goes.
+    pub max_contacts_per_user: u8,
+    /// How long an INVITE we sent may ring before we cancel it, whatever the owner says.
+    pub max_ringing: Duration,
+}
+
+/// The timers of RFC 3261 §17 (table 4).
+#[derive(Clone, Copy, Debug)]
+pub struct Timers {
+    /// Round-trip estimate, 500 ms.
+    pub t1: Duration,
+    /// Longest retransmission interval, 4 s.
+    pub t2: Duration,
+    /// Longest life of a message in the network, 5 s.
+    pub t4: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+    }
+}

@@ -1,0 +1,274 @@
+//! What goes in and out of the user agent.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Names a session: one INVITE dialog (or the attempt at one) with one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// The slot, reused after [`Event::Released`].
+    pub index: u32,
+    /// Tells this use of the slot from earlier ones.
+    pub generation: u32,
+}
+
+/// Names a stream connection; given by the transport layer, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub u64);
+
+/// How messages travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+/// One datagram, or one message framed from a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// How it came.
+    pub transport: Transport,
+    /// Our address.
+    pub local: SocketAddr,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The connection it came on, for streams.
+    pub flow: Option<FlowId>,
+    /// What came.
+    pub bytes: &'a [u8],
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// How.
+    pub transport: Transport,
+    /// From which of our addresses.
+    pub local: SocketAddr,
+    /// To whom.
+    pub destination: SocketAddr,
+    /// On this connection while it lives; else on one to `destination`, opened if need be.
+    pub flow: Option<FlowId>,
+    /// What.
+    pub bytes: Vec<u8>,
+}
+
+/// Something could not be sent, or a connection is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransportFailure {
+    /// How it was to travel.
+    pub transport: Transport,
+    /// To whom.
+    pub destination: SocketAddr,
+    /// The connection that is gone, if there was one.
+    pub flow: Option<FlowId>,
+}
+
+/// What the user agent tells its owner. Events of a session arrive in the order they happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Somebody calls. 100 Trying is out; answer with `ring`, `accept`, `reject` or `hang_up`.
+    Incoming {
+        /// The session.
+        session: SessionId,
+        /// Who sent it, by source address or digest.
+        source: Source,
+        /// The caller (From).
+        from: Identity,
+        /// The Request-URI's user part.
+        dialled: String,
+        /// The Call-ID.
+        call_id: String,
+        /// Whether its offer, if it has one, has a codec of ours.
+        acceptable: bool,
+    },
+    /// The called phone rings (180), or sends early media (183).
+    Ringing {
+        /// The session.
+        session: SessionId,
+    },
+    /// The called party answered; our ACK is out.
+    Answered {
+        /// The session.
+        session: SessionId,
+    },
+    /// The caller acknowledged our answer.
+    Confirmed {
+        /// The session.
+        session: SessionId,
+    },
+    /// Audio was agreed, or changed by a later offer (which the user agent answers by itself).
+    Media {
+        /// The session.
+        session: SessionId,
+        /// What was agreed.
+        audio: NegotiatedAudio,
+    },
+    /// The session is over: refused, cancelled, failed or hung up. Comes once per session.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// How.
+        end: SessionEnd,
+    },
+    /// Nothing of the session is left: no transaction, no dialog. Comes once, after [`Event::Ended`].
+    Released {
+        /// The session.
+        session: SessionId,
+    },
+    /// A user's first contact came, or its last one went.
+    Registration {
+        /// The user.
+        user: String,
+        /// Whether a contact is left.
+        reachable: bool,
+    },
+}
+
+/// Who a request came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A trunk, by name.
+    Trunk(String),
+    /// A user who proved to be it.
+    User(String),
+}
+
+/// A caller's identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The URI's user part; empty when withheld.
+    pub user: String,
+    /// The display name.
+    pub display_name: Option<String>,
+}
+
+/// A call to make.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Whom.
+    pub target: InviteTarget,
+    /// Who is shown as calling.
+    pub from: Identity,
+    /// Our side of the media.
+    pub media: LocalMedia,
+}
+
+/// Whom to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InviteTarget {
+    /// A registered user: every contact rings, the first to answer wins, the others are cancelled.
+    User(String),
+    /// A number over a trunk.
+    Trunk {
+        /// The trunk's name.
+        trunk: String,
+        /// The number.
+        number: String,
+    },
+}
+
+/// Our side of a session's media.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalMedia {
+    /// Our RTP address; RTCP is the next port.
+    pub rtp: SocketAddr,
+    /// The codecs we take, the preferred one first.
+    pub codecs: Vec<AudioCodec>,
+    /// Packet time we offer.
+    pub ptime: Duration,
+}
+
+/// A codec we can speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioCodec {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+/// What offer and answer agreed about the audio, seen from us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NegotiatedAudio {
+    /// Where the peer wants RTP.
+    pub remote_rtp: SocketAddr,
+    /// Where the peer wants RTCP.
+    pub remote_rtcp: SocketAddr,
+    /// The codec.
+    pub codec: AudioCodec,
+    /// Its payload type in what we send.
+    pub send_payload_type: u8,
+    /// Its payload type in what we receive.
+    pub receive_payload_type: u8,
+    /// telephone-event in what we send.
+    pub send_event_payload_type: Option<u8>,
+    /// telephone-event in what we receive.
+    pub receive_event_payload_type: Option<u8>,
+    /// Which ways it flows.
+    pub direction: MediaDirection,
+    /// The packet time the peer wants.
+    pub ptime: Duration,
+    /// Where the peer's signalling comes from, for phones behind NAT.
+    pub signalling_source: IpAddr,
+}
+
+/// Which ways media flows, seen from us (RFC 3264 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaDirection {
+    /// Both ways.
+    SendReceive,
+    /// We send only.
+    SendOnly,
+    /// We receive only.
+    ReceiveOnly,
+    /// Neither.
+    Inactive,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// Who ended it.
+    pub by: Ender,
+    /// The final status: of the INVITE when it was never answered, else 200.
+    pub status: u16,
+    /// A Reason header's text, or the reason phrase, or what went wrong with us.
+    pub reason: String,
+}
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ender {
+    /// The peer.
+    Peer,
+    /// The owner, by `reject` or `hang_up`.
+    Owner,
+    /// A timer or the transport.
+    Failure,
+}
+
+/// Why something could not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// No session of that id.
+    #[error("no such session")]
+    UnknownSession,
+    /// It makes no sense in the session's state.
+    #[error("the session is in another state")]
+    WrongState,
+    /// The user has no contact.
+    #[error("the user is not registered")]
+    NotRegistered,
+    /// No trunk of that name.
+    #[error("no such trunk")]
+    UnknownTrunk,
+    /// The trunk's or our own limit is reached.
+    #[error("limit of concurrent sessions reached")]
+    Limit,
+    /// The offer has no codec of ours.
+    #[error("no common codec")]
+    NoCommonCodec,
+}

@@ -1,0 +1,2 @@
+//! The Tandem daemon.
+fn main() {}

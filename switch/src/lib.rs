@@ -1,0 +1,1 @@
+//! Legs, calls and bridges: executes a control plane's commands; pure.
