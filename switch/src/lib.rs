@@ -1,1 +1,9 @@
-//! Legs, calls and bridges: executes a control plane's commands; pure.
+//! Legs, calls and bridges: joins one SIP session and one media endpoint per leg, and executes a control plane's
+//! commands.
+//!
+//! Owner thread: the signalling core. This crate must not decide where a call goes (that is the control plane's),
+//! nor look into a SIP message or an RTP packet.
+
+mod switch;
+
+pub use switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
