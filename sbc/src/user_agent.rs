@@ -17,7 +17,7 @@ pub use config::{
 pub use event::{
     AudioCodec, Ender, Event, FlowId, Identity, Invite, InviteTarget, LocalMedia, MediaDirection,
     NegotiatedAudio, Packet, SessionEnd, SessionError, SessionId, Source, Transmit, Transport,
-    TransportFailure,
+    TransportFailure, Usage,
 };
 
 /// A SIP user agent, client and server, with its registrar.
@@ -107,5 +107,17 @@ impl UserAgent {
     /// When the session is unknown or already ended.
     pub fn hang_up(&mut self, _now: Instant, _session: SessionId, _cause: &str) -> Result<(), SessionError> {
         Err(SessionError::UnknownSession)
+    }
+
+    /// The Call-ID of a session that is not yet released.
+    #[must_use]
+    pub fn call_id(&self, _session: SessionId) -> Option<&str> {
+        None
+    }
+
+    /// What is in use; all zero at rest.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage::default()
     }
 }

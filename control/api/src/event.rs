@@ -52,7 +52,7 @@ pub enum Event {
         /// `0-9 * # A-D`.
         digit: char,
     },
-    /// A leg is over; it takes no commands any more.
+    /// A leg is over; it takes no commands any more, and every command it had has had its outcome.
     LegEnded {
         /// The call.
         call: CallId,
@@ -61,7 +61,7 @@ pub enum Event {
         /// How.
         end: LegEnd,
     },
-    /// The last leg has ended and everything is released. Nothing follows for this call.
+    /// The last leg has ended, its media is closed and the record is complete. Nothing follows for this call.
     CallEnded {
         /// The call.
         call: CallId,

@@ -27,8 +27,10 @@ pub struct CallRecord {
     pub ended: Instant,
     /// How the caller's leg ended.
     pub end: LegEnd,
-    /// The legs, the caller's first.
+    /// The legs in the order they were made, the caller's first; at most [`CallRecord::MAX_LEGS`].
     pub legs: Vec<LegRecord>,
+    /// Legs left out because there were too many: unanswered ones first.
+    pub legs_dropped: u32,
     /// Facts the control plane added, in order; at most [`CallRecord::MAX_TIMELINE`].
     pub timeline: Vec<TimelineEntry>,
     /// Facts left out because the timeline was full.
@@ -38,6 +40,9 @@ pub struct CallRecord {
 impl CallRecord {
     /// Facts kept of one call; later ones are counted in `timeline_dropped`.
     pub const MAX_TIMELINE: usize = 512;
+
+    /// Legs kept of one call; others are counted in `legs_dropped`.
+    pub const MAX_LEGS: usize = 64;
 }
 
 /// A fact and its time.

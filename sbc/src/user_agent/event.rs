@@ -250,6 +250,17 @@ pub enum Ender {
     Failure,
 }
 
+/// How much of everything is in use. At rest every number is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Sessions not yet released.
+    pub sessions: usize,
+    /// Transactions under way.
+    pub transactions: usize,
+    /// Admission slots taken on trunks.
+    pub admissions: usize,
+}
+
 /// Why something could not be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
