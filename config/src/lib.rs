@@ -1,1 +1,21 @@
 //! Typed configuration with precise errors.
+//!
+//! [`Config::parse`] turns the text of one TOML file into [`Config`], or into every [`Problem`] it has: file, line,
+//! column, field, what is wrong and what to write instead. Owner thread: whoever starts or reloads the node. This
+//! crate must not open a file (it is handed a way to look, see [`Disk`]), nor know the types of any other crate: the
+//! daemon's wiring translates.
+
+mod address;
+mod model;
+mod nearest;
+mod parse;
+mod problem;
+mod reader;
+
+pub use address::IpPrefix;
+pub use model::{
+    Agent, Config, EntryPoint, Limits, Log, LogFormat, LogLevel, Phones, Queue, Reach, Rtp, Sip, SipListen,
+    SipTimers, Transport, Trunk, User,
+};
+pub use parse::Disk;
+pub use problem::{Problem, Problems};

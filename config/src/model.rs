@@ -1,0 +1,251 @@
+//! What an operator decides, after every check.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::IpPrefix;
+
+/// One node's configuration. Paths are resolved against the folder of the file they stand in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The node's name in logs and metrics.
+    pub node_name: String,
+    /// How long a drain waits for calls to end by themselves.
+    pub drain_timeout: Duration,
+    /// Logs.
+    pub log: Log,
+    /// Signalling.
+    pub sip: Sip,
+    /// Media.
+    pub rtp: Rtp,
+    /// The most of everything.
+    pub limits: Limits,
+    /// Where `/healthz` and `/metrics` are served.
+    pub http_listen: SocketAddr,
+    /// The SQLite file of call records.
+    pub store_path: PathBuf,
+    /// The folder of flow files, `NAME.toml` each.
+    pub flows_folder: PathBuf,
+    /// The folder of prompts, `NAME.wav` each.
+    pub prompts_folder: PathBuf,
+    /// The carriers.
+    pub trunks: Vec<Trunk>,
+    /// Who may register, and from where.
+    pub phones: Phones,
+    /// The agents.
+    pub agents: Vec<Agent>,
+    /// The queues.
+    pub queues: Vec<Queue>,
+    /// Called numbers and the flows that answer them.
+    pub entry_points: Vec<EntryPoint>,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The least level that is written.
+    pub level: LogLevel,
+    /// One line of text, or one JSON object, an event.
+    pub format: LogFormat,
+}
+
+/// Log levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Failures that need somebody.
+    Error,
+    /// Also what may need somebody.
+    Warn,
+    /// Also each call's start, answer and end.
+    Info,
+    /// Also decisions.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Log formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Signalling.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sip {
+    /// Where we listen; the first of a transport stands in Via and Contact.
+    pub listen: Vec<SipListen>,
+    /// The value of Server and User-Agent headers.
+    pub product: String,
+    /// The timers of RFC 3261 §17.
+    pub timers: SipTimers,
+    /// The longest a called party may ring.
+    pub max_ringing: Duration,
+}
+
+/// One listening address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SipListen {
+    /// The transport.
+    pub transport: Transport,
+    /// The address.
+    pub address: SocketAddr,
+}
+
+/// How SIP travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+/// The timers of RFC 3261 §17 (table 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SipTimers {
+    /// Round-trip estimate.
+    pub t1: Duration,
+    /// Longest retransmission interval.
+    pub t2: Duration,
+    /// Longest life of a message in the network.
+    pub t4: Duration,
+}
+
+/// Media.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtp {
+    /// Our address in SDP, and where sockets are bound.
+    pub address: IpAddr,
+    /// RTP on even ports, RTCP on the odd one above.
+    pub ports: RangeInclusive<u16>,
+    /// Media threads; one a core when absent.
+    pub threads: Option<usize>,
+    /// A leg from which nothing is heard for so long is ended; never when absent.
+    pub media_timeout: Option<Duration>,
+    /// Whether a phone may send RTP from where its signalling comes.
+    pub phones_behind_nat: bool,
+}
+
+/// The most of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at a time.
+    pub max_calls: u32,
+    /// Legs in a call.
+    pub max_legs_per_call: u8,
+    /// The longest a call may last.
+    pub max_call_duration: Duration,
+    /// SIP sessions at a time, those still being released included.
+    pub max_sessions: u32,
+    /// SIP transactions at a time.
+    pub max_transactions: u32,
+    /// Contacts a user may register.
+    pub max_contacts_per_user: u8,
+}
+
+/// One carrier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name in flows, logs and records.
+    pub name: String,
+    /// The addresses it may send from.
+    pub sources: Vec<IpPrefix>,
+    /// Where calls to it go.
+    pub peer: SocketAddr,
+    /// How calls to it go.
+    pub transport: Transport,
+    /// Concurrent calls, both directions together.
+    pub max_calls: u32,
+    /// New calls a second.
+    pub max_calls_per_second: u32,
+}
+
+/// Who may register, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phones {
+    /// The addresses phones may send from.
+    pub sources: Vec<IpPrefix>,
+    /// The digest realm.
+    pub realm: String,
+    /// Shortest registration accepted.
+    pub min_expires: Duration,
+    /// Longest registration granted.
+    pub max_expires: Duration,
+    /// The users.
+    pub users: Vec<User>,
+}
+
+/// A softphone's account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The user name, and the number others dial.
+    pub name: String,
+    /// The digest password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for User {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "User({})", self.name)
+    }
+}
+
+/// Somebody who takes calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// The name in queues, logs and records.
+    pub name: String,
+    /// Where to ring.
+    pub reach: Reach,
+    /// The pause after a call.
+    pub wrap_up: Duration,
+}
+
+/// Where an agent is rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// At a softphone: available while it is registered.
+    User(String),
+    /// At a number on a trunk: always available.
+    Number {
+        /// The number.
+        number: String,
+        /// The trunk.
+        trunk: String,
+    },
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The name in flows, logs and records.
+    pub name: String,
+    /// Agents by name.
+    pub agents: Vec<String>,
+    /// How long an agent is rung.
+    pub ring_timeout: Duration,
+    /// How long an agent who did not answer is left in peace.
+    pub missed_pause: Duration,
+    /// The longest a caller waits.
+    pub max_wait: Duration,
+    /// Callers that may wait at a time.
+    pub max_waiting: u32,
+    /// The prompt that waiting callers hear, over and over.
+    pub music: String,
+}
+
+/// A called number and the flow that answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// The Request-URI's user part.
+    pub number: String,
+    /// The flow's name.
+    pub flow: String,
+}

@@ -1,0 +1,309 @@
+//! From text to [`Config`], section by section, in an order in which every name is known before it is used.
+
+mod entities;
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use crate::model::{Config, Limits, Log, LogFormat, LogLevel, Rtp, Sip, SipListen, SipTimers, Transport};
+use crate::problem::Problems;
+use crate::reader::{Names, Reader, Section};
+
+/// The most listening addresses.
+const MAX_LISTEN: usize = 16;
+/// The most calls a node can be told to take.
+const MAX_CALLS: u32 = 1_000_000;
+
+const SOCKET_ADDRESS: &str = "an address and a port such as \"127.0.0.1:5060\"";
+
+/// How the files a configuration names are looked for.
+pub trait Disk {
+    /// Whether there is a file at `path`.
+    fn is_file(&self, path: &Path) -> bool;
+    /// Whether there is a folder at `path`.
+    fn is_folder(&self, path: &Path) -> bool;
+}
+
+impl Config {
+    /// Reads the text of `file`. Relative paths in it start at the file's folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, not only the first thing.
+    pub fn parse(file: &Path, text: &str, disk: &dyn Disk) -> Result<Self, Problems> {
+        let name = file.display().to_string();
+        let reader = Reader::new(&name, text);
+        let (root, syntax_errors) = DeTable::parse_recoverable(text);
+        if !syntax_errors.is_empty() {
+            for error in syntax_errors {
+                let message = error.message().lines().collect::<Vec<_>>().join(", ");
+                let advice = "the syntax is TOML's, https://toml.io".to_owned();
+                reader.problem(&error.span().unwrap_or(0..0), "", message, advice);
+            }
+            // What could not be read would be called missing.
+            return Err(Problems(reader.into_problems()));
+        }
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let config = read_root(Section::root(&reader, &root), &Files { folder, disk });
+        let problems = reader.into_problems();
+        config.filter(|_| problems.is_empty()).ok_or(Problems(problems))
+    }
+}
+
+/// Resolves and looks up paths.
+struct Files<'f> {
+    folder: &'f Path,
+    disk: &'f dyn Disk,
+}
+
+impl Files<'_> {
+    /// The folder that `key` names, which must exist.
+    fn folder(&self, section: &Section<'_, '_>, key: &'static str) -> Option<PathBuf> {
+        let (text, field) = section.string(key, "the path of a folder")?;
+        let path = self.folder.join(text);
+        if !self.disk.is_folder(&path) {
+            let message = format!("there is no folder {}", path.display());
+            section.problem(&field, message, "create it, or write where it is".into());
+            return None;
+        }
+        Some(path)
+    }
+
+    /// `folder/NAME.extension` for the name under `key`; it must exist.
+    fn named(
+        &self,
+        section: &Section<'_, '_>,
+        key: &'static str,
+        folder: Option<&Path>,
+        extension: &str,
+    ) -> Option<String> {
+        let (name, field) =
+            section.string(key, &format!("the name of a .{extension} file, without the ending"))?;
+        // Without its folder, which is a problem of its own, nothing can be said about the file.
+        let path = folder?.join(format!("{name}.{extension}"));
+        if !self.disk.is_file(&path) {
+            let message = format!("there is no file {}", path.display());
+            section.problem(&field, message, "create it, or write the name of one that is there".into());
+            return None;
+        }
+        Some(name)
+    }
+}
+
+fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
+    let node = root.table("node");
+    let node_name = node.parsed_or("name", "a name", "tandem".to_owned(), |text| Some(text.to_owned()));
+    let drain_timeout = node.seconds_or("drain_timeout_s", 0..=86_400, 60);
+    node.finish();
+
+    let log = read_log(root.table("log"));
+    let sip = read_sip(root.table("sip"));
+    let rtp = read_rtp(root.table("rtp"));
+    let limits = read_limits(root.table("limits"), rtp.as_ref());
+
+    let http = root.table("http");
+    let http_listen =
+        http.parsed_or("listen", SOCKET_ADDRESS, SocketAddr::from(([127, 0, 0, 1], 8080)), |text| {
+            text.parse().ok()
+        });
+    http.finish();
+
+    let store = root.table("store");
+    let store_path =
+        store.string("path", "the path of the SQLite file").map(|(path, _)| files.folder.join(path));
+    store.finish();
+
+    let (flows, prompts) = (root.table("flows"), root.table("prompts"));
+    let flows_folder = files.folder(&flows, "folder");
+    let prompts_folder = files.folder(&prompts, "folder");
+    flows.finish();
+    prompts.finish();
+
+    let mut trunk_names = Names::default();
+    let mut user_names = Names::default();
+    let mut agent_names = Names::default();
+    let mut sources = entities::Sources::default();
+    let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources);
+    let phones = entities::read_phones(&root, &mut user_names, &mut sources);
+    let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
+    let queues = entities::read_queues(&root, &agent_names, files, prompts_folder.as_deref());
+    let entry_points = entities::read_entry_points(&root, files, flows_folder.as_deref());
+    root.finish();
+
+    Some(Config {
+        node_name: node_name?,
+        drain_timeout: drain_timeout?,
+        log: log?,
+        sip: sip?,
+        rtp: rtp?,
+        limits: limits?,
+        http_listen: http_listen?,
+        store_path: store_path?,
+        flows_folder: flows_folder?,
+        prompts_folder: prompts_folder?,
+        trunks,
+        phones: phones?,
+        agents,
+        queues,
+        entry_points,
+    })
+}
+
+fn read_log(section: Section<'_, '_>) -> Option<Log> {
+    let level = section.parsed_or("level", "error, warn, info, debug or trace", LogLevel::Info, |text| {
+        Some(match text {
+            "error" => LogLevel::Error,
+            "warn" => LogLevel::Warn,
+            "info" => LogLevel::Info,
+            "debug" => LogLevel::Debug,
+            "trace" => LogLevel::Trace,
+            _ => return None,
+        })
+    });
+    let format = section.parsed_or("format", "text or json", LogFormat::Text, |text| match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    section.finish();
+    Some(Log { level: level?, format: format? })
+}
+
+fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
+    let listen = read_listen(&section);
+    let product = section.parsed_or("product", "a product name", "tandem".to_owned(), |text| {
+        text.chars().all(|c| c.is_ascii_graphic() || c == ' ').then(|| text.to_owned())
+    });
+    let max_ringing = section.seconds_or("max_ringing_s", 1..=600, 180);
+    // RFC 3261 §17.1.1.1 forbids a T1 below 500 ms outside closed networks; tests on loopback are one.
+    let t1 = section.millis_or("t1_ms", 10..=10_000, 500);
+    let t2 = section.millis_or("t2_ms", 10..=60_000, 4_000);
+    let t4 = section.millis_or("t4_ms", 10..=60_000, 5_000);
+    section.finish();
+    let timers = SipTimers { t1: t1?, t2: t2?, t4: t4? };
+    Some(Sip { listen: listen?, product: product?, timers, max_ringing: max_ringing? })
+}
+
+fn read_listen(section: &Section<'_, '_>) -> Option<Vec<SipListen>> {
+    let expected = "a list such as [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]";
+    let mut listen: Vec<SipListen> = Vec::new();
+    let entries = section.strings("listen", expected, MAX_LISTEN)?;
+    for (text, field) in &entries {
+        let Some(entry) = parse_listen(text) else {
+            section.problem(
+                field,
+                format!("found {text:?}"),
+                "write \"udp:ADDRESS:PORT\" or \"tcp:…\"".into(),
+            );
+            continue;
+        };
+        if entry.address.ip().is_unspecified() {
+            let advice = "write the one address that peers know, since it stands in Via and Contact".into();
+            section.problem(field, format!("{} is every address", entry.address.ip()), advice);
+        }
+        if listen.contains(&entry) {
+            section.problem(field, format!("{text:?} stands here twice"), "remove one".into());
+        }
+        listen.push(entry);
+    }
+    if entries.is_empty() {
+        section.problem_here("listen is empty".into(), format!("write {expected}"));
+    }
+    Some(listen)
+}
+
+fn parse_listen(text: &str) -> Option<SipListen> {
+    let (transport, address) = text.split_once(':')?;
+    Some(SipListen { transport: parse_transport(transport)?, address: address.parse().ok()? })
+}
+
+fn parse_transport(text: &str) -> Option<Transport> {
+    match text {
+        "udp" => Some(Transport::Udp),
+        "tcp" => Some(Transport::Tcp),
+        _ => None,
+    }
+}
+
+fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
+    let address = section.parsed("address", "the IP address to receive RTP on", |text| {
+        text.parse::<IpAddr>().ok().filter(|address| !address.is_unspecified())
+    });
+    let ports = read_ports(&section);
+    // 0 is a thread a core.
+    let threads = section.integer_or("threads", 0..=256, 0);
+    let media_timeout = section.seconds_or("media_timeout_s", 0..=86_400, 60);
+    let phones_behind_nat = section.boolean_or("phones_behind_nat", true);
+    section.finish();
+    Some(Rtp {
+        address: address?,
+        ports: ports?,
+        threads: usize::try_from(threads?).ok().filter(|threads| *threads > 0),
+        media_timeout: Some(media_timeout?).filter(|timeout| !timeout.is_zero()),
+        phones_behind_nat: phones_behind_nat?,
+    })
+}
+
+fn read_ports(section: &Section<'_, '_>) -> Option<RangeInclusive<u16>> {
+    let expected = "a range such as \"20000-29999\"";
+    let (text, field) = section.string("ports", expected)?;
+    let range = text
+        .split_once('-')
+        .and_then(|(first, last)| Some(first.trim().parse::<u16>().ok()?..=last.trim().parse::<u16>().ok()?));
+    let Some(range) = range else {
+        section.problem(&field, format!("found {text:?}"), format!("write {expected}"));
+        return None;
+    };
+    let (first, last) = (*range.start(), *range.end());
+    let wrong = if first >= last {
+        Some("the range is empty")
+    } else if first < 1_024 {
+        Some("ports below 1024 are other services'")
+    } else if first % 2 == 1 || last % 2 == 0 {
+        // RFC 3550 §11: RTP on an even port, RTCP on the odd one above.
+        Some("RTP takes an even port and RTCP the odd one above, so a range begins even and ends odd")
+    } else {
+        None
+    };
+    if let Some(message) = wrong {
+        let (low, high) = (first.min(last).max(1_024), last.max(first).max(1_025));
+        let advice = format!("write for example \"{}-{}\"", low & !1, high | 1);
+        section.problem(&field, message.to_owned(), advice);
+        return None;
+    }
+    Some(range)
+}
+
+/// The number of calls defaults to what the ports allow; what outlives a call (RFC 3261's timers keep
+/// transactions for 32 s) to many times that.
+fn read_limits(section: Section<'_, '_>, rtp: Option<&Rtp>) -> Option<Limits> {
+    let pairs =
+        rtp.map_or(MAX_CALLS, |rtp| (u32::from(*rtp.ports.end()) + 1 - u32::from(*rtp.ports.start())) / 2);
+    let max_calls = section.integer_or("max_calls", 1..=pairs, pairs);
+    let max_legs_per_call = section.integer_or("max_legs_per_call", 2..=64, 8);
+    let max_call_duration = section.seconds_or("max_call_duration_s", 1..=604_800, 14_400);
+    let max_sessions = section.integer_or("max_sessions", 1..=10 * MAX_CALLS, 100_000);
+    let max_transactions = section.integer_or("max_transactions", 1..=10 * MAX_CALLS, 200_000);
+    let max_contacts_per_user = section.integer_or("max_contacts_per_user", 1..=16, 4);
+    section.finish();
+    Some(Limits {
+        max_calls: max_calls?,
+        max_legs_per_call: u8::try_from(max_legs_per_call?).ok()?,
+        max_call_duration: max_call_duration?,
+        max_sessions: max_sessions?,
+        max_transactions: max_transactions?,
+        max_contacts_per_user: u8::try_from(max_contacts_per_user?).ok()?,
+    })
+}
+
+/// A duration that is longer than the other one, with a problem otherwise.
+fn ordered(section: &Section<'_, '_>, low: (&str, Duration), high: (&str, Duration)) {
+    if low.1 > high.1 {
+        let message =
+            format!("{} ({} s) is longer than {} ({} s)", low.0, low.1.as_secs(), high.0, high.1.as_secs());
+        section.problem_here(message, format!("write a shorter {} or a longer {}", low.0, high.0));
+    }
+}

@@ -1,0 +1,220 @@
+//! Trunks, phones, agents, queues and entry points.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
+use crate::address::IpPrefix;
+use crate::model::{Agent, EntryPoint, Phones, Queue, Reach, Transport, Trunk, User};
+use crate::reader::{Names, Section};
+
+/// The most entries of a kind.
+const MAX_TRUNKS: usize = 1_000;
+const MAX_USERS: usize = 100_000;
+const MAX_AGENTS: usize = 100_000;
+const MAX_QUEUES: usize = 10_000;
+const MAX_AGENTS_PER_QUEUE: usize = 10_000;
+const MAX_ENTRY_POINTS: usize = 100_000;
+/// The most addresses, prefixes and ranges in one list.
+const MAX_SOURCES: usize = 1_000;
+
+const SOURCES: &str = "a list of addresses, prefixes and ranges such as \
+    [\"192.0.2.10\", \"198.51.100.0/24\", \"127.0.0.20-127.0.0.29\"]";
+
+/// The source addresses given away so far, and to whom: each can be one peer's only.
+#[derive(Default)]
+pub(super) struct Sources {
+    taken: Vec<(IpPrefix, String)>,
+}
+
+pub(super) fn read_trunks(root: &Section<'_, '_>, names: &mut Names, sources: &mut Sources) -> Vec<Trunk> {
+    root.tables("trunk", "name", MAX_TRUNKS)
+        .into_iter()
+        .filter_map(|section| {
+            let name = section.new_name("name", names);
+            let owner = format!("trunk {:?}", name.as_deref().unwrap_or_default());
+            let prefixes = read_sources(&section, &owner, sources);
+            let peer = section.parsed("peer", SOCKET_ADDRESS, |text| text.parse::<SocketAddr>().ok());
+            let transport = section.parsed_or("transport", "udp or tcp", Transport::Udp, parse_transport);
+            let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
+            let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);
+            section.finish();
+            Some(Trunk {
+                name: name?,
+                sources: prefixes?,
+                peer: peer?,
+                transport: transport?,
+                max_calls: max_calls?,
+                max_calls_per_second: max_calls_per_second?,
+            })
+        })
+        .collect()
+}
+
+pub(super) fn read_phones(
+    root: &Section<'_, '_>,
+    names: &mut Names,
+    sources: &mut Sources,
+) -> Option<Phones> {
+    let users = root
+        .tables("user", "name", MAX_USERS)
+        .into_iter()
+        .filter_map(|section| {
+            let name = section.new_name("name", names);
+            let password = section.string("password", "the digest password").map(|(password, _)| password);
+            section.finish();
+            Some(User { name: name?, password: password? })
+        })
+        .collect();
+    let section = root.table("phones");
+    section.know(&["sources"]);
+    let prefixes =
+        if section.has("sources") { read_sources(&section, "the phones", sources) } else { Some(Vec::new()) };
+    let realm = section.parsed_or("realm", "a realm without quotes", "tandem".to_owned(), |text| {
+        text.chars().all(|c| c != '"' && c != '\\' && !c.is_control()).then(|| text.to_owned())
+    });
+    let min_expires = section.seconds_or("min_expires_s", 1..=86_400, 30);
+    let max_expires = section.seconds_or("max_expires_s", 1..=86_400, 3_600);
+    if let (Some(low), Some(high)) = (min_expires, max_expires) {
+        ordered(&section, ("min_expires_s", low), ("max_expires_s", high));
+    }
+    section.finish();
+    Some(Phones {
+        sources: prefixes?,
+        realm: realm?,
+        min_expires: min_expires?,
+        max_expires: max_expires?,
+        users,
+    })
+}
+
+pub(super) fn read_agents(
+    root: &Section<'_, '_>,
+    names: &mut Names,
+    trunks: &Names,
+    users: &Names,
+) -> Vec<Agent> {
+    root.tables("agent", "name", MAX_AGENTS)
+        .into_iter()
+        .filter_map(|section| {
+            let name = section.new_name("name", names);
+            let reach = read_reach(&section, trunks, users);
+            let wrap_up = section.seconds_or("wrap_up_s", 0..=3_600, 10);
+            section.finish();
+            Some(Agent { name: name?, reach: reach?, wrap_up: wrap_up? })
+        })
+        .collect()
+}
+
+fn read_reach(section: &Section<'_, '_>, trunks: &Names, users: &Names) -> Option<Reach> {
+    section.know(&["user", "number", "trunk"]);
+    match (section.has("user"), section.has("number")) {
+        (true, false) => section.reference("user", "user", users).map(Reach::User),
+        (false, true) => {
+            let number = section.parsed("number", "a number such as \"+15550199\"", parse_number);
+            let trunk = section.reference("trunk", "trunk", trunks);
+            Some(Reach::Number { number: number?, trunk: trunk? })
+        }
+        (both, _) => {
+            let found = if both { "both user and number" } else { "neither user nor number" };
+            let advice = "write user = \"…\" for a softphone, or number = \"…\" and trunk = \"…\"";
+            section.problem_here(format!("there is {found}"), advice.into());
+            None
+        }
+    }
+}
+
+pub(super) fn read_queues(
+    root: &Section<'_, '_>,
+    agents: &Names,
+    files: &Files<'_>,
+    prompts: Option<&Path>,
+) -> Vec<Queue> {
+    let mut names = Names::default();
+    root.tables("queue", "name", MAX_QUEUES)
+        .into_iter()
+        .filter_map(|section| {
+            let name = section.new_name("name", &mut names);
+            let members = read_members(&section, agents);
+            let ring_timeout = section.seconds_or("ring_timeout_s", 1..=300, 15);
+            let missed_pause = section.seconds_or("missed_pause_s", 0..=86_400, 30);
+            let max_wait = section.seconds_or("max_wait_s", 1..=86_400, 3_600);
+            let max_waiting = section.integer_or("max_waiting", 1..=1_000_000, 1_000);
+            let music = files.named(&section, "music", prompts, "wav");
+            section.finish();
+            Some(Queue {
+                name: name?,
+                agents: members?,
+                ring_timeout: ring_timeout?,
+                missed_pause: missed_pause?,
+                max_wait: max_wait?,
+                max_waiting: max_waiting?,
+                music: music?,
+            })
+        })
+        .collect()
+}
+
+fn read_members(section: &Section<'_, '_>, agents: &Names) -> Option<Vec<String>> {
+    let mut members: Vec<String> = Vec::new();
+    for (name, field) in section.strings("agents", "a list of agents' names", MAX_AGENTS_PER_QUEUE)? {
+        if members.contains(&name) {
+            section.problem(&field, format!("{name:?} stands here twice"), "remove one".into());
+        } else if section.check_reference(&name, &field, "agent", agents) {
+            members.push(name);
+        }
+    }
+    Some(members)
+}
+
+pub(super) fn read_entry_points(
+    root: &Section<'_, '_>,
+    files: &Files<'_>,
+    flows: Option<&Path>,
+) -> Vec<EntryPoint> {
+    let mut numbers = Names::default();
+    root.tables("entry_point", "number", MAX_ENTRY_POINTS)
+        .into_iter()
+        .filter_map(|section| {
+            let number = section.new_name("number", &mut numbers);
+            let flow = files.named(&section, "flow", flows, "toml");
+            section.finish();
+            Some(EntryPoint { number: number?, flow: flow? })
+        })
+        .collect()
+}
+
+fn read_sources(section: &Section<'_, '_>, owner: &str, sources: &mut Sources) -> Option<Vec<IpPrefix>> {
+    let mut prefixes = Vec::new();
+    let entries = section.strings("sources", SOURCES, MAX_SOURCES)?;
+    if entries.is_empty() {
+        section
+            .problem_here("sources is empty, so nothing would be let in".into(), format!("write {SOURCES}"));
+    }
+    for (text, field) in entries {
+        let parsed = match IpPrefix::parse_all(&text) {
+            Ok(parsed) => parsed,
+            Err(message) => {
+                section.problem(&field, message, "write an address, PREFIX/BITS or FIRST-LAST".into());
+                continue;
+            }
+        };
+        for prefix in parsed {
+            let other = sources.taken.iter().find(|(taken, _)| taken.overlaps(prefix));
+            if let Some((taken, whose)) = other {
+                let message = format!("{prefix} overlaps {taken} of {whose}");
+                section.problem(&field, message, "give each address to one peer".into());
+            }
+            prefixes.push(prefix);
+            sources.taken.push((prefix, owner.to_owned()));
+        }
+    }
+    Some(prefixes)
+}
+
+/// Digits with an optional `+`, as dialled.
+fn parse_number(text: &str) -> Option<String> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let valid = (1..=20).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit());
+    valid.then(|| text.to_owned())
+}

@@ -1,0 +1,214 @@
+//! Every mistake is told with its place, its field and what to write instead.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use support::{SAMPLE, changed, parse};
+
+/// Asserts that the sample with `from` replaced by `to` has the one problem `expected`. `LINE:COLUMN` in it stands
+/// for the place of `at` in the changed text.
+#[track_caller]
+fn one_problem(from: &str, to: &str, at: &str, expected: &str) {
+    let text = changed(from, to);
+    let start = text.find(to).unwrap();
+    let offset = start + text[start..].find(at).unwrap();
+    let line = text[..offset].matches('\n').count() + 1;
+    let column = text[..offset].chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let problems = parse(&text).unwrap_err().to_string();
+    assert_eq!(problems, format!("demo/tandem.toml:{line}:{column}: {expected}"));
+}
+
+#[test]
+fn an_unknown_key_suggests_the_nearest() {
+    one_problem(
+        "max_legs_per_call = 8",
+        "max_leg_per_call = 8",
+        "max_leg",
+        "limits.max_leg_per_call: unknown key \"max_leg_per_call\"; write \"max_legs_per_call\"",
+    );
+    one_problem(
+        "[http]\n",
+        "[http]\ncolour = 1\n",
+        "colour",
+        "http.colour: unknown key \"colour\"; known here: listen",
+    );
+    one_problem("[limits]", "[limit]", "limit", "limit: unknown key \"limit\"; write \"limits\"");
+}
+
+#[test]
+fn a_wrong_type_says_what_was_found_and_what_is_expected() {
+    one_problem(
+        "drain_timeout_s = 60 ",
+        "drain_timeout_s = \"long\" ",
+        "\"long\"",
+        "node.drain_timeout_s: found \"long\"; write a whole number from 0 to 86400",
+    );
+    one_problem(
+        "phones_behind_nat = true",
+        "phones_behind_nat = 1",
+        "1",
+        "rtp.phones_behind_nat: found 1; write true or false",
+    );
+    one_problem(
+        "level = \"info\"",
+        "level = \"loud\"",
+        "\"loud\"",
+        "log.level: found \"loud\"; write error, warn, info, debug or trace",
+    );
+}
+
+#[test]
+fn numbers_are_held_to_their_range() {
+    let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
+    one_problem("max_calls_per_second = 1000", "max_calls_per_second = 0", "0", low);
+    one_problem(
+        "max_legs_per_call = 8",
+        "max_legs_per_call = 65",
+        "65",
+        "limits.max_legs_per_call: found 65; write a whole number from 2 to 64",
+    );
+    assert!(parse(&changed("max_legs_per_call = 8", "max_legs_per_call = 64")).is_ok());
+    one_problem(
+        "max_calls = 5000            # at a time; 503",
+        "max_calls = 5001            # at a time; 503",
+        "5001",
+        "limits.max_calls: found 5001; write a whole number from 1 to 5000",
+    );
+}
+
+#[test]
+fn port_ranges_begin_even_and_end_odd() {
+    let odd = "RTP takes an even port and RTCP the odd one above, so a range begins even and ends odd";
+    one_problem(
+        "ports = \"20000-29999\"",
+        "ports = \"20001-30000\"",
+        "\"20001",
+        &format!("rtp.ports: {odd}; write for example \"20000-30001\""),
+    );
+    one_problem(
+        "ports = \"20000-29999\"",
+        "ports = \"29999-20000\"",
+        "\"29999",
+        "rtp.ports: the range is empty; write for example \"20000-29999\"",
+    );
+    one_problem(
+        "ports = \"20000-29999\"",
+        "ports = \"80000\"",
+        "\"80000",
+        "rtp.ports: found \"80000\"; write a range such as \"20000-29999\"",
+    );
+}
+
+#[test]
+fn names_are_given_once() {
+    let text = changed("name = \"1002\"", "name = \"1001\"");
+    let first = SAMPLE[..SAMPLE.find("name = \"1001\"").unwrap()].matches('\n').count() + 1;
+    let problems = parse(&text).unwrap_err().0;
+    let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages[0], format!("\"1001\" is taken by line {first}"));
+    assert_eq!(messages[1], "there is no user \"1002\"", "bob's phone is gone");
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
+fn an_address_belongs_to_one_peer() {
+    one_problem(
+        "\"127.0.0.20-127.0.0.29\"]",
+        "\"127.0.0.8/30\"]",
+        "\"127.0.0.8/30",
+        "phones.sources[2]: 127.0.0.8/30 overlaps 127.0.0.10 of trunk \"carrier-a\"; give each address to one peer",
+    );
+    one_problem(
+        "\"127.0.0.20-127.0.0.29\"]",
+        "\"127.0.0.20-127.0.0.2x\"]",
+        "\"127.0.0.20",
+        "phones.sources[2]: \"127.0.0.2x\" is not an IP address; write an address, PREFIX/BITS or FIRST-LAST",
+    );
+}
+
+#[test]
+fn references_must_name_something() {
+    one_problem(
+        "user = \"1003\"",
+        "user = \"1103\"",
+        "\"1103\"",
+        "agent.carol.user: there is no user \"1103\"; write \"1003\", or add [[user]] name = \"1103\"",
+    );
+    one_problem(
+        "\"frank\", \"grace\"",
+        "\"franc\", \"grace\"",
+        "\"franc\"",
+        "queue.support.agents[1]: there is no agent \"franc\"; write \"frank\", or add [[agent]] name = \"franc\"",
+    );
+    one_problem(
+        "trunk = \"carrier-a\"",
+        "trunk = \"elsewhere\"",
+        "\"elsewhere\"",
+        "agent.zoe.trunk: there is no trunk \"elsewhere\"; add [[trunk]] name = \"elsewhere\"",
+    );
+}
+
+#[test]
+fn files_must_be_there() {
+    one_problem(
+        "flow = \"echo\"",
+        "flow = \"missing\"",
+        "\"missing\"",
+        "entry_point.+15550103.flow: there is no file demo/flows/missing.toml; \
+         create it, or write the name of one that is there",
+    );
+    one_problem(
+        "folder = \"prompts\"",
+        "folder = \"missing\"",
+        "\"missing\"",
+        "prompts.folder: there is no folder demo/missing; create it, or write where it is",
+    );
+}
+
+#[test]
+fn an_agent_is_rung_at_one_place() {
+    one_problem(
+        "[[agent]]\nname = \"alice\"\n",
+        "[[agent]]\nname = \"alice\"\nnumber = \"+15550198\"\n",
+        "",
+        "agent.alice: there is both user and number; \
+         write user = \"…\" for a softphone, or number = \"…\" and trunk = \"…\"",
+    );
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let problems = parse("").unwrap_err();
+    let fields: Vec<_> = problems.0.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        ["sip.listen", "rtp.address", "rtp.ports", "store.path", "flows.folder", "prompts.folder"]
+    );
+}
+
+#[test]
+fn all_problems_are_told_in_the_order_of_the_file() {
+    let text = changed("[node]", "[knot]").replacen("max_wait_s", "max_weight_s", 1).replacen(
+        "t1_ms = 500",
+        "t1_ms = 1",
+        1,
+    );
+    let problems = parse(&text).unwrap_err().0;
+    let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(fields, ["knot", "sip.t1_ms", "queue.sales.max_weight_s"]);
+}
+
+#[test]
+fn a_hundred_problems_are_enough() {
+    let text = SAMPLE.to_owned() + &"[[trunk]]\nnonsense = 1\n".repeat(60);
+    assert_eq!(parse(&text).unwrap_err().0.len(), 100);
+}
+
+#[test]
+fn text_that_is_not_toml_is_shown_where_it_goes_wrong() {
+    let text = changed("[log]", "[log");
+    let line = SAMPLE[..SAMPLE.find("[log]").unwrap()].matches('\n').count() + 1;
+    let problem = parse(&text).unwrap_err().0.remove(0);
+    assert_eq!((problem.line, problem.field.as_str()), (line, ""));
+    assert!(problem.to_string().starts_with(&format!("demo/tandem.toml:{line}:5: ")), "{problem}");
+}

@@ -1,0 +1,84 @@
+//! The demo's configuration says what the product promises.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use tandem_config::{Reach, Transport};
+
+#[test]
+fn the_sample_is_the_demo_s_table() {
+    let config = support::parse(support::SAMPLE).unwrap();
+
+    let listen: Vec<_> = config.sip.listen.iter().map(|l| (l.transport, l.address.to_string())).collect();
+    assert_eq!(
+        listen,
+        [(Transport::Udp, "127.0.0.1:5060".into()), (Transport::Tcp, "127.0.0.1:5060".into())]
+    );
+    assert_eq!(config.rtp.ports, 20_000..=29_999);
+    assert_eq!(config.http_listen.to_string(), "127.0.0.1:8080");
+
+    let trunk = config.trunks.first().unwrap();
+    assert_eq!((trunk.name.as_str(), trunk.peer.to_string()), ("carrier-a", "127.0.0.10:5070".into()));
+    let sources: Vec<_> = trunk.sources.iter().map(ToString::to_string).collect();
+    assert_eq!(sources, ["127.0.0.10"]);
+
+    let phones: Vec<_> = config.phones.sources.iter().map(ToString::to_string).collect();
+    assert_eq!(phones, ["127.0.0.1", "127.0.0.20/30", "127.0.0.24/30", "127.0.0.28/31"]);
+    let users: Vec<_> = config.phones.users.iter().map(|user| user.name.clone()).collect();
+    assert_eq!(users, (1001..=1010).map(|user| user.to_string()).collect::<Vec<_>>());
+
+    let alice = config.agents.first().unwrap();
+    assert_eq!((alice.name.as_str(), &alice.reach), ("alice", &Reach::User("1001".into())));
+    let members = |queue: &str| config.queues.iter().find(|q| q.name == queue).unwrap().agents.len();
+    assert_eq!((members("sales"), members("support")), (5, 5));
+
+    let entries: Vec<_> = config.entry_points.iter().map(|e| (e.number.as_str(), e.flow.as_str())).collect();
+    assert_eq!(
+        entries,
+        [
+            ("+15550100", "menu"),
+            ("+15550101", "sales"),
+            ("+15550102", "prompt"),
+            ("+15550103", "echo"),
+            ("+15550104", "read-back"),
+        ]
+    );
+}
+
+#[test]
+fn paths_start_at_the_file_s_folder() {
+    let config = support::parse(support::SAMPLE).unwrap();
+    assert_eq!(config.prompts_folder, Path::new("demo/prompts"));
+    let elsewhere = support::changed("\"calls.db\"", "\"/var/lib/tandem/calls.db\"");
+    assert_eq!(support::parse(&elsewhere).unwrap().store_path, Path::new("/var/lib/tandem/calls.db"));
+}
+
+#[test]
+fn what_is_left_out_has_the_default_the_sample_names() {
+    let written = support::parse(support::SAMPLE).unwrap();
+    let short: String = support::SAMPLE
+        .lines()
+        .filter(|line| !line.contains("(default"))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let mut left_out = support::parse(&short).unwrap();
+    // The values that the demo sets to something else than the default.
+    assert_eq!(left_out.node_name, "tandem");
+    assert_eq!(left_out.phones.realm, "tandem");
+    assert_eq!(left_out.trunks[0].max_calls, 1_000);
+    assert_eq!(left_out.trunks[0].max_calls_per_second, 100);
+    assert_eq!(left_out.agents[0].wrap_up, Duration::from_secs(10));
+    left_out.node_name.clone_from(&written.node_name);
+    left_out.phones.realm.clone_from(&written.phones.realm);
+    left_out.trunks.clone_from(&written.trunks);
+    left_out.agents.clone_from(&written.agents);
+    assert_eq!(left_out, written);
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let config = support::parse(support::SAMPLE).unwrap();
+    assert!(!format!("{config:?}").contains(&config.phones.users[0].password));
+}
