@@ -1,0 +1,284 @@
+//! The loop of one media thread: commands, timers and packets into the worker, what it makes of them out.
+//!
+//! ```text
+//! ┌─► commands ─► timers ─► drain ─► gather ─► wait ─► packets of every ready socket ─┐
+//! └───────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Each leg has a socket of its own and a packet every 20 ms, so a batched read of one socket finds one packet, and
+//! a batched write has one to send: what can be shared among packets is the wake-up. That is why the thread
+//! gathers, see [`GATHER`]. A batched read is used where it pays, when a thread is behind.
+//!
+//! Watches are level-triggered: a socket read once and not drained is reported again, so one read a turn is enough
+//! and no busy socket can starve the others.
+
+use std::io;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst, fence};
+use std::time::Duration;
+
+use ringbuf::traits::{Consumer, Observer, Producer};
+use ringbuf::{HeapCons, HeapProd};
+use tandem_media::{Channel, Command, Disposition, EndpointId, Event, IoRequest, Worker};
+use tandem_time::Instant;
+
+use crate::counters::add;
+use crate::sockets::{Sockets, WAKE_TOKEN, from_token};
+use crate::sys::{BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, pin_current_thread};
+use crate::threads::{MediaThreadsConfig, Shared, Wake};
+
+/// A thread that had packets looks for the next ones no sooner than this after it last woke up. Under load one
+/// wake-up then serves many packets; a lone call never notices, since its packets are further apart. It is the most
+/// that relay adds to a packet's delay while the thread keeps up.
+pub(crate) const GATHER: Duration = Duration::from_millis(1);
+
+/// A timer turn later than this is counted as late.
+pub(crate) const LATE_TURN: Duration = Duration::from_millis(5);
+
+/// How soon events that found the ring full are tried again.
+const EVENT_RETRY: Duration = Duration::from_millis(1);
+
+/// Commands taken in one turn, so that packets are not kept waiting by a burst of them.
+const COMMANDS_PER_TURN: usize = 64;
+
+pub(crate) struct MediaThread {
+    worker: Worker,
+    sockets: Sockets,
+    epoll: Epoll,
+    commands: HeapCons<Command>,
+    events: HeapProd<Event>,
+    /// The event that found the ring full; the rest stay in the worker.
+    held: Option<Event>,
+    batch: Batch,
+    outgoing: Vec<Outgoing>,
+    shared: Arc<Shared>,
+    wake_core: Wake,
+    epoch: std::time::Instant,
+    /// Whether the last turn had packets, and when it began.
+    busy_since: Option<Instant>,
+}
+
+impl MediaThread {
+    pub(crate) fn new(
+        worker: Worker,
+        commands: HeapCons<Command>,
+        events: HeapProd<Event>,
+        shared: Arc<Shared>,
+        config: &MediaThreadsConfig,
+    ) -> io::Result<Self> {
+        let epoll = Epoll::new()?;
+        epoll.watch(&shared.wake, WAKE_TOKEN)?;
+        Ok(Self {
+            worker,
+            sockets: Sockets::new(config.max_endpoints),
+            epoll,
+            commands,
+            events,
+            held: None,
+            batch: Batch::default(),
+            outgoing: Vec::with_capacity(BATCH),
+            shared,
+            wake_core: Arc::clone(&config.wake),
+            epoch: config.epoch,
+            busy_since: None,
+        })
+    }
+
+    /// Runs until told to stop.
+    pub(crate) fn run(mut self, pin_to: Option<usize>) {
+        if let Some(core) = pin_to
+            && let Err(error) = pin_current_thread(core)
+        {
+            tracing::warn!(core, %error, "media thread runs unpinned");
+        }
+        let mut ready = Ready::default();
+        while !self.shared.stop.load(Relaxed) {
+            self.take_commands();
+            self.run_timers();
+            self.drain();
+            self.gather();
+            if let Err(error) = self.wait(&mut ready) {
+                tracing::error!(%error, "media thread cannot wait for its sockets");
+                return;
+            }
+            self.receive_all(&ready);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// While events wait for room, commands wait too: so a core that does not read is held back, and what the worker
+    /// has to keep stays bounded.
+    fn take_commands(&mut self) {
+        for _ in 0..COMMANDS_PER_TURN {
+            if self.held.is_some() {
+                return;
+            }
+            let Some(command) = self.commands.try_pop() else { return };
+            let now = self.now();
+            self.worker.handle_command(now, command);
+            self.drain();
+        }
+    }
+
+    fn run_timers(&mut self) {
+        let Some(due) = self.worker.poll_timeout() else { return };
+        let now = self.now();
+        if now < due {
+            return;
+        }
+        if now.saturating_duration_since(due) > LATE_TURN {
+            add(&self.shared.counters.late_turns, 1);
+        }
+        self.worker.handle_timeout(now);
+    }
+
+    /// Does what the worker asks for. Socket requests come first, so that whoever reads `Closed` finds the ports
+    /// free.
+    fn drain(&mut self) {
+        self.drain_io();
+        self.drain_transmits();
+        self.drain_events();
+    }
+
+    fn drain_io(&mut self) {
+        while let Some(request) = self.worker.poll_io() {
+            match request {
+                IoRequest::Bind { endpoint, local } => {
+                    let bound = self.sockets.bind(&self.epoll, endpoint, local);
+                    let counters = &self.shared.counters;
+                    add(if bound.is_ok() { &counters.pairs_bound } else { &counters.pairs_refused }, 1);
+                    let now = self.now();
+                    self.worker.handle_bound(now, endpoint, bound.is_ok());
+                }
+                IoRequest::Unbind { endpoint } => self.unbind(endpoint),
+            }
+        }
+    }
+
+    fn unbind(&mut self, endpoint: EndpointId) {
+        if let Some(pair) = self.sockets.unbind(endpoint) {
+            add(&self.shared.counters.pairs_closed, 1);
+            add(&self.shared.counters.kernel_drops, pair.dropped_by_kernel());
+        }
+    }
+
+    /// Each goes out of another socket, so there is nothing to batch, and sending at once spares a copy.
+    fn drain_transmits(&mut self) {
+        while let Some(transmit) = self.worker.poll_transmit() {
+            let Some(socket) = self.sockets.socket(transmit.endpoint, transmit.channel) else { continue };
+            let sent = socket.send_to(transmit.bytes, transmit.destination).is_ok();
+            let counters = &self.shared.counters;
+            add(if sent { &counters.packets_sent } else { &counters.send_failures }, 1);
+        }
+    }
+
+    fn drain_events(&mut self) {
+        let mut pushed = false;
+        while let Some(event) = self.held.take().or_else(|| self.worker.poll_event()) {
+            if let Err(event) = self.events.try_push(event) {
+                add(&self.shared.counters.event_ring_full, 1);
+                self.held = Some(event);
+                break;
+            }
+            pushed = true;
+        }
+        if pushed {
+            (self.wake_core)();
+        }
+    }
+
+    /// Lets packets come together, see [`GATHER`]; never sleeps past a timer.
+    fn gather(&mut self) {
+        let Some(began) = self.busy_since else { return };
+        let now = self.now();
+        let mut until = began + GATHER;
+        if let Some(due) = self.worker.poll_timeout() {
+            until = until.min(due);
+        }
+        if now < until {
+            std::thread::park_timeout(until - now);
+        }
+    }
+
+    fn wait(&mut self, ready: &mut Ready) -> io::Result<()> {
+        let sleeping = &self.shared.sleeping;
+        sleeping.store(true, Relaxed);
+        // Pairs with the fence in `MediaHandle::send`: either it sees that we sleep, or we see its command.
+        fence(SeqCst);
+        let timeout = if self.held.is_none() && !self.commands.is_empty() {
+            Some(Duration::ZERO)
+        } else {
+            self.until_next_timer()
+        };
+        let result = self.epoll.wait(ready, timeout);
+        sleeping.store(false, Relaxed);
+        add(&self.shared.counters.wakeups, 1);
+        result
+    }
+
+    fn until_next_timer(&self) -> Option<Duration> {
+        let timer = self.worker.poll_timeout().map(|due| due.saturating_duration_since(self.now()));
+        if self.held.is_none() {
+            return timer;
+        }
+        Some(timer.map_or(EVENT_RETRY, |timer| timer.min(EVENT_RETRY)))
+    }
+
+    fn receive_all(&mut self, ready: &Ready) {
+        let began = self.now();
+        self.busy_since = None;
+        // A full report means that more is waiting than one turn can show: the thread is behind.
+        let behind = ready.len() == MAX_READY;
+        for index in 0..ready.len() {
+            match ready.token(index) {
+                Some(WAKE_TOKEN) => self.shared.wake.clear(),
+                Some(token) => {
+                    let (endpoint, channel) = from_token(token);
+                    self.receive(endpoint, channel, behind);
+                    self.busy_since = Some(began);
+                }
+                None => break,
+            }
+        }
+    }
+
+    fn receive(&mut self, endpoint: EndpointId, channel: Channel, behind: bool) {
+        let Some(socket) = self.sockets.socket(endpoint, channel) else { return };
+        let received = if behind { self.batch.receive(socket) } else { self.batch.receive_one(socket) };
+        let Ok(count) = received else { return };
+        add(&self.shared.counters.packets_received, count as u64);
+        let now = self.now();
+        let mut run: Option<EndpointId> = None;
+        for index in 0..count {
+            let Some(packet) = self.batch.packet(index) else { continue };
+            if packet.len > MAX_PACKET {
+                add(&self.shared.counters.packets_too_long, 1);
+                continue;
+            }
+            let disposition =
+                self.worker.handle_packet(now, endpoint, channel, packet.source, packet.buffer, packet.len);
+            let Disposition::Forward { endpoint: to, destination, len } = disposition else { continue };
+            if run.is_some_and(|run| run != to) {
+                self.send_gathered(run);
+            }
+            run = Some(to);
+            self.outgoing.push(Outgoing { index, len, destination });
+        }
+        self.send_gathered(run);
+    }
+
+    /// Sends what one read gave to one socket.
+    fn send_gathered(&mut self, to: Option<EndpointId>) {
+        let socket: Option<&UdpSocket> = to.and_then(|to| self.sockets.socket(to, Channel::Rtp));
+        if let Some(socket) = socket {
+            let sent = self.batch.send(socket, &self.outgoing);
+            add(&self.shared.counters.packets_sent, sent as u64);
+            add(&self.shared.counters.send_failures, (self.outgoing.len() - sent) as u64);
+        }
+        self.outgoing.clear();
+    }
+}
