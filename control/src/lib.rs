@@ -1,1 +1,10 @@
-//! The contact centre: flows, queues, agents; pure.
+//! The contact centre: entry points, flows, queues and agents, behind the `ControlPlane` trait.
+//!
+//! Owner thread: the signalling core, through the switch that owns the plane. This crate must not know SIP or RTP,
+//! read a file or a clock, or keep a call from ending: a caller who hangs up is let go at once, whatever a flow or
+//! a queue was doing.
+
+mod config;
+pub mod flow;
+
+pub use config::{AgentConfig, Announcement, ConfigError, ContactCentreConfig, QueueConfig};
