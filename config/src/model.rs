@@ -34,6 +34,8 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Who may register, and from where.
     pub phones: Phones,
+    /// How long an agent who did not answer is left alone.
+    pub not_responding_pause: Duration,
     /// The agents.
     pub agents: Vec<Agent>,
     /// The queues.
@@ -204,12 +206,10 @@ pub struct Agent {
     pub name: String,
     /// Where to ring.
     pub reach: Reach,
-    /// The pause after a call.
-    pub wrap_up: Duration,
 }
 
 /// Where an agent is rung.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// At a softphone: available while it is registered.
     User(String),
@@ -231,14 +231,25 @@ pub struct Queue {
     pub agents: Vec<String>,
     /// How long an agent is rung.
     pub ring_timeout: Duration,
-    /// How long an agent who did not answer is left in peace.
-    pub missed_pause: Duration,
+    /// How long an agent is left alone after a conversation.
+    pub wrap_up: Duration,
     /// The longest a caller waits.
     pub max_wait: Duration,
     /// Callers that may wait at a time.
     pub max_waiting: u32,
     /// The prompt that waiting callers hear, over and over.
     pub music: String,
+    /// Said again and again while waiting, if at all.
+    pub announcement: Option<Announcement>,
+}
+
+/// A comfort announcement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The prompt.
+    pub prompt: String,
+    /// How often.
+    pub every: Duration,
 }
 
 /// A called number and the flow that answers it.

@@ -122,6 +122,10 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     flows.finish();
     prompts.finish();
 
+    let contact_centre = root.table("contact_centre");
+    let not_responding_pause = contact_centre.seconds_or("not_responding_pause_s", 1..=3_600, 30);
+    contact_centre.finish();
+
     let mut trunk_names = Names::default();
     let mut user_names = Names::default();
     let mut agent_names = Names::default();
@@ -146,6 +150,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         prompts_folder: prompts_folder?,
         trunks,
         phones: phones?,
+        not_responding_pause: not_responding_pause?,
         agents,
         queues,
         entry_points,

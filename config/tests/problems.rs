@@ -10,11 +10,11 @@ use support::{SAMPLE, changed, parse};
 #[track_caller]
 fn one_problem(from: &str, to: &str, at: &str, expected: &str) {
     let text = changed(from, to);
-    let start = text.find(to).unwrap();
-    let offset = start + text[start..].find(at).unwrap();
+    let start = text.find(to).expect("the changed text");
+    let offset = start + text[start..].find(at).expect("the place within it");
     let line = text[..offset].matches('\n').count() + 1;
     let column = text[..offset].chars().rev().take_while(|c| *c != '\n').count() + 1;
-    let problems = parse(&text).unwrap_err().to_string();
+    let problems = parse(&text).expect_err("a problem").to_string();
     assert_eq!(problems, format!("demo/tandem.toml:{line}:{column}: {expected}"));
 }
 
@@ -173,6 +173,16 @@ fn an_agent_is_rung_at_one_place() {
         "",
         "agent.alice: there is both user and number; \
          write user = \"…\" for a softphone, or number = \"…\" and trunk = \"…\"",
+    );
+}
+
+#[test]
+fn two_agents_cannot_share_a_phone() {
+    one_problem(
+        "[[agent]]\nname = \"carol\"\nuser = \"1003\"",
+        "[[agent]]\nname = \"carol\"\nuser = \"1001\"",
+        "[[agent]]",
+        "agent.carol: agent \"alice\" has the same phone; give each its own",
     );
 }
 

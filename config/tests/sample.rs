@@ -69,11 +69,11 @@ fn what_is_left_out_has_the_default_the_sample_names() {
     assert_eq!(left_out.phones.realm, "tandem");
     assert_eq!(left_out.trunks[0].max_calls, 1_000);
     assert_eq!(left_out.trunks[0].max_calls_per_second, 100);
-    assert_eq!(left_out.agents[0].wrap_up, Duration::from_secs(10));
+    assert_eq!(left_out.queues[0].wrap_up, Duration::from_secs(10));
     left_out.node_name.clone_from(&written.node_name);
     left_out.phones.realm.clone_from(&written.phones.realm);
     left_out.trunks.clone_from(&written.trunks);
-    left_out.agents.clone_from(&written.agents);
+    left_out.queues[0].wrap_up = written.queues[0].wrap_up;
     assert_eq!(left_out, written);
 }
 

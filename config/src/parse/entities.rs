@@ -1,11 +1,12 @@
 //! Trunks, phones, agents, queues and entry points.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
 use crate::address::IpPrefix;
-use crate::model::{Agent, EntryPoint, Phones, Queue, Reach, Transport, Trunk, User};
+use crate::model::{Agent, Announcement, EntryPoint, Phones, Queue, Reach, Transport, Trunk, User};
 use crate::reader::{Names, Section};
 
 /// The most entries of a kind.
@@ -94,16 +95,22 @@ pub(super) fn read_agents(
     trunks: &Names,
     users: &Names,
 ) -> Vec<Agent> {
-    root.tables("agent", "name", MAX_AGENTS)
-        .into_iter()
-        .filter_map(|section| {
-            let name = section.new_name("name", names);
-            let reach = read_reach(&section, trunks, users);
-            let wrap_up = section.seconds_or("wrap_up_s", 0..=3_600, 10);
-            section.finish();
-            Some(Agent { name: name?, reach: reach?, wrap_up: wrap_up? })
-        })
-        .collect()
+    let mut agents: Vec<Agent> = Vec::new();
+    // By phone: an agent who shares one could be offered two calls.
+    let mut owners: BTreeMap<Reach, String> = BTreeMap::new();
+    for section in root.tables("agent", "name", MAX_AGENTS) {
+        let name = section.new_name("name", names);
+        let reach = read_reach(&section, trunks, users);
+        if let (Some(name), Some(reach)) = (name, reach) {
+            if let Some(owner) = owners.insert(reach.clone(), name.clone()) {
+                section
+                    .problem_here(format!("agent {owner:?} has the same phone"), "give each its own".into());
+            }
+            agents.push(Agent { name, reach });
+        }
+        section.finish();
+    }
+    agents
 }
 
 fn read_reach(section: &Section<'_, '_>, trunks: &Names, users: &Names) -> Option<Reach> {
@@ -137,22 +144,39 @@ pub(super) fn read_queues(
             let name = section.new_name("name", &mut names);
             let members = read_members(&section, agents);
             let ring_timeout = section.seconds_or("ring_timeout_s", 1..=300, 15);
-            let missed_pause = section.seconds_or("missed_pause_s", 0..=86_400, 30);
+            let wrap_up = section.seconds_or("wrap_up_s", 0..=3_600, 10);
             let max_wait = section.seconds_or("max_wait_s", 1..=86_400, 3_600);
-            let max_waiting = section.integer_or("max_waiting", 1..=1_000_000, 1_000);
+            let max_waiting = section.integer_or("max_waiting", 1..=100_000, 1_000);
             let music = files.named(&section, "music", prompts, "wav");
+            let announcement = read_announcement(&section, files, prompts);
             section.finish();
             Some(Queue {
                 name: name?,
                 agents: members?,
                 ring_timeout: ring_timeout?,
-                missed_pause: missed_pause?,
+                wrap_up: wrap_up?,
                 max_wait: max_wait?,
                 max_waiting: max_waiting?,
                 music: music?,
+                announcement: announcement?,
             })
         })
         .collect()
+}
+
+/// `Some(None)` when there is none, `None` when it is wrong.
+fn read_announcement(
+    queue: &Section<'_, '_>,
+    files: &Files<'_>,
+    prompts: Option<&Path>,
+) -> Option<Option<Announcement>> {
+    queue.know(&["announcement", "announcement_every_s"]);
+    if !queue.has("announcement") && !queue.has("announcement_every_s") {
+        return Some(None);
+    }
+    let prompt = files.named(queue, "announcement", prompts, "wav");
+    let every = queue.seconds_or("announcement_every_s", 5..=3_600, 30);
+    Some(Some(Announcement { prompt: prompt?, every: every? }))
 }
 
 fn read_members(section: &Section<'_, '_>, agents: &Names) -> Option<Vec<String>> {
