@@ -1,0 +1,150 @@
+//! Calls through the whole daemon, SIPp as the carrier, on one machine:
+//!
+//! ```text
+//! cargo bench -p tandem-benches --bench calls [-- prompt rate memory]
+//! ```
+//!
+//! * `prompt`: 300 concurrent calls hear a prompt; no packet lost or late by the kernel's receive time;
+//! * `rate`: 2,000 calls answered and released at 300 calls/s, none failed;
+//! * `memory`: what an idle call costs, and what 10,000 calls leave behind.
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tandem_benches::node::Node;
+use tandem_benches::sink::{LATE, Sink};
+use tandem_benches::sipp::Load;
+
+type Outcome = Result<bool, Box<dyn Error>>;
+type Run = (&'static str, fn() -> Outcome);
+
+const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
+const FIRST_PORT: u16 = 40_000;
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
+    let runs: [Run; 3] = [("prompt", prompt), ("rate", rate), ("memory", memory)];
+    let mut held = true;
+    for (name, run) in runs {
+        if !asked.is_empty() && !asked.iter().any(|it| it == name) {
+            continue;
+        }
+        match run() {
+            Ok(good) => held &= good,
+            Err(error) => {
+                println!("{name}: {error}");
+                held = false;
+            }
+        }
+    }
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn prompt() -> Outcome {
+    const CALLS: u16 = 300;
+    const HOLD: Duration = Duration::from_secs(20);
+    let node = Node::start()?;
+    let sink = Sink::start(CARRIER, FIRST_PORT, CALLS)?;
+    let cpu = node.process().cpu()?;
+    let load = Load {
+        number: "+15550102",
+        calls: CALLS.into(),
+        rate: 100,
+        hold: HOLD,
+        first_port: FIRST_PORT,
+        ports: CALLS,
+    };
+    let ended = load.start()?.wait()?;
+    let cpu = node.process().cpu()? - cpu;
+    let heard = sink.finish()?;
+    let call_seconds = f64::from(CALLS) * HOLD.as_secs_f64();
+    println!(
+        "prompt: {} of {CALLS} streams, {} packets, {} lost, {} later than {} ms (worst {:.1} ms); \
+         {:.2} CPU-s per 1,000 call-seconds; SIPp {ended}",
+        heard.streams,
+        heard.packets,
+        heard.lost,
+        heard.late,
+        LATE.as_millis(),
+        heard.worst.as_secs_f64() * 1e3,
+        cpu.as_secs_f64() / call_seconds * 1e3,
+    );
+    Ok(ended.success() && heard.streams == usize::from(CALLS) && heard.lost == 0 && heard.late == 0)
+}
+
+fn rate() -> Outcome {
+    const CALLS: u32 = 2_000;
+    let node = Node::start()?;
+    let cpu = node.process().cpu()?;
+    let load = idle(CALLS, 300, Duration::from_secs(1));
+    let ended = load.start()?.wait()?;
+    let cpu = node.process().cpu()? - cpu;
+    println!(
+        "rate: {CALLS} calls of 1 s at {} calls/s, SIPp {ended}; {:.2} CPU-s per 1,000 calls with their prompt",
+        load.rate,
+        cpu.as_secs_f64() / f64::from(CALLS) * 1e3,
+    );
+    Ok(ended.success())
+}
+
+fn memory() -> Outcome {
+    const HELD: u32 = 1_000;
+    const MANY: u32 = 10_000;
+    let node = Node::start()?;
+    // Warm: threads, tables and arenas exist before anything is compared.
+    let mut good = idle(HELD, 200, Duration::from_secs(1)).start()?.wait()?.success();
+    settle(&node)?;
+    let before = node.process().resident()?;
+
+    let hold = Duration::from_secs(12);
+    let mut carrier = idle(HELD, 200, hold).start()?;
+    await_metric(&node, "tandem_ledger_calls", f64::from(HELD))?;
+    let held = node.process().resident()?;
+    good &= carrier.wait()?.success();
+
+    good &= idle(MANY, 300, Duration::from_millis(500)).start()?.wait()?.success();
+    settle(&node)?;
+    let after = node.process().resident()?;
+    let per_call = held.saturating_sub(before) / u64::from(HELD);
+    let growth = (after as f64 - before as f64) / before as f64 * 100.0;
+    println!(
+        "memory: {per_call} bytes per call of {HELD} held; {} KiB at rest, {} KiB after {MANY} calls ({growth:+.1} %)",
+        before / 1_024,
+        after / 1_024,
+    );
+    Ok(good && per_call <= 20 * 1_024 && growth <= 5.0)
+}
+
+/// Calls whose media nobody listens to: the ports are closed, which the kernel tells the daemon packet by packet.
+fn idle(calls: u32, rate: u32, hold: Duration) -> Load {
+    Load { number: "+15550102", calls, rate, hold, first_port: FIRST_PORT, ports: 1_000 }
+}
+
+/// Waits until the ledger is zero: every SIP transaction has run out too.
+fn settle(node: &Node) -> Result<(), Box<dyn Error>> {
+    const PATIENCE_S: u32 = 60;
+    for _ in 0..PATIENCE_S {
+        if node.metrics("tandem_ledger_")?.iter().all(|(_, value)| *value == 0.0) {
+            return Ok(());
+        }
+        pause();
+    }
+    Err(format!("the ledger is not zero after {PATIENCE_S} s: {:?}", node.metrics("tandem_ledger_")?).into())
+}
+
+fn await_metric(node: &Node, name: &str, value: f64) -> Result<(), Box<dyn Error>> {
+    const PATIENCE_S: u32 = 30;
+    for _ in 0..PATIENCE_S {
+        if node.metrics(name)?.iter().any(|(_, now)| *now >= value) {
+            return Ok(());
+        }
+        pause();
+    }
+    Err(format!("{name} did not reach {value}: {:?}", node.metrics(name)?).into())
+}
+
+fn pause() {
+    std::thread::park_timeout(Duration::from_secs(1));
+}
