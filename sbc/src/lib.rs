@@ -3,6 +3,12 @@
 //! Owner thread: the signalling core. This crate must not open a socket, read a clock, or know media or calls:
 //! a session here is one INVITE dialog with one peer.
 
+mod auth;
+mod registrar;
+pub mod source;
+pub mod transaction;
+pub mod transport;
+mod trunk;
 pub mod user_agent;
 
 pub use user_agent::{Event, UserAgent};

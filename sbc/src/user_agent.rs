@@ -11,14 +11,15 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
-pub use config::{
-    IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, TrunkConfig, UserAgentConfig, UserCredentials,
-};
+pub use config::{Limits, ListenAddress, PhoneConfig, TrunkConfig, UserAgentConfig, UserCredentials};
 pub use event::{
-    AudioCodec, Ender, Event, FlowId, Identity, Invite, InviteTarget, LocalMedia, MediaDirection,
-    NegotiatedAudio, Packet, SessionEnd, SessionError, SessionId, Source, Transmit, Transport,
-    TransportFailure, Usage,
+    AudioCodec, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, MediaDirection, NegotiatedAudio,
+    SessionEnd, SessionError, SessionId, Source, Usage,
 };
+
+pub use crate::source::IpPrefix;
+pub use crate::transaction::Timers;
+pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure};
 
 /// A SIP user agent, client and server, with its registrar.
 #[derive(Debug)]

@@ -1,9 +1,11 @@
 //! What the user agent is told by its operator.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Transport;
+use crate::source::IpPrefix;
+use crate::transaction::Timers;
+use crate::transport::Transport;
 
 /// Everything an operator decides about signalling.
 #[derive(Clone, Debug)]
@@ -78,15 +80,6 @@ impl std::fmt::Debug for UserCredentials {
     }
 }
 
-/// An address prefix such as `127.0.0.10/32`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IpPrefix {
-    /// The address.
-    pub address: IpAddr,
-    /// How many of its leading bits count.
-    pub bits: u8,
-}
-
 /// The most of everything the user agent keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -98,21 +91,4 @@ pub struct Limits {
     pub max_contacts_per_user: u8,
     /// How long an INVITE we sent may ring before we cancel it, whatever the owner says.
     pub max_ringing: Duration,
-}
-
-/// The timers of RFC 3261 §17 (table 4).
-#[derive(Clone, Copy, Debug)]
-pub struct Timers {
-    /// Round-trip estimate, 500 ms.
-    pub t1: Duration,
-    /// Longest retransmission interval, 4 s.
-    pub t2: Duration,
-    /// Longest life of a message in the network, 5 s.
-    pub t4: Duration,
-}
-
-impl Default for Timers {
-    fn default() -> Self {
-        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
-    }
 }

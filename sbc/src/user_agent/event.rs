@@ -12,60 +12,6 @@ pub struct SessionId {
     pub generation: u32,
 }
 
-/// Names a stream connection; given by the transport layer, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FlowId(pub u64);
-
-/// How messages travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// A stream.
-    Tcp,
-}
-
-/// One datagram, or one message framed from a stream.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'a> {
-    /// How it came.
-    pub transport: Transport,
-    /// Our address.
-    pub local: SocketAddr,
-    /// Where it came from.
-    pub source: SocketAddr,
-    /// The connection it came on, for streams.
-    pub flow: Option<FlowId>,
-    /// What came.
-    pub bytes: &'a [u8],
-}
-
-/// A message to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transmit {
-    /// How.
-    pub transport: Transport,
-    /// From which of our addresses.
-    pub local: SocketAddr,
-    /// To whom.
-    pub destination: SocketAddr,
-    /// On this connection while it lives; else on one to `destination`, opened if need be.
-    pub flow: Option<FlowId>,
-    /// What.
-    pub bytes: Vec<u8>,
-}
-
-/// Something could not be sent, or a connection is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransportFailure {
-    /// How it was to travel.
-    pub transport: Transport,
-    /// To whom.
-    pub destination: SocketAddr,
-    /// The connection that is gone, if there was one.
-    pub flow: Option<FlowId>,
-}
-
 /// What the user agent tells its owner. Events of a session arrive in the order they happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

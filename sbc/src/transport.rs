@@ -1,0 +1,109 @@
+//! How messages travel, as far as a machine without sockets knows it.
+
+use std::net::SocketAddr;
+
+/// Names a stream connection; given by the transport layer, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub u64);
+
+/// How messages travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+impl Transport {
+    /// Whether the transport retransmits by itself, so that transactions need not (RFC 3261 §17.1.1.1).
+    #[must_use]
+    pub fn is_reliable(self) -> bool {
+        matches!(self, Self::Tcp)
+    }
+
+    /// The transport's name in a Via header (RFC 3261 §20.42).
+    #[must_use]
+    pub fn via_name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// One datagram, or one message framed from a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// How it came.
+    pub transport: Transport,
+    /// Our address.
+    pub local: SocketAddr,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The connection it came on, for streams.
+    pub flow: Option<FlowId>,
+    /// What came.
+    pub bytes: &'a [u8],
+}
+
+/// The way from us to the next element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// How.
+    pub transport: Transport,
+    /// From which of our addresses.
+    pub local: SocketAddr,
+    /// To whom.
+    pub destination: SocketAddr,
+    /// On this connection while it lives; else on one to `destination`, opened if need be.
+    pub flow: Option<FlowId>,
+}
+
+impl Hop {
+    /// `bytes` on this way.
+    #[must_use]
+    pub fn carry(self, bytes: Vec<u8>) -> Transmit {
+        let Self { transport, local, destination, flow } = self;
+        Transmit { transport, local, destination, flow, bytes }
+    }
+
+    /// Whether `failure` speaks of this way.
+    #[must_use]
+    pub fn is_hit_by(&self, failure: &TransportFailure) -> bool {
+        if failure.transport != self.transport {
+            return false;
+        }
+        match (self.flow, failure.flow) {
+            (Some(mine), Some(gone)) => mine == gone,
+            (Some(_), None) => false,
+            (None, _) => self.destination == failure.destination,
+        }
+    }
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// How.
+    pub transport: Transport,
+    /// From which of our addresses.
+    pub local: SocketAddr,
+    /// To whom.
+    pub destination: SocketAddr,
+    /// On this connection while it lives; else on one to `destination`, opened if need be.
+    pub flow: Option<FlowId>,
+    /// What.
+    pub bytes: Vec<u8>,
+}
+
+/// Something could not be sent, or a connection is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransportFailure {
+    /// How it was to travel.
+    pub transport: Transport,
+    /// To whom.
+    pub destination: SocketAddr,
+    /// The connection that is gone, if there was one.
+    pub flow: Option<FlowId>,
+}
