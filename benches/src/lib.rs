@@ -1,6 +1,3 @@
-//! What the benchmarks share: the daemon under test, SIPp as its carrier, a sink for RTP, accounts of a process.
+//! What the benchmarks share: a sink for RTP streams.
 
-pub mod node;
-pub mod process;
 pub mod sink;
-pub mod sipp;

@@ -1,0 +1,136 @@
+//! baresip as a softphone that registers, answers by itself, speaks a tone and writes down what it hears.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::lines::Lines;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const RATE_HZ: u32 = 8_000;
+const TONE_SECONDS: u32 = 60;
+/// The header that sndfile writes before the samples; its length field is wrong until the file is closed.
+const WAV_HEADER: usize = 44;
+
+/// Who a softphone is.
+#[derive(Clone, Copy, Debug)]
+pub struct Softphone {
+    /// The user name.
+    pub user: &'static str,
+    /// The password.
+    pub password: &'static str,
+    /// Its own address.
+    pub address: Ipv4Addr,
+    /// The tone it speaks.
+    pub tone_hz: f64,
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+}
+
+/// A running baresip; killed when dropped.
+pub struct Baresip {
+    child: Child,
+    said: Lines,
+    folder: TempDir,
+}
+
+impl Baresip {
+    /// Starts baresip, lets it register at `registrar` and waits until it has.
+    ///
+    /// # Errors
+    /// When it is not installed or does not get registered.
+    pub fn start(phone: &Softphone, registrar: SocketAddr) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        configure(&folder, phone, registrar)?;
+        let mut child = Command::new("baresip")
+            .arg("-4")
+            .arg("-v")
+            .arg("-f")
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
+        let mut baresip = Self { child, said: Lines::of(stdout), folder };
+        baresip.wait_for("200 OK")?;
+        Ok(baresip)
+    }
+
+    /// Waits for the next line of its output that contains `text`.
+    ///
+    /// # Errors
+    /// When none comes in time.
+    pub fn wait_for(&mut self, text: &str) -> io::Result<String> {
+        self.said.wait_for(text, PATIENCE)
+    }
+
+    /// What it heard in all calls so far, at 8 kHz.
+    ///
+    /// # Errors
+    /// When there was no call.
+    pub fn heard(&self) -> io::Result<Vec<i16>> {
+        let mut samples = Vec::new();
+        for entry in fs::read_dir(self.folder.path())? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with("-dec.wav") {
+                let bytes = fs::read(path)?;
+                let audio = bytes.get(WAV_HEADER..).unwrap_or_default();
+                samples.extend(audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+            }
+        }
+        Ok(samples)
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        // Nothing more can be done about a process that will not go.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn configure(folder: &TempDir, phone: &Softphone, registrar: SocketAddr) -> io::Result<()> {
+    let path = folder.path();
+    let tone = path.join("tone.wav");
+    write_tone(&tone, phone.tone_hz)?;
+    let Softphone { user, password, address, transport, .. } = phone;
+    let port = free_udp_port(*address)?;
+    let config = format!(
+        "module_path /usr/lib/baresip/modules\nmodule account.so\nmodule g711.so\nmodule aufile.so\n\
+         module sndfile.so\nmodule_app menu.so\nsip_listen {address}:{port}\nnet_interface {address}\n\
+         audio_source aufile,{}\nsnd_path {}\nrtp_ports 12000-18000\ncall_max_calls 4\n",
+        tone.display(),
+        path.display(),
+    );
+    fs::write(path.join("config"), config)?;
+    let account = format!(
+        "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};answermode=auto;regint=60\n"
+    );
+    fs::write(path.join("accounts"), account)?;
+    fs::write(path.join("contacts"), "")
+}
+
+fn free_udp_port(address: Ipv4Addr) -> io::Result<u16> {
+    Ok(std::net::UdpSocket::bind((IpAddr::V4(address), 0))?.local_addr()?.port())
+}
+
+fn write_tone(path: &std::path::Path, tone_hz: f64) -> io::Result<()> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE_HZ,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).map_err(io::Error::other)?;
+    for index in 0..RATE_HZ * TONE_SECONDS {
+        let phase = f64::from(index) * tone_hz * std::f64::consts::TAU / f64::from(RATE_HZ);
+        file.write_sample((phase.sin() * 8_000.0) as i16).map_err(io::Error::other)?;
+    }
+    file.finalize().map_err(io::Error::other)
+}

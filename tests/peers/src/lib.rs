@@ -1,0 +1,16 @@
+//! The daemon under test and the real peers around it.
+//!
+//! For end-to-end tests and benchmarks: starts `tandem serve` on a copy of the demo's configuration with ports of its
+//! own, SIPp as carrier or agent, and baresip as a registered softphone. Nothing here waits by the clock: it waits for
+//! what a process says, with a named patience.
+
+mod baresip;
+mod lines;
+mod node;
+mod process;
+mod sipp;
+
+pub use baresip::{Baresip, Softphone};
+pub use node::{Node, Ports};
+pub use process::Process;
+pub use sipp::{Scenario, Sipp};

@@ -1,0 +1,264 @@
+//! `tandem serve` on a copy of the demo's configuration, in a folder and on ports of its own.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::lines::Lines;
+use crate::process::Process;
+
+/// How long the daemon may take to be ready, or to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The addresses of a node and its carrier.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// SIP, UDP and TCP.
+    pub sip: SocketAddr,
+    /// HTTP.
+    pub http: SocketAddr,
+    /// The first and last port of RTP.
+    pub rtp: (u16, u16),
+    /// Where the node calls carrier-a.
+    pub carrier: SocketAddr,
+}
+
+impl Ports {
+    /// What `config/demo/tandem.toml` says.
+    #[must_use]
+    pub fn demo() -> Self {
+        Self {
+            sip: SocketAddr::from(([127, 0, 0, 1], 5060)),
+            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            rtp: (20_000, 29_999),
+            carrier: SocketAddr::from(([127, 0, 0, 10], 5070)),
+        }
+    }
+
+    /// Ports that are free now, for tests that run beside each other and beside a demo.
+    ///
+    /// # Errors
+    /// When the machine has none left.
+    pub fn free() -> io::Result<Self> {
+        /// Each node gets so many RTP ports, enough for a hundred calls of two legs.
+        const RTP_PORTS: u16 = 400;
+        static BLOCKS: AtomicU16 = AtomicU16::new(0);
+        let block = BLOCKS.fetch_add(1, Ordering::Relaxed) % 50;
+        let first = 31_000 + block * RTP_PORTS;
+        Ok(Self {
+            sip: free_port([127, 0, 0, 1])?,
+            http: free_port([127, 0, 0, 1])?,
+            rtp: (first, first + RTP_PORTS - 1),
+            carrier: free_port([127, 0, 0, 10])?,
+        })
+    }
+}
+
+/// A port free for UDP and TCP.
+fn free_port(address: [u8; 4]) -> io::Result<SocketAddr> {
+    const TRIES: usize = 100;
+    for _ in 0..TRIES {
+        let found = TcpListener::bind(SocketAddr::from((address, 0)))?.local_addr()?;
+        if UdpSocket::bind(found).is_ok() {
+            return Ok(found);
+        }
+    }
+    Err(io::Error::other("no port is free for both UDP and TCP"))
+}
+
+/// A running daemon; killed when dropped.
+pub struct Node {
+    child: Child,
+    log: Option<Lines>,
+    ports: Ports,
+    folder: TempDir,
+}
+
+impl Node {
+    /// Starts the daemon `binary` and waits until it says it is ready (sd_notify). `edit` may change the
+    /// configuration's text before.
+    ///
+    /// # Errors
+    /// When it is not ready in time.
+    pub fn start(binary: &Path, ports: Ports, edit: impl FnOnce(String) -> String) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        copy(&root().join("config/demo"), folder.path())?;
+        let config = folder.path().join("tandem.toml");
+        fs::write(&config, edit(readdress(&fs::read_to_string(&config)?, &ports)))?;
+
+        let notify = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&notify)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        let mut child = Command::new(binary)
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .env("NOTIFY_SOCKET", &notify)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let log = child.stderr.take().map(Lines::of);
+        let node = Self { child, log, ports, folder };
+        node.await_ready(&socket)?;
+        Ok(node)
+    }
+
+    /// Builds the daemon's release build and starts it on the demo's own addresses, saying warnings only.
+    ///
+    /// # Errors
+    /// When it cannot be built or is not ready in time.
+    pub fn release() -> io::Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--release", "--bin", "tandem"])
+            .current_dir(root())
+            .status()?;
+        if !built.success() {
+            return Err(io::Error::other("the daemon does not build"));
+        }
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+        let quiet = |text: String| text.replace("level = \"info\"", "level = \"warn\"");
+        Self::start(&target.join("release/tandem"), Ports::demo(), quiet)
+    }
+
+    fn await_ready(&self, socket: &UnixDatagram) -> io::Result<()> {
+        let mut message = [0_u8; 256];
+        loop {
+            let len = socket.recv(&mut message)?;
+            if message[..len].windows(7).any(|it| it == b"READY=1") {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// Its folder: configuration, flows, prompts and store.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> Process {
+        Process::new(self.child.id())
+    }
+
+    /// Waits for the next line of its log that contains `text`.
+    ///
+    /// # Errors
+    /// When none comes in time; the error holds what was logged.
+    pub fn log_line(&mut self, text: &str) -> io::Result<String> {
+        let log = self.log.as_mut().ok_or_else(|| io::Error::other("its log was taken"))?;
+        log.wait_for(text, PATIENCE)
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        let pid = i32::try_from(self.child.id()).map_err(io::Error::other)?;
+        Ok(kill(Pid::from_raw(pid), signal)?)
+    }
+
+    /// Drains it (SIGTERM) and waits for its end; the store is complete afterwards.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn stop(&mut self) -> io::Result<ExitStatus> {
+        self.signal(Signal::SIGTERM)?;
+        self.child.wait()
+    }
+
+    /// Everything it logged; for a node that was stopped.
+    #[must_use]
+    pub fn log(&mut self) -> Vec<String> {
+        self.log.take().map(Lines::rest).unwrap_or_default()
+    }
+
+    /// The body of a page of its HTTP side.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn http(&self, path: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.ports.http)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.ports.http)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// The metrics whose name begins with `prefix`, as name (with labels) and value.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn metrics(&self, prefix: &str) -> io::Result<Vec<(String, f64)>> {
+        Ok(self
+            .http("/metrics")?
+            .lines()
+            .filter(|line| line.starts_with(prefix))
+            .filter_map(|line| line.rsplit_once(' '))
+            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+            .collect())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Nothing more can be done about a process that will not go.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The demo's configuration on other addresses.
+fn readdress(config: &str, ports: &Ports) -> String {
+    let demo = Ports::demo();
+    config
+        .replace(&demo.sip.to_string(), &ports.sip.to_string())
+        .replace(&demo.http.to_string(), &ports.http.to_string())
+        .replace(&demo.carrier.to_string(), &ports.carrier.to_string())
+        .replace(&range(demo.rtp), &range(ports.rtp))
+}
+
+fn range((first, last): (u16, u16)) -> String {
+    format!("{first}-{last}")
+}
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

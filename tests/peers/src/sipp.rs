@@ -1,0 +1,117 @@
+//! SIPp as a carrier that calls, or as an agent on the telephone network who is called.
+
+use std::fs::{self, File};
+use std::io;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::node::{Ports, root};
+
+/// What SIPp does: a scenario of `tests/sipp` and how often it runs.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The scenario's file name without `.xml`.
+    pub name: &'static str,
+    /// The number called.
+    pub number: &'static str,
+    /// How many calls.
+    pub calls: u32,
+    /// New calls a second.
+    pub rate: u32,
+    /// How long the scenario's pauses last.
+    pub pause: Duration,
+    /// The even RTP ports that calls name in turn; SIPp's own when there are none.
+    pub media_ports: Vec<u16>,
+    /// More of SIPp's own options, such as `-t t1` for TCP.
+    pub options: &'static [&'static str],
+}
+
+impl Scenario {
+    /// One call to `number`.
+    #[must_use]
+    pub const fn once(name: &'static str, number: &'static str) -> Self {
+        Self {
+            name,
+            number,
+            calls: 1,
+            rate: 1,
+            pause: Duration::from_millis(500),
+            media_ports: Vec::new(),
+            options: &[],
+        }
+    }
+}
+
+/// A SIPp under way.
+pub struct Sipp {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Sipp {
+    /// Starts a scenario from the carrier's address; callers and called agents both sit there.
+    ///
+    /// # Errors
+    /// When SIPp is not installed (Debian's `sip-tester`).
+    pub fn start(scenario: &Scenario, ports: &Ports) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut text =
+            fs::read_to_string(root().join("tests/sipp").join(scenario.name).with_extension("xml"))?;
+        let mut command = Command::new("sipp");
+        if !scenario.media_ports.is_empty() {
+            text = text.replace("[media_port]", "[field0]");
+            let lines: String = scenario.media_ports.iter().map(|port| format!("{port}\n")).collect();
+            fs::write(folder.path().join("ports.csv"), format!("SEQUENTIAL\n{lines}"))?;
+            command.arg("-inf").arg(folder.path().join("ports.csv"));
+        }
+        let file = folder.path().join("scenario.xml");
+        fs::write(&file, text)?;
+        let carrier = ports.carrier.ip().to_string();
+        let child = command
+            .arg(ports.sip.to_string())
+            .arg("-sf")
+            .arg(file)
+            .args(["-i", &carrier, "-p", &ports.carrier.port().to_string(), "-mi", &carrier])
+            .args([
+                "-s",
+                scenario.number,
+                "-m",
+                &scenario.calls.to_string(),
+                "-r",
+                &scenario.rate.to_string(),
+            ])
+            .args(["-l", "10000", "-d", &scenario.pause.as_millis().to_string()])
+            .args(["-nostdin", "-timeout", "120", "-timeout_error", "-trace_err", "-error_file"])
+            .arg(folder.path().join("errors"))
+            .args(["-buff_size", "4194304"])
+            .args(scenario.options)
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.path().join("screen"))?)
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self { child, folder })
+    }
+
+    /// Waits for its end, which is successful when every call went as the scenario says.
+    ///
+    /// # Errors
+    /// When it failed; the error holds what SIPp found wrong.
+    pub fn finish(mut self) -> io::Result<()> {
+        let ended: ExitStatus = self.child.wait()?;
+        if ended.success() {
+            return Ok(());
+        }
+        let errors = fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default();
+        Err(io::Error::other(format!("SIPp {ended}: {}", errors.chars().take(4_000).collect::<String>())))
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        // It has ended already, or nothing more can be done about it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
