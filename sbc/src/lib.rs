@@ -4,11 +4,16 @@
 //! a session here is one INVITE dialog with one peer.
 
 mod auth;
+pub mod framing;
+pub mod header;
+mod lex;
+pub mod message;
 mod registrar;
 pub mod source;
 pub mod transaction;
 pub mod transport;
 mod trunk;
+pub mod uri;
 pub mod user_agent;
 
 pub use user_agent::{Event, UserAgent};
