@@ -9,6 +9,7 @@ pub mod header;
 mod lex;
 pub mod message;
 mod registrar;
+pub mod sdp;
 pub mod source;
 pub mod transaction;
 pub mod transport;
