@@ -1,1 +1,11 @@
-//! HTTP: health and metrics.
+//! HTTP: `GET /healthz` and `GET /metrics`.
+//!
+//! Runs as a task of the shell. It asks a [`Status`] for a picture that the signalling core left behind; it must
+//! never wait for the core, nor the core for it.
+
+mod listener;
+mod metric;
+mod server;
+
+pub use metric::{Kind, Metric, Sample};
+pub use server::{ApiError, Health, Readiness, Server, Status};

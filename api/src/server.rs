@@ -1,0 +1,123 @@
+//! The server and its two routes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+
+use crate::Metric;
+use crate::listener::{BoundedListener, MAX_CONNECTIONS};
+use crate::metric::exposition;
+
+/// Where the picture of the node comes from. Both must answer at once.
+pub trait Status: Send + Sync + 'static {
+    /// Whether calls are taken.
+    fn health(&self) -> Health;
+    /// Every metric.
+    fn metrics(&self) -> Vec<Metric>;
+}
+
+/// Whether calls are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// How the node is.
+    pub readiness: Readiness,
+    /// The version that runs.
+    pub version: &'static str,
+    /// Since when.
+    pub uptime: Duration,
+    /// Calls up.
+    pub calls: usize,
+}
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It takes calls.
+    Ready,
+    /// It finishes the calls it has and takes no more.
+    Draining,
+    /// The signalling core has not been heard of for too long.
+    Stalled,
+}
+
+/// The API cannot be served. The operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} for HTTP: {source}; free it, or change http.listen")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A bound server.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+}
+
+impl Server {
+    /// Binds `address`.
+    ///
+    /// # Errors
+    /// When it is taken or not ours.
+    pub async fn bind(address: SocketAddr) -> Result<Self, ApiError> {
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| ApiError::Bind { address, source })?;
+        Ok(Self { listener })
+    }
+
+    /// Serves until `stop` is done; requests under way are finished.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub async fn run(
+        self,
+        status: Arc<dyn Status>,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let listener = BoundedListener::new(self.listener, MAX_CONNECTIONS);
+        axum::serve(listener, router(status)).with_graceful_shutdown(stop).await
+    }
+}
+
+fn router(status: Arc<dyn Status>) -> Router {
+    Router::new().route("/healthz", get(healthz)).route("/metrics", get(metrics)).with_state(status)
+}
+
+/// 200 while calls are taken, else 503, so that a load balancer needs to read no further.
+async fn healthz(State(status): State<Arc<dyn Status>>) -> Response {
+    let health = status.health();
+    let (code, word) = match health.readiness {
+        Readiness::Ready => (StatusCode::OK, "ok"),
+        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        Readiness::Stalled => (StatusCode::SERVICE_UNAVAILABLE, "stalled"),
+    };
+    let body = serde_json::json!({
+        "status": word,
+        "version": health.version,
+        "uptime_s": health.uptime.as_secs(),
+        "calls": health.calls,
+    });
+    (code, Json(body)).into_response()
+}
+
+async fn metrics(State(status): State<Arc<dyn Status>>) -> Response {
+    match exposition(status.metrics()) {
+        Ok(text) => {
+            let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, content_type)], text).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

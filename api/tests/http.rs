@@ -1,0 +1,78 @@
+//! What a load balancer and Prometheus get.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_api::{ApiError, Health, Kind, Metric, Readiness, Server, Status};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+struct Fixed(Readiness);
+
+impl Status for Fixed {
+    fn health(&self) -> Health {
+        Health { readiness: self.0, version: "1.2.3", uptime: Duration::from_secs(75), calls: 4 }
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        vec![Metric::single("calls", "Calls up", Kind::Gauge, 4)]
+    }
+}
+
+async fn free_port() -> (SocketAddr, tokio::net::TcpListener) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    (listener.local_addr().expect("its address"), listener)
+}
+
+async fn request(readiness: Readiness, path: &str) -> String {
+    let (address, listener) = free_port().await;
+    drop(listener);
+    let server = Server::bind(address).await.expect("a server");
+    tokio::spawn(server.run(Arc::new(Fixed(readiness)), std::future::pending()));
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.expect("a response");
+    response
+}
+
+#[tokio::test]
+async fn health_is_200_while_calls_are_taken() {
+    let response = request(Readiness::Ready, "/healthz").await;
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+    assert!(response.contains("content-type: application/json"), "{response}");
+    assert!(response.ends_with(r#"{"calls":4,"status":"ok","uptime_s":75,"version":"1.2.3"}"#), "{response}");
+}
+
+#[tokio::test]
+async fn health_is_503_while_none_are() {
+    let draining = request(Readiness::Draining, "/healthz").await;
+    assert!(
+        draining.starts_with("HTTP/1.1 503") && draining.contains(r#""status":"draining""#),
+        "{draining}"
+    );
+    let stalled = request(Readiness::Stalled, "/healthz").await;
+    assert!(stalled.starts_with("HTTP/1.1 503") && stalled.contains(r#""status":"stalled""#), "{stalled}");
+}
+
+#[tokio::test]
+async fn metrics_are_open_metrics() {
+    let response = request(Readiness::Ready, "/metrics").await;
+    assert!(response.contains("content-type: application/openmetrics-text; version=1.0.0"), "{response}");
+    assert!(response.contains("\r\n\r\n# HELP tandem_calls Calls up\n"), "{response}");
+    assert!(response.ends_with("tandem_calls 4\n# EOF\n"), "{response}");
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named_with_what_to_do() {
+    let (address, _listener) = free_port().await;
+    let error = Server::bind(address).await.expect_err("the port is taken");
+    assert!(matches!(error, ApiError::Bind { .. }));
+    let said = error.to_string();
+    assert!(
+        said.contains(&address.to_string()) && said.ends_with("free it, or change http.listen"),
+        "{said}"
+    );
+}
