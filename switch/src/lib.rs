@@ -4,6 +4,13 @@
 //! Owner thread: the signalling core. This crate must not decide where a call goes (that is the control plane's),
 //! nor look into a SIP message or an RTP packet.
 
+mod arena;
+mod calls;
+mod config;
+mod counters;
 mod switch;
 
-pub use switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
+pub use calls::EndCause;
+pub use config::{PromptLibrary, SwitchConfig};
+pub use counters::{Counters, Refusal};
+pub use switch::{Ledger, Output, Switch, WorkerIndex};

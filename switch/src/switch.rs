@@ -1,44 +1,19 @@
-//! The switch: what it is told, what it asks for.
+//! The switch: joins the user agent, the calls and the control plane, and hands the rest to its shell.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
-use tandem_control_api::{CallRecord, ControlPlane};
+use tandem_control_api::{CallRecord, ControlPlane, LegId};
 use tandem_media as media;
-use tandem_sbc::user_agent::{Packet, Transmit, TransportFailure, UserAgent, UserAgentConfig};
+use tandem_sbc::user_agent::{Invite, Packet, Transmit, TransportFailure, UserAgent, UserAgentConfig};
 use tandem_time::Instant;
+
+use crate::calls::{Action, Calls};
+use crate::{Counters, PromptLibrary, SwitchConfig};
 
 /// Which media worker; all endpoints of a call share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerIndex(pub usize);
-
-/// The prompts of the node, by the name flows use.
-pub type PromptLibrary = BTreeMap<String, Arc<media::Audio>>;
-
-/// What an operator decides about calls.
-#[derive(Clone, Debug)]
-pub struct SwitchConfig {
-    /// Our address in SDP, and where RTP sockets are bound.
-    pub media_address: IpAddr,
-    /// RTP and RTCP ports.
-    pub media_ports: RangeInclusive<u16>,
-    /// How many media workers there are.
-    pub workers: usize,
-    /// The most calls at a time; 503 beyond.
-    pub max_calls: u32,
-    /// The most legs in a call.
-    pub max_legs_per_call: u8,
-    /// A leg from which nothing is heard for so long is ended.
-    pub media_timeout: Option<Duration>,
-    /// The longest a call may last.
-    pub max_call_duration: Duration,
-    /// Whether phones behind NAT may send RTP from where their signalling comes.
-    pub phones_behind_nat: bool,
-}
 
 /// What the switch asks of its shell.
 #[derive(Debug)]
@@ -75,63 +50,112 @@ pub struct Ledger {
     pub endpoints: usize,
     /// Commands without an outcome.
     pub commands: usize,
+    /// Deadlines of legs and calls.
+    pub timers: usize,
 }
 
 /// One shard of signalling: a user agent, the calls, and the control plane that decides about them.
+///
+/// After each input everything is drained in one fixed order: actions, then session events, then one command of the
+/// plane, and records when all of these are quiet. So a plane sees events in the order they happened, and what it
+/// does on an event comes before the next one's.
 #[derive(Debug)]
 pub struct Switch<P> {
     user_agent: UserAgent,
+    calls: Calls,
     plane: P,
     outputs: VecDeque<Output>,
+    requests_per_input: usize,
+    /// When a plane was cut off that had more to ask; it is asked again with the next input.
+    cut_off_at: Option<Instant>,
 }
 
+/// Commands of the plane that are carried out after one input, for each call that may be up at a time.
+const REQUESTS_PER_INPUT_AND_CALL: usize = 8;
+/// The least number of commands that are carried out after one input.
+const MIN_REQUESTS_PER_INPUT: usize = 1_024;
+
 impl<P: ControlPlane> Switch<P> {
-    /// A switch without calls. `rng` is for itself; the user agent has its own.
+    /// A switch without calls.
     #[must_use]
-    pub fn new(
-        _config: SwitchConfig,
-        user_agent: UserAgent,
-        plane: P,
-        _prompts: PromptLibrary,
-        _rng: ChaCha8Rng,
-    ) -> Self {
-        Self { user_agent, plane, outputs: VecDeque::new() }
+    pub fn new(config: SwitchConfig, user_agent: UserAgent, plane: P, prompts: PromptLibrary) -> Self {
+        Self {
+            user_agent,
+            requests_per_input: requests_per_input(&config),
+            calls: Calls::new(config, prompts),
+            plane,
+            outputs: VecDeque::new(),
+            cut_off_at: None,
+        }
     }
 
     /// Swaps what may change while calls are up; they keep what they began with.
-    pub fn reload(
-        &mut self,
-        _config: SwitchConfig,
-        user_agent: Arc<UserAgentConfig>,
-        _prompts: PromptLibrary,
-    ) {
+    pub fn reload(&mut self, config: SwitchConfig, user_agent: Arc<UserAgentConfig>, prompts: PromptLibrary) {
         self.user_agent.reload(user_agent);
+        self.requests_per_input = requests_per_input(&config);
+        self.calls.reload(config, prompts);
     }
 
-    /// The control plane, to hand it its own new configuration.
-    pub fn plane_mut(&mut self) -> &mut P {
+    /// The control plane, to look at.
+    pub const fn plane(&self) -> &P {
+        &self.plane
+    }
+
+    /// The control plane, to hand it its own new configuration. What it then asks for is done with the next input.
+    pub const fn plane_mut(&mut self) -> &mut P {
         &mut self.plane
     }
 
     /// Refuses new calls from now on (503); those under way go on.
-    pub fn drain(&mut self) {}
+    pub const fn drain(&mut self) {
+        self.calls.drain();
+    }
 
     /// Takes one SIP packet.
-    pub fn handle_packet(&mut self, _now: Instant, _packet: Packet<'_>) {}
+    pub fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) {
+        self.user_agent.handle_packet(now, packet);
+        self.run(now);
+    }
 
     /// Takes the news that something could not be sent.
-    pub fn handle_transport_failure(&mut self, _now: Instant, _failure: TransportFailure) {}
+    pub fn handle_transport_failure(&mut self, now: Instant, failure: TransportFailure) {
+        self.user_agent.handle_transport_failure(now, failure);
+        self.run(now);
+    }
 
     /// Takes an event of a media worker.
-    pub fn handle_media_event(&mut self, _now: Instant, _worker: WorkerIndex, _event: media::Event) {}
+    pub fn handle_media_event(&mut self, now: Instant, worker: WorkerIndex, event: media::Event) {
+        self.calls.handle_media_event(now, worker, event);
+        self.run(now);
+    }
 
     /// Does what is due by `now`.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.user_agent.poll_timeout()) {
+            self.user_agent.handle_timeout(now);
+            self.run(now);
+        }
+        if due(self.calls.poll_timeout()) {
+            self.calls.handle_timeout(now);
+            self.run(now);
+        }
+        if due(self.plane.poll_timeout()) {
+            self.plane.handle_timeout(now);
+        }
+        self.run(now);
+    }
 
     /// When [`Switch::handle_timeout`] should be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let deadlines = [
+            self.user_agent.poll_timeout(),
+            self.calls.poll_timeout(),
+            self.plane.poll_timeout(),
+            self.cut_off_at,
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The next output, until `None`.
@@ -142,6 +166,81 @@ impl<P: ControlPlane> Switch<P> {
     /// What is in use.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        Ledger::default()
+        let signalling = self.user_agent.usage();
+        Ledger {
+            sessions: signalling.sessions,
+            transactions: signalling.transactions,
+            admissions: signalling.admissions,
+            ..self.calls.ledger()
+        }
     }
+
+    /// What was counted since the switch began.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        self.calls.counters()
+    }
+
+    /// Drains everything until it is quiet. A plane that asks without end is cut: past the maximum its commands are
+    /// answered with `Limit`, and past twice the maximum it waits for the next input, which comes at once.
+    fn run(&mut self, now: Instant) {
+        self.cut_off_at = None;
+        let mut requests = 0;
+        loop {
+            if let Some(action) = self.calls.poll_action() {
+                self.perform(now, action);
+            } else if let Some(event) = self.user_agent.poll_event() {
+                self.calls.handle_session_event(now, event);
+            } else if requests == 2 * self.requests_per_input {
+                self.cut_off_at = Some(now);
+                break;
+            } else if let Some(request) = self.plane.poll_request() {
+                requests += 1;
+                if requests <= self.requests_per_input {
+                    self.calls.handle_request(now, request);
+                } else {
+                    self.calls.refuse_request(&request);
+                }
+            } else if !self.calls.settle() {
+                break;
+            }
+        }
+        while let Some(transmit) = self.user_agent.poll_transmit() {
+            self.outputs.push_back(Output::Sip(transmit));
+        }
+    }
+
+    fn perform(&mut self, now: Instant, action: Action) {
+        // A refused `reject` or `hang_up` says that the session has ended; its event is waiting.
+        match action {
+            Action::Tell(event) => self.plane.handle_event(now, &event),
+            Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
+            Action::Record(record) => self.outputs.push_back(Output::Record(record)),
+            Action::Invite { leg, invite } => self.invite(now, leg, *invite),
+            Action::Accept { leg, session, media } => {
+                if let Err(error) = self.user_agent.accept(now, session, *media) {
+                    self.calls.handle_accept_failure(leg, error);
+                }
+            }
+            Action::Reject { session, status } => {
+                let _ = self.user_agent.reject(now, session, status);
+            }
+            Action::HangUp { session, cause } => {
+                let _ = self.user_agent.hang_up(now, session, cause);
+            }
+        }
+    }
+
+    fn invite(&mut self, now: Instant, leg: LegId, invite: Invite) {
+        let invited = self.user_agent.invite(now, invite).map(|session| {
+            let call_id = self.user_agent.call_id(session).unwrap_or_default().to_owned();
+            (session, call_id)
+        });
+        self.calls.handle_invited(now, leg, invited);
+    }
+}
+
+fn requests_per_input(config: &SwitchConfig) -> usize {
+    let calls = usize::try_from(config.max_calls).unwrap_or(usize::MAX);
+    calls.saturating_mul(REQUESTS_PER_INPUT_AND_CALL).clamp(MIN_REQUESTS_PER_INPUT, usize::MAX / 2)
 }

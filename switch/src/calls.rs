@@ -1,0 +1,244 @@
+//! Calls as a state machine: session events, media events and commands in; actions out.
+//!
+//! Owner thread: the signalling core. Nothing here knows a SIP message or an RTP packet; the user agent and the
+//! workers are reached by [`Action`]s, which the owner carries out in order before it hands in anything else.
+//!
+//! # What a command means
+//! | command | in | does | done when |
+//! |---|---|---|---|
+//! | `Answer` | offered | opens an endpoint, then answers | the ACK has come and audio is agreed |
+//! | `Reject` | offered | refuses with the reason's status | the leg has ended |
+//! | `Hangup` | every state but ending | refuses, cancels or hangs up; what waited on the leg is answered first | the leg has ended |
+//! | `Play` | answered | replaces what was playing | it ended |
+//! | `Collect` | answered | replaces the collection under way | it ended |
+//! | `Stop` | answered | ends play and collection as stopped | at once |
+//! | `Dial` | a call with a leg that has not ended | makes a leg, opens an endpoint, invites | it is answered, or has failed |
+//! | `Bridge` | both answered, or bridged to each other | ends plays and collections as stopped, joins | at once |
+//! | `Unbridge` | bridged | parts both; each is then for itself | at once |
+//! | `SetData` | a call without a record | adds a fact | at once |
+//!
+//! In every other state the command is `WrongState`; for a leg that has ended or never was, `UnknownLeg`; so too
+//! with calls. `table.rs` renders each state with each command from the machine itself.
+//!
+//! - A play or collection that is stopped, replaced or bridged over is done at once, as stopped; digits of a
+//!   stopped collection are forgotten. Every command of a leg is done before its `LegEnded`, its last event.
+//! - A collection with fewer digits than `min_digits` is reported as collected: whether that is enough, and what the
+//!   caller hears then, is the control plane's to decide.
+//! - When a bridged leg ends the other one hears nothing and is for itself again; the control plane, told of the
+//!   end, decides. When the caller's leg has ended, the others are hung up after [`CALLER_GONE_GRACE`] unless the
+//!   control plane has meanwhile had a command carried out on the call (a fact for the record does not count).
+//! - A leg is freed when the user agent has released its session, its endpoint is closed and the control plane was
+//!   told; a call with its last leg. The record is made as soon as all legs have ended and all endpoints are closed.
+
+mod call;
+mod cause;
+mod commands;
+mod ending;
+mod endpoints;
+mod leg;
+mod media_events;
+mod session_events;
+mod timers;
+mod translate;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_control_api::{CallId, CallRecord, CommandError, Event, LegId, Request};
+use tandem_media as media;
+use tandem_sbc::user_agent::{Invite, LocalMedia, SessionId};
+use tandem_time::Instant;
+
+use crate::arena::Arena;
+use crate::{Counters, PromptLibrary, SwitchConfig, WorkerIndex};
+
+use call::Call;
+pub use cause::EndCause;
+use endpoints::Endpoints;
+use leg::{Leg, LegState, Settled};
+use timers::{Timer, Timers};
+
+/// How long other legs may go on without a word of the control plane after the caller has gone.
+pub(crate) const CALLER_GONE_GRACE: Duration = Duration::from_secs(10);
+/// How many ports are tried for one endpoint.
+pub(crate) const MAX_OPEN_ATTEMPTS: u8 = 3;
+/// The audio a packet of ours carries.
+pub(crate) const PTIME: Duration = Duration::from_millis(20);
+
+/// What the owner is to do, in order.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Tell the control plane.
+    Tell(Event),
+    /// Hand a command to a media worker.
+    Media { worker: WorkerIndex, command: media::Command },
+    /// Invite; the result goes to [`Calls::handle_invited`].
+    Invite { leg: LegId, invite: Box<Invite> },
+    /// Answer; a failure goes to [`Calls::handle_accept_failure`].
+    Accept { leg: LegId, session: SessionId, media: Box<LocalMedia> },
+    /// Refuse.
+    Reject { session: SessionId, status: u16 },
+    /// Hang up. That the session is gone already is no failure: its end is under way to us.
+    HangUp { session: SessionId, cause: &'static str },
+    /// Keep a record.
+    Record(Box<CallRecord>),
+}
+
+/// How far a command got when it was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// It is done.
+    Done,
+    /// Its outcome will follow.
+    UnderWay,
+}
+
+/// All calls of a switch.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    config: Arc<SwitchConfig>,
+    prompts: PromptLibrary,
+    calls: Arena<CallId, Call>,
+    legs: Arena<LegId, Leg>,
+    sessions: BTreeMap<SessionId, LegId>,
+    endpoints: Endpoints,
+    timers: Timers,
+    counters: Counters,
+    actions: VecDeque<Action>,
+    /// Calls that may have become complete since the control plane was last quiet.
+    settling: VecDeque<CallId>,
+    /// Calls with a leg that has not ended.
+    calls_up: u32,
+    commands_under_way: usize,
+    draining: bool,
+    plays: u64,
+    collections: u64,
+}
+
+impl Calls {
+    pub(crate) fn new(config: SwitchConfig, prompts: PromptLibrary) -> Self {
+        let endpoints = Endpoints::new(config.media_ports.clone(), config.workers);
+        Self {
+            config: Arc::new(config),
+            prompts,
+            calls: Arena::new(),
+            legs: Arena::new(),
+            sessions: BTreeMap::new(),
+            endpoints,
+            timers: Timers::default(),
+            counters: Counters::default(),
+            actions: VecDeque::new(),
+            settling: VecDeque::new(),
+            calls_up: 0,
+            commands_under_way: 0,
+            draining: false,
+            plays: 0,
+            collections: 0,
+        }
+    }
+
+    /// New calls get the new limits and prompts; those under way keep the limits they began with.
+    pub(crate) fn reload(&mut self, config: SwitchConfig, prompts: PromptLibrary) {
+        self.config = Arc::new(config);
+        self.prompts = prompts;
+    }
+
+    pub(crate) const fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// The next thing to do, until `None`.
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Takes a command of the control plane.
+    pub(crate) fn handle_request(&mut self, now: Instant, request: Request) {
+        let (id, name) = (request.id, request.command.name());
+        self.commands_under_way += 1;
+        let outcome = match self.begin(now, id, request.command) {
+            Ok(Progress::UnderWay) => return,
+            Ok(Progress::Done) => Ok(tandem_control_api::Outcome::Ok),
+            Err(error) => Err(error),
+        };
+        self.done(Settled::new(name, id, outcome));
+    }
+
+    /// Answers a command that is one too many.
+    pub(crate) fn refuse_request(&mut self, request: &Request) {
+        self.commands_under_way += 1;
+        let error = CommandError::Limit("commands at a time".to_owned());
+        self.done(Settled::new(request.command.name(), request.id, Err(error)));
+    }
+
+    /// Does what is due by `now`.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::RingTimeout(leg) => self.ring_timeout(now, leg),
+                Timer::CallTooLong(call) => self.hang_up_all(now, call, EndCause::TooLong),
+                Timer::CallerGone(call) => self.hang_up_all(now, call, EndCause::CallerGone),
+            }
+        }
+    }
+
+    /// When [`Calls::handle_timeout`] should be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub(crate) const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What is in use here; the user agent knows the rest.
+    pub(crate) fn ledger(&self) -> crate::Ledger {
+        crate::Ledger {
+            calls: self.calls.len(),
+            legs: self.legs.len(),
+            ports: self.endpoints.ports_leased(),
+            endpoints: self.endpoints.len(),
+            commands: self.commands_under_way,
+            timers: self.timers.len(),
+            ..crate::Ledger::default()
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.actions.push_back(Action::Tell(event));
+    }
+
+    /// Tells a command's one outcome.
+    fn done(&mut self, settled: Settled) {
+        self.commands_under_way = self.commands_under_way.saturating_sub(1);
+        self.counters.command_done(settled.name, &settled.outcome);
+        self.tell(Event::Done { command: settled.command, outcome: settled.outcome });
+    }
+
+    /// Sends a command to the worker of an open endpoint; to any other it is not sent.
+    fn command_endpoint(
+        &mut self,
+        endpoint: media::EndpointId,
+        command: impl FnOnce(media::EndpointId) -> media::Command,
+    ) {
+        if let Some(worker) = self.endpoints.worker_of_open(endpoint) {
+            self.actions.push_back(Action::Media { worker, command: command(endpoint) });
+        }
+    }
+
+    /// Opens an endpoint for a leg at the worker of its call.
+    fn open_endpoint(&mut self, call: CallId, leg: LegId) -> Option<media::EndpointId> {
+        let call = self.calls.get_mut(call)?;
+        let worker = *call.worker.get_or_insert_with(|| self.endpoints.idlest_worker());
+        let (endpoint, command) = self.endpoints.open(leg, worker, call.config.media_address)?;
+        self.actions.push_back(Action::Media { worker, command });
+        Some(endpoint)
+    }
+
+    fn set_state(&mut self, leg: LegId, state: LegState) {
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.state = state;
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Why a leg ended: from statuses and commands to one short list.
+
+use tandem_control_api::{DialFailure, Direction, EndedBy, HangupCause, LegEnd, RejectReason};
+use tandem_sbc::user_agent::{Ender, SessionEnd, SessionError};
+
+/// Why a leg ended, as records and metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndCause {
+    /// The conversation or flow was over.
+    Normal,
+    /// Nothing answers at that number.
+    NotFound,
+    /// Busy.
+    Busy,
+    /// Not wanted.
+    Declined,
+    /// Could not be taken now.
+    Unavailable,
+    /// No common codec, no port, no endpoint; or nothing was heard for the media timeout.
+    NoMedia,
+    /// Rang too long.
+    NoAnswer,
+    /// Given up before an answer.
+    Cancelled,
+    /// Nobody to send it to, or nothing came back.
+    Unreachable,
+    /// The call lasted as long as it may.
+    TooLong,
+    /// The caller had gone and the control plane said nothing about this leg.
+    CallerGone,
+    /// The control plane could not go on.
+    ControlError,
+    /// A SIP timer or the transport; the record has the user agent's words.
+    SignallingFailure,
+}
+
+impl EndCause {
+    /// As records, metrics and the Reason header (RFC 3326) show it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::NotFound => "not found",
+            Self::Busy => "busy",
+            Self::Declined => "declined",
+            Self::Unavailable => "unavailable",
+            Self::NoMedia => "no media",
+            Self::NoAnswer => "no answer",
+            Self::Cancelled => "cancelled",
+            Self::Unreachable => "unreachable",
+            Self::TooLong => "too long",
+            Self::CallerGone => "caller gone",
+            Self::ControlError => "control error",
+            Self::SignallingFailure => "signalling failure",
+        }
+    }
+}
+
+impl From<HangupCause> for EndCause {
+    fn from(cause: HangupCause) -> Self {
+        match cause {
+            HangupCause::Normal => Self::Normal,
+            HangupCause::NoAnswer => Self::NoAnswer,
+            HangupCause::Cancelled => Self::Cancelled,
+            HangupCause::Error => Self::ControlError,
+        }
+    }
+}
+
+impl From<RejectReason> for EndCause {
+    fn from(reason: RejectReason) -> Self {
+        match reason {
+            RejectReason::NotFound => Self::NotFound,
+            RejectReason::Busy => Self::Busy,
+            RejectReason::Declined => Self::Declined,
+            RejectReason::Unavailable => Self::Unavailable,
+            RejectReason::NotAcceptable => Self::NoMedia,
+        }
+    }
+}
+
+impl From<DialFailure> for EndCause {
+    fn from(failure: DialFailure) -> Self {
+        match failure {
+            DialFailure::Busy => Self::Busy,
+            DialFailure::Declined => Self::Declined,
+            DialFailure::NoAnswer => Self::NoAnswer,
+            DialFailure::Unreachable => Self::Unreachable,
+            DialFailure::Cancelled => Self::Cancelled,
+            DialFailure::Media => Self::NoMedia,
+        }
+    }
+}
+
+/// The final response to an offered call that the control plane refuses (RFC 3261 §21).
+pub(crate) const fn reject_status(reason: RejectReason) -> u16 {
+    match reason {
+        RejectReason::NotFound => 404,
+        RejectReason::Busy => 486,
+        RejectReason::Declined => 603,
+        RejectReason::Unavailable => 503,
+        RejectReason::NotAcceptable => 488,
+    }
+}
+
+/// What a final response to our INVITE means for who dialled (RFC 3261 §21). 480 is the network's "no answer" when
+/// the phone had rung, and a refusal ("do not disturb") when it had not.
+pub(crate) const fn dial_failure(end: &SessionEnd, rang: bool) -> DialFailure {
+    if matches!(end.by, Ender::Failure) {
+        return if rang { DialFailure::NoAnswer } else { DialFailure::Unreachable };
+    }
+    match end.status {
+        486 | 600 => DialFailure::Busy,
+        408 => DialFailure::NoAnswer,
+        480 if rang => DialFailure::NoAnswer,
+        487 => DialFailure::Cancelled,
+        415 | 488 | 606 => DialFailure::Media,
+        401 | 404 | 407 | 410 | 416 | 484 | 604 | 300..=399 | 500..=599 => DialFailure::Unreachable,
+        _ => DialFailure::Declined,
+    }
+}
+
+/// What it means that no INVITE could be sent.
+pub(crate) const fn invite_failure(error: SessionError) -> DialFailure {
+    match error {
+        SessionError::NoCommonCodec => DialFailure::Media,
+        SessionError::NotRegistered
+        | SessionError::UnknownTrunk
+        | SessionError::Limit
+        | SessionError::UnknownSession
+        | SessionError::WrongState => DialFailure::Unreachable,
+    }
+}
+
+/// How a leg ended that nobody here had asked to end.
+pub(crate) fn unasked_end(
+    end: SessionEnd,
+    direction: Direction,
+    answered: bool,
+    rang: bool,
+) -> (LegEnd, EndCause) {
+    let (by, cause) = match (end.by, answered, direction) {
+        (Ender::Failure, true, _) | (Ender::Failure, false, Direction::Inbound) => {
+            (EndedBy::Switch, EndCause::SignallingFailure)
+        }
+        (Ender::Failure, false, Direction::Outbound) => (EndedBy::Switch, dial_failure(&end, rang).into()),
+        (Ender::Owner, ..) => (EndedBy::Switch, EndCause::Normal),
+        (Ender::Peer, true, _) => (EndedBy::Party, EndCause::Normal),
+        (Ender::Peer, false, Direction::Inbound) => (EndedBy::Party, EndCause::Cancelled),
+        (Ender::Peer, false, Direction::Outbound) => (EndedBy::Party, dial_failure(&end, rang).into()),
+    };
+    let words = if cause == EndCause::SignallingFailure { end.reason } else { cause.name().to_owned() };
+    (LegEnd { by, status: end.status, cause: words }, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16) -> SessionEnd {
+        SessionEnd { by: Ender::Peer, status, reason: String::new() }
+    }
+
+    /// RFC 3261 §21.4.18: 480 says that the callee was reached but "is currently unavailable"; RFC 3261 §21.6.2 and
+    /// the documentation of [`DialFailure`] name the others.
+    #[test]
+    fn final_responses_tell_who_dialled_why() {
+        let table = [
+            (486, DialFailure::Busy),
+            (600, DialFailure::Busy),
+            (603, DialFailure::Declined),
+            (403, DialFailure::Declined),
+            (480, DialFailure::Declined),
+            (408, DialFailure::NoAnswer),
+            (404, DialFailure::Unreachable),
+            (302, DialFailure::Unreachable),
+            (503, DialFailure::Unreachable),
+            (599, DialFailure::Unreachable),
+            (488, DialFailure::Media),
+            (487, DialFailure::Cancelled),
+        ];
+        for (status, failure) in table {
+            assert_eq!(dial_failure(&refused(status), false), failure, "{status}");
+        }
+        assert_eq!(dial_failure(&refused(480), true), DialFailure::NoAnswer, "480 after ringing");
+    }
+
+    #[test]
+    fn silence_is_unreachable_unless_the_phone_had_rung() {
+        let timeout = SessionEnd { by: Ender::Failure, status: 408, reason: "timer B".to_owned() };
+        assert_eq!(dial_failure(&timeout, false), DialFailure::Unreachable);
+        assert_eq!(dial_failure(&timeout, true), DialFailure::NoAnswer);
+    }
+}

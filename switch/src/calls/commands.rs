@@ -1,0 +1,280 @@
+//! The commands of the control plane; the table is in the documentation of [`super`].
+
+use tandem_control_api::CollectRules;
+use tandem_control_api::{
+    CallFact, CallId, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy, Event, HangupCause,
+    LegId, Prompt, RejectReason, Repeat,
+};
+use tandem_media as media;
+use tandem_sbc::user_agent::Identity;
+use tandem_time::Instant;
+
+use super::cause::{self, EndCause};
+use super::ending::Hangup;
+use super::leg::{Asked, Collect, Invitation, Leg, LegState, Play, Settled};
+use super::timers::Timer;
+use super::translate::{self, PeerKind};
+use super::{Action, Calls, Progress};
+
+/// What becomes of a command when it is taken.
+type Begun = Result<Progress, CommandError>;
+
+impl Calls {
+    pub(super) fn begin(&mut self, now: Instant, id: CommandId, command: Command) -> Begun {
+        match command {
+            Command::Answer { leg } => self.answer(id, leg),
+            Command::Reject { leg, reason } => self.reject(id, leg, reason),
+            Command::Hangup { leg, cause } => self.hang_up(now, id, leg, cause),
+            Command::Play { leg, prompts, repeat, barge_in } => {
+                self.play(id, leg, &prompts, repeat, barge_in)
+            }
+            Command::Stop { leg } => self.stop(leg),
+            Command::Collect { leg, rules } => self.collect(id, leg, &rules),
+            Command::Dial { call, target, caller_id, ring_timeout } => {
+                self.dial(now, id, call, target, caller_id, now + ring_timeout)
+            }
+            Command::Bridge { a, b } => self.bridge(a, b),
+            Command::Unbridge { leg } => self.unbridge(leg),
+            Command::SetData { call, fact } => self.set_data(now, call, fact),
+        }
+    }
+
+    fn answer(&mut self, id: CommandId, leg: LegId) -> Begun {
+        let (state, call) = self.commanded(leg)?;
+        let LegState::Offered { session } = state else { return Err(wrong_state("answer", &state)) };
+        self.attend(call);
+        match self.open_endpoint(call, leg) {
+            Some(endpoint) => {
+                self.set_state(leg, LegState::Preparing { session, endpoint, answer: id, attempts: 1 });
+                Ok(Progress::UnderWay)
+            }
+            None => {
+                self.refuse(leg, 503, EndCause::NoMedia);
+                Err(CommandError::Limit("media ports".to_owned()))
+            }
+        }
+    }
+
+    fn reject(&mut self, id: CommandId, leg: LegId, reason: RejectReason) -> Begun {
+        let (state, call) = self.commanded(leg)?;
+        let LegState::Offered { session } = state else { return Err(wrong_state("reject", &state)) };
+        self.attend(call);
+        let (by, cause) = (EndedBy::Control, EndCause::from(reason));
+        let asked = Some(Asked::Reject(id));
+        self.set_state(leg, LegState::Ending { session, endpoint: None, asked, by, cause });
+        self.actions.push_back(Action::Reject { session, status: cause::reject_status(reason) });
+        Ok(Progress::UnderWay)
+    }
+
+    fn hang_up(&mut self, now: Instant, id: CommandId, leg: LegId, cause: HangupCause) -> Begun {
+        let (state, call) = self.commanded(leg)?;
+        if matches!(state, LegState::Ending { .. }) {
+            return Err(wrong_state("hangup", &state));
+        }
+        self.attend(call);
+        let hangup = Hangup {
+            asked: Some(Asked::Hangup(id)),
+            by: EndedBy::Control,
+            cause: cause.into(),
+            dial_failure: DialFailure::Cancelled,
+        };
+        self.end_by_us(now, leg, hangup);
+        Ok(Progress::UnderWay)
+    }
+
+    fn play(
+        &mut self,
+        id: CommandId,
+        leg: LegId,
+        prompts: &[Prompt],
+        repeat: Repeat,
+        barge_in: bool,
+    ) -> Begun {
+        let (state, call) = self.commanded(leg)?;
+        let LegState::Answered { session, endpoint, play, collect } = state else {
+            return Err(wrong_state("play", &state));
+        };
+        let segments = translate::segments(prompts, &self.prompts)?;
+        self.attend(call);
+        self.plays += 1;
+        let next = Play { id: media::PlayId(self.plays), command: id };
+        self.set_state(leg, LegState::Answered { session, endpoint, play: Some(next), collect });
+        if let Some(replaced) = play {
+            self.done(Settled::stopped_play(replaced));
+        }
+        let times = translate::times(repeat);
+        self.command_endpoint(endpoint, |endpoint| media::Command::Play {
+            endpoint,
+            play: next.id,
+            segments,
+            times,
+            barge_in,
+        });
+        Ok(Progress::UnderWay)
+    }
+
+    fn stop(&mut self, leg: LegId) -> Begun {
+        let (state, call) = self.commanded(leg)?;
+        let LegState::Answered { session, endpoint, play, collect } = state else {
+            return Err(wrong_state("stop", &state));
+        };
+        self.attend(call);
+        if play.is_some() || collect.is_some() {
+            self.set_state(leg, LegState::Answered { session, endpoint, play: None, collect: None });
+            self.stopped(play, collect);
+            self.command_endpoint(endpoint, |endpoint| media::Command::Stop { endpoint });
+        }
+        Ok(Progress::Done)
+    }
+
+    fn collect(&mut self, id: CommandId, leg: LegId, rules: &CollectRules) -> Begun {
+        let (state, call) = self.commanded(leg)?;
+        let LegState::Answered { session, endpoint, play, collect } = state else {
+            return Err(wrong_state("collect", &state));
+        };
+        let rules = translate::collect_rules(rules)?;
+        self.attend(call);
+        self.collections += 1;
+        let next =
+            Collect { id: media::CollectId(self.collections), command: id, sensitive: rules.sensitive };
+        self.set_state(leg, LegState::Answered { session, endpoint, play, collect: Some(next) });
+        if let Some(replaced) = collect {
+            self.done(Settled::stopped_collect(replaced));
+        }
+        self.command_endpoint(endpoint, |endpoint| media::Command::Collect {
+            endpoint,
+            collect: next.id,
+            rules,
+        });
+        Ok(Progress::UnderWay)
+    }
+
+    fn dial(
+        &mut self,
+        now: Instant,
+        id: CommandId,
+        call_id: CallId,
+        target: DialTarget,
+        caller_id: Option<String>,
+        ring_until: Instant,
+    ) -> Begun {
+        let call = self.calls.get(call_id).filter(|call| call.is_up()).ok_or(CommandError::UnknownCall)?;
+        if call.live >= usize::from(call.config.max_legs_per_call) {
+            return Err(CommandError::Limit("legs in the call".to_owned()));
+        }
+        let (DialTarget::User(party) | DialTarget::Trunk { number: party, .. }) = &target;
+        if party.is_empty() {
+            return Err(CommandError::Invalid("target".to_owned()));
+        }
+        if ring_until == now {
+            return Err(CommandError::Invalid("ring_timeout".to_owned()));
+        }
+        let from = match caller_id {
+            Some(user) => Identity { user, display_name: None },
+            None => Identity { user: call.from.number.clone(), display_name: call.from.name.clone() },
+        };
+        let invitation = Box::new(Invitation { target, from });
+        let leg = self
+            .dialled_leg(now, id, call_id, invitation, ring_until)
+            .ok_or(CommandError::NotAnswered(DialFailure::Media))?;
+        self.attend(call_id);
+        self.tell(Event::LegCreated { call: call_id, leg, command: id });
+        Ok(Progress::UnderWay)
+    }
+
+    /// Makes a leg that is to be invited; none when there is no port for it.
+    fn dialled_leg(
+        &mut self,
+        now: Instant,
+        dial: CommandId,
+        call_id: CallId,
+        invitation: Box<Invitation>,
+        ring_until: Instant,
+    ) -> Option<LegId> {
+        let call = self.calls.get_mut(call_id)?;
+        let worker = *call.worker.get_or_insert_with(|| self.endpoints.idlest_worker());
+        let address = call.config.media_address;
+        let (party, peer) = match &invitation.target {
+            DialTarget::User(user) => {
+                (user.clone(), PeerKind::Phone { behind_nat: call.config.phones_behind_nat })
+            }
+            DialTarget::Trunk { number, .. } => (number.clone(), PeerKind::Trunk),
+        };
+        let (endpoints, actions, ordinal) = (&mut self.endpoints, &mut self.actions, call.legs_made());
+        let leg = self.legs.insert_with(|leg| {
+            let (endpoint, command) = endpoints.open(leg, worker, address)?;
+            actions.push_back(Action::Media { worker, command });
+            let state = LegState::Dialling { endpoint, dial, attempts: 1, ring_until };
+            Some(Leg { invitation: Some(invitation), ..Leg::new(call_id, ordinal, state, peer, party, now) })
+        })?;
+        call.add_leg(leg);
+        self.timers.set(ring_until, Timer::RingTimeout(leg));
+        Some(leg)
+    }
+
+    fn bridge(&mut self, a: LegId, b: LegId) -> Begun {
+        let (state_a, call_a) = self.commanded(a)?;
+        let (state_b, call_b) = self.commanded(b)?;
+        if call_a != call_b {
+            return Err(CommandError::DifferentCalls);
+        }
+        if matches!(state_a, LegState::Bridged { peer, .. } if peer == b) {
+            return Ok(Progress::Done);
+        }
+        let LegState::Answered { session, endpoint, play, collect } = state_a else {
+            return Err(wrong_state("bridge", &state_a));
+        };
+        let LegState::Answered { session: session_b, endpoint: endpoint_b, play: play_b, collect: collect_b } =
+            state_b
+        else {
+            return Err(wrong_state("bridge", &state_b));
+        };
+        self.attend(call_a);
+        self.set_state(a, LegState::Bridged { session, endpoint, peer: b });
+        self.stopped(play, collect);
+        if a != b {
+            self.set_state(b, LegState::Bridged { session: session_b, endpoint: endpoint_b, peer: a });
+            self.stopped(play_b, collect_b);
+        }
+        self.command_endpoint(endpoint, |a| media::Command::Bridge { a, b: endpoint_b });
+        Ok(Progress::Done)
+    }
+
+    fn unbridge(&mut self, leg: LegId) -> Begun {
+        let (state, call) = self.commanded(leg)?;
+        if !matches!(state, LegState::Bridged { .. }) {
+            return Err(wrong_state("unbridge", &state));
+        }
+        self.attend(call);
+        self.part(leg);
+        Ok(Progress::Done)
+    }
+
+    fn set_data(&mut self, now: Instant, call: CallId, fact: CallFact) -> Begun {
+        let call = self.calls.get_mut(call).filter(|call| !call.is_recorded());
+        call.ok_or(CommandError::UnknownCall)?.add_fact(now, fact);
+        Ok(Progress::Done)
+    }
+
+    /// The state and call of a leg that takes commands.
+    fn commanded(&self, leg: LegId) -> Result<(LegState, CallId), CommandError> {
+        match self.legs.get(leg) {
+            Some(leg) if !leg.state.is_ended() => Ok((leg.state, leg.call)),
+            _ => Err(CommandError::UnknownLeg),
+        }
+    }
+
+    /// Ends the commands of a play and a collection as stopped.
+    fn stopped(&mut self, play: Option<Play>, collect: Option<Collect>) {
+        if let Some(play) = play {
+            self.done(Settled::stopped_play(play));
+        }
+        if let Some(collect) = collect {
+            self.done(Settled::stopped_collect(collect));
+        }
+    }
+}
+
+fn wrong_state(command: &str, state: &LegState) -> CommandError {
+    CommandError::WrongState { command: command.to_owned(), state: state.name().to_owned() }
+}

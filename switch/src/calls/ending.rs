@@ -1,0 +1,235 @@
+//! How legs and calls end, and what is freed when.
+
+use tandem_control_api::{CallId, DialFailure, EndedBy, Event, LegEnd, LegId};
+use tandem_media::{Command, EndpointStatistics};
+use tandem_time::Instant;
+
+use super::call::CallPhase;
+use super::cause::EndCause;
+use super::leg::{Asked, LegState};
+use super::timers::Timer;
+use super::{Action, CALLER_GONE_GRACE, Calls};
+
+/// How we end a leg.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hangup {
+    /// The command that is done with it.
+    pub(super) asked: Option<Asked>,
+    pub(super) by: EndedBy,
+    pub(super) cause: EndCause,
+    /// What a `Dial` that this ends is told.
+    pub(super) dial_failure: DialFailure,
+}
+
+impl Hangup {
+    pub(super) const fn by_switch(cause: EndCause) -> Self {
+        Self { asked: None, by: EndedBy::Switch, cause, dial_failure: DialFailure::Cancelled }
+    }
+}
+
+impl Calls {
+    /// Ends a leg in whatever state it is; the commands that waited on it are answered first.
+    pub(super) fn end_by_us(&mut self, now: Instant, leg_id: LegId, hangup: Hangup) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let state = leg.state;
+        if matches!(state, LegState::Ending { .. } | LegState::Ended { .. }) {
+            return;
+        }
+        let Hangup { asked, by, cause, dial_failure } = hangup;
+        let Some(session) = state.session() else {
+            if let Some(asked) = asked {
+                self.done(asked.settled());
+            }
+            let end = LegEnd { by, status: 0, cause: cause.name().to_owned() };
+            return self.end_leg(now, leg_id, end, cause, dial_failure);
+        };
+        self.part(leg_id);
+        self.cancel_ring_timeout(leg_id, &state);
+        let endpoint = state.endpoint();
+        self.set_state(leg_id, LegState::Ending { session, endpoint, asked, by, cause });
+        for settled in state.settle(dial_failure) {
+            self.done(settled);
+        }
+        self.actions.push_back(Action::HangUp { session, cause: cause.name() });
+    }
+
+    /// Refuses an incoming leg that cannot be answered, by no fault of the control plane.
+    pub(super) fn refuse(&mut self, leg_id: LegId, status: u16, cause: EndCause) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let state = leg.state;
+        let Some(session) = state.session() else { return };
+        let (endpoint, by) = (state.endpoint(), EndedBy::Switch);
+        self.set_state(leg_id, LegState::Ending { session, endpoint, asked: None, by, cause });
+        for settled in state.settle(DialFailure::Media) {
+            self.done(settled);
+        }
+        self.actions.push_back(Action::Reject { session, status });
+    }
+
+    /// A leg is over: answers its commands, closes its endpoint, tells the control plane.
+    pub(super) fn end_leg(
+        &mut self,
+        now: Instant,
+        leg_id: LegId,
+        end: LegEnd,
+        cause: EndCause,
+        dial_failure: DialFailure,
+    ) {
+        self.part(leg_id);
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        let (state, call) = (leg.state, leg.call);
+        if state.is_ended() {
+            return;
+        }
+        let endpoint = state.endpoint();
+        leg.state = LegState::Ended { session: state.session(), endpoint };
+        leg.end = Some(Box::new((now, end.clone())));
+        self.cancel_ring_timeout(leg_id, &state);
+        for settled in state.settle(dial_failure) {
+            self.done(settled);
+        }
+        self.counters.leg_ended(cause);
+        self.tell(Event::LegEnded { call, leg: leg_id, end: end.clone() });
+        self.leg_left_call(now, call, leg_id, end);
+        match endpoint {
+            Some(endpoint) => self.close_endpoint(endpoint),
+            None => self.endpoint_gone(leg_id, None),
+        }
+    }
+
+    fn close_endpoint(&mut self, endpoint: tandem_media::EndpointId) {
+        let worker = self.endpoints.worker_of_open(endpoint);
+        if let (Some(command), Some(worker)) = (self.endpoints.close(endpoint), worker) {
+            self.actions.push_back(Action::Media { worker, command });
+        }
+    }
+
+    /// Parts a bridged leg from its peer; both are then for themselves.
+    pub(super) fn part(&mut self, leg_id: LegId) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let LegState::Bridged { session, endpoint, peer } = leg.state else { return };
+        self.set_state(leg_id, LegState::Answered { session, endpoint, play: None, collect: None });
+        if let Some(other) = self.legs.get_mut(peer)
+            && let LegState::Bridged { session, endpoint, .. } = other.state
+        {
+            other.state = LegState::Answered { session, endpoint, play: None, collect: None };
+        }
+        self.command_endpoint(endpoint, |endpoint| Command::Unbridge { endpoint });
+    }
+
+    fn cancel_ring_timeout(&mut self, leg: LegId, state: &LegState) {
+        if let Some(at) = state.ring_until() {
+            self.timers.cancel(at, Timer::RingTimeout(leg));
+        }
+    }
+
+    /// A call has one leg fewer that is up.
+    fn leg_left_call(&mut self, now: Instant, call_id: CallId, leg: LegId, end: LegEnd) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        call.live = call.live.saturating_sub(1);
+        if call.caller == leg {
+            let grace = call.is_up().then(|| now + CALLER_GONE_GRACE);
+            if let Some(at) = grace {
+                self.timers.set(at, Timer::CallerGone(call_id));
+            }
+            call.phase = CallPhase::CallerGone { end, grace };
+        }
+        if call.is_up() {
+            return;
+        }
+        if let CallPhase::CallerGone { end, grace } = &mut call.phase {
+            if let Some(at) = grace.take() {
+                self.timers.cancel(at, Timer::CallerGone(call_id));
+            }
+            let end = std::mem::replace(end, LegEnd { by: EndedBy::Switch, status: 0, cause: String::new() });
+            call.phase = CallPhase::Over { end, at: now };
+        }
+        self.timers.cancel(call.too_long_at, Timer::CallTooLong(call_id));
+        self.calls_up = self.calls_up.saturating_sub(1);
+    }
+
+    /// The control plane cares for a call: what remains of it is not hung up for want of a word.
+    pub(super) fn attend(&mut self, call_id: CallId) {
+        if let Some(call) = self.calls.get_mut(call_id)
+            && let CallPhase::CallerGone { grace, .. } = &mut call.phase
+            && let Some(at) = grace.take()
+        {
+            self.timers.cancel(at, Timer::CallerGone(call_id));
+        }
+    }
+
+    /// A leg has no endpoint any more: what is kept of it, once it has ended, goes to its call.
+    pub(super) fn endpoint_gone(&mut self, leg_id: LegId, totals: Option<&EndpointStatistics>) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        match leg.state {
+            LegState::Ended { session, .. } => leg.state = LegState::Ended { session, endpoint: None },
+            LegState::Ending { session, asked, by, cause, .. } => {
+                leg.state = LegState::Ending { session, endpoint: None, asked, by, cause };
+                return;
+            }
+            _ => return,
+        }
+        let (ordinal, call_id) = (leg.ordinal, leg.call);
+        if let (Some(record), Some(call)) = (leg.record(leg_id, totals), self.calls.get_mut(call_id)) {
+            call.add_record(ordinal, record);
+            if call.is_complete() {
+                self.settling.push_back(call_id);
+            }
+        }
+        self.free_leg(leg_id);
+    }
+
+    /// Frees a leg that SIP, media and the control plane have let go, and its call with the last one.
+    pub(super) fn free_leg(&mut self, leg_id: LegId) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let call_id = leg.call;
+        if leg.state != (LegState::Ended { session: None, endpoint: None }) {
+            return;
+        }
+        self.legs.remove(leg_id);
+        if let Some(call) = self.calls.get_mut(call_id) {
+            call.legs.retain(|leg| *leg != leg_id);
+        }
+        self.free_call(call_id);
+    }
+
+    fn free_call(&mut self, call_id: CallId) {
+        let free = |call: &super::call::Call| call.legs.is_empty() && call.is_recorded();
+        if self.calls.get(call_id).is_some_and(free) {
+            self.calls.remove(call_id);
+        }
+    }
+
+    /// Makes the record of one complete call; false when there is none. To be called when the control plane is
+    /// quiet, so that what it adds on hearing of the last leg's end is in the record.
+    pub(crate) fn settle(&mut self) -> bool {
+        let Some(call_id) = self.settling.pop_front() else { return false };
+        let record = self.calls.get_mut(call_id).and_then(|call| call.take_record(call_id));
+        if let Some(record) = record.map(Box::new) {
+            self.counters.calls_ended += 1;
+            self.actions.push_back(Action::Record(record.clone()));
+            self.tell(Event::CallEnded { call: call_id, record });
+            self.free_call(call_id);
+        }
+        true
+    }
+
+    /// A dialled leg has rung long enough.
+    pub(super) fn ring_timeout(&mut self, now: Instant, leg: LegId) {
+        let hangup = Hangup { dial_failure: DialFailure::NoAnswer, ..Hangup::by_switch(EndCause::NoAnswer) };
+        self.end_by_us(now, leg, hangup);
+    }
+
+    /// Hangs up whoever is left in a call.
+    pub(super) fn hang_up_all(&mut self, now: Instant, call_id: CallId, cause: EndCause) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        if let CallPhase::CallerGone { grace, .. } = &mut call.phase
+            && cause == EndCause::CallerGone
+        {
+            *grace = None;
+        }
+        for leg in call.legs.clone() {
+            self.end_by_us(now, leg, Hangup::by_switch(cause));
+        }
+    }
+}

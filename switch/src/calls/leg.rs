@@ -1,0 +1,291 @@
+//! One leg: one party, one SIP session, one media endpoint.
+
+use tandem_control_api::{
+    CallId, CollectEnd, CommandError, CommandId, DialFailure, DialTarget, Direction, EndedBy, LegEnd, LegId,
+    LegRecord, Outcome, PlayEnd,
+};
+use tandem_media::{CollectId, EndpointId, EndpointStatistics, PlayId};
+use tandem_sbc::user_agent::{Identity, NegotiatedAudio, SessionId};
+use tandem_time::Instant;
+
+use super::cause::EndCause;
+use super::translate::{self, PeerKind};
+
+/// Where a leg stands. What it holds is in the variant: a state without a session has none to forget.
+///
+/// ```text
+///  incoming                                            dialled
+///  Offered ─Answer▶ Preparing ─Opened▶ Accepting       Dialling ─Opened▶ Inviting ─180▶ Ringing
+///     │                                    │ ACK                            │ 200          │ 200
+///     │                                    ▼                                ▼              ▼
+///     │                                Agreeing ◀───────────────────────────┴──────────────┘
+///     │                                    │ audio agreed (at once when it was before)
+///     │                                    ▼
+///     │                                Answered ◀─Bridge, Unbridge─▶ Bridged
+///     │ Reject                             │
+///     └──────────────┬─────────────────────┘ Hangup, or a timer of ours: from every state with a session
+///                    ▼
+///                  Ending ───the session ended───▶ Ended ───session released, endpoint closed───▶ (freed)
+///                  every other state ─the session ended, or there was none yet─▶ Ended
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LegState {
+    /// Incoming: the control plane was told and has not decided.
+    Offered { session: SessionId },
+    /// Incoming: to be answered as soon as there is an endpoint.
+    Preparing { session: SessionId, endpoint: EndpointId, answer: CommandId, attempts: u8 },
+    /// Incoming: 200 is out, ACK awaited.
+    Accepting { session: SessionId, endpoint: EndpointId, answer: CommandId },
+    /// Dialled: to be invited as soon as there is an endpoint.
+    Dialling { endpoint: EndpointId, dial: CommandId, attempts: u8, ring_until: Instant },
+    /// Dialled: INVITE is out.
+    Inviting { session: SessionId, endpoint: EndpointId, dial: CommandId, ring_until: Instant },
+    /// Dialled: the phone rings.
+    Ringing { session: SessionId, endpoint: EndpointId, dial: CommandId, ring_until: Instant },
+    /// Answered, but offer and answer are not complete.
+    Agreeing { session: SessionId, endpoint: EndpointId, opener: Opener },
+    /// Answered, and for itself: it may hear a play and be collected from.
+    Answered { session: SessionId, endpoint: EndpointId, play: Option<Play>, collect: Option<Collect> },
+    /// Answered, and joined to another leg, or to itself.
+    Bridged { session: SessionId, endpoint: EndpointId, peer: LegId },
+    /// We ended it; the user agent has not said so yet.
+    Ending {
+        session: SessionId,
+        endpoint: Option<EndpointId>,
+        asked: Option<Asked>,
+        by: EndedBy,
+        cause: EndCause,
+    },
+    /// Over, and the control plane was told; what is still to be released.
+    Ended { session: Option<SessionId>, endpoint: Option<EndpointId> },
+}
+
+/// The command that is done when a leg is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opener {
+    Answer(CommandId),
+    Dial(CommandId),
+}
+
+/// A play under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Play {
+    pub(crate) id: PlayId,
+    pub(crate) command: CommandId,
+}
+
+/// A collection under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Collect {
+    pub(crate) id: CollectId,
+    pub(crate) command: CommandId,
+    pub(crate) sensitive: bool,
+}
+
+/// The command that is done when a leg has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Reject(CommandId),
+    Hangup(CommandId),
+}
+
+impl Asked {
+    pub(crate) const fn settled(self) -> Settled {
+        match self {
+            Self::Reject(command) => Settled::new("reject", command, Ok(Outcome::Ok)),
+            Self::Hangup(command) => Settled::new("hangup", command, Ok(Outcome::Ok)),
+        }
+    }
+}
+
+/// A command and its outcome, to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settled {
+    pub(crate) name: &'static str,
+    pub(crate) command: CommandId,
+    pub(crate) outcome: Result<Outcome, CommandError>,
+}
+
+impl Settled {
+    pub(crate) const fn new(
+        name: &'static str,
+        command: CommandId,
+        outcome: Result<Outcome, CommandError>,
+    ) -> Self {
+        Self { name, command, outcome }
+    }
+
+    pub(crate) const fn stopped_play(play: Play) -> Self {
+        Self::new("play", play.command, Ok(Outcome::Played { end: PlayEnd::Stopped }))
+    }
+
+    pub(crate) const fn stopped_collect(collect: Collect) -> Self {
+        let outcome = Outcome::Collected { digits: String::new(), end: CollectEnd::Stopped };
+        Self::new("collect", collect.command, Ok(outcome))
+    }
+}
+
+impl LegState {
+    /// As tables, logs and errors show it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Offered { .. } => "offered",
+            Self::Preparing { .. } => "preparing",
+            Self::Accepting { .. } => "accepting",
+            Self::Dialling { .. } => "dialling",
+            Self::Inviting { .. } => "inviting",
+            Self::Ringing { .. } => "ringing",
+            Self::Agreeing { .. } => "agreeing",
+            Self::Answered { .. } => "answered",
+            Self::Bridged { .. } => "bridged",
+            Self::Ending { .. } => "ending",
+            Self::Ended { .. } => "ended",
+        }
+    }
+
+    pub(crate) const fn session(&self) -> Option<SessionId> {
+        match *self {
+            Self::Dialling { .. } => None,
+            Self::Offered { session }
+            | Self::Preparing { session, .. }
+            | Self::Accepting { session, .. }
+            | Self::Inviting { session, .. }
+            | Self::Ringing { session, .. }
+            | Self::Agreeing { session, .. }
+            | Self::Answered { session, .. }
+            | Self::Bridged { session, .. }
+            | Self::Ending { session, .. } => Some(session),
+            Self::Ended { session, .. } => session,
+        }
+    }
+
+    pub(crate) const fn endpoint(&self) -> Option<EndpointId> {
+        match *self {
+            Self::Offered { .. } => None,
+            Self::Preparing { endpoint, .. }
+            | Self::Accepting { endpoint, .. }
+            | Self::Dialling { endpoint, .. }
+            | Self::Inviting { endpoint, .. }
+            | Self::Ringing { endpoint, .. }
+            | Self::Agreeing { endpoint, .. }
+            | Self::Answered { endpoint, .. }
+            | Self::Bridged { endpoint, .. } => Some(endpoint),
+            Self::Ending { endpoint, .. } | Self::Ended { endpoint, .. } => endpoint,
+        }
+    }
+
+    pub(crate) const fn is_ended(&self) -> bool {
+        matches!(self, Self::Ended { .. })
+    }
+
+    /// Until when a dialled leg may ring.
+    pub(crate) const fn ring_until(&self) -> Option<Instant> {
+        match *self {
+            Self::Dialling { ring_until, .. }
+            | Self::Inviting { ring_until, .. }
+            | Self::Ringing { ring_until, .. } => Some(ring_until),
+            _ => None,
+        }
+    }
+
+    /// The outcomes of the commands that end with this leg; `failure` is what a `Dial` is told.
+    pub(crate) fn settle(self, failure: DialFailure) -> impl Iterator<Item = Settled> {
+        let ended = |name, command| Settled::new(name, command, Err(CommandError::LegEnded));
+        let failed = |command| Settled::new("dial", command, Err(CommandError::NotAnswered(failure)));
+        let (first, second) = match self {
+            Self::Offered { .. } | Self::Bridged { .. } | Self::Ended { .. } => (None, None),
+            Self::Preparing { answer, .. } | Self::Accepting { answer, .. } => {
+                (Some(ended("answer", answer)), None)
+            }
+            Self::Dialling { dial, .. } | Self::Inviting { dial, .. } | Self::Ringing { dial, .. } => {
+                (Some(failed(dial)), None)
+            }
+            Self::Agreeing { opener: Opener::Answer(answer), .. } => (Some(ended("answer", answer)), None),
+            Self::Agreeing { opener: Opener::Dial(dial), .. } => (Some(failed(dial)), None),
+            Self::Answered { play, collect, .. } => (
+                play.map(|play| ended("play", play.command)),
+                collect.map(|collect| ended("collect", collect.command)),
+            ),
+            Self::Ending { asked, .. } => (asked.map(Asked::settled), None),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) call: CallId,
+    /// Its place among the legs of its call.
+    pub(crate) ordinal: u32,
+    pub(crate) state: LegState,
+    pub(crate) direction: Direction,
+    pub(crate) peer: PeerKind,
+    pub(crate) party: String,
+    /// What to invite; gone once invited.
+    pub(crate) invitation: Option<Box<Invitation>>,
+    pub(crate) sip_call_id: String,
+    pub(crate) started: Instant,
+    pub(crate) ringing: Option<Instant>,
+    pub(crate) answered: Option<Instant>,
+    pub(crate) end: Option<Box<(Instant, LegEnd)>>,
+    /// What offer and answer agreed last.
+    pub(crate) audio: Option<Box<NegotiatedAudio>>,
+}
+
+/// Whom to invite, and who calls.
+#[derive(Debug)]
+pub(crate) struct Invitation {
+    pub(crate) target: DialTarget,
+    pub(crate) from: Identity,
+}
+
+impl Leg {
+    /// A leg that begins now: an offered one is inbound, any other outbound.
+    pub(crate) const fn new(
+        call: CallId,
+        ordinal: u32,
+        state: LegState,
+        peer: PeerKind,
+        party: String,
+        now: Instant,
+    ) -> Self {
+        let direction = match state {
+            LegState::Offered { .. } => Direction::Inbound,
+            _ => Direction::Outbound,
+        };
+        Self {
+            call,
+            ordinal,
+            state,
+            direction,
+            peer,
+            party,
+            invitation: None,
+            sip_call_id: String::new(),
+            started: now,
+            ringing: None,
+            answered: None,
+            end: None,
+            audio: None,
+        }
+    }
+
+    /// What is kept of it, once it has ended and its endpoint is closed.
+    pub(crate) fn record(&mut self, id: LegId, totals: Option<&EndpointStatistics>) -> Option<LegRecord> {
+        let (ended, end) = *self.end.take()?;
+        let codec = self.audio.as_ref().map(|audio| audio.codec);
+        Some(LegRecord {
+            id,
+            direction: self.direction,
+            party: std::mem::take(&mut self.party),
+            sip_call_id: std::mem::take(&mut self.sip_call_id),
+            started: self.started,
+            ringing: self.ringing,
+            answered: self.answered,
+            ended,
+            end,
+            media: totals.map(|totals| translate::statistics(codec, totals)),
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! What media workers report of endpoints.
+
+use tandem_control_api::{CallId, CommandError, DialFailure, Event, LegId, Outcome};
+use tandem_media as media;
+use tandem_media::{EndpointId, EndpointStatistics};
+use tandem_time::Instant;
+
+use super::cause::EndCause;
+use super::ending::Hangup;
+use super::endpoints::Opened;
+use super::leg::{LegState, Settled};
+use super::{Action, Calls, MAX_OPEN_ATTEMPTS, translate};
+use crate::WorkerIndex;
+
+impl Calls {
+    /// Takes an event of a media worker.
+    pub(crate) fn handle_media_event(&mut self, now: Instant, worker: WorkerIndex, event: media::Event) {
+        let taken = match event {
+            media::Event::Opened { endpoint } => self.opened(worker, endpoint),
+            media::Event::OpenFailed { endpoint } => self.open_failed(now, worker, endpoint),
+            media::Event::PlayEnded { endpoint, play, end } => self.play_ended(worker, endpoint, play, end),
+            media::Event::Collected { endpoint, collect, digits, end } => {
+                self.collected(worker, endpoint, collect, &digits, end)
+            }
+            media::Event::Digit { endpoint, digit } => self.digit(worker, endpoint, digit),
+            media::Event::MediaStarted { endpoint, .. } => {
+                self.endpoints.leg_of(endpoint, worker).map(|_| ())
+            }
+            media::Event::MediaTimeout { endpoint } => self.media_timeout(now, worker, endpoint),
+            media::Event::Closed { endpoint, statistics } => self.closed(now, worker, endpoint, &statistics),
+        };
+        if taken.is_none() {
+            self.counters.media_events_stale += 1;
+        }
+    }
+
+    fn opened(&mut self, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
+        let leg = self.endpoints.owner(endpoint, worker)?;
+        let address = self.calls.get(self.legs.get(leg)?.call)?.config.media_address;
+        match self.endpoints.opened(endpoint, address)? {
+            Opened::For(leg, rtp) => self.endpoint_ready(leg, rtp),
+            Opened::Unwanted => {
+                let command = media::Command::Close { endpoint };
+                self.actions.push_back(Action::Media { worker, command });
+            }
+        }
+        Some(())
+    }
+
+    /// Tries the next port, [`MAX_OPEN_ATTEMPTS`] in all.
+    fn open_failed(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
+        self.endpoints.owner(endpoint, worker)?;
+        let leg_id = self.endpoints.failed(endpoint)?;
+        self.counters.endpoints_failed += 1;
+        let leg = self.legs.get(leg_id)?;
+        let (state, call) = (leg.state, leg.call);
+        match state {
+            LegState::Preparing { session, answer, attempts, .. } => {
+                let next = self.next_endpoint(call, leg_id, attempts);
+                if let Some(endpoint) = next {
+                    let attempts = attempts + 1;
+                    self.set_state(leg_id, LegState::Preparing { session, endpoint, answer, attempts });
+                } else {
+                    self.set_state(leg_id, LegState::Offered { session });
+                    let error = CommandError::Limit("media endpoints".to_owned());
+                    self.done(Settled::new("answer", answer, Err(error)));
+                    self.refuse(leg_id, 503, EndCause::NoMedia);
+                }
+            }
+            LegState::Dialling { dial, attempts, ring_until, .. } => {
+                match self.next_endpoint(call, leg_id, attempts) {
+                    Some(endpoint) => {
+                        let attempts = attempts + 1;
+                        self.set_state(leg_id, LegState::Dialling { endpoint, dial, attempts, ring_until });
+                    }
+                    None => self.dial_failed(now, leg_id, DialFailure::Media),
+                }
+            }
+            _ => self.endpoint_gone(leg_id, None),
+        }
+        Some(())
+    }
+
+    fn next_endpoint(&mut self, call: CallId, leg: LegId, attempts: u8) -> Option<EndpointId> {
+        if attempts < MAX_OPEN_ATTEMPTS { self.open_endpoint(call, leg) } else { None }
+    }
+
+    fn play_ended(
+        &mut self,
+        worker: WorkerIndex,
+        endpoint: EndpointId,
+        id: media::PlayId,
+        end: media::PlayEnd,
+    ) -> Option<()> {
+        let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        let leg = self.legs.get_mut(leg_id)?;
+        let LegState::Answered { session, endpoint, play: Some(play), collect } = leg.state else {
+            return None;
+        };
+        if play.id != id {
+            return None;
+        }
+        leg.state = LegState::Answered { session, endpoint, play: None, collect };
+        let outcome = Outcome::Played { end: translate::play_end(end) };
+        self.done(Settled::new("play", play.command, Ok(outcome)));
+        Some(())
+    }
+
+    fn collected(
+        &mut self,
+        worker: WorkerIndex,
+        endpoint: EndpointId,
+        id: media::CollectId,
+        digits: &media::DigitString,
+        end: media::CollectEnd,
+    ) -> Option<()> {
+        let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        let leg = self.legs.get_mut(leg_id)?;
+        let LegState::Answered { session, endpoint, play, collect: Some(collect) } = leg.state else {
+            return None;
+        };
+        if collect.id != id {
+            return None;
+        }
+        leg.state = LegState::Answered { session, endpoint, play, collect: None };
+        let outcome = Outcome::Collected { digits: digits.to_string(), end: translate::collect_end(end) };
+        self.done(Settled::new("collect", collect.command, Ok(outcome)));
+        Some(())
+    }
+
+    /// Passes a key press on, unless it belongs to a collection that nobody may watch.
+    fn digit(&mut self, worker: WorkerIndex, endpoint: EndpointId, digit: media::Digit) -> Option<()> {
+        let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        let leg = self.legs.get(leg_id)?;
+        let call = leg.call;
+        match leg.state {
+            LegState::Answered { collect: Some(collect), .. } if collect.sensitive => {}
+            LegState::Answered { .. } | LegState::Bridged { .. } => {
+                self.tell(Event::Digit { call, leg: leg_id, digit: digit.as_char() });
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn media_timeout(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
+        let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        if let LegState::Answered { .. } | LegState::Bridged { .. } = self.legs.get(leg_id)?.state {
+            self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoMedia));
+        }
+        Some(())
+    }
+
+    fn closed(
+        &mut self,
+        now: Instant,
+        worker: WorkerIndex,
+        endpoint: EndpointId,
+        totals: &EndpointStatistics,
+    ) -> Option<()> {
+        self.endpoints.owner(endpoint, worker)?;
+        let leg_id = self.endpoints.closed(endpoint)?;
+        let leg = self.legs.get(leg_id)?;
+        if !leg.state.is_ended() {
+            // A worker closes of itself only when it stops; the leg cannot go on.
+            self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoMedia));
+        }
+        self.endpoint_gone(leg_id, Some(totals));
+        Some(())
+    }
+}

@@ -1,0 +1,279 @@
+//! What the user agent reports of sessions.
+
+use tandem_control_api::{DialFailure, DialTarget, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party};
+use tandem_sbc::user_agent as ua;
+use tandem_sbc::user_agent::{
+    Identity, Invite, InviteTarget, LocalMedia, NegotiatedAudio, SessionEnd, SessionError, SessionId, Source,
+};
+use tandem_time::Instant;
+
+use super::call::Call;
+use super::cause::{self, EndCause};
+use super::leg::{Leg, LegState, Opener, Settled};
+use super::timers::Timer;
+use super::translate::{self, PeerKind};
+use super::{Action, Calls, PTIME};
+use crate::counters::Refusal;
+
+/// A call at the door.
+struct Caller {
+    session: SessionId,
+    source: Source,
+    from: Identity,
+    dialled: String,
+    sip_call_id: String,
+}
+
+impl Calls {
+    /// Takes an event of the user agent.
+    pub(crate) fn handle_session_event(&mut self, now: Instant, event: ua::Event) {
+        match event {
+            ua::Event::Incoming { session, source, from, dialled, call_id, acceptable } => {
+                let caller = Caller { session, source, from, dialled, sip_call_id: call_id };
+                self.incoming(now, caller, acceptable);
+            }
+            ua::Event::Registration { user, reachable } => {
+                self.tell(Event::Registration { user, reachable });
+            }
+            ua::Event::Ringing { session } => self.for_leg(session, |calls, leg| calls.ringing(now, leg)),
+            ua::Event::Answered { session } => {
+                self.for_leg(session, |calls, leg| calls.party_answered(now, leg))
+            }
+            ua::Event::Confirmed { session } => self.for_leg(session, |calls, leg| calls.confirmed(now, leg)),
+            ua::Event::Media { session, audio } => {
+                self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
+            }
+            ua::Event::Ended { session, end } => {
+                self.for_leg(session, |calls, leg| calls.session_ended(now, leg, end));
+            }
+            ua::Event::Released { session } => {
+                self.for_leg(session, |calls, leg| calls.session_released(leg));
+                self.sessions.remove(&session);
+            }
+        }
+    }
+
+    /// Takes what became of [`Action::Invite`]; the session's Call-ID goes into the record.
+    pub(crate) fn handle_invited(
+        &mut self,
+        now: Instant,
+        leg_id: LegId,
+        invited: Result<(SessionId, String), SessionError>,
+    ) {
+        let leg = self.legs.get_mut(leg_id);
+        match (leg.map(|leg| (leg.state, leg)), invited) {
+            (Some((LegState::Dialling { endpoint, dial, ring_until, .. }, leg)), Ok((session, call_id))) => {
+                leg.sip_call_id = call_id;
+                leg.state = LegState::Inviting { session, endpoint, dial, ring_until };
+                self.sessions.insert(session, leg_id);
+            }
+            (_, Ok((session, _))) => {
+                self.actions.push_back(Action::HangUp { session, cause: EndCause::Cancelled.name() });
+            }
+            (_, Err(error)) => self.dial_failed(now, leg_id, cause::invite_failure(error)),
+        }
+    }
+
+    /// Takes the failure of [`Action::Accept`]. Was the session ended, its end is under way to us and refusing it
+    /// does nothing.
+    pub(crate) fn handle_accept_failure(&mut self, leg: LegId, error: SessionError) {
+        let status = if error == SessionError::NoCommonCodec { 488 } else { 500 };
+        self.refuse(leg, status, EndCause::NoMedia);
+    }
+
+    /// The endpoint for a new leg is open, at `rtp`.
+    pub(super) fn endpoint_ready(&mut self, leg_id: LegId, rtp: std::net::SocketAddr) {
+        let codecs = translate::codecs(self.caller_codec(leg_id)).to_vec();
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        let media = LocalMedia { rtp, codecs, ptime: PTIME };
+        match leg.state {
+            LegState::Preparing { session, endpoint, answer, .. } => {
+                leg.state = LegState::Accepting { session, endpoint, answer };
+                self.actions.push_back(Action::Accept { leg: leg_id, session, media: Box::new(media) });
+            }
+            LegState::Dialling { .. } => {
+                let Some(invitation) = leg.invitation.take() else { return };
+                let target = match invitation.target {
+                    DialTarget::User(user) => InviteTarget::User(user),
+                    DialTarget::Trunk { trunk, number } => InviteTarget::Trunk { trunk, number },
+                };
+                let invite = Box::new(Invite { target, from: invitation.from, media });
+                self.actions.push_back(Action::Invite { leg: leg_id, invite });
+            }
+            _ => {}
+        }
+    }
+
+    fn incoming(&mut self, now: Instant, caller: Caller, acceptable: bool) {
+        let session = caller.session;
+        let refusal = if self.draining {
+            Some(Refusal::Draining)
+        } else if self.calls_up >= self.config.max_calls {
+            Some(Refusal::Limit)
+        } else if !acceptable {
+            Some(Refusal::NotAcceptable)
+        } else {
+            None
+        };
+        let refusal = refusal.or_else(|| self.offer(now, caller).is_none().then_some(Refusal::Limit));
+        if let Some(refusal) = refusal {
+            self.counters.refused(refusal);
+            self.actions.push_back(Action::Reject { session, status: refusal.status() });
+        }
+    }
+
+    /// Makes the call and its first leg, and tells the control plane; none when there is no room.
+    fn offer(&mut self, now: Instant, caller: Caller) -> Option<()> {
+        let config = std::sync::Arc::clone(&self.config);
+        let from = Party { number: caller.from.user, name: caller.from.display_name };
+        let (origin, party, peer) = match caller.source {
+            Source::Trunk(trunk) => (Origin::Trunk(trunk), from.number.clone(), PeerKind::Trunk),
+            Source::User(user) => {
+                let behind_nat = config.phones_behind_nat;
+                (Origin::User(user.clone()), user, PeerKind::Phone { behind_nat })
+            }
+        };
+        let (legs, dialled) = (&mut self.legs, caller.dialled);
+        let (session, sip_call_id) = (caller.session, caller.sip_call_id);
+        let (event_origin, event_from, event_dialled) = (origin.clone(), from.clone(), dialled.clone());
+        let call_id = self.calls.insert_with(|call_id| {
+            let leg = legs.insert_with(|_| {
+                let state = LegState::Offered { session };
+                Some(Leg { sip_call_id, ..Leg::new(call_id, 0, state, peer, party, now) })
+            })?;
+            let mut call = Call::new(now, origin, from, dialled, config, leg);
+            call.add_leg(leg);
+            Some(call)
+        })?;
+        let call = self.calls.get(call_id)?;
+        let leg = call.caller;
+        self.timers.set(call.too_long_at, Timer::CallTooLong(call_id));
+        self.sessions.insert(session, leg);
+        self.calls_up += 1;
+        self.counters.calls_offered += 1;
+        self.tell(Event::CallOffered {
+            call: call_id,
+            leg,
+            origin: event_origin,
+            from: event_from,
+            dialled: event_dialled,
+        });
+        Some(())
+    }
+
+    fn ringing(&mut self, now: Instant, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        if let LegState::Inviting { session, endpoint, dial, ring_until } = leg.state {
+            leg.state = LegState::Ringing { session, endpoint, dial, ring_until };
+            leg.ringing = Some(now);
+            let call = leg.call;
+            self.tell(Event::LegRinging { call, leg: leg_id });
+        }
+    }
+
+    fn party_answered(&mut self, now: Instant, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        if let LegState::Inviting { session, endpoint, dial, ring_until }
+        | LegState::Ringing { session, endpoint, dial, ring_until } = leg.state
+        {
+            leg.state = LegState::Agreeing { session, endpoint, opener: Opener::Dial(dial) };
+            self.timers.cancel(ring_until, Timer::RingTimeout(leg_id));
+            self.complete(now, leg_id);
+        }
+    }
+
+    fn confirmed(&mut self, now: Instant, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        if let LegState::Accepting { session, endpoint, answer } = leg.state {
+            leg.state = LegState::Agreeing { session, endpoint, opener: Opener::Answer(answer) };
+            self.complete(now, leg_id);
+        }
+    }
+
+    fn audio_agreed(&mut self, now: Instant, leg_id: LegId, audio: NegotiatedAudio) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        if matches!(leg.state, LegState::Ending { .. } | LegState::Ended { .. }) {
+            return;
+        }
+        match &mut leg.audio {
+            Some(known) => **known = audio,
+            None => leg.audio = Some(Box::new(audio)),
+        }
+        if !self.complete(now, leg_id) {
+            self.configure(leg_id);
+        }
+    }
+
+    /// Offer, answer and ACK are all there: the leg is answered. True when it has just become so.
+    fn complete(&mut self, now: Instant, leg_id: LegId) -> bool {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return false };
+        let LegState::Agreeing { session, endpoint, opener } = leg.state else { return false };
+        if leg.audio.is_none() {
+            return false;
+        }
+        leg.state = LegState::Answered { session, endpoint, play: None, collect: None };
+        leg.answered = Some(now);
+        if let Some(call) = self.calls.get_mut(leg.call).filter(|call| call.caller == leg_id) {
+            call.caller_answered(now);
+            self.counters.calls_answered += 1;
+        }
+        self.configure(leg_id);
+        let (name, command) = match opener {
+            Opener::Answer(command) => ("answer", command),
+            Opener::Dial(command) => ("dial", command),
+        };
+        self.done(Settled::new(name, command, Ok(Outcome::Answered { leg: leg_id })));
+        true
+    }
+
+    /// Tells the worker what was agreed. Silence is held against a party only once it is answered: a phone that
+    /// rings may send early media or none.
+    fn configure(&mut self, leg_id: LegId) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let (Some(audio), Some(endpoint)) = (&leg.audio, leg.state.endpoint()) else { return };
+        let config = self.calls.get(leg.call).map(|call| &call.config);
+        let timeout = leg.answered.and_then(|_| config?.media_timeout);
+        let stream = translate::stream(audio, leg.peer, timeout);
+        self.command_endpoint(endpoint, |endpoint| tandem_media::Command::Configure { endpoint, stream });
+    }
+
+    fn session_ended(&mut self, now: Instant, leg_id: LegId, end: SessionEnd) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let rang = leg.ringing.is_some();
+        let failure = cause::dial_failure(&end, rang);
+        let (end, cause) = match leg.state {
+            LegState::Ended { .. } => return,
+            LegState::Ending { by, cause, .. } if end.by != ua::Ender::Peer => {
+                (LegEnd { by, status: end.status, cause: cause.name().to_owned() }, cause)
+            }
+            _ => cause::unasked_end(end, leg.direction, leg.answered.is_some(), rang),
+        };
+        self.end_leg(now, leg_id, end, cause, failure);
+    }
+
+    fn session_released(&mut self, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        if let LegState::Ended { endpoint, .. } = leg.state {
+            leg.state = LegState::Ended { session: None, endpoint };
+            self.free_leg(leg_id);
+        }
+    }
+
+    /// A dialled leg that has no session ends.
+    pub(super) fn dial_failed(&mut self, now: Instant, leg: LegId, failure: DialFailure) {
+        let cause = EndCause::from(failure);
+        let end = LegEnd { by: EndedBy::Switch, status: 0, cause: cause.name().to_owned() };
+        self.end_leg(now, leg, end, cause, failure);
+    }
+
+    fn caller_codec(&self, leg: LegId) -> Option<ua::AudioCodec> {
+        let call = self.calls.get(self.legs.get(leg)?.call)?;
+        Some(self.legs.get(call.caller)?.audio.as_ref()?.codec)
+    }
+
+    fn for_leg(&mut self, session: SessionId, act: impl FnOnce(&mut Self, LegId)) {
+        if let Some(leg) = self.sessions.get(&session).copied() {
+            act(self, leg);
+        }
+    }
+}

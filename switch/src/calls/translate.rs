@@ -1,0 +1,201 @@
+//! Between the words of the control plane and those of the media worker.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_control_api as api;
+use tandem_control_api::CommandError;
+use tandem_media as media;
+use tandem_sbc::user_agent::{AudioCodec, MediaDirection, NegotiatedAudio};
+
+use crate::PromptLibrary;
+
+/// The most prompts in one `Play`.
+pub(crate) const MAX_PROMPTS: usize = 64;
+/// The most digits in one prompt.
+pub(crate) const MAX_PROMPT_DIGITS: usize = 64;
+
+/// The pieces of a play.
+///
+/// # Errors
+/// `UnknownPrompt` for a name that is not in the library or a string with something else than digits, `Limit` past
+/// [`MAX_PROMPTS`] or [`MAX_PROMPT_DIGITS`], `Invalid` when there is nothing to hear and no silence to wait for.
+pub(crate) fn segments(
+    prompts: &[api::Prompt],
+    library: &PromptLibrary,
+) -> Result<Arc<[media::Segment]>, CommandError> {
+    if prompts.len() > MAX_PROMPTS {
+        return Err(CommandError::Limit("prompts in a play".to_owned()));
+    }
+    let segments: Arc<[media::Segment]> =
+        prompts.iter().map(|prompt| segment(prompt, library)).collect::<Result<_, _>>()?;
+    if segments.iter().all(is_empty) {
+        return Err(CommandError::Invalid("prompts: nothing to play".to_owned()));
+    }
+    Ok(segments)
+}
+
+fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<media::Segment, CommandError> {
+    match prompt {
+        api::Prompt::Named(name) => match library.get(name) {
+            Some(audio) => Ok(media::Segment::Audio(Arc::clone(audio))),
+            None => Err(CommandError::UnknownPrompt(name.clone())),
+        },
+        api::Prompt::Digits(digits) if digits.len() > MAX_PROMPT_DIGITS => {
+            Err(CommandError::Limit("digits in a prompt".to_owned()))
+        }
+        api::Prompt::Digits(digits) => {
+            if digits.chars().all(|symbol| media::Digit::from_char(symbol).is_some()) {
+                Ok(media::Segment::Digits(Arc::from(digits.as_str())))
+            } else {
+                Err(CommandError::UnknownPrompt(digits.clone()))
+            }
+        }
+        api::Prompt::Tone(tone) => Ok(media::Segment::Tone(match tone {
+            api::Tone::Ringback => media::Tone::Ringback,
+            api::Tone::Busy => media::Tone::Busy,
+            api::Tone::Beep => media::Tone::Beep,
+        })),
+        api::Prompt::Silence(duration) => Ok(media::Segment::Silence(*duration)),
+    }
+}
+
+fn is_empty(segment: &media::Segment) -> bool {
+    match segment {
+        media::Segment::Audio(audio) => audio.samples().is_empty(),
+        media::Segment::Digits(digits) => digits.is_empty(),
+        media::Segment::Tone(_) => false,
+        media::Segment::Silence(duration) => duration.is_zero(),
+    }
+}
+
+/// How often a worker plays the segments.
+pub(crate) fn times(repeat: api::Repeat) -> Option<u32> {
+    match repeat {
+        api::Repeat::Times(times) => Some(times.max(1)),
+        api::Repeat::Forever => None,
+    }
+}
+
+/// The rules of a collection. `min_digits` stays here: the worker reports what it got, and why it stopped; whether
+/// that is enough is the control plane's to decide.
+///
+/// # Errors
+/// `Invalid` names the field.
+pub(crate) fn collect_rules(rules: &api::CollectRules) -> Result<media::CollectRules, CommandError> {
+    let invalid = |what: &str| CommandError::Invalid(what.to_owned());
+    if !(1..=media::CollectRules::MAX_DIGITS).contains(&rules.max_digits) {
+        return Err(invalid("max_digits"));
+    }
+    if rules.min_digits > rules.max_digits {
+        return Err(invalid("min_digits"));
+    }
+    Ok(media::CollectRules {
+        max_digits: rules.max_digits,
+        terminators: media::Terminators::parse(&rules.terminators).ok_or_else(|| invalid("terminators"))?,
+        first_digit_timeout: rules.first_digit_timeout,
+        inter_digit_timeout: rules.inter_digit_timeout,
+        clear_typeahead: rules.clear_typeahead,
+        sensitive: rules.sensitive,
+    })
+}
+
+pub(crate) const fn play_end(end: media::PlayEnd) -> api::PlayEnd {
+    match end {
+        media::PlayEnd::Finished => api::PlayEnd::Finished,
+        media::PlayEnd::BargedIn => api::PlayEnd::BargedIn,
+        media::PlayEnd::Stopped => api::PlayEnd::Stopped,
+    }
+}
+
+pub(crate) const fn collect_end(end: media::CollectEnd) -> api::CollectEnd {
+    match end {
+        media::CollectEnd::MaxDigits => api::CollectEnd::MaxDigits,
+        media::CollectEnd::Terminator => api::CollectEnd::Terminator,
+        media::CollectEnd::FirstDigitTimeout => api::CollectEnd::FirstDigitTimeout,
+        media::CollectEnd::InterDigitTimeout => api::CollectEnd::InterDigitTimeout,
+        media::CollectEnd::Stopped => api::CollectEnd::Stopped,
+    }
+}
+
+/// From where RTP of a leg may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerKind {
+    /// A carrier: exactly from where it said it would.
+    Trunk,
+    /// A phone, whose own idea of its address is wrong behind NAT.
+    Phone {
+        /// Whether it may send from where its signalling comes.
+        behind_nat: bool,
+    },
+}
+
+/// What the worker is told of what offer and answer agreed.
+pub(crate) const fn stream(
+    audio: &NegotiatedAudio,
+    peer: PeerKind,
+    media_timeout: Option<Duration>,
+) -> media::StreamParameters {
+    media::StreamParameters {
+        remote_rtp: audio.remote_rtp,
+        remote_rtcp: audio.remote_rtcp,
+        codec: match audio.codec {
+            AudioCodec::Pcmu => media::Codec::Pcmu,
+            AudioCodec::Pcma => media::Codec::Pcma,
+        },
+        send_payload_type: audio.send_payload_type,
+        receive_payload_type: audio.receive_payload_type,
+        send_event_payload_type: audio.send_event_payload_type,
+        receive_event_payload_type: audio.receive_event_payload_type,
+        direction: match audio.direction {
+            MediaDirection::SendReceive => media::Direction::SendReceive,
+            MediaDirection::SendOnly => media::Direction::SendOnly,
+            MediaDirection::ReceiveOnly => media::Direction::ReceiveOnly,
+            MediaDirection::Inactive => media::Direction::Inactive,
+        },
+        ptime: audio.ptime,
+        latch: latch(peer, audio.signalling_source),
+        media_timeout,
+    }
+}
+
+const fn latch(peer: PeerKind, signalling_source: IpAddr) -> media::LatchPolicy {
+    match peer {
+        PeerKind::Trunk => media::LatchPolicy::Signalled,
+        PeerKind::Phone { behind_nat: false } => media::LatchPolicy::SignalledAddress,
+        PeerKind::Phone { behind_nat: true } => media::LatchPolicy::Source(signalling_source),
+    }
+}
+
+/// Our codecs, the one that avoids transcoding first.
+pub(crate) const fn codecs(preferred: Option<AudioCodec>) -> [AudioCodec; 2] {
+    match preferred {
+        Some(AudioCodec::Pcma) => [AudioCodec::Pcma, AudioCodec::Pcmu],
+        Some(AudioCodec::Pcmu) | None => [AudioCodec::Pcmu, AudioCodec::Pcma],
+    }
+}
+
+/// A leg's media for the record.
+pub(crate) fn statistics(
+    codec: Option<AudioCodec>,
+    totals: &media::EndpointStatistics,
+) -> api::MediaStatistics {
+    api::MediaStatistics {
+        codec: match codec {
+            Some(AudioCodec::Pcmu) => "PCMU".to_owned(),
+            Some(AudioCodec::Pcma) => "PCMA".to_owned(),
+            None => String::new(),
+        },
+        packets_received: totals.packets_received,
+        packets_sent: totals.packets_sent,
+        packets_lost: totals.packets_lost,
+        packets_refused: totals.packets_refused,
+        jitter_us: totals.jitter_us,
+        jitter_max_us: totals.jitter_max_us,
+        remote_loss_percent: totals.remote_loss_percent,
+        round_trip_us: totals.round_trip_us,
+        mos: totals.mos,
+        digits_received: totals.digits_received,
+    }
+}

@@ -1,0 +1,34 @@
+//! What an operator decides about calls.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_media as media;
+
+/// The prompts of the node, by the name flows use.
+pub type PromptLibrary = BTreeMap<String, Arc<media::Audio>>;
+
+/// What an operator decides about calls.
+#[derive(Clone, Debug)]
+pub struct SwitchConfig {
+    /// Our address in SDP, and where RTP sockets are bound.
+    pub media_address: IpAddr,
+    /// RTP and RTCP ports. Fixed for the life of the switch.
+    pub media_ports: RangeInclusive<u16>,
+    /// How many media workers there are; 0 counts as 1. Fixed for the life of the switch.
+    pub workers: usize,
+    /// The most calls with a leg that has not ended; 503 beyond. Calls whose legs have all ended do not count, though
+    /// SIP may keep their transactions for another 32 s.
+    pub max_calls: u32,
+    /// The most legs in a call at a time.
+    pub max_legs_per_call: u8,
+    /// A leg from which nothing is heard for so long is ended.
+    pub media_timeout: Option<Duration>,
+    /// The longest a call may last.
+    pub max_call_duration: Duration,
+    /// Whether phones behind NAT may send RTP from where their signalling comes.
+    pub phones_behind_nat: bool,
+}
