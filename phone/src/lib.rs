@@ -1,1 +1,42 @@
-//! Phones and carriers for demo, load and simulation, on foreign libraries; pure.
+//! Phones and carriers for the demo, for load and for simulation: an implementation that is not the node's, on
+//! `rsip` (SIP messages) and `rtp` (packets), so that both ends of a test cannot share one misreading.
+//!
+//! A [`Phone`] is a state machine: it is handed packets and the time (a [`std::time::Duration`] since the start of
+//! whatever drives it) and asked for what it wants done. A carrier is a phone that does not register and has many
+//! numbers.
+//!
+//! ```text
+//! for each datagram        phone.handle_sip(now, source, bytes) or phone.handle_rtp(now, local, source, bytes)
+//! when the time comes      phone.handle_timeout(now)
+//! after each               drain phone.poll_output()
+//! ```
+//!
+//! Owner thread: whoever made it. This crate must not see any crate of the node, open a socket, read a clock or
+//! draw randomness of its own.
+
+mod call;
+mod callee;
+mod caller;
+mod digest;
+mod ear;
+mod g711;
+mod goertzel;
+mod manner;
+mod message;
+mod outbox;
+mod phone;
+mod registration;
+mod report;
+mod retransmission;
+mod sdp;
+mod stream;
+mod tone;
+
+pub use digest::Credentials;
+pub use ear::{Heard, WINDOW_SAMPLES, Window};
+pub use g711::Law;
+pub use manner::{Answer, Habit, Manner};
+pub use phone::{Phone, PhoneConfig};
+pub use report::{CallKey, Event, Output, Report, Side};
+pub use stream::{HeardEvent, Received, Sent};
+pub use tone::RATE_HZ;

@@ -1,0 +1,471 @@
+//! One call of a party: a small dialog with its transactions, and its media.
+//!
+//! ```text
+//!  caller   Inviting ──2xx──► Up ──BYE out──► Leaving ──200──► Over
+//!              │  ≥300, timeout │  BYE in ─────────────────────►│
+//!              └────────────────┼──────────────────────────────►│
+//!  callee   Alerting ──200──► Up                                │
+//!              └──≥300──► Refused ──ACK, timer H───────────────►│
+//!  either   Up ──no BYE, no answer any more──► Vanished
+//! ```
+//!
+//! The parts that only a caller or only a called party plays are in `caller` and `callee`.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rsip::{Header, Method, Request, Response, SipMessage, Uri};
+
+use crate::callee::Alerting;
+use crate::caller::{Inviting, Reinvite};
+use crate::manner::{Habit, Manner};
+use crate::message::{self, Identity, RequestHead};
+use crate::outbox::Outbox;
+use crate::phone::PhoneConfig;
+use crate::report::{CallKey, Event, Output, Report, Side};
+use crate::retransmission::{Due, GIVE_UP, Retransmission};
+use crate::sdp::{AudioStream, Direction};
+use crate::stream::Stream;
+
+/// How long an ended call answers retransmissions.
+const LINGER: Duration = GIVE_UP;
+
+/// How long a vanished party stays silent; then its phone answers again, with 481.
+const VANISHED: Duration = Duration::from_secs(3_600);
+
+/// What a call needs of its phone for one step.
+pub(crate) struct Scene<'a> {
+    pub(crate) now: Duration,
+    pub(crate) config: &'a PhoneConfig,
+    pub(crate) rng: &'a mut ChaCha8Rng,
+    pub(crate) outbox: &'a mut Outbox,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) source: SocketAddr,
+    pub(crate) identity: Identity,
+    pub(crate) request: Request,
+}
+
+/// A dialog (RFC 3261 §12), as much of it as one hop without proxies needs.
+#[derive(Debug)]
+pub(crate) struct Dialog {
+    pub(crate) call_id: String,
+    /// From or To value with our tag.
+    pub(crate) local: String,
+    pub(crate) local_tag: String,
+    /// From or To value of the other side, with its tag once known.
+    pub(crate) remote: String,
+    pub(crate) remote_target: Uri,
+    pub(crate) destination: SocketAddr,
+    pub(crate) cseq: u32,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
+    Inviting(Inviting),
+    Alerting(Alerting),
+    Up(Up),
+    Refused { answer: Retransmission },
+    Leaving { bye: Retransmission },
+    Over { until: Duration },
+    Vanished { until: Duration },
+}
+
+/// An answered call.
+#[derive(Debug, Default)]
+pub(crate) struct Up {
+    /// Our 200 (to the INVITE or a re-INVITE) until its ACK comes (RFC 3261 §13.3.1.4).
+    pub(crate) unacknowledged: Option<Retransmission>,
+    /// A re-INVITE of ours.
+    pub(crate) reinvite: Option<Reinvite>,
+}
+
+/// What is to be done during the call, by its manner; times are absolute.
+#[derive(Debug, Default)]
+struct Plan {
+    hang_up_at: Option<Duration>,
+    vanish_at: Option<Duration>,
+    keys: VecDeque<(Duration, String)>,
+    holds: VecDeque<(Duration, Direction)>,
+}
+
+/// What will be told of the call.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) caller: bool,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) began: Duration,
+    pub(crate) ringing: Option<Duration>,
+    pub(crate) answered: Option<Duration>,
+    pub(crate) finals: Vec<(u16, String)>,
+    pub(crate) acknowledged: bool,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) key: CallKey,
+    pub(crate) manner: Manner,
+    pub(crate) dialog: Dialog,
+    pub(crate) state: State,
+    pub(crate) facts: Facts,
+    pub(crate) stream: Option<Stream>,
+    pub(crate) sdp_session: u64,
+    pub(crate) sdp_version: u64,
+    /// The last ACK, for when its response comes again.
+    pub(crate) last_ack: Option<(SocketAddr, Vec<u8>)>,
+    plan: Plan,
+}
+
+impl Call {
+    pub(crate) fn new(
+        key: CallKey,
+        manner: Manner,
+        dialog: Dialog,
+        state: State,
+        facts: Facts,
+        stream: Stream,
+        sdp_session: u64,
+    ) -> Self {
+        Self {
+            key,
+            manner,
+            dialog,
+            state,
+            facts,
+            stream: Some(stream),
+            sdp_session,
+            sdp_version: 0,
+            last_ack: None,
+            plan: Plan::default(),
+        }
+    }
+
+    pub(crate) fn handle_message(
+        &mut self,
+        scene: &mut Scene<'_>,
+        source: SocketAddr,
+        identity: Identity,
+        message: SipMessage,
+    ) {
+        if matches!(self.state, State::Vanished { .. }) {
+            return;
+        }
+        match message {
+            SipMessage::Request(request) => {
+                self.handle_request(scene, &Arrival { source, identity, request })
+            }
+            SipMessage::Response(response) => self.handle_response(scene, &identity, &response),
+        }
+    }
+
+    fn handle_request(&mut self, scene: &mut Scene<'_>, arrival: &Arrival) {
+        match arrival.request.method {
+            Method::Ack => self.acknowledged(scene, &arrival.request),
+            _ if scene.outbox.answer_again(&arrival.identity) => {}
+            Method::Invite => self.reinvited(scene, arrival),
+            Method::Cancel => self.cancelled(scene, arrival),
+            Method::Bye => self.bye_received(scene, arrival),
+            Method::Options => self.respond(scene, arrival, 200, Vec::new(), None),
+            _ => self.respond(scene, arrival, 501, Vec::new(), None),
+        }
+    }
+
+    fn handle_response(&mut self, scene: &mut Scene<'_>, identity: &Identity, response: &Response) {
+        let status = response.status_code.code();
+        match identity.method {
+            Method::Invite => self.invite_answered(scene, identity, response, status),
+            Method::Bye if status >= 200 => {
+                if let State::Leaving { .. } = self.state {
+                    self.state = State::Over { until: scene.now + LINGER };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, scene: &mut Scene<'_>) {
+        self.send_media(scene);
+        self.follow_plan(scene);
+        match &mut self.state {
+            State::Inviting(_) => self.inviting_timeout(scene),
+            State::Alerting(_) => self.alerting_timeout(scene),
+            State::Up(up) => {
+                let again = up.unacknowledged.as_mut().map(|ok| ok.due(scene.now));
+                let reinvite = up.reinvite.as_mut().map(|reinvite| reinvite.transaction.due(scene.now));
+                for due in [again, reinvite].into_iter().flatten() {
+                    match due {
+                        Due::Nothing => {}
+                        Due::Again(to, bytes) => scene.outbox.sip(scene.now, &self.manner, to, bytes),
+                        Due::GiveUp => return self.hang_up_as(scene, Side::Nobody),
+                    }
+                }
+            }
+            State::Refused { answer: message } | State::Leaving { bye: message } => {
+                match message.due(scene.now) {
+                    Due::Nothing => {}
+                    Due::Again(to, bytes) => scene.outbox.sip(scene.now, &self.manner, to, bytes),
+                    Due::GiveUp => self.state = State::Over { until: scene.now + LINGER },
+                }
+            }
+            State::Over { .. } | State::Vanished { .. } => {}
+        }
+    }
+
+    /// When something is due; for a call that is over, when it can be forgotten.
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        let state = match &self.state {
+            State::Inviting(inviting) => inviting.poll_timeout(),
+            State::Alerting(alerting) => alerting.poll_timeout(),
+            State::Up(up) => up
+                .unacknowledged
+                .iter()
+                .chain(up.reinvite.iter().map(|reinvite| &reinvite.transaction))
+                .map(Retransmission::next_at)
+                .min(),
+            State::Refused { answer: message } | State::Leaving { bye: message } => Some(message.next_at()),
+            State::Over { until } | State::Vanished { until } => return Some(*until),
+        };
+        let keys = self.plan.keys.front().map(|(at, _)| *at);
+        let holds = self.plan.holds.front().map(|(at, _)| *at);
+        let media = self.stream.as_ref().and_then(Stream::poll_timeout);
+        [state, keys, holds, media, self.plan.hang_up_at, self.plan.vanish_at].into_iter().flatten().min()
+    }
+
+    pub(crate) fn is_forgotten(&self, now: Duration) -> bool {
+        matches!(self.state, State::Over { until } | State::Vanished { until } if now >= until)
+    }
+
+    /// Whether it occupies a line: it is not over for the people.
+    pub(crate) const fn is_live(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Cancels, declines or hangs up, whatever fits.
+    pub(crate) fn hang_up(&mut self, scene: &mut Scene<'_>) {
+        self.hang_up_as(scene, Side::Ours);
+    }
+
+    fn hang_up_as(&mut self, scene: &mut Scene<'_>, by: Side) {
+        match &self.state {
+            State::Inviting(_) => self.cancel(scene),
+            State::Alerting(_) => self.refuse(scene, 603, Vec::new(), Side::Ours),
+            State::Up(_) => self.bye(scene, by),
+            State::Refused { .. } | State::Leaving { .. } | State::Over { .. } | State::Vanished { .. } => {}
+        }
+    }
+
+    /// The call is answered: the plan's times begin to count.
+    pub(crate) fn answered(&mut self, scene: &mut Scene<'_>, up: Up) {
+        let now = scene.now;
+        self.state = State::Up(up);
+        self.facts.answered = Some(now);
+        let hold = |(at, length): &(Duration, Duration)| {
+            [(now + *at, Direction::SendOnly), (now + *at + *length, Direction::SendReceive)]
+        };
+        self.plan = Plan {
+            hang_up_at: self.manner.talk.map(|talk| now + talk),
+            vanish_at: self.manner.vanishes_after().map(|after| now + after),
+            keys: self.manner.keys.iter().map(|(at, keys)| (now + *at, keys.clone())).collect(),
+            holds: self.manner.holds.iter().flat_map(hold).collect(),
+        };
+        scene.outbox.event(Event::Answered { call: self.key });
+    }
+
+    /// The call is over for the people; transactions may linger.
+    pub(crate) fn end(&mut self, scene: &mut Scene<'_>, by: Side, status: u16) {
+        let Some(mut stream) = self.stream.take() else { return };
+        self.plan = Plan::default();
+        stream.close();
+        scene.outbox.push(Output::CloseMedia { local: stream.local() });
+        let (received, sent, heard) = stream.into_parts();
+        let report = Report {
+            sip_call_id: self.dialog.call_id.clone(),
+            caller: self.facts.caller,
+            from: self.facts.from.clone(),
+            to: self.facts.to.clone(),
+            hz: self.manner.hz,
+            began: self.facts.began,
+            ringing: self.facts.ringing,
+            answered: self.facts.answered,
+            ended: scene.now,
+            by,
+            status,
+            finals: self.facts.finals.iter().map(|(status, _)| *status).collect(),
+            acknowledged: self.facts.acknowledged,
+            sent,
+            received,
+            heard,
+        };
+        scene.outbox.event(Event::Ended { call: self.key, report: Box::new(report) });
+    }
+
+    /// A request within the dialog, with the next sequence number (RFC 3261 §12.2.1.1). ACK and CANCEL are made
+    /// elsewhere: they share their INVITE's.
+    pub(crate) fn next_request(
+        &mut self,
+        scene: &mut Scene<'_>,
+        method: Method,
+        more: Vec<Header>,
+        sdp: Option<String>,
+    ) -> (String, Request) {
+        self.dialog.cseq += 1;
+        let branch = message::branch(scene.rng);
+        let head = RequestHead {
+            method,
+            uri: self.dialog.remote_target.clone(),
+            local: scene.config.address,
+            branch: &branch,
+            from: &self.dialog.local,
+            to: &self.dialog.remote,
+            call_id: &self.dialog.call_id,
+            cseq: self.dialog.cseq,
+        };
+        let request = message::request(&head, more, sdp);
+        (branch, request)
+    }
+
+    pub(crate) fn send(&self, scene: &mut Scene<'_>, bytes: Vec<u8>) {
+        scene.outbox.sip(scene.now, &self.manner, self.dialog.destination, bytes);
+    }
+
+    pub(crate) fn contact(&self, scene: &Scene<'_>) -> Header {
+        Header::Contact(format!("<sip:{}@{}>", scene.config.user, scene.config.address).into())
+    }
+
+    pub(crate) fn respond(
+        &self,
+        scene: &mut Scene<'_>,
+        arrival: &Arrival,
+        status: u16,
+        more: Vec<Header>,
+        sdp: Option<String>,
+    ) {
+        let response = message::response(&arrival.request, status, Some(&self.dialog.local_tag), more, sdp);
+        scene.outbox.answer(scene.now, &self.manner, &arrival.identity, arrival.source, response.into());
+    }
+
+    /// Our session description with this direction; `None` offers, `Some` answers.
+    pub(crate) fn describe(
+        &mut self,
+        their_offer: Option<&AudioStream>,
+        direction: Direction,
+    ) -> Option<AudioStream> {
+        let local = self.stream.as_ref()?.local();
+        match their_offer {
+            None => Some(AudioStream::offer(local, &self.manner.laws, direction)),
+            Some(offer) => AudioStream::answer(offer, local, &self.manner.laws),
+        }
+    }
+
+    pub(crate) fn print_sdp(&mut self, ours: &AudioStream) -> String {
+        self.sdp_version += 1;
+        ours.print(self.sdp_session, self.sdp_version)
+    }
+
+    pub(crate) fn bye(&mut self, scene: &mut Scene<'_>, by: Side) {
+        let (_, request) = self.next_request(scene, Method::Bye, Vec::new(), None);
+        let bytes: Vec<u8> = request.into();
+        self.send(scene, bytes.clone());
+        if self.manner.has(Habit::ByesTwice) {
+            let (_, again) = self.next_request(scene, Method::Bye, Vec::new(), None);
+            self.send(scene, again.into());
+        }
+        if self.manner.has(Habit::StrayAcks) {
+            self.stray_ack(scene);
+        }
+        self.end(scene, by, 200);
+        let bye = Retransmission::other(scene.now, self.dialog.destination, bytes);
+        self.state = State::Leaving { bye };
+    }
+
+    /// An ACK of no transaction.
+    pub(crate) fn stray_ack(&mut self, scene: &mut Scene<'_>) {
+        let (_, request) = self.next_request(scene, Method::Ack, Vec::new(), None);
+        self.dialog.cseq -= 1;
+        self.send(scene, request.into());
+    }
+
+    fn bye_received(&mut self, scene: &mut Scene<'_>, arrival: &Arrival) {
+        if !self.manner.has(Habit::NeverAnswersBye) {
+            self.respond(scene, arrival, 200, Vec::new(), None);
+        }
+        match &self.state {
+            State::Alerting(_) => self.refuse(scene, 487, Vec::new(), Side::Theirs),
+            State::Up(_) => {
+                self.end(scene, Side::Theirs, 200);
+                self.state = State::Over { until: scene.now + LINGER };
+            }
+            _ => {}
+        }
+    }
+
+    /// A re-INVITE (RFC 3261 §14.2).
+    fn reinvited(&mut self, scene: &mut Scene<'_>, arrival: &Arrival) {
+        let State::Up(up) = &self.state else {
+            // A repeated INVITE that is not answered yet needs none; in any other state it is too late.
+            if !matches!(self.state, State::Alerting(_)) {
+                self.respond(scene, arrival, 481, Vec::new(), None);
+            }
+            return;
+        };
+        if up.reinvite.is_some() || up.unacknowledged.is_some() {
+            return self.respond(scene, arrival, 491, Vec::new(), None);
+        }
+        let offer = AudioStream::parse(&arrival.request.body);
+        let Some(ours) = self.describe(offer.as_ref(), Direction::SendReceive) else {
+            return self.respond(scene, arrival, 488, Vec::new(), None);
+        };
+        if let (Some(offer), Some(stream)) = (&offer, &mut self.stream) {
+            stream.agree(scene.now, &ours, offer);
+        }
+        let headers = vec![self.contact(scene)];
+        let sdp = self.print_sdp(&ours);
+        let response = message::response(&arrival.request, 200, None, headers, Some(sdp));
+        let bytes: Vec<u8> = response.into();
+        scene.outbox.answer(scene.now, &self.manner, &arrival.identity, arrival.source, bytes.clone());
+        if let State::Up(up) = &mut self.state {
+            up.unacknowledged = Some(Retransmission::other(scene.now, arrival.source, bytes));
+        }
+    }
+
+    fn send_media(&mut self, scene: &mut Scene<'_>) {
+        let Some(stream) = &mut self.stream else { return };
+        let mut local = stream.local();
+        if self.manner.has(Habit::SendsFromElsewhere) {
+            local.set_port(local.port() ^ 0x4000);
+        }
+        let outbox = &mut scene.outbox;
+        stream.handle_timeout(scene.now, |destination, bytes| {
+            outbox.push(Output::Rtp { local, destination, bytes });
+        });
+    }
+
+    fn follow_plan(&mut self, scene: &mut Scene<'_>) {
+        let now = scene.now;
+        while self.plan.keys.front().is_some_and(|(at, _)| *at <= now) {
+            if let (Some((_, keys)), Some(stream)) = (self.plan.keys.pop_front(), &mut self.stream) {
+                stream.press(&keys);
+            }
+        }
+        if self.plan.holds.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, direction)) = self.plan.holds.pop_front()
+        {
+            self.reinvite(scene, direction);
+        }
+        if self.plan.vanish_at.is_some_and(|at| at <= now) {
+            self.end(scene, Side::Ours, 200);
+            self.state = State::Vanished { until: now + VANISHED };
+        }
+        if self.plan.hang_up_at.is_some_and(|at| at <= now) {
+            self.plan.hang_up_at = None;
+            self.hang_up(scene);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How a party behaves in a call, well or badly, as data.
+
+use std::time::Duration;
+
+use crate::g711::Law;
+
+/// How a party behaves in one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manner {
+    /// What it does when called.
+    pub answer: Answer,
+    /// The frequency of its voice; everybody needs another one.
+    pub hz: u16,
+    /// The codecs it offers and takes, the preferred one first.
+    pub laws: Vec<Law>,
+    /// It hangs up so long after the answer; never when absent.
+    pub talk: Option<Duration>,
+    /// As a caller it gives up (CANCEL) when not answered after so long.
+    pub patience: Option<Duration>,
+    /// What it presses, and how long after the answer.
+    pub keys: Vec<(Duration, String)>,
+    /// When it holds, and for how long, counted from the answer.
+    pub holds: Vec<(Duration, Duration)>,
+    /// Its bad habits.
+    pub habits: Vec<Habit>,
+}
+
+impl Manner {
+    /// Answers after `ring` with the voice `hz`, G.711 µ-law first, and leaves hanging up to the other side.
+    #[must_use]
+    pub fn polite(hz: u16, ring: Duration) -> Self {
+        Self {
+            answer: Answer::After(ring),
+            hz,
+            laws: vec![Law::Mu, Law::A],
+            talk: None,
+            patience: None,
+            keys: Vec::new(),
+            holds: Vec::new(),
+            habits: Vec::new(),
+        }
+    }
+
+    pub(crate) fn has(&self, habit: Habit) -> bool {
+        self.habits.contains(&habit)
+    }
+
+    /// How much later than it should everything of this party leaves.
+    pub(crate) fn slowness(&self) -> Duration {
+        let slow = |habit: &Habit| match habit {
+            Habit::Slow(by) => Some(*by),
+            _ => None,
+        };
+        self.habits.iter().find_map(slow).unwrap_or_default()
+    }
+
+    pub(crate) fn vanishes_after(&self) -> Option<Duration> {
+        self.habits.iter().find_map(|habit| match habit {
+            Habit::Vanishes { after } => Some(*after),
+            _ => None,
+        })
+    }
+}
+
+/// What a called party does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Rings, then answers.
+    After(Duration),
+    /// Rings until the caller gives up.
+    RingForEver,
+    /// Rings, then refuses with this final status (486, 603, …).
+    Refuse {
+        /// How long it rings first.
+        after: Duration,
+        /// 400 to 699.
+        status: u16,
+    },
+    /// 302 with this Contact URI.
+    Redirect {
+        /// Whereto.
+        contact: String,
+    },
+    /// Never says anything.
+    Ignore,
+}
+
+/// What a misbehaving party does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// Every SIP message leaves so much later.
+    Slow(Duration),
+    /// Its ACKs get lost.
+    NeverAcks,
+    /// Its answers to BYE get lost.
+    NeverAnswersBye,
+    /// Sends CANCEL only when the answer has come (RFC 3261 §9.1), then ACK and BYE.
+    CancelsTooLate,
+    /// Answers an INVITE with two 200s of different tags, as if forked; the second dialog is never heard of again.
+    AnswersTwice,
+    /// RTP comes from another port than the one it told.
+    SendsFromElsewhere,
+    /// A second BYE follows the first.
+    ByesTwice,
+    /// Sends an ACK nobody waits for right after its INVITE, and after each BYE.
+    StrayAcks,
+    /// Sends every SIP message twice.
+    RepeatsEverything,
+    /// Ceases to exist so long after the answer, without BYE.
+    Vanishes {
+        /// Counted from the answer.
+        after: Duration,
+    },
+}

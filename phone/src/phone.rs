@@ -1,0 +1,395 @@
+//! A phone, or a carrier: the calls of one SIP address.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use rsip::message::HeadersExt as _;
+use rsip::prelude::UntypedHeader as _;
+use rsip::{Method, SipMessage, Uri};
+
+use crate::call::{Arrival, Call, Dialog, Facts, Scene, State};
+use crate::callee::Alerting;
+use crate::digest::Credentials;
+use crate::ear::Heard;
+use crate::manner::Manner;
+use crate::message;
+use crate::outbox::Outbox;
+use crate::registration::Registration;
+use crate::report::{CallKey, Event, Output};
+use crate::sdp::Direction;
+use crate::stream::{Received, Stream};
+
+/// What a phone or carrier is told once.
+#[derive(Clone, Debug)]
+pub struct PhoneConfig {
+    /// The user part of its Contact, and of its address of record.
+    pub user: String,
+    /// Where it sends and receives SIP.
+    pub address: SocketAddr,
+    /// Where it sends and receives RTP.
+    pub media_address: IpAddr,
+    /// Ports for RTP (even) and RTCP (odd).
+    pub media_ports: RangeInclusive<u16>,
+    /// Where its requests outside a dialog go.
+    pub server: SocketAddr,
+    /// For challenges; a carrier has none.
+    pub credentials: Option<Credentials>,
+    /// The expiry it asks for when it registers.
+    pub expires: Duration,
+    /// How it behaves when called.
+    pub manner: Manner,
+    /// How it behaves when called at one of these numbers: a carrier has many subscribers.
+    pub numbers: BTreeMap<String, Manner>,
+    /// Calls at a time; 486 beyond.
+    pub lines: usize,
+    /// The frequencies it listens for: everybody's voice, music and prompts.
+    pub listen_for: Vec<u16>,
+}
+
+impl PhoneConfig {
+    /// Multiples of 50 Hz in the telephone band, and those of call-progress tones.
+    #[must_use]
+    pub fn all_frequencies() -> Vec<u16> {
+        (6..=68).map(|n| n * 50).chain([440, 480, 620]).collect()
+    }
+}
+
+/// A phone or carrier as a state machine. See the crate's documentation for how to drive it.
+#[derive(Debug)]
+pub struct Phone {
+    config: PhoneConfig,
+    rng: ChaCha8Rng,
+    outbox: Outbox,
+    registration: Registration,
+    calls: BTreeMap<CallKey, Call>,
+    by_call_id: BTreeMap<String, CallKey>,
+    by_port: BTreeMap<u16, CallKey>,
+    wakes: BTreeSet<(Duration, CallKey)>,
+    wake_of: BTreeMap<CallKey, Duration>,
+    next_key: u64,
+    next_port: u16,
+    unreadable: u64,
+}
+
+impl Phone {
+    /// A phone without calls, not registered.
+    #[must_use]
+    pub fn new(config: PhoneConfig, mut rng: ChaCha8Rng) -> Self {
+        let registration =
+            Registration::new(message::token(&mut rng), message::token(&mut rng), config.expires);
+        let first = *config.media_ports.start();
+        Self {
+            next_port: first + first % 2,
+            config,
+            rng,
+            outbox: Outbox::default(),
+            registration,
+            calls: BTreeMap::new(),
+            by_call_id: BTreeMap::new(),
+            by_port: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            wake_of: BTreeMap::new(),
+            next_key: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub const fn config(&self) -> &PhoneConfig {
+        &self.config
+    }
+
+    /// Behaves differently in calls that come from now on.
+    pub fn change_manner(&mut self, manner: Manner) {
+        self.config.manner = manner;
+    }
+
+    /// Registers, and keeps registered.
+    pub fn register(&mut self, now: Duration) {
+        let (registration, mut scene) = self.registration_scene(now);
+        registration.ask(&mut scene, true);
+    }
+
+    /// Removes its registration.
+    pub fn unregister(&mut self, now: Duration) {
+        let (registration, mut scene) = self.registration_scene(now);
+        registration.ask(&mut scene, false);
+    }
+
+    /// Calls `to` as `from`. None when there is no media port left, or `to` is no user part of a SIP URI.
+    pub fn call(&mut self, now: Duration, from: &str, to: &str, manner: Manner) -> Option<CallKey> {
+        let server = self.config.server;
+        let remote_target = Uri::try_from(format!("sip:{to}@{server}")).ok()?;
+        let key = self.new_key();
+        let stream = self.open_stream(key, manner.hz)?;
+        let local_tag = message::token(&mut self.rng);
+        let dialog = Dialog {
+            call_id: message::token(&mut self.rng),
+            local: format!("<sip:{from}@{}>;tag={local_tag}", self.config.address.ip()),
+            local_tag,
+            remote: format!("<sip:{to}@{}>", server.ip()),
+            remote_target,
+            destination: server,
+            cseq: 0,
+        };
+        let facts = facts(true, from, to, now);
+        self.by_call_id.insert(dialog.call_id.clone(), key);
+        let sdp_session = u64::from(self.rng.random::<u32>());
+        // Replaced by `invite` before anybody sees it.
+        let state = State::Over { until: now };
+        self.calls.insert(key, Call::new(key, manner, dialog, state, facts, stream, sdp_session));
+        self.with_call(now, key, |call, scene| call.invite(scene, None));
+        Some(key)
+    }
+
+    /// Cancels, declines or hangs up, whatever fits.
+    pub fn hang_up(&mut self, now: Duration, call: CallKey) {
+        self.with_call(now, call, Call::hang_up);
+    }
+
+    /// Presses keys, one after the other.
+    pub fn press(&mut self, now: Duration, call: CallKey, keys: &str) {
+        self.with_call(now, call, |call, _| {
+            if let Some(stream) = &mut call.stream {
+                stream.press(keys);
+            }
+        });
+    }
+
+    /// Holds: the other side is offered to listen only (RFC 3264 §8.4).
+    pub fn hold(&mut self, now: Duration, call: CallKey) {
+        self.with_call(now, call, |call, scene| call.reinvite(scene, Direction::SendOnly));
+    }
+
+    /// Ends a hold.
+    pub fn resume(&mut self, now: Duration, call: CallKey) {
+        self.with_call(now, call, |call, scene| call.reinvite(scene, Direction::SendReceive));
+    }
+
+    /// What a call hears, while it lives; afterwards it is in its report.
+    #[must_use]
+    pub fn heard(&self, call: CallKey) -> Option<&Heard> {
+        self.calls.get(&call)?.stream.as_ref().map(Stream::heard)
+    }
+
+    /// What a call received, while it lives.
+    #[must_use]
+    pub fn received(&self, call: CallKey) -> Option<&Received> {
+        self.calls.get(&call)?.stream.as_ref().map(Stream::received)
+    }
+
+    /// How many RTP packets a call sent, while it lives.
+    #[must_use]
+    pub fn packets_sent(&self, call: CallKey) -> Option<u64> {
+        self.calls.get(&call)?.stream.as_ref().map(|stream| stream.sent().packets)
+    }
+
+    /// The calls that are not over.
+    pub fn live_calls(&self) -> impl Iterator<Item = CallKey> + '_ {
+        self.calls.values().filter(|call| call.is_live()).map(|call| call.key)
+    }
+
+    /// SIP datagrams that could not be read.
+    #[must_use]
+    pub const fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Takes a SIP datagram.
+    pub fn handle_sip(&mut self, now: Duration, source: SocketAddr, bytes: &[u8]) {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return; // a keep-alive (RFC 5626 §3.5.1)
+        }
+        let Some(message) = message::parse(bytes) else {
+            self.unreadable += 1;
+            return;
+        };
+        let Some(identity) = message::identity(&message) else {
+            self.unreadable += 1;
+            return;
+        };
+        if let (Method::Register, SipMessage::Response(response)) = (&identity.method, &message) {
+            if identity.call_id == self.registration.call_id() {
+                let (registration, mut scene) = self.registration_scene(now);
+                registration.handle_response(&mut scene, &identity, response);
+            }
+            return;
+        }
+        if let Some(key) = self.by_call_id.get(&identity.call_id).copied() {
+            return self.with_call(now, key, |call, scene| {
+                call.handle_message(scene, source, identity, message);
+            });
+        }
+        if let SipMessage::Request(request) = message {
+            self.handle_new_request(now, &Arrival { source, identity, request });
+        }
+    }
+
+    /// Takes an RTP packet that came to `local`.
+    pub fn handle_rtp(&mut self, now: Duration, local: SocketAddr, source: SocketAddr, bytes: &[u8]) {
+        let key = self.by_port.get(&local.port()).and_then(|key| self.calls.get_mut(key));
+        if let Some(stream) = key.and_then(|call| call.stream.as_mut()) {
+            stream.handle_packet(now, source, bytes);
+        }
+    }
+
+    /// Does what is due by `now`.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.outbox.handle_timeout(now);
+        if self.registration.poll_timeout().is_some_and(|at| at <= now) {
+            let (registration, mut scene) = self.registration_scene(now);
+            registration.handle_timeout(&mut scene);
+        }
+        while let Some((at, key)) = self.wakes.first().copied() {
+            if at > now {
+                return;
+            }
+            if self.calls.get(&key).is_none_or(|call| call.is_forgotten(now)) {
+                self.forget(key);
+            } else {
+                self.with_call(now, key, Call::handle_timeout);
+            }
+        }
+    }
+
+    /// When [`Phone::handle_timeout`] should be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let calls = self.wakes.first().map(|(at, _)| *at);
+        [calls, self.registration.poll_timeout(), self.outbox.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next output, until `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.poll()
+    }
+
+    fn handle_new_request(&mut self, now: Duration, arrival: &Arrival) {
+        let Arrival { source, identity, request } = arrival;
+        if request.method == Method::Ack || self.outbox.answer_again(identity) {
+            return;
+        }
+        let status = match request.method {
+            Method::Invite if identity.to_tag.is_none() => {
+                let busy = self.live_calls().count() >= self.config.lines;
+                if !busy && self.accept_call(now, arrival) {
+                    return;
+                }
+                486
+            }
+            Method::Options => 200,
+            Method::Invite | Method::Bye | Method::Cancel => 481,
+            _ => 501,
+        };
+        let tag = message::token(&mut self.rng);
+        let response = message::response(request, status, Some(&tag), Vec::new(), None);
+        self.outbox.answer(now, &self.config.manner, identity, *source, response.into());
+    }
+
+    /// Takes an INVITE; false when there is no port for its media.
+    fn accept_call(&mut self, now: Duration, arrival: &Arrival) -> bool {
+        let Arrival { source, identity, request } = arrival;
+        let to = request.uri.user().unwrap_or("").to_owned();
+        let from = request.from_header().map(message::user_of).unwrap_or_default();
+        let manner = self.config.numbers.get(&to).unwrap_or(&self.config.manner).clone();
+        let key = self.new_key();
+        let (Some(stream), Ok(from_header), Ok(to_header)) =
+            (self.open_stream(key, manner.hz), request.from_header(), request.to_header())
+        else {
+            return false;
+        };
+        let remote_target = message::contact(request).unwrap_or_default();
+        let local_tag = message::token(&mut self.rng);
+        let dialog = Dialog {
+            call_id: identity.call_id.clone(),
+            local: format!("{};tag={local_tag}", to_header.value()),
+            local_tag,
+            remote: from_header.value().to_owned(),
+            destination: message::address_of(&remote_target).unwrap_or(*source),
+            remote_target,
+            cseq: 0,
+        };
+        let facts = facts(false, &from, &to, now);
+        self.by_call_id.insert(identity.call_id.clone(), key);
+        let state = State::Alerting(Alerting::new(arrival.clone()));
+        let sdp_session = u64::from(self.rng.random::<u32>());
+        self.calls.insert(key, Call::new(key, manner, dialog, state, facts, stream, sdp_session));
+        self.outbox.event(Event::Incoming { call: key, from, to });
+        self.with_call(now, key, Call::alert);
+        true
+    }
+
+    fn new_key(&mut self) -> CallKey {
+        self.next_key += 1;
+        CallKey(self.next_key)
+    }
+
+    /// A stream on the next free port of the range, in turn.
+    fn open_stream(&mut self, key: CallKey, hz: u16) -> Option<Stream> {
+        let (first, last) = (*self.config.media_ports.start(), *self.config.media_ports.end());
+        for _ in (first..=last).step_by(2) {
+            let port = self.next_port;
+            self.next_port = if port.saturating_add(3) <= last { port + 2 } else { first + first % 2 };
+            if let Entry::Vacant(free) = self.by_port.entry(port) {
+                free.insert(key);
+                let local = SocketAddr::new(self.config.media_address, port);
+                self.outbox.push(Output::OpenMedia { local });
+                return Some(Stream::new(&mut self.rng, local, hz, &self.config.listen_for));
+            }
+        }
+        None
+    }
+
+    fn registration_scene(&mut self, now: Duration) -> (&mut Registration, Scene<'_>) {
+        let scene = Scene { now, config: &self.config, rng: &mut self.rng, outbox: &mut self.outbox };
+        (&mut self.registration, scene)
+    }
+
+    /// Does something with a call, then notes when it wants to be woken.
+    fn with_call(&mut self, now: Duration, key: CallKey, act: impl FnOnce(&mut Call, &mut Scene<'_>)) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let mut scene = Scene { now, config: &self.config, rng: &mut self.rng, outbox: &mut self.outbox };
+        let was_live = call.is_live();
+        act(call, &mut scene);
+        if was_live && !call.is_live() {
+            self.by_port.retain(|_, owner| *owner != key);
+        }
+        let wake = call.poll_timeout();
+        if let Some(old) = self.wake_of.remove(&key) {
+            self.wakes.remove(&(old, key));
+        }
+        if let Some(at) = wake {
+            self.wakes.insert((at, key));
+            self.wake_of.insert(key, at);
+        }
+    }
+
+    fn forget(&mut self, key: CallKey) {
+        if let Some(call) = self.calls.remove(&key) {
+            self.by_call_id.remove(&call.dialog.call_id);
+        }
+        if let Some(at) = self.wake_of.remove(&key) {
+            self.wakes.remove(&(at, key));
+        }
+        self.by_port.retain(|_, owner| *owner != key);
+    }
+}
+
+fn facts(caller: bool, from: &str, to: &str, began: Duration) -> Facts {
+    Facts {
+        caller,
+        from: from.to_owned(),
+        to: to.to_owned(),
+        began,
+        ringing: None,
+        answered: None,
+        finals: Vec::new(),
+        acknowledged: false,
+    }
+}

@@ -1,0 +1,444 @@
+//! One RTP stream each way: a tone and pressed digits out, everything counted and heard in.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use rtp::header::Header;
+use rtp::packet::Packet;
+use webrtc_util::marshal::{Marshal as _, Unmarshal as _};
+
+use crate::ear::{Ear, Heard};
+use crate::g711::Law;
+use crate::sdp::{AudioStream, Direction, EVENT_PAYLOAD_TYPE};
+use crate::tone::Oscillator;
+
+/// Packet time of what we send.
+const PTIME: Duration = Duration::from_millis(20);
+const PTIME_SAMPLES: u32 = 160;
+
+/// Behind by more than this many packets, time is let go: the machine slept.
+const MAX_BURST: u32 = 5;
+
+/// How long a digit is pressed, and the pause after it, in packets.
+const PRESS_PACKETS: u32 = 5;
+const PAUSE_PACKETS: u32 = 4;
+
+/// The last packet of an event is sent three times (RFC 4733 §2.5.1.4).
+const END_PACKETS: u32 = 3;
+
+/// Digits that may wait to be pressed.
+const MAX_PENDING_DIGITS: usize = 128;
+
+/// Telephone events kept.
+const MAX_EVENTS: usize = 1_000;
+
+const DIGITS: &str = "0123456789*#ABCD";
+
+/// A key the other side pressed, as telephone-event packets told (RFC 4733).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardEvent {
+    /// When its first packet came.
+    pub at: Duration,
+    /// Which.
+    pub digit: char,
+    /// The longest duration told, in timestamp units.
+    pub duration: u16,
+    /// How many packets told of it.
+    pub packets: u16,
+    /// How many of those had the end bit.
+    pub end_packets: u16,
+}
+
+/// What came in, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// RTP packets.
+    pub packets: u64,
+    /// Sequence numbers that never came.
+    pub lost: u64,
+    /// Packets that came after a later one.
+    pub reordered: u64,
+    /// Sequence numbers that came again.
+    pub duplicates: u64,
+    /// Changes of the synchronisation source.
+    pub ssrc_changes: u32,
+    /// Sequence numbers that leapt by more than a burst of loss explains.
+    pub sequence_leaps: u32,
+    /// Audio packets whose timestamp did not follow the one before by the audio in between.
+    pub timestamp_leaps: u32,
+    /// Packets from elsewhere than where the other side said it sends from.
+    pub unexpected_source: u64,
+    /// Packets of a payload type not agreed on, or no RTP at all.
+    pub unusable: u64,
+    /// RTCP packets.
+    pub rtcp: u64,
+    /// Keys pressed, in order.
+    pub events: Vec<HeardEvent>,
+}
+
+impl Received {
+    /// The keys pressed as a string.
+    #[must_use]
+    pub fn digit_string(&self) -> String {
+        self.events.iter().map(|event| event.digit).collect()
+    }
+}
+
+/// What went out, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// RTP packets.
+    pub packets: u64,
+    /// Keys pressed.
+    pub digits: u32,
+}
+
+/// What both sides agreed.
+#[derive(Clone, Copy, Debug)]
+struct Agreement {
+    remote: SocketAddr,
+    law: Law,
+    payload_type: u8,
+    event_payload_type: Option<u8>,
+    direction: Direction,
+}
+
+/// Both directions of a call's media.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    local: SocketAddr,
+    agreement: Option<Agreement>,
+    mouth: Mouth,
+    ear: Ear,
+    received: Received,
+    /// Of `received.events`, in the same order.
+    event_timestamps: Vec<u32>,
+    last: Option<LastPacket>,
+}
+
+#[derive(Debug)]
+struct Mouth {
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    tone: Oscillator,
+    next_at: Option<Duration>,
+    first: bool,
+    keys: VecDeque<char>,
+    key: Key,
+    sent: Sent,
+}
+
+/// The key being pressed, if any.
+#[derive(Debug)]
+enum Key {
+    None,
+    Down { code: u8, start: u32, packet: u32 },
+    Pause { packets: u32 },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LastPacket {
+    ssrc: u32,
+    highest: u16,
+    /// Bit n: `highest − n` has come.
+    seen: u64,
+    /// Sequence number and timestamp that would follow the last audio packet.
+    audio: Option<(u16, u32)>,
+}
+
+impl Stream {
+    pub(crate) fn new(rng: &mut ChaCha8Rng, local: SocketAddr, hz: u16, listen_for: &[u16]) -> Self {
+        let mouth = Mouth {
+            ssrc: rng.random(),
+            sequence: rng.random(),
+            timestamp: rng.random(),
+            tone: Oscillator::new(hz),
+            next_at: None,
+            first: true,
+            keys: VecDeque::new(),
+            key: Key::None,
+            sent: Sent::default(),
+        };
+        let ear = Ear::new(listen_for);
+        Self {
+            local,
+            agreement: None,
+            mouth,
+            ear,
+            received: Received::default(),
+            event_timestamps: Vec::new(),
+            last: None,
+        }
+    }
+
+    pub(crate) const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Media flows as `ours` and `theirs` say together; false when they have no codec in common.
+    pub(crate) fn agree(&mut self, now: Duration, ours: &AudioStream, theirs: &AudioStream) -> bool {
+        let common = theirs.laws.iter().find(|(_, law)| ours.laws.iter().any(|(_, ours)| ours == law));
+        let Some((payload_type, law)) = common.copied() else { return false };
+        let direction = match (ours.direction, theirs.direction.seen_from_the_other_side()) {
+            (Direction::SendReceive, narrower) => narrower,
+            (narrower, Direction::SendReceive) => narrower,
+            (ours, theirs) if ours == theirs => ours,
+            _ => Direction::Inactive,
+        };
+        self.agreement = Some(Agreement {
+            remote: theirs.rtp,
+            law,
+            payload_type,
+            event_payload_type: theirs.event_payload_type,
+            direction,
+        });
+        self.mouth.next_at.get_or_insert(now);
+        true
+    }
+
+    /// No packet leaves any more.
+    pub(crate) fn close(&mut self) {
+        self.mouth.next_at = None;
+    }
+
+    /// Presses keys one after the other; returns how many were taken.
+    pub(crate) fn press(&mut self, digits: &str) -> usize {
+        let room = MAX_PENDING_DIGITS - self.mouth.keys.len();
+        let before = self.mouth.keys.len();
+        self.mouth.keys.extend(digits.chars().filter(|digit| DIGITS.contains(*digit)).take(room));
+        self.mouth.keys.len() - before
+    }
+
+    pub(crate) const fn poll_timeout(&self) -> Option<Duration> {
+        self.mouth.next_at
+    }
+
+    /// The packets that are due.
+    pub(crate) fn handle_timeout(&mut self, now: Duration, mut send: impl FnMut(SocketAddr, Vec<u8>)) {
+        let Some(mut at) = self.mouth.next_at else { return };
+        if at + PTIME * MAX_BURST < now {
+            at = now;
+        }
+        while at <= now {
+            at += PTIME;
+            let Some(agreement) = self.agreement else { continue };
+            if let Some(packet) = self.mouth.speak(&agreement) {
+                send(agreement.remote, packet);
+            }
+        }
+        self.mouth.next_at = Some(at);
+    }
+
+    pub(crate) fn handle_packet(&mut self, now: Duration, source: SocketAddr, bytes: &[u8]) {
+        // RTCP on the RTP port is told by its packet types (RFC 5761 §4).
+        if bytes.get(1).is_some_and(|second| (200..=204).contains(second)) {
+            self.received.rtcp += 1;
+            return;
+        }
+        let (Ok(packet), Some(agreement)) = (Packet::unmarshal(&mut &*bytes), self.agreement) else {
+            self.received.unusable += 1;
+            return;
+        };
+        if source != agreement.remote {
+            self.received.unexpected_source += 1;
+        }
+        self.received.packets += 1;
+        if !self.count(&packet.header) {
+            return;
+        }
+        let ours = |law: Law| law.payload_type();
+        if Some(packet.header.payload_type) == agreement.event_payload_type
+            || packet.header.payload_type == EVENT_PAYLOAD_TYPE
+        {
+            self.hear_event(now, &packet);
+        } else if packet.header.payload_type == agreement.payload_type
+            || packet.header.payload_type == ours(agreement.law)
+        {
+            self.hear_audio(now, agreement.law, &packet);
+        } else {
+            self.received.unusable += 1;
+        }
+    }
+
+    /// What came in so far.
+    pub(crate) const fn received(&self) -> &Received {
+        &self.received
+    }
+
+    pub(crate) const fn sent(&self) -> &Sent {
+        &self.mouth.sent
+    }
+
+    pub(crate) const fn heard(&self) -> &Heard {
+        self.ear.heard()
+    }
+
+    pub(crate) fn into_parts(self) -> (Received, Sent, Heard) {
+        (self.received, self.mouth.sent, self.ear.into_heard())
+    }
+
+    /// Loss, order and source by the header (RFC 3550 §A.1); false for a duplicate.
+    fn count(&mut self, header: &Header) -> bool {
+        const MAX_DROPOUT: u16 = 3_000;
+        const MAX_MISORDER: u16 = 64;
+        let fresh = LastPacket { ssrc: header.ssrc, highest: header.sequence_number, seen: 1, audio: None };
+        let Some(last) = &mut self.last else {
+            self.last = Some(fresh);
+            return true;
+        };
+        if last.ssrc != header.ssrc {
+            self.received.ssrc_changes += 1;
+            self.ear.flush();
+            self.last = Some(fresh);
+            return true;
+        }
+        let ahead = header.sequence_number.wrapping_sub(last.highest);
+        let behind = last.highest.wrapping_sub(header.sequence_number);
+        if ahead != 0 && ahead < MAX_DROPOUT {
+            self.received.lost += u64::from(ahead) - 1;
+            last.seen = last.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            last.highest = header.sequence_number;
+            true
+        } else if behind < MAX_MISORDER {
+            let bit = 1_u64 << behind;
+            if last.seen & bit != 0 {
+                self.received.duplicates += 1;
+                return false;
+            }
+            last.seen |= bit;
+            self.received.reordered += 1;
+            self.received.lost = self.received.lost.saturating_sub(1);
+            true
+        } else {
+            self.received.sequence_leaps += 1;
+            *last = fresh;
+            true
+        }
+    }
+
+    fn hear_audio(&mut self, now: Duration, law: Law, packet: &Packet) {
+        let samples: Vec<i16> = packet.payload.iter().map(|octet| law.decode(*octet)).collect();
+        let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
+        if let Some(last) = &mut self.last {
+            if last.audio.is_some_and(|(next, due)| next == sequence && due != timestamp) {
+                self.received.timestamp_leaps += 1;
+            }
+            let length = u32::try_from(samples.len()).unwrap_or(0);
+            last.audio = Some((sequence.wrapping_add(1), timestamp.wrapping_add(length)));
+        }
+        self.ear.hear(now, timestamp, &samples);
+    }
+
+    /// Packets of one event have its first packet's timestamp (RFC 4733 §2.2.2).
+    fn hear_event(&mut self, now: Duration, packet: &Packet) {
+        let [code, flags, high, low] = *packet.payload.as_ref() else {
+            self.received.unusable += 1;
+            return;
+        };
+        let Some(digit) = DIGITS.chars().nth(usize::from(code)) else {
+            self.received.unusable += 1;
+            return;
+        };
+        let duration = u16::from_be_bytes([high, low]);
+        let end = u16::from(flags >> 7);
+        let timestamp = packet.header.timestamp;
+        if let Some(last) = &mut self.last {
+            last.audio = None;
+        }
+        let known = self.event_timestamps.iter().rposition(|known| *known == timestamp);
+        if let Some(event) = known.and_then(|n| self.received.events.get_mut(n)) {
+            event.duration = event.duration.max(duration);
+            event.packets += 1;
+            event.end_packets += end;
+        } else if self.received.events.len() < MAX_EVENTS {
+            self.event_timestamps.push(timestamp);
+            self.received.events.push(HeardEvent { at: now, digit, duration, packets: 1, end_packets: end });
+        }
+    }
+}
+
+impl Mouth {
+    /// The next 20 ms; none while we do not send.
+    fn speak(&mut self, agreement: &Agreement) -> Option<Vec<u8>> {
+        self.take_key(agreement);
+        let timestamp = self.timestamp;
+        let packet = match self.key {
+            Key::Down { .. } => self.event_packet(agreement),
+            Key::None | Key::Pause { .. } => self.audio_packet(agreement),
+        };
+        self.timestamp = timestamp.wrapping_add(PTIME_SAMPLES);
+        if !agreement.direction.sends() {
+            self.first = true;
+            return None;
+        }
+        self.first = false;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sent.packets += 1;
+        packet.marshal().ok().map(|bytes| bytes.to_vec())
+    }
+
+    fn take_key(&mut self, agreement: &Agreement) {
+        match &mut self.key {
+            Key::Pause { packets } if *packets > 0 => *packets -= 1,
+            Key::None | Key::Pause { .. } => {
+                let code = match agreement.event_payload_type {
+                    Some(_) if agreement.direction.sends() => {
+                        self.keys.pop_front().and_then(|digit| DIGITS.find(digit))
+                    }
+                    _ => None,
+                };
+                self.key = match code.and_then(|code| u8::try_from(code).ok()) {
+                    Some(code) => {
+                        self.sent.digits += 1;
+                        Key::Down { code, start: self.timestamp, packet: 0 }
+                    }
+                    None => Key::None,
+                };
+            }
+            Key::Down { .. } => {}
+        }
+    }
+
+    fn header(&self, payload_type: u8, marker: bool, timestamp: u32) -> Header {
+        Header {
+            version: 2,
+            marker,
+            payload_type,
+            sequence_number: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            ..Header::default()
+        }
+    }
+
+    fn audio_packet(&mut self, agreement: &Agreement) -> Packet {
+        let payload: Vec<u8> =
+            (0..PTIME_SAMPLES).map(|_| agreement.law.encode(self.tone.next_sample())).collect();
+        let header = self.header(agreement.payload_type, self.first, self.timestamp);
+        Packet { header, payload: Bytes::from(payload) }
+    }
+
+    /// RFC 4733 §2.3: event, end bit, volume, duration so far; the marker on the first, the end thrice.
+    fn event_packet(&mut self, agreement: &Agreement) -> Packet {
+        let Key::Down { code, start, packet } = self.key else {
+            return Packet::default();
+        };
+        let progress = (packet + 1).min(PRESS_PACKETS);
+        let duration = u16::try_from(progress * PTIME_SAMPLES).unwrap_or(u16::MAX);
+        let end = packet + 1 >= PRESS_PACKETS;
+        let [high, low] = duration.to_be_bytes();
+        let payload = vec![code, if end { 0x80 } else { 0 } | 10, high, low];
+        self.key = if packet + 2 > PRESS_PACKETS + END_PACKETS - 1 {
+            Key::Pause { packets: PAUSE_PACKETS }
+        } else {
+            Key::Down { code, start, packet: packet + 1 }
+        };
+        let payload_type = agreement.event_payload_type.unwrap_or(EVENT_PAYLOAD_TYPE);
+        Packet { header: self.header(payload_type, packet == 0, start), payload: Bytes::from(payload) }
+    }
+}
