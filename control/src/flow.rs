@@ -6,17 +6,18 @@
 mod check;
 mod error;
 mod parse;
+mod run;
 mod template;
 mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
-use tandem_control_api::Repeat;
+use tandem_control_api::{CollectRules, Repeat};
 
 pub use error::{FlowError, FlowProblem};
 pub use parse::parse;
+pub(crate) use run::{Run, Step};
 pub(crate) use template::Template;
 pub use value::{Type, Value};
 
@@ -81,16 +82,14 @@ pub(crate) enum Kind {
     Menu {
         prompts: Vec<String>,
         interruptible: bool,
-        timeout: Duration,
+        /// One digit.
+        rules: CollectRules,
     },
     Collect {
         prompts: Vec<String>,
         interruptible: bool,
-        min_digits: u8,
-        max_digits: u8,
-        terminator: Option<char>,
-        first_digit_timeout: Duration,
-        inter_digit_timeout: Duration,
+        rules: CollectRules,
+        /// Takes the digits.
         variable: usize,
     },
     Set {

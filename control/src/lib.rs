@@ -4,7 +4,16 @@
 //! read a file or a clock, or keep a call from ending: a caller who hangs up is let go at once, whatever a flow or
 //! a queue was doing.
 
+mod agent;
+mod call;
+mod centre;
 mod config;
 pub mod flow;
+mod outbox;
+mod queue;
+mod routing;
 
+pub use agent::{AgentState, NextState};
+pub use centre::ContactCentre;
 pub use config::{AgentConfig, Announcement, ConfigError, ContactCentreConfig, QueueConfig};
+pub use queue::QueueDepth;

@@ -36,7 +36,7 @@ impl Flow {
             flow: self.name.clone(),
             line: activity.line,
             activity: Some(activity.name.clone()),
-            problem,
+            problem: Box::new(problem),
         }
     }
 }

@@ -14,7 +14,7 @@ pub struct FlowError {
     /// The activity, when the fault is in one.
     pub activity: Option<String>,
     /// The fault.
-    pub problem: FlowProblem,
+    pub problem: Box<FlowProblem>,
 }
 
 impl fmt::Display for FlowError {

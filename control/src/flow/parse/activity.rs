@@ -1,6 +1,6 @@
 //! What each type of activity may and must say.
 
-use tandem_control_api::Repeat;
+use tandem_control_api::{CollectRules, Repeat};
 
 use super::table::Table;
 use crate::flow::template::TemplateError;
@@ -90,11 +90,18 @@ fn play(table: &Table<'_>) -> Result<Kind, FlowError> {
 }
 
 fn menu(table: &Table<'_>) -> Result<Kind, FlowError> {
-    Ok(Kind::Menu {
-        prompts: table.prompts(false)?,
-        interruptible: table.boolean("interruptible", true)?,
-        timeout: table.milliseconds("timeout_ms", 1_000..=30_000, 3_000)?,
-    })
+    let interruptible = table.boolean("interruptible", true)?;
+    let timeout = table.milliseconds("timeout_ms", 1_000..=30_000, 3_000)?;
+    let rules = CollectRules {
+        min_digits: 1,
+        max_digits: 1,
+        terminators: String::new(),
+        first_digit_timeout: timeout,
+        inter_digit_timeout: timeout,
+        clear_typeahead: !interruptible,
+        sensitive: false,
+    };
+    Ok(Kind::Menu { prompts: table.prompts(false)?, interruptible, rules })
 }
 
 fn collect(table: &Table<'_>, variables: &[Variable]) -> Result<Kind, FlowError> {
@@ -107,26 +114,27 @@ fn collect(table: &Table<'_>, variables: &[Variable]) -> Result<Kind, FlowError>
         let wanted = format!("at most `max_digits`, which is {max_digits}");
         return Err(table.place.error(offset, FlowProblem::OutOfRange { key: "min_digits".into(), wanted }));
     }
-    Ok(Kind::Collect {
-        prompts: table.prompts(true)?,
-        interruptible: table.boolean("interruptible", true)?,
+    let interruptible = table.boolean("interruptible", true)?;
+    let variable = variable_of_type(table, variables, Type::String)?;
+    let rules = CollectRules {
         min_digits,
         max_digits,
-        terminator: terminator(table)?,
+        terminators: terminator(table)?.to_owned(),
         first_digit_timeout: table.milliseconds("first_digit_timeout_ms", 1_000..=30_000, 3_000)?,
         inter_digit_timeout: table.milliseconds("inter_digit_timeout_ms", 100..=30_000, 3_000)?,
-        variable: variable_of_type(table, variables, Type::String)?,
-    })
+        clear_typeahead: !interruptible,
+        sensitive: variables[variable].sensitive,
+    };
+    Ok(Kind::Collect { prompts: table.prompts(true)?, interruptible, rules, variable })
 }
 
-fn terminator(table: &Table<'_>) -> Result<Option<char>, FlowError> {
+fn terminator<'a>(table: &Table<'a>) -> Result<&'a str, FlowError> {
     if table.find("terminator").is_none() {
-        return Ok(None);
+        return Ok("");
     }
     let (offset, text) = table.string("terminator", "terminator = \"#\"")?;
     match text {
-        "#" => Ok(Some('#')),
-        "*" => Ok(Some('*')),
+        "" | "#" | "*" => Ok(text),
         other => {
             let problem = FlowProblem::BadDigits {
                 key: "terminator".into(),

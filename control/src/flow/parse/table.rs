@@ -27,7 +27,7 @@ impl<'a> Place<'a> {
             flow: self.flow.to_owned(),
             line: self.line(offset),
             activity: self.activity.map(str::to_owned),
-            problem,
+            problem: Box::new(problem),
         }
     }
 

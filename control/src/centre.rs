@@ -1,0 +1,257 @@
+//! The control plane: takes the switch's events, and drives each call's flow, the queues and the agents.
+
+mod agents;
+mod flows;
+mod queueing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tandem_control_api::{
+    CallId, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Outcome,
+    Party, RejectReason, Request,
+};
+use tandem_time::Instant;
+
+use crate::agent::{AgentId, AgentState};
+use crate::call::{Call, Stage};
+use crate::config::{ConfigError, ContactCentreConfig};
+use crate::flow::{Flow, Run};
+use crate::outbox::{Concern, Outbox, Timer, Timers};
+use crate::queue::QueueDepth;
+use crate::routing::Routing;
+
+/// The contact centre of one node.
+///
+/// A dialled number names a flow; the flow says what the caller hears, and which queue they wait in; the queue
+/// offers them to the agent who has been available longest. Everything that was decided ends up as facts in the
+/// call's record.
+#[derive(Debug)]
+pub struct ContactCentre {
+    config: ContactCentreConfig,
+    /// By dialled number.
+    entry_points: BTreeMap<String, Arc<Flow>>,
+    routing: Routing,
+    calls: BTreeMap<CallId, Call>,
+    /// Agents by the leg that rings or holds their phone.
+    legs: BTreeMap<LegId, AgentId>,
+    /// Phones that are registered, agents' or not: whoever becomes an agent later may be reachable already.
+    registered: BTreeSet<String>,
+    outbox: Outbox,
+    timers: Timers,
+}
+
+impl ContactCentre {
+    /// Calls under way at a time; the next one is refused as unavailable.
+    pub const MAX_CALLS: usize = 100_000;
+    /// Registered phones remembered.
+    pub const MAX_REGISTERED: usize = 100_000;
+
+    /// A contact centre without calls; no phone is registered yet.
+    ///
+    /// # Errors
+    /// The first thing in the configuration that does not fit.
+    pub fn new(config: ContactCentreConfig) -> Result<Self, ConfigError> {
+        let mut centre = Self {
+            config: ContactCentreConfig::default(),
+            entry_points: BTreeMap::new(),
+            routing: Routing::default(),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            registered: BTreeSet::new(),
+            outbox: Outbox::default(),
+            timers: Timers::default(),
+        };
+        centre.reload(Instant::START, config)?;
+        Ok(centre)
+    }
+
+    /// Swaps the configuration. Calls keep the flow they are in, callers in a queue keep what it was when they
+    /// came, agents on the phone finish; callers in a queue that is gone leave it by the exit `failure`.
+    ///
+    /// # Errors
+    /// The first thing that does not fit; then nothing has changed.
+    pub fn reload(&mut self, now: Instant, config: ContactCentreConfig) -> Result<(), ConfigError> {
+        config.check()?;
+        let flows: BTreeMap<&str, Arc<Flow>> =
+            config.flows.iter().map(|flow| (flow.name(), Arc::new(flow.clone()))).collect();
+        self.entry_points = config
+            .entry_points
+            .iter()
+            .filter_map(|(number, flow)| Some((number.clone(), Arc::clone(flows.get(flow.as_str())?))))
+            .collect();
+        let registered = &self.registered;
+        let reachable = |target: &DialTarget| match target {
+            DialTarget::User(user) => registered.contains(user),
+            DialTarget::Trunk { .. } => true,
+        };
+        let stranded = self.routing.configure(now, &config.queues, &config.agents, reachable);
+        self.config = config;
+        for call in stranded {
+            self.queue_failed(now, call, "queue-removed");
+        }
+        self.match_everybody();
+        Ok(())
+    }
+
+    /// How full the queues are.
+    pub fn queue_depths(&self) -> impl Iterator<Item = (&str, QueueDepth)> {
+        self.routing.queues.iter().map(|(name, queue)| (name.as_ref(), queue.depth()))
+    }
+
+    /// What the agents are doing.
+    pub fn agent_states(&self) -> impl Iterator<Item = (&str, &AgentState)> {
+        self.routing.agents.iter().map(|(id, agent)| (id.as_ref(), &agent.state))
+    }
+
+    /// Calls not yet released.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn call_offered(&mut self, now: Instant, call: CallId, leg: LegId, from: &Party, dialled: &str) {
+        let Some(flow) = self.entry_points.get(dialled) else {
+            self.outbox.send(Command::Reject { leg, reason: RejectReason::NotFound });
+            return;
+        };
+        if self.calls.len() >= Self::MAX_CALLS {
+            self.outbox.send(Command::Reject { leg, reason: RejectReason::Unavailable });
+            return;
+        }
+        let run = Run::new(Arc::clone(flow), &from.number, dialled, now);
+        let command = self.outbox.ask(Concern::Call(call), Command::Answer { leg });
+        let stage = Stage::Answering { command };
+        self.calls.insert(call, Call { caller: leg, run, stage, agents: BTreeSet::new() });
+    }
+
+    fn done(&mut self, now: Instant, command: CommandId, outcome: &Result<Outcome, CommandError>) {
+        match self.outbox.settle(command) {
+            Some(Concern::Dial(call, agent)) => self.dial_done(now, call, &agent, outcome),
+            Some(Concern::Call(call)) => self.call_done(now, call, command, outcome),
+            None => {}
+        }
+    }
+
+    fn call_done(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        command: CommandId,
+        outcome: &Result<Outcome, CommandError>,
+    ) {
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        match &entry.stage {
+            Stage::Answering { command: expected } if *expected == command => match outcome {
+                Ok(_) => {
+                    let step = entry.run.begin(now);
+                    self.follow(now, call, step);
+                }
+                Err(_) => self.end_call(call, HangupCause::Error),
+            },
+            Stage::InFlow(_) => self.flow_done(now, call, command, outcome),
+            Stage::Queued(_) => self.treatment_done(call, command),
+            Stage::Connecting { command: expected, .. } if *expected == command => {
+                self.bridge_done(now, call, outcome);
+            }
+            Stage::Answering { .. } | Stage::Connecting { .. } | Stage::Talking { .. } | Stage::Leaving => {}
+        }
+    }
+
+    fn leg_ended(&mut self, now: Instant, call: CallId, leg: LegId) {
+        if let Some(agent) = self.legs.remove(&leg) {
+            self.agent_leg_ended(now, call, leg, &agent);
+            return;
+        }
+        if self.calls.get(&call).is_some_and(|entry| entry.caller == leg) {
+            self.caller_gone(call);
+        }
+    }
+
+    /// The caller's leg has ended, whatever the call was doing.
+    fn caller_gone(&mut self, call: CallId) {
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        match std::mem::replace(&mut entry.stage, Stage::Leaving) {
+            Stage::Answering { .. } | Stage::InFlow(_) => entry.run.finish("hang-up"),
+            Stage::Queued(visit) => {
+                entry.run.finish("hang-up");
+                self.leave_queue(call, &visit, "abandoned");
+                if let Some(agent) = visit.offer {
+                    self.withdraw_offer(&agent);
+                }
+            }
+            Stage::Connecting { visit, agent, .. } => {
+                entry.run.finish("hang-up");
+                self.leave_queue(call, &visit, "abandoned");
+                self.withdraw_offer(&agent);
+            }
+            Stage::Talking { agent } => self.conversation_over(&agent),
+            Stage::Leaving => {}
+        }
+        self.report(call);
+    }
+
+    /// Hangs the caller up.
+    fn end_call(&mut self, call: CallId, cause: HangupCause) {
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        if matches!(entry.stage, Stage::Leaving) {
+            return;
+        }
+        entry.stage = Stage::Leaving;
+        let leg = entry.caller;
+        self.report(call);
+        self.outbox.send(Command::Hangup { leg, cause });
+    }
+
+    fn call_ended(&mut self, now: Instant, call: CallId) {
+        self.timers.cancel(&Timer::MaxWait(call));
+        self.timers.cancel(&Timer::Announcement(call));
+        let Some(entry) = self.calls.remove(&call) else { return };
+        for agent in entry.agents {
+            self.force_release(now, call, &agent);
+        }
+    }
+
+    /// Sends what the flow has noted since last time.
+    fn report(&mut self, call: CallId) {
+        if let Some(entry) = self.calls.get_mut(&call) {
+            for fact in entry.run.take_facts() {
+                self.outbox.note(call, fact);
+            }
+        }
+    }
+}
+
+impl ControlPlane for ContactCentre {
+    fn handle_event(&mut self, now: Instant, event: &Event) {
+        match event {
+            Event::CallOffered { call, leg, from, dialled, .. } => {
+                self.call_offered(now, *call, *leg, from, dialled);
+            }
+            Event::Done { command, outcome } => self.done(now, *command, outcome),
+            Event::LegCreated { leg, command, .. } => self.leg_created(*leg, *command),
+            Event::LegEnded { call, leg, .. } => self.leg_ended(now, *call, *leg),
+            Event::CallEnded { call, .. } => self.call_ended(now, *call),
+            Event::Registration { user, reachable } => self.registration(now, user, *reachable),
+            Event::LegRinging { .. } | Event::Digit { .. } => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Agent(agent) => self.pause_over(now, &agent),
+                Timer::MaxWait(call) => self.waited_long_enough(now, call),
+                Timer::Announcement(call) => self.announce(now, call),
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn poll_request(&mut self) -> Option<Request> {
+        self.outbox.next()
+    }
+}
