@@ -10,7 +10,7 @@ use crate::prompt::{Audio, Tone};
 /// Names one RTP/RTCP socket pair and its stream; chosen by the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId {
-    /// The slot, reused after [`Event::Closed`].
+    /// The slot, below the worker's maximum of endpoints; reused after [`Event::Closed`] or [`Event::OpenFailed`].
     pub index: u32,
     /// Tells this use of the slot from earlier ones.
     pub generation: u32,
@@ -143,7 +143,7 @@ pub enum Direction {
 pub enum LatchPolicy {
     /// Only from the signalled address and port.
     Signalled,
-    /// From the signalled address, any port; answers follow it.
+    /// From the signalled address, any port; the first accepted packet fixes the port, and answers follow it.
     SignalledAddress,
     /// From this address (the source of the party's signalling) as well as the signalled one: a phone behind NAT.
     /// The first accepted packet fixes address and port.

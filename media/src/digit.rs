@@ -91,6 +91,14 @@ impl DigitString {
         }
     }
 
+    /// Takes the first digit.
+    pub(crate) fn pop_first(&mut self) -> Option<Digit> {
+        let first = self.iter().next()?;
+        self.digits.rotate_left(1);
+        self.len -= 1;
+        Some(first)
+    }
+
     /// The digits in order.
     pub fn iter(&self) -> impl Iterator<Item = Digit> + '_ {
         self.digits.iter().copied().take(usize::from(self.len))

@@ -3,16 +3,34 @@
 //! Owner thread: one media worker each (see `tandem-media-net`). This crate must not open a socket or a file, read
 //! a clock, start a thread, or allocate per packet.
 
+mod collector;
 mod command;
+mod counters;
+mod deadlines;
 mod digit;
+mod endpoint;
+mod event_queue;
+pub mod g711;
+mod latch;
+mod outgoing;
+mod player;
+mod playing;
 mod port_pool;
 mod prompt;
+pub mod quality;
+pub mod reception;
+pub mod rtcp;
+mod rtcp_session;
+pub mod rtp;
+pub mod telephone_event;
+mod tone;
 mod worker;
 
 pub use command::{
     Codec, CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event,
     LatchPolicy, PlayEnd, PlayId, Segment, StreamParameters,
 };
+pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};
 pub use port_pool::{PortLease, PortPool};
 pub use prompt::{Audio, Tone};

@@ -1,7 +1,10 @@
 //! What can be played.
 
+use std::fmt;
+use std::time::Duration;
+
 /// Decoded mono audio at [`Audio::RATE_HZ`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Audio {
     samples: Box<[i16]>,
 }
@@ -20,6 +23,19 @@ impl Audio {
     #[must_use]
     pub fn samples(&self) -> &[i16] {
         &self.samples
+    }
+
+    /// How long it sounds.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_micros(self.samples.len() as u64 * 1_000_000 / u64::from(Self::RATE_HZ))
+    }
+}
+
+impl fmt::Debug for Audio {
+    /// Shows how long, not every sample.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Audio({:?})", self.duration())
     }
 }
 

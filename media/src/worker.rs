@@ -6,12 +6,31 @@
 //!        when the time comes  worker.handle_timeout(now)
 //!        after each           drain poll_io, poll_transmit, poll_event
 //! ```
+//!
+//! An endpoint lives in the slot that its id names:
+//!
+//! ```text
+//!        Open           bound             Close, and the party was sent something   timeout (at once)
+//! Free ───────► Binding ─────► Opened ─────────────────────────────────► Leaving ─────────► Free, Closed
+//!                │   │            └─ Close otherwise ─► Free, Closed    (RTCP BYE)
+//!                │   └─ not bound ─► Free, OpenFailed
+//!                └─ Close ─► Abandoned ── bound ─► Free, Closed; not bound ─► Free, OpenFailed
+//! ```
+//!
+//! A bridge on one end names the other; both are changed together, so neither ever names an endpoint that is not
+//! open. Commands for slots that are not `Opened` are ignored and counted, except `Close` of one that is being bound.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
+use crate::counters::{Counters, Refusal};
+use crate::deadlines::Deadlines;
+use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
+use crate::event_queue::EventQueue;
+use crate::player::Player;
 use crate::{Command, EndpointId, Event};
 
 /// One of an endpoint's two sockets.
@@ -69,59 +88,342 @@ pub enum IoRequest {
     },
 }
 
+/// Where an endpoint's life is; see the diagram above.
+#[derive(Debug)]
+enum Slot {
+    Free,
+    Binding(EndpointId),
+    Abandoned(EndpointId),
+    Opened(Box<Endpoint>),
+    Leaving(Box<Endpoint>),
+}
+
 /// All endpoints of one media thread.
 #[derive(Debug)]
 pub struct Worker {
-    _rng: ChaCha8Rng,
+    rng: ChaCha8Rng,
+    now: Instant,
+    slots: Box<[Slot]>,
+    taken: usize,
+    deadlines: Deadlines,
+    /// Slots that have packets to send, each once.
+    outbox: VecDeque<u32>,
+    requests: VecDeque<IoRequest>,
+    events: EventQueue,
+    counters: Counters,
+    buffer: Box<[u8; MAX_PACKET_LEN]>,
 }
 
 impl Worker {
     /// A worker with no endpoint. `rng` gives SSRCs and first sequence numbers.
     #[must_use]
-    pub fn new(rng: ChaCha8Rng, _max_endpoints: usize) -> Self {
-        Self { _rng: rng }
+    pub fn new(rng: ChaCha8Rng, max_endpoints: usize) -> Self {
+        Self {
+            rng,
+            now: Instant::START,
+            slots: std::iter::repeat_with(|| Slot::Free).take(max_endpoints).collect(),
+            taken: 0,
+            deadlines: Deadlines::new(max_endpoints),
+            outbox: VecDeque::with_capacity(max_endpoints),
+            requests: VecDeque::with_capacity(max_endpoints),
+            events: EventQueue::new(max_endpoints),
+            counters: Counters::default(),
+            buffer: Box::new([0; MAX_PACKET_LEN]),
+        }
+    }
+
+    /// Endpoints that hold a slot: bound, being bound or leaving.
+    #[must_use]
+    pub const fn endpoints(&self) -> usize {
+        self.taken
+    }
+
+    /// Totals for metrics.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Takes a command.
-    pub fn handle_command(&mut self, _now: Instant, _command: Command) {}
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        self.now = now;
+        let done = match command {
+            Command::Open { endpoint, local } => self.open(endpoint, local),
+            Command::Close { endpoint } => self.close(endpoint),
+            Command::Bridge { a, b } => self.bridge(a, b),
+            Command::Unbridge { endpoint } => self.unbridge(endpoint),
+            Command::Configure { endpoint, stream } => {
+                self.change(endpoint, |endpoint, _, rng| endpoint.configure(now, stream, rng))
+            }
+            Command::Play { endpoint, play, segments, times, barge_in } => {
+                let player = Player::new(play, segments, times, barge_in);
+                self.change(endpoint, |endpoint, events, _| endpoint.play(now, player, events))
+            }
+            Command::Collect { endpoint, collect, rules } => {
+                self.change(endpoint, |endpoint, events, _| endpoint.collect(now, collect, rules, events))
+            }
+            Command::Stop { endpoint } => {
+                self.change(endpoint, |endpoint, events, _| endpoint.stop(now, events))
+            }
+        };
+        if done.is_none() {
+            self.counters.commands_ignored += 1;
+        }
+    }
 
     /// Takes the outcome of an [`IoRequest::Bind`].
-    pub fn handle_bound(&mut self, _now: Instant, _endpoint: EndpointId, _bound: bool) {}
+    pub fn handle_bound(&mut self, now: Instant, endpoint: EndpointId, bound: bool) {
+        self.now = now;
+        let Some(slot) = self.slots.get_mut(endpoint.index as usize) else { return };
+        match (&*slot, bound) {
+            (Slot::Binding(id), true) if *id == endpoint => {
+                *slot = Slot::Opened(Box::new(Endpoint::new(now, endpoint, &mut self.rng)));
+                self.events.push(Event::Opened { endpoint });
+            }
+            (Slot::Abandoned(id), true) if *id == endpoint => {
+                self.requests.push_back(IoRequest::Unbind { endpoint });
+                self.free(endpoint);
+                self.events.push(Event::Closed { endpoint, statistics: Default::default() });
+            }
+            (Slot::Binding(id) | Slot::Abandoned(id), false) if *id == endpoint => {
+                self.free(endpoint);
+                self.events.push(Event::OpenFailed { endpoint });
+            }
+            _ => {}
+        }
+    }
 
     /// Takes a packet of `len` bytes at the start of `buffer`, which may be rewritten in place.
     pub fn handle_packet(
         &mut self,
-        _now: Instant,
-        _endpoint: EndpointId,
-        _channel: Channel,
-        _source: SocketAddr,
-        _buffer: &mut [u8],
-        _len: usize,
+        now: Instant,
+        endpoint: EndpointId,
+        channel: Channel,
+        source: SocketAddr,
+        buffer: &mut [u8],
+        len: usize,
     ) -> Disposition {
-        Disposition::Done
+        self.now = now;
+        let Some(packet) = buffer.get_mut(..len) else {
+            self.counters.refuse(Refusal::Malformed);
+            return Disposition::Done;
+        };
+        let handled = match channel {
+            Channel::Rtp => self.handle_rtp(now, endpoint, source, packet),
+            Channel::Rtcp => self.handle_rtcp(now, endpoint, source, packet),
+        };
+        handled.unwrap_or_else(|refusal| {
+            self.counters.refuse(refusal);
+            Disposition::Done
+        })
+    }
+
+    #[inline]
+    fn handle_rtp(
+        &mut self,
+        now: Instant,
+        id: EndpointId,
+        source: SocketAddr,
+        packet: &mut [u8],
+    ) -> Result<Disposition, Refusal> {
+        let endpoint = opened(&mut self.slots, id).ok_or(Refusal::UnknownEndpoint)?;
+        let inbound = endpoint.receive_rtp(now, source, packet, &mut self.counters, &mut self.events)?;
+        if inbound.rescheduled {
+            self.deadlines.set(id.index, endpoint.deadline());
+        }
+        let Some(peer) = endpoint.bridge else { return Ok(Disposition::Done) };
+        let relayed = opened(&mut self.slots, peer).and_then(|peer| peer.relay(now, &inbound, packet));
+        let Some(destination) = relayed else {
+            self.counters.not_relayed += 1;
+            return Ok(Disposition::Done);
+        };
+        self.counters.rtp_sent += 1;
+        Ok(Disposition::Forward { endpoint: peer, destination, len: packet.len() })
+    }
+
+    fn handle_rtcp(
+        &mut self,
+        now: Instant,
+        id: EndpointId,
+        source: SocketAddr,
+        packet: &[u8],
+    ) -> Result<Disposition, Refusal> {
+        let endpoint = opened(&mut self.slots, id).ok_or(Refusal::UnknownEndpoint)?;
+        endpoint.receive_rtcp(now, source, packet)?;
+        self.counters.rtcp_received += 1;
+        Ok(Disposition::Done)
     }
 
     /// Does what is due by `now`.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        while let Some(index) = self.deadlines.pop_due(now) {
+            match self.slots.get_mut(index as usize) {
+                Some(Slot::Opened(endpoint)) => {
+                    endpoint.handle_timeout(now, &mut self.rng, &mut self.counters, &mut self.events);
+                    self.deadlines.set(index, endpoint.deadline());
+                    if endpoint.has_packet() && !std::mem::replace(&mut endpoint.queued, true) {
+                        self.outbox.push_back(index);
+                    }
+                }
+                Some(Slot::Leaving(endpoint)) => {
+                    let (endpoint, statistics) = (endpoint.id, endpoint.statistics());
+                    self.requests.push_back(IoRequest::Unbind { endpoint });
+                    self.free(endpoint);
+                    self.events.push(Event::Closed { endpoint, statistics });
+                }
+                _ => {}
+            }
+        }
+    }
 
     /// When [`Worker::handle_timeout`] should be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.deadlines.earliest()
     }
 
     /// The next socket request.
     pub fn poll_io(&mut self) -> Option<IoRequest> {
-        None
+        self.requests.pop_front()
     }
 
     /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        while let Some(index) = self.outbox.front().copied() {
+            let made = match self.slots.get_mut(index as usize) {
+                Some(Slot::Opened(endpoint)) => {
+                    let made = endpoint.next_packet(self.now, &mut self.buffer);
+                    if !endpoint.has_packet() {
+                        endpoint.queued = false;
+                        self.outbox.pop_front();
+                    }
+                    made.map(|made| (endpoint.id, made))
+                }
+                Some(Slot::Leaving(endpoint)) => {
+                    self.outbox.pop_front();
+                    endpoint.queued = false;
+                    let made = endpoint.write_report(self.now, true, &mut self.buffer);
+                    made.map(|made| (endpoint.id, made))
+                }
+                _ => {
+                    self.outbox.pop_front();
+                    None
+                }
+            };
+            let Some((endpoint, (channel, destination, len))) = made else { continue };
+            match channel {
+                Channel::Rtp => self.counters.rtp_sent += 1,
+                Channel::Rtcp => self.counters.rtcp_sent += 1,
+            }
+            let bytes = self.buffer.get(..len).unwrap_or_default();
+            return Some(Transmit { endpoint, channel, destination, bytes });
+        }
         None
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop()
+    }
+
+    // Commands; each gives none when it does not apply.
+
+    fn open(&mut self, endpoint: EndpointId, local: SocketAddr) -> Option<()> {
+        match self.slots.get_mut(endpoint.index as usize) {
+            Some(slot @ Slot::Free) if local.port() < u16::MAX => {
+                *slot = Slot::Binding(endpoint);
+                self.taken += 1;
+                self.requests.push_back(IoRequest::Bind { endpoint, local });
+            }
+            Some(slot) if slot.id() == Some(endpoint) => return None,
+            _ => self.events.push(Event::OpenFailed { endpoint }),
+        }
+        Some(())
+    }
+
+    fn close(&mut self, id: EndpointId) -> Option<()> {
+        let now = self.now;
+        self.unbridge(id);
+        let slot = self.slots.get_mut(id.index as usize).filter(|slot| slot.id() == Some(id))?;
+        match std::mem::replace(slot, Slot::Free) {
+            Slot::Binding(_) => *slot = Slot::Abandoned(id),
+            Slot::Opened(mut endpoint) => {
+                endpoint.stop(now, &mut self.events);
+                if endpoint.owes_goodbye() && !std::mem::replace(&mut endpoint.queued, true) {
+                    self.outbox.push_back(id.index);
+                }
+                // At `now`: the goodbye is drained before the next input, and then the sockets close.
+                self.deadlines.set(id.index, Some(now));
+                *slot = Slot::Leaving(endpoint);
+            }
+            same => {
+                *slot = same;
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn bridge(&mut self, a: EndpointId, b: EndpointId) -> Option<()> {
+        opened(&mut self.slots, a)?;
+        opened(&mut self.slots, b)?;
+        self.unbridge(a);
+        self.unbridge(b);
+        let now = self.now;
+        self.change(a, |endpoint, events, _| endpoint.bridge(now, b, events))?;
+        if a != b {
+            self.change(b, |endpoint, events, _| endpoint.bridge(now, a, events))?;
+        }
+        Some(())
+    }
+
+    fn unbridge(&mut self, id: EndpointId) -> Option<()> {
+        let endpoint = opened(&mut self.slots, id)?;
+        let peer = endpoint.bridge?;
+        endpoint.unbridge();
+        if peer != id {
+            opened(&mut self.slots, peer)?.unbridge();
+        }
+        Some(())
+    }
+
+    /// Changes an endpoint and its deadline.
+    fn change(
+        &mut self,
+        id: EndpointId,
+        change: impl FnOnce(&mut Endpoint, &mut EventQueue, &mut ChaCha8Rng),
+    ) -> Option<()> {
+        let endpoint = opened(&mut self.slots, id)?;
+        change(endpoint, &mut self.events, &mut self.rng);
+        self.deadlines.set(id.index, endpoint.deadline());
+        Some(())
+    }
+
+    fn free(&mut self, id: EndpointId) {
+        if let Some(slot) = self.slots.get_mut(id.index as usize) {
+            *slot = Slot::Free;
+            self.taken -= 1;
+            self.deadlines.set(id.index, None);
+        }
+    }
+}
+
+impl Slot {
+    const fn id(&self) -> Option<EndpointId> {
+        match self {
+            Self::Free => None,
+            Self::Binding(id) | Self::Abandoned(id) => Some(*id),
+            Self::Opened(endpoint) | Self::Leaving(endpoint) => Some(endpoint.id),
+        }
+    }
+}
+
+/// The open endpoint of an id.
+#[inline]
+fn opened(slots: &mut [Slot], id: EndpointId) -> Option<&mut Endpoint> {
+    match slots.get_mut(id.index as usize)? {
+        Slot::Opened(endpoint) if endpoint.id == id => Some(endpoint),
+        _ => None,
     }
 }

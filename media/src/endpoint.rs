@@ -1,0 +1,544 @@
+//! One open endpoint: what it receives, what it sends, and what it is asked to play and collect.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use tandem_time::Instant;
+
+use crate::collector::{Collector, Keyed, Outcome};
+use crate::counters::{Counters, Refusal};
+use crate::event_queue::EventQueue;
+use crate::latch::Latch;
+use crate::outgoing::Outgoing;
+use crate::player::Player;
+use crate::playing::Playing;
+use crate::quality::mean_opinion_score;
+use crate::reception::{Arrival, Reception};
+use crate::rtcp::MAX_COMPOUND_LEN;
+use crate::rtcp_session::RtcpSession;
+use crate::rtp::{HEADER_LEN, Header};
+use crate::telephone_event::{EventBlock, Press, PressDetector};
+use crate::tone::samples_in;
+use crate::{
+    Channel, Codec, CollectId, CollectRules, Digit, Direction, EndpointId, EndpointStatistics, Event,
+    PlayEnd, StreamParameters,
+};
+
+/// The audio of a packet before anything was agreed.
+const DEFAULT_PTIME: Duration = Duration::from_millis(20);
+/// Packets carry at least so much audio …
+const MIN_PTIME: Duration = Duration::from_millis(10);
+/// … and at most so much, whatever was agreed.
+const MAX_PTIME: Duration = Duration::from_millis(60);
+/// Samples of the longest packet.
+const MAX_SAMPLES: usize = 480;
+
+/// Octets of the longest packet a worker makes.
+pub(crate) const MAX_PACKET_LEN: usize = HEADER_LEN + MAX_SAMPLES;
+const _: () = assert!(MAX_PACKET_LEN >= MAX_COMPOUND_LEN);
+
+/// What offer and answer agreed, and where packets come from and go.
+#[derive(Debug)]
+struct Agreed {
+    stream: StreamParameters,
+    rtp: Latch,
+    rtcp: Latch,
+}
+
+impl Agreed {
+    const fn may_receive(&self) -> bool {
+        matches!(self.stream.direction, Direction::SendReceive | Direction::ReceiveOnly)
+    }
+
+    /// Where packets may go now; nowhere while the party's address is a placeholder (RFC 3264 §8.4) or it does
+    /// not want them.
+    #[inline]
+    fn send_to(&self) -> Option<SocketAddr> {
+        let wanted = matches!(self.stream.direction, Direction::SendReceive | Direction::SendOnly);
+        (wanted && is_reachable(self.rtp.destination())).then(|| self.rtp.destination())
+    }
+
+    fn report_to(&self) -> Option<SocketAddr> {
+        Some(self.rtcp.destination()).filter(|address| is_reachable(*address))
+    }
+}
+
+fn is_reachable(address: SocketAddr) -> bool {
+    address.port() != 0 && !address.ip().is_unspecified()
+}
+
+/// Where RTCP goes by default (RFC 3550 §11).
+fn next_port(rtp: SocketAddr) -> SocketAddr {
+    SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1))
+}
+
+/// The watch over a party that should send.
+#[derive(Clone, Copy, Debug)]
+enum Watch {
+    /// Nothing is expected, or it may stay away.
+    Off,
+    /// Reported when nothing came for so long.
+    On(Duration),
+    /// Reported; on again with the next packet.
+    Reported(Duration),
+}
+
+/// A packet from the party that may be relayed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inbound {
+    header: Header,
+    payload: Payload,
+    restarted: bool,
+    /// Whether the endpoint's deadline may have changed.
+    pub(crate) rescheduled: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Payload {
+    Audio(Codec),
+    TelephoneEvent(EventBlock),
+}
+
+/// The endpoint.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) id: EndpointId,
+    /// The other end of the bridge; itself for an echo.
+    pub(crate) bridge: Option<EndpointId>,
+    /// Whether it is in the worker's outbox.
+    pub(crate) queued: bool,
+    agreed: Option<Agreed>,
+    outgoing: Outgoing,
+    reception: Reception,
+    presses: PressDetector,
+    collector: Collector,
+    playing: Option<Playing>,
+    /// No frame may be due earlier: the latest one of the play before still sounds.
+    free_at: Instant,
+    rtcp: RtcpSession,
+    report_due: bool,
+    watch: Watch,
+    heard_at: Instant,
+    media_started: bool,
+    packets_refused: u64,
+    digits_received: u32,
+}
+
+impl Endpoint {
+    pub(crate) fn new(now: Instant, id: EndpointId, rng: &mut ChaCha8Rng) -> Self {
+        Self {
+            id,
+            bridge: None,
+            queued: false,
+            agreed: None,
+            outgoing: Outgoing::new(rng.next_u32(), rng.next_u32() as u16, rng.next_u32()),
+            reception: Reception::default(),
+            presses: PressDetector::default(),
+            collector: Collector::default(),
+            playing: None,
+            free_at: now,
+            rtcp: RtcpSession::new(rng),
+            report_due: false,
+            watch: Watch::Off,
+            heard_at: now,
+            media_started: false,
+            packets_refused: 0,
+            digits_received: 0,
+        }
+    }
+
+    // Commands.
+
+    pub(crate) fn configure(&mut self, now: Instant, mut stream: StreamParameters, rng: &mut ChaCha8Rng) {
+        stream.ptime = stream.ptime.clamp(MIN_PTIME, MAX_PTIME);
+        let mut agreed = Agreed {
+            rtp: Latch::new(stream.remote_rtp, stream.latch),
+            rtcp: Latch::new(stream.remote_rtcp, stream.latch),
+            stream,
+        };
+        if let Some(before) = &self.agreed
+            && before.stream.remote_rtp == agreed.stream.remote_rtp
+            && before.stream.latch == agreed.stream.latch
+        {
+            // The party may have moved, so the latch is open again; until it speaks it is where it was.
+            agreed.rtp.follow(before.rtp.destination());
+            agreed.rtcp.follow(before.rtcp.destination());
+        }
+        self.watch = match agreed.stream.media_timeout {
+            Some(timeout) if agreed.may_receive() => Watch::On(timeout),
+            _ => Watch::Off,
+        };
+        self.heard_at = now;
+        self.outgoing.resynchronise();
+        self.rtcp.start(now, rng);
+        self.agreed = Some(agreed);
+    }
+
+    pub(crate) fn play(&mut self, now: Instant, player: Player, events: &mut EventQueue) {
+        self.end_play(now, PlayEnd::Stopped, events);
+        self.collector.play_started();
+        self.outgoing.resynchronise();
+        self.playing = Some(Playing::new(player, now.max(self.free_at)));
+    }
+
+    pub(crate) fn collect(
+        &mut self,
+        now: Instant,
+        collect: CollectId,
+        rules: CollectRules,
+        events: &mut EventQueue,
+    ) {
+        let stopped = self.collector.stop();
+        self.report(stopped, events);
+        let outcome = self.collector.start(now, collect, rules, self.playing.is_some());
+        let typed_ahead = outcome.is_some_and(|outcome| !outcome.digits.is_empty());
+        if typed_ahead || self.collector.has_digit() {
+            self.barge_in(now, events);
+        }
+        self.report(outcome, events);
+    }
+
+    /// Ends what is played and collected.
+    pub(crate) fn stop(&mut self, now: Instant, events: &mut EventQueue) {
+        self.end_play(now, PlayEnd::Stopped, events);
+        let stopped = self.collector.stop();
+        self.report(stopped, events);
+    }
+
+    pub(crate) fn bridge(&mut self, now: Instant, other: EndpointId, events: &mut EventQueue) {
+        self.stop(now, events);
+        self.collector.forget_typed_ahead();
+        self.outgoing.resynchronise();
+        self.bridge = Some(other);
+    }
+
+    pub(crate) const fn unbridge(&mut self) {
+        self.bridge = None;
+        self.outgoing.resynchronise();
+    }
+
+    /// Whether the party is owed a goodbye: it was sent something, and can be reached (RFC 3550 §6.3.7).
+    pub(crate) fn owes_goodbye(&self) -> bool {
+        let known = self.outgoing.packets() > 0 || self.rtcp.has_reported();
+        known && self.agreed.as_ref().is_some_and(|agreed| agreed.report_to().is_some())
+    }
+
+    pub(crate) fn statistics(&self) -> EndpointStatistics {
+        let expected = self.reception.expected();
+        let jitter_us = self.reception.jitter_us();
+        let mos = (expected > 0).then(|| {
+            let loss_percent = 100.0 * self.reception.lost() as f32 / expected as f32;
+            let jitter = Duration::from_micros(u64::from(jitter_us));
+            mean_opinion_score(loss_percent, jitter, self.rtcp.round_trip().unwrap_or_default())
+        });
+        EndpointStatistics {
+            packets_received: self.reception.received(),
+            packets_sent: self.outgoing.packets(),
+            packets_lost: self.reception.lost(),
+            packets_refused: self.packets_refused,
+            jitter_us,
+            jitter_max_us: self.reception.jitter_max_us(),
+            remote_loss_percent: self.rtcp.remote_loss_percent(),
+            round_trip_us: self.rtcp.round_trip().map(|trip| trip.as_micros() as u32),
+            mos,
+            digits_received: self.digits_received,
+        }
+    }
+
+    // Packets.
+
+    /// Takes an RTP packet.
+    #[inline]
+    pub(crate) fn receive_rtp(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        packet: &[u8],
+        counters: &mut Counters,
+        events: &mut EventQueue,
+    ) -> Result<Inbound, Refusal> {
+        let mut inbound = match self.check_rtp(now, source, packet) {
+            Ok(inbound) => inbound,
+            Err(refusal) => {
+                self.packets_refused += 1;
+                return Err(refusal);
+            }
+        };
+        counters.rtp_received += 1;
+        if !self.media_started {
+            self.media_started = true;
+            events.push(Event::MediaStarted { endpoint: self.id, source });
+        }
+        if let Payload::TelephoneEvent(block) = inbound.payload {
+            inbound.rescheduled = true;
+            self.receive_event(now, &inbound.header, block, counters, events);
+        }
+        Ok(inbound)
+    }
+
+    #[inline]
+    fn check_rtp(&mut self, now: Instant, source: SocketAddr, packet: &[u8]) -> Result<Inbound, Refusal> {
+        let agreed = self.agreed.as_mut().ok_or(Refusal::NotAgreed)?;
+        if !agreed.rtp.admits(source) {
+            return Err(Refusal::Source);
+        }
+        let header = Header::parse(packet).ok_or(Refusal::Malformed)?;
+        if !agreed.may_receive() {
+            return Err(Refusal::Direction);
+        }
+        let payload = if header.payload_type == agreed.stream.receive_payload_type {
+            Payload::Audio(agreed.stream.codec)
+        } else if Some(header.payload_type) == agreed.stream.receive_event_payload_type {
+            let block = packet.get(header.payload()).and_then(EventBlock::parse);
+            Payload::TelephoneEvent(block.ok_or(Refusal::Malformed)?)
+        } else {
+            return Err(Refusal::PayloadType);
+        };
+        if agreed.rtp.fix(source) && source != agreed.stream.remote_rtp {
+            agreed.rtcp.follow(next_port(source));
+        }
+        self.heard_at = now;
+        let mut rescheduled = false;
+        if let Watch::Reported(timeout) = self.watch {
+            self.watch = Watch::On(timeout);
+            rescheduled = true;
+        }
+        let restarted = match self.reception.receive(now, &header, matches!(payload, Payload::Audio(_))) {
+            Arrival::Counted => false,
+            Arrival::Restarted => {
+                self.presses.restart();
+                true
+            }
+            Arrival::Suspect => return Err(Refusal::SequenceJump),
+        };
+        Ok(Inbound { header, payload, restarted, rescheduled })
+    }
+
+    fn receive_event(
+        &mut self,
+        now: Instant,
+        header: &Header,
+        block: EventBlock,
+        counters: &mut Counters,
+        events: &mut EventQueue,
+    ) {
+        let Some(digit) = Digit::from_event(block.event) else { return };
+        match self.presses.receive(now, header, block) {
+            Press::Started => self.key(now, digit, counters, events),
+            Press::Held | Press::Released(_) => self.collector.held(now),
+            Press::Repeated => {}
+        }
+    }
+
+    /// Relays a packet of the bridged party to this one, rewritten in place; none when it is not to be sent.
+    #[inline]
+    pub(crate) fn relay(&mut self, now: Instant, inbound: &Inbound, packet: &mut [u8]) -> Option<SocketAddr> {
+        let sent = self.stamp_relayed(now, inbound, packet);
+        if sent.is_none() && inbound.restarted {
+            self.outgoing.resynchronise();
+        }
+        sent
+    }
+
+    #[inline]
+    fn stamp_relayed(&mut self, now: Instant, inbound: &Inbound, packet: &mut [u8]) -> Option<SocketAddr> {
+        let agreed = self.agreed.as_ref()?;
+        let destination = agreed.send_to()?;
+        if self.playing.is_some() {
+            return None;
+        }
+        let payload_type = match inbound.payload {
+            Payload::Audio(_) => agreed.stream.send_payload_type,
+            Payload::TelephoneEvent(_) => agreed.stream.send_event_payload_type?,
+        };
+        let ticks = samples_in(agreed.stream.ptime) as u32;
+        let stamp = self.outgoing.relay(now, &inbound.header, inbound.restarted, ticks, payload_type)?;
+        let payload = packet.get_mut(inbound.header.payload())?;
+        if let Payload::Audio(codec) = inbound.payload {
+            codec.transcode(agreed.stream.codec, payload);
+        }
+        self.outgoing.sent(payload.len());
+        stamp.rewrite(packet);
+        Some(destination)
+    }
+
+    /// Takes an RTCP packet.
+    pub(crate) fn receive_rtcp(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        packet: &[u8],
+    ) -> Result<(), Refusal> {
+        let received = self.check_rtcp(now, source, packet);
+        if received.is_err() {
+            self.packets_refused += 1;
+        }
+        received
+    }
+
+    fn check_rtcp(&mut self, now: Instant, source: SocketAddr, packet: &[u8]) -> Result<(), Refusal> {
+        let agreed = self.agreed.as_mut().ok_or(Refusal::NotAgreed)?;
+        if !agreed.rtcp.admits(source) {
+            return Err(Refusal::Source);
+        }
+        if !self.rtcp.receive(now, packet, &self.outgoing) {
+            return Err(Refusal::Malformed);
+        }
+        agreed.rtcp.fix(source);
+        Ok(())
+    }
+
+    // Time.
+
+    /// When [`Endpoint::handle_timeout`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let silence = match self.watch {
+            Watch::On(timeout) => Some(self.heard_at + timeout),
+            Watch::Off | Watch::Reported(_) => None,
+        };
+        let tick = self.playing.as_ref().map(Playing::tick_at);
+        [tick, self.collector.deadline(), self.rtcp.deadline(), silence].into_iter().flatten().min()
+    }
+
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        rng: &mut ChaCha8Rng,
+        counters: &mut Counters,
+        events: &mut EventQueue,
+    ) {
+        self.tick(now, counters, events);
+        let outcome = self.collector.timeout(now);
+        self.report(outcome, events);
+        if self.rtcp.take_due(now, rng) {
+            self.report_due = true;
+        }
+        if let Watch::On(timeout) = self.watch
+            && self.heard_at + timeout <= now
+        {
+            self.watch = Watch::Reported(timeout);
+            events.push(Event::MediaTimeout { endpoint: self.id });
+        }
+    }
+
+    fn tick(&mut self, now: Instant, counters: &mut Counters, events: &mut EventQueue) {
+        let ptime = self.ptime();
+        let Some(playing) = &mut self.playing else { return };
+        if playing.tick_at() > now {
+            return;
+        }
+        if playing.is_over() {
+            return self.end_play(now, PlayEnd::Finished, events);
+        }
+        let tick = playing.tick(now, ptime);
+        counters.frames_late += tick.late;
+        counters.frames_skipped += tick.skipped;
+        if tick.skipped > 0 {
+            self.outgoing.resynchronise();
+        }
+    }
+
+    /// Whether [`Endpoint::next_packet`] may have something to send.
+    pub(crate) fn has_packet(&self) -> bool {
+        self.report_due || self.playing.as_ref().is_some_and(Playing::has_frame)
+    }
+
+    /// Writes the next packet that is due.
+    pub(crate) fn next_packet(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8; MAX_PACKET_LEN],
+    ) -> Option<(Channel, SocketAddr, usize)> {
+        while self.playing.as_ref().is_some_and(Playing::has_frame) {
+            if let Some((destination, len)) = self.next_frame(buffer) {
+                return Some((Channel::Rtp, destination, len));
+            }
+        }
+        if std::mem::take(&mut self.report_due) {
+            return self.write_report(now, false, buffer);
+        }
+        None
+    }
+
+    fn next_frame(&mut self, buffer: &mut [u8; MAX_PACKET_LEN]) -> Option<(SocketAddr, usize)> {
+        let ptime = self.ptime();
+        let mut samples = [0; MAX_SAMPLES];
+        let samples = samples.get_mut(..samples_in(ptime))?;
+        let at = self.playing.as_mut()?.next_frame(ptime, samples)?;
+        let agreed = self.agreed.as_ref()?;
+        let Some(destination) = agreed.send_to() else {
+            self.outgoing.resynchronise();
+            return None;
+        };
+        let len = HEADER_LEN + samples.len();
+        let packet = buffer.get_mut(..len)?;
+        agreed.stream.codec.encode_into(samples, packet.get_mut(HEADER_LEN..)?);
+        let stamp = self.outgoing.generate(at, samples.len() as u32, agreed.stream.send_payload_type);
+        stamp.write(packet);
+        self.outgoing.sent(samples.len());
+        Some((destination, len))
+    }
+
+    /// Writes a report to the party, with a goodbye when the endpoint leaves.
+    pub(crate) fn write_report(
+        &mut self,
+        now: Instant,
+        goodbye: bool,
+        buffer: &mut [u8; MAX_PACKET_LEN],
+    ) -> Option<(Channel, SocketAddr, usize)> {
+        let destination = self.agreed.as_ref()?.report_to()?;
+        let compound = buffer.first_chunk_mut()?;
+        let len = self.rtcp.write(now, &self.outgoing, &mut self.reception, goodbye, compound);
+        Some((Channel::Rtcp, destination, len))
+    }
+
+    fn ptime(&self) -> Duration {
+        self.agreed.as_ref().map_or(DEFAULT_PTIME, |agreed| agreed.stream.ptime)
+    }
+
+    // Plays and collections.
+
+    fn key(&mut self, now: Instant, digit: Digit, counters: &mut Counters, events: &mut EventQueue) {
+        self.digits_received = self.digits_received.saturating_add(1);
+        let keep = self.bridge.is_none();
+        let (told, barges_in, outcome) = match self.collector.digit(now, digit, keep) {
+            Keyed::Collected { told, outcome } => (told, true, outcome),
+            Keyed::Swallowed { told } => (told, false, None),
+            Keyed::TypedAhead => (true, true, None),
+            Keyed::Passed => {
+                counters.digits_dropped += u64::from(keep);
+                (true, true, None)
+            }
+        };
+        if told && !events.push_optional(Event::Digit { endpoint: self.id, digit }) {
+            counters.events_dropped += 1;
+        }
+        if barges_in {
+            self.barge_in(now, events);
+        }
+        self.report(outcome, events);
+    }
+
+    fn barge_in(&mut self, now: Instant, events: &mut EventQueue) {
+        if self.playing.as_ref().is_some_and(Playing::barge_in) {
+            self.end_play(now, PlayEnd::BargedIn, events);
+        }
+    }
+
+    fn end_play(&mut self, now: Instant, end: PlayEnd, events: &mut EventQueue) {
+        if let Some(playing) = self.playing.take() {
+            self.free_at = playing.tick_at();
+            self.outgoing.resynchronise();
+            self.collector.play_ended(now);
+            events.push(Event::PlayEnded { endpoint: self.id, play: playing.play(), end });
+        }
+    }
+
+    fn report(&self, outcome: Option<Outcome>, events: &mut EventQueue) {
+        if let Some(Outcome { collect, digits, end }) = outcome {
+            events.push(Event::Collected { endpoint: self.id, collect, digits, end });
+        }
+    }
+}

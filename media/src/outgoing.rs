@@ -1,0 +1,178 @@
+//! Our stream towards one party: one SSRC for its whole life, whatever feeds it (RFC 3550 §5.1, §7.1).
+//!
+//! A player, a bridge, another bridge may follow one another. At each switch the sequence number goes on by one, the
+//! timestamp advances by the time that passed, and the first packet bears the marker. In between, a relayed
+//! source's gaps, reordering and duplicates stay visible: numbers are offset, never renumbered.
+
+use tandem_time::Instant;
+
+use crate::reception::NANOS_PER_TICK;
+use crate::rtp::{Header, Stamp};
+
+/// What feeds the stream.
+///
+/// ```text
+///            generate              relay
+/// Switched ──────────► Generated  Switched ──────────► Relayed
+/// any ── resynchronise ─► Switched;  Relayed ── source restarted ─► Relayed, anchored anew
+/// ```
+#[derive(Clone, Copy, Debug)]
+enum Feed {
+    /// The next packet is the first of its feed.
+    Switched,
+    /// Our own packets, without a break.
+    Generated,
+    /// A source's packets, at fixed offsets.
+    Relayed(Anchor),
+}
+
+/// How a relayed source's numbers become ours.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    source_ssrc: u32,
+    /// The source's highest sequence number so far.
+    highest: u16,
+    /// How far the source went on since the anchor; older packets belong before the switch.
+    advanced: u32,
+    sequence_offset: u16,
+    timestamp_offset: u32,
+}
+
+/// The numbers of our stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    ssrc: u32,
+    next_sequence: u16,
+    timestamp: u32,
+    /// When the latest timestamp was first sent; none before the first packet.
+    timestamp_at: Option<Instant>,
+    feed: Feed,
+    first_sequence: u16,
+    packets: u64,
+    octets: u64,
+}
+
+impl Outgoing {
+    /// A stream from random numbers (RFC 3550 §5.1: the initial values should be unpredictable).
+    pub(crate) fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+        Self {
+            ssrc,
+            next_sequence: sequence,
+            timestamp,
+            timestamp_at: None,
+            feed: Feed::Switched,
+            first_sequence: sequence,
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    pub(crate) const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    pub(crate) const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    pub(crate) const fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    pub(crate) const fn first_sequence(&self) -> u16 {
+        self.first_sequence
+    }
+
+    /// The stream changes its feed, or paused: the next packet starts anew.
+    pub(crate) const fn resynchronise(&mut self) {
+        self.feed = Feed::Switched;
+    }
+
+    /// The timestamp that a packet sampled at `now` would bear.
+    pub(crate) fn timestamp_at(&self, now: Instant) -> u32 {
+        let elapsed = self.timestamp_at.map_or(0, |at| (now - at).as_nanos() as u64 / NANOS_PER_TICK);
+        self.timestamp.wrapping_add(elapsed as u32)
+    }
+
+    /// Counts a packet that is sent for sure.
+    #[inline]
+    pub(crate) const fn sent(&mut self, payload_octets: usize) {
+        self.packets += 1;
+        self.octets += payload_octets as u64;
+    }
+
+    /// The numbers of our own next packet of `ticks` samples, due at `at`.
+    pub(crate) fn generate(&mut self, at: Instant, ticks: u32, payload_type: u8) -> Stamp {
+        let marker = !matches!(self.feed, Feed::Generated);
+        let timestamp = match self.timestamp_at {
+            None => self.timestamp,
+            Some(_) if marker => self.switched_timestamp(at, ticks),
+            Some(_) => self.timestamp.wrapping_add(ticks),
+        };
+        self.feed = Feed::Generated;
+        let sequence = self.next_sequence;
+        self.advance(at, sequence, timestamp);
+        Stamp { marker, payload_type, sequence, timestamp, ssrc: self.ssrc }
+    }
+
+    /// The numbers of a relayed packet; none when it belongs before the latest switch.
+    #[inline]
+    pub(crate) fn relay(
+        &mut self,
+        now: Instant,
+        source: &Header,
+        restarted: bool,
+        ticks: u32,
+        payload_type: u8,
+    ) -> Option<Stamp> {
+        let follows = |anchor: &Anchor| anchor.source_ssrc == source.ssrc && !restarted;
+        let switched = !matches!(&self.feed, Feed::Relayed(anchor) if follows(anchor));
+        if switched {
+            self.feed = Feed::Relayed(self.anchor(now, source, ticks));
+        }
+        let Feed::Relayed(anchor) = &mut self.feed else { return None };
+        let step = source.sequence.wrapping_sub(anchor.highest) as i16;
+        if step >= 0 {
+            anchor.highest = source.sequence;
+            anchor.advanced = anchor.advanced.saturating_add(u32::from(step.unsigned_abs()));
+        } else if u32::from(step.unsigned_abs()) > anchor.advanced {
+            return None;
+        }
+        let sequence = source.sequence.wrapping_add(anchor.sequence_offset);
+        let timestamp = source.timestamp.wrapping_add(anchor.timestamp_offset);
+        if step > 0 || switched {
+            self.advance(now, sequence, timestamp);
+        }
+        Some(Stamp { marker: source.marker || switched, payload_type, sequence, timestamp, ssrc: self.ssrc })
+    }
+
+    #[cold]
+    fn anchor(&self, now: Instant, source: &Header, ticks: u32) -> Anchor {
+        let timestamp = match self.timestamp_at {
+            None => self.timestamp,
+            Some(_) => self.switched_timestamp(now, ticks),
+        };
+        Anchor {
+            source_ssrc: source.ssrc,
+            highest: source.sequence,
+            advanced: 0,
+            sequence_offset: self.next_sequence.wrapping_sub(source.sequence),
+            timestamp_offset: timestamp.wrapping_sub(source.timestamp),
+        }
+    }
+
+    /// The time that passed since the last timestamp, and at least a packet's worth: bursts must not overlap.
+    fn switched_timestamp(&self, now: Instant, ticks: u32) -> u32 {
+        let elapsed = self.timestamp_at(now).wrapping_sub(self.timestamp);
+        self.timestamp.wrapping_add(elapsed.max(ticks))
+    }
+
+    #[inline]
+    fn advance(&mut self, now: Instant, sequence: u16, timestamp: u32) {
+        self.next_sequence = sequence.wrapping_add(1);
+        if timestamp != self.timestamp || self.timestamp_at.is_none() {
+            self.timestamp = timestamp;
+            self.timestamp_at = Some(now);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What an endpoint plays: segments in order, once or more often, sample by sample.
+
+use std::sync::Arc;
+
+use crate::tone::{Burst, samples_in};
+use crate::{Digit, PlayId, Segment};
+
+/// A play under way.
+#[derive(Debug)]
+pub(crate) struct Player {
+    pub(crate) play: PlayId,
+    pub(crate) barge_in: bool,
+    segments: Arc<[Segment]>,
+    /// Rounds that follow this one; `None` is for ever.
+    rounds_left: Option<u32>,
+    /// Whether this round gave a sample: a round without any must not be repeated for ever.
+    sounded: bool,
+    index: usize,
+    sound: Sound,
+}
+
+/// Where in the segment at `index` the play is.
+#[derive(Debug)]
+enum Sound {
+    /// Before its first sample.
+    Start,
+    /// In audio, before this sample.
+    Audio { position: usize },
+    /// In a burst; `next` is the byte of the segment's digits that follows.
+    Burst { burst: Burst, next: usize },
+    /// In silence.
+    Silence { left: usize },
+    /// After the last segment's last round.
+    Ended,
+}
+
+impl Player {
+    pub(crate) fn new(play: PlayId, segments: Arc<[Segment]>, times: Option<u32>, barge_in: bool) -> Self {
+        let (rounds_left, sound) = match times {
+            Some(0) => (Some(0), Sound::Ended),
+            Some(times) => (Some(times - 1), Sound::Start),
+            None => (None, Sound::Start),
+        };
+        Self { play, barge_in, segments, rounds_left, sounded: false, index: 0, sound }
+    }
+
+    /// Whether no sample is left.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.advance_to_sample();
+        matches!(self.sound, Sound::Ended)
+    }
+
+    /// Fills `out` with the next samples, with silence after the end.
+    pub(crate) fn fill(&mut self, out: &mut [i16]) {
+        let mut filled = 0;
+        while filled < out.len() {
+            self.advance_to_sample();
+            let Some(rest) = out.get_mut(filled..) else { return };
+            let count = self.take(rest);
+            if count == 0 {
+                rest.fill(0);
+                return;
+            }
+            self.sounded = true;
+            filled += count;
+        }
+    }
+
+    /// Moves over everything that has no sample left.
+    fn advance_to_sample(&mut self) {
+        while !matches!(self.sound, Sound::Ended) && !self.has_sample() {
+            self.sound = self.successor();
+        }
+    }
+
+    fn has_sample(&self) -> bool {
+        match (&self.sound, self.segments.get(self.index)) {
+            (Sound::Audio { position }, Some(Segment::Audio(audio))) => *position < audio.samples().len(),
+            (Sound::Burst { burst, .. }, _) => burst.on + burst.off > 0,
+            (Sound::Silence { left }, _) => *left > 0,
+            _ => false,
+        }
+    }
+
+    /// Copies samples of the current sound only; returns how many.
+    fn take(&mut self, out: &mut [i16]) -> usize {
+        match (&mut self.sound, self.segments.get(self.index)) {
+            (Sound::Audio { position }, Some(Segment::Audio(audio))) => {
+                let rest = audio.samples().get(*position..).unwrap_or_default();
+                let count = rest.len().min(out.len());
+                out.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                *position += count;
+                count
+            }
+            (Sound::Burst { burst, .. }, _) => take_burst(burst, out),
+            (Sound::Silence { left }, _) => {
+                let count = out.len().min(*left);
+                out.iter_mut().take(count).for_each(|sample| *sample = 0);
+                *left -= count;
+                count
+            }
+            _ => 0,
+        }
+    }
+
+    /// What follows a sound that has no sample left.
+    fn successor(&mut self) -> Sound {
+        match (&self.sound, self.segments.get(self.index)) {
+            (Sound::Start, Some(segment)) => match segment {
+                Segment::Audio(_) => return Sound::Audio { position: 0 },
+                Segment::Silence(duration) => return Sound::Silence { left: samples_in(*duration) },
+                Segment::Tone(tone) => return Sound::Burst { burst: Burst::tone(*tone), next: usize::MAX },
+                Segment::Digits(digits) => {
+                    if let Some(sound) = digit_burst(digits, 0) {
+                        return sound;
+                    }
+                }
+            },
+            (Sound::Burst { next, .. }, Some(Segment::Digits(digits))) => {
+                if let Some(sound) = digit_burst(digits, *next) {
+                    return sound;
+                }
+            }
+            _ => {}
+        }
+        self.next_segment()
+    }
+
+    fn next_segment(&mut self) -> Sound {
+        self.index += 1;
+        if self.index < self.segments.len() {
+            return Sound::Start;
+        }
+        self.index = 0;
+        let again = match &mut self.rounds_left {
+            None => true,
+            Some(0) => false,
+            Some(rounds) => {
+                *rounds -= 1;
+                true
+            }
+        };
+        if again && std::mem::take(&mut self.sounded) { Sound::Start } else { Sound::Ended }
+    }
+}
+
+/// The burst of the first digit at or after byte `from`; other characters are passed over.
+fn digit_burst(digits: &str, from: usize) -> Option<Sound> {
+    let rest = digits.get(from..)?;
+    let (at, digit) =
+        rest.char_indices().find_map(|(at, symbol)| Digit::from_char(symbol).map(|digit| (at, digit)))?;
+    Some(Sound::Burst { burst: Burst::digit(digit), next: from + at + 1 })
+}
+
+fn take_burst(burst: &mut Burst, out: &mut [i16]) -> usize {
+    if burst.on == 0 {
+        let count = out.len().min(burst.off);
+        out.iter_mut().take(count).for_each(|sample| *sample = 0);
+        burst.off -= count;
+        return count;
+    }
+    let count = out.len().min(burst.on);
+    out.iter_mut().take(count).for_each(|sample| *sample = burst.next_sample());
+    burst.on -= count;
+    count
+}

@@ -1,0 +1,216 @@
+//! What one source's packets tell about the path: loss and jitter (RFC 3550 §6.4.1, §A.1, §A.3, §A.8).
+
+use tandem_time::Instant;
+
+use crate::rtp::Header;
+
+/// A forward step of this many sequence numbers or more is a restart, not loss (RFC 3550 §A.1).
+pub const MAX_DROPOUT: u16 = 3_000;
+
+/// A backward step of more than this is a restart, not reordering (RFC 3550 §A.1).
+pub const MAX_MISORDER: u16 = 100;
+
+/// Nanoseconds of one tick of the 8 kHz clock that G.711 and telephone-event share.
+pub(crate) const NANOS_PER_TICK: u64 = 125_000;
+
+/// A change of transit time beyond one second is a new timestamp base, not jitter.
+const MAX_TRANSIT_STEP: u32 = 8_000;
+
+/// How a packet stands to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Of the current run of sequence numbers: next, after a gap, late or twice.
+    Counted,
+    /// The first of a source, or of a source that started anew: nothing before it says where it belongs.
+    Restarted,
+    /// Far from the run; believed when its successor follows (RFC 3550 §A.1).
+    Suspect,
+}
+
+/// Reception of a stream, across the SSRCs it had.
+#[derive(Clone, Debug, Default)]
+pub struct Reception {
+    run: Option<Run>,
+    /// Expected and received of the runs before.
+    expected_before: u64,
+    received_before: u64,
+    jitter_max: u32,
+}
+
+/// Sequence numbers of one SSRC since it started.
+#[derive(Clone, Debug)]
+struct Run {
+    ssrc: u32,
+    base: u16,
+    highest: u16,
+    cycles: u32,
+    /// Where a restarted source would go on.
+    suspect_next: Option<u16>,
+    received: u32,
+    transit: Option<u32>,
+    /// In ticks, times 16 (§A.8).
+    jitter_scaled: u32,
+    expected_reported: u32,
+    received_reported: u32,
+}
+
+/// The loss and jitter fields of a report block (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceptionReport {
+    /// Whom it is about.
+    pub ssrc: u32,
+    /// Lost since the last report, in 256ths.
+    pub fraction_lost: u8,
+    /// Lost since the source started; negative when more came than were sent.
+    pub cumulative_lost: i32,
+    /// Highest sequence number, extended by its cycles.
+    pub highest_sequence: u32,
+    /// Interarrival jitter in timestamp units.
+    pub jitter: u32,
+}
+
+impl Reception {
+    /// Counts a packet. `timed` is whether its timestamp is the time of its sampling: false for telephone-events,
+    /// whose packets all carry the time of the key press and would read as jitter.
+    #[inline]
+    pub fn receive(&mut self, now: Instant, header: &Header, timed: bool) -> Arrival {
+        let arrival = match &mut self.run {
+            Some(run) if run.ssrc == header.ssrc => run.sequence(header.sequence),
+            _ => Arrival::Restarted,
+        };
+        if arrival == Arrival::Restarted {
+            self.restart(header);
+        }
+        if let Some(run) = &mut self.run
+            && arrival != Arrival::Suspect
+        {
+            run.received = run.received.wrapping_add(1);
+            if timed {
+                run.measure_jitter(now, header.timestamp);
+                self.jitter_max = self.jitter_max.max(run.jitter_scaled >> 4);
+            }
+        }
+        arrival
+    }
+
+    #[cold]
+    fn restart(&mut self, header: &Header) {
+        if let Some(run) = &self.run {
+            self.expected_before += u64::from(run.expected());
+            self.received_before += u64::from(run.received);
+        }
+        self.run = Some(Run {
+            ssrc: header.ssrc,
+            base: header.sequence,
+            highest: header.sequence,
+            cycles: 0,
+            suspect_next: None,
+            received: 0,
+            transit: None,
+            jitter_scaled: self.run.as_ref().map_or(0, |run| run.jitter_scaled),
+            expected_reported: 0,
+            received_reported: 0,
+        });
+    }
+
+    /// Packets received.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received_before + self.run.as_ref().map_or(0, |run| u64::from(run.received))
+    }
+
+    /// Packets that should have come: received and lost.
+    #[must_use]
+    pub fn expected(&self) -> u64 {
+        self.expected_before + self.run.as_ref().map_or(0, |run| u64::from(run.expected()))
+    }
+
+    /// Packets that never came; duplicates make up for losses, as RFC 3550 §A.3 has it.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.expected().saturating_sub(self.received())
+    }
+
+    /// Interarrival jitter in microseconds.
+    #[must_use]
+    pub fn jitter_us(&self) -> u32 {
+        ticks_to_us(self.run.as_ref().map_or(0, |run| run.jitter_scaled >> 4))
+    }
+
+    /// The largest interarrival jitter so far, in microseconds.
+    #[must_use]
+    pub const fn jitter_max_us(&self) -> u32 {
+        ticks_to_us(self.jitter_max)
+    }
+
+    /// The report on what came since the last one; none when nothing did (RFC 3550 §6.4).
+    pub fn report(&mut self) -> Option<ReceptionReport> {
+        self.run.as_mut().and_then(Run::report)
+    }
+}
+
+const fn ticks_to_us(ticks: u32) -> u32 {
+    ticks.saturating_mul(125)
+}
+
+impl Run {
+    /// RFC 3550 §A.1, `update_seq`, without its probation: the source's address was signalled.
+    #[inline]
+    fn sequence(&mut self, sequence: u16) -> Arrival {
+        let step = sequence.wrapping_sub(self.highest);
+        if step < MAX_DROPOUT {
+            if sequence < self.highest {
+                self.cycles = self.cycles.wrapping_add(1 << 16);
+            }
+            self.highest = sequence;
+        } else if step <= u16::MAX - MAX_MISORDER {
+            if self.suspect_next == Some(sequence) {
+                return Arrival::Restarted;
+            }
+            self.suspect_next = Some(sequence.wrapping_add(1));
+            return Arrival::Suspect;
+        }
+        Arrival::Counted
+    }
+
+    /// RFC 3550 §A.8.
+    #[inline]
+    fn measure_jitter(&mut self, now: Instant, timestamp: u32) {
+        let transit = ((now.as_nanos() / NANOS_PER_TICK) as u32).wrapping_sub(timestamp);
+        let previous = self.transit.replace(transit).unwrap_or(transit);
+        let step = (transit.wrapping_sub(previous) as i32).unsigned_abs();
+        if step <= MAX_TRANSIT_STEP {
+            self.jitter_scaled = (self.jitter_scaled + step).saturating_sub((self.jitter_scaled + 8) >> 4);
+        }
+    }
+
+    const fn extended_highest(&self) -> u32 {
+        self.cycles.wrapping_add(self.highest as u32)
+    }
+
+    const fn expected(&self) -> u32 {
+        self.extended_highest().wrapping_sub(self.base as u32).wrapping_add(1)
+    }
+
+    /// RFC 3550 §A.3.
+    fn report(&mut self) -> Option<ReceptionReport> {
+        let expected = self.expected();
+        let received_interval = self.received.wrapping_sub(self.received_reported);
+        if received_interval == 0 {
+            return None;
+        }
+        let expected_interval = expected.wrapping_sub(self.expected_reported);
+        self.expected_reported = expected;
+        self.received_reported = self.received;
+        let lost_interval = expected_interval.saturating_sub(received_interval);
+        let fraction = (u64::from(lost_interval) << 8) / u64::from(expected_interval.max(1));
+        let lost = i64::from(expected) - i64::from(self.received);
+        Some(ReceptionReport {
+            ssrc: self.ssrc,
+            fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
+            cumulative_lost: lost.clamp(-0x80_0000, 0x7f_ffff) as i32,
+            highest_sequence: self.extended_highest(),
+            jitter: self.jitter_scaled >> 4,
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! When an endpoint reports, what it says, and what the party's reports say about our stream (RFC 3550 §6).
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use tandem_time::Instant;
+
+use crate::outgoing::Outgoing;
+use crate::reception::Reception;
+use crate::rtcp::{self, CNAME_LEN, Compound, MAX_COMPOUND_LEN, ReportBlock, SenderInfo};
+
+/// The mean time between reports of a session of two (§6.2: the minimum, since 5 % of the bandwidth would allow
+/// many more).
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Round trips beyond this are a clock gone wrong, not a path.
+const MAX_ROUND_TRIP: Duration = Duration::from_secs(30);
+
+/// One endpoint's RTCP.
+#[derive(Debug)]
+pub(crate) struct RtcpSession {
+    cname: [u8; CNAME_LEN],
+    next_report: Option<Instant>,
+    reported: bool,
+    /// Packets we had sent at the last two reports: who sent none since then is no sender (§6.4).
+    sent_at_reports: [u64; 2],
+    /// The party's latest sender report: the middle of its NTP timestamp, and when it came.
+    sender_report: Option<(u32, Instant)>,
+    round_trip: Option<Duration>,
+    remote_loss_percent: Option<f32>,
+}
+
+impl RtcpSession {
+    pub(crate) fn new(rng: &mut ChaCha8Rng) -> Self {
+        const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        Self {
+            cname: std::array::from_fn(|_| BASE64[(rng.next_u32() & 63) as usize]),
+            next_report: None,
+            reported: false,
+            sent_at_reports: [0; 2],
+            sender_report: None,
+            round_trip: None,
+            remote_loss_percent: None,
+        }
+    }
+
+    /// Starts reporting, when it has not yet: the first report comes after half the time (§6.2).
+    pub(crate) fn start(&mut self, now: Instant, rng: &mut ChaCha8Rng) {
+        if self.next_report.is_none() {
+            self.next_report = Some(now + randomised(REPORT_INTERVAL / 2, rng));
+        }
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        self.next_report
+    }
+
+    /// Whether a report is due; if so, the time of the next one is drawn.
+    pub(crate) fn take_due(&mut self, now: Instant, rng: &mut ChaCha8Rng) -> bool {
+        let due = self.next_report.is_some_and(|next| next <= now);
+        if due {
+            self.next_report = Some(now + randomised(REPORT_INTERVAL, rng));
+        }
+        due
+    }
+
+    /// Whether anything was ever sent: who sent nothing says no goodbye (§6.3.7).
+    pub(crate) const fn has_reported(&self) -> bool {
+        self.reported
+    }
+
+    /// Writes a report, and a goodbye after it when the endpoint leaves.
+    pub(crate) fn write(
+        &mut self,
+        now: Instant,
+        outgoing: &Outgoing,
+        reception: &mut Reception,
+        goodbye: bool,
+        buffer: &mut [u8; MAX_COMPOUND_LEN],
+    ) -> usize {
+        let sent = outgoing.packets();
+        let sends = sent > self.sent_at_reports[0];
+        self.sent_at_reports = [self.sent_at_reports[1], sent];
+        self.reported = true;
+        let sender = sends.then(|| SenderInfo {
+            ntp: ntp(now),
+            rtp_timestamp: outgoing.timestamp_at(now),
+            packets: sent as u32,
+            octets: outgoing.octets() as u32,
+        });
+        let block = reception.report().map(|reception| {
+            let (last_sender_report, delay_since_last) = match self.sender_report {
+                Some((middle, at)) => (middle, (ntp(now) - ntp(at)) >> 16),
+                None => (0, 0),
+            };
+            ReportBlock { reception, last_sender_report, delay_since_last: delay_since_last as u32 }
+        });
+        Compound { ssrc: outgoing.ssrc(), sender, block, cname: &self.cname, goodbye }.write(buffer)
+    }
+
+    /// Reads a compound of the party; false when it is malformed.
+    pub(crate) fn receive(&mut self, now: Instant, compound: &[u8], outgoing: &Outgoing) -> bool {
+        let Some(packets) = rtcp::parse(compound) else { return false };
+        for packet in packets {
+            let rtcp::Packet::Report { sender, mut blocks, .. } = packet else { continue };
+            if let Some(sender) = sender {
+                self.sender_report = Some(((sender.ntp >> 16) as u32, now));
+            }
+            if let Some(block) = blocks.find(|block| block.reception.ssrc == outgoing.ssrc()) {
+                self.learn(now, &block, outgoing);
+            }
+        }
+        true
+    }
+
+    fn learn(&mut self, now: Instant, block: &ReportBlock, outgoing: &Outgoing) {
+        if block.last_sender_report != 0 {
+            let middle = (ntp(now) >> 16) as u32;
+            let trip = middle.wrapping_sub(block.last_sender_report).wrapping_sub(block.delay_since_last);
+            let trip = Duration::from_nanos((u64::from(trip) * 1_000_000_000) >> 16);
+            if trip <= MAX_ROUND_TRIP {
+                self.round_trip = Some(trip);
+            }
+        }
+        let first = u32::from(outgoing.first_sequence());
+        let expected = block.reception.highest_sequence.wrapping_sub(first).wrapping_add(1);
+        if (1..=outgoing.packets()).contains(&u64::from(expected)) {
+            let lost = block.reception.cumulative_lost.max(0) as f32;
+            self.remote_loss_percent = Some((100.0 * lost / expected as f32).min(100.0));
+        }
+    }
+
+    pub(crate) const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    pub(crate) const fn remote_loss_percent(&self) -> Option<f32> {
+        self.remote_loss_percent
+    }
+}
+
+/// Between half and one and a half times the interval, divided by e − 3/2 (§6.3.1).
+fn randomised(interval: Duration, rng: &mut ChaCha8Rng) -> Duration {
+    const COMPENSATION: f64 = std::f64::consts::E - 1.5;
+    let fraction = f64::from(rng.next_u32()) / f64::from(u32::MAX);
+    interval.mul_f64((0.5 + fraction) / COMPENSATION)
+}
+
+/// The time since the node started as an NTP timestamp: seconds in 32.32 fixed point (§4 allows elapsed time to
+/// those who have no wall clock). One second is added, since a middle of 0 means none.
+fn ntp(now: Instant) -> u64 {
+    let nanos = now.as_nanos();
+    let seconds = nanos / 1_000_000_000 + 1;
+    let fraction = ((nanos % 1_000_000_000) << 32) / 1_000_000_000;
+    seconds << 32 | fraction
+}
