@@ -3,4 +3,5 @@
 mod collect;
 mod play;
 mod relay;
+#[cfg(test)]
 mod support;
