@@ -47,6 +47,12 @@ impl StreamFramer {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether part of a frame waits for the rest, once [`StreamFramer::next_frame`] has given `None`.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.start < self.buffer.len()
+    }
+
     /// The next whole frame, if there is one.
     ///
     /// # Errors
