@@ -1,0 +1,115 @@
+//! TCP: listeners, connections, and the table that finds a connection by flow or by peer.
+
+mod connection;
+mod listener;
+mod table;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tandem_sbc::transport::{Transmit, Transport, TransportFailure};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use crate::allow_list::AllowList;
+use crate::counters::{Counters, count};
+use crate::inbox::Inbox;
+use crate::transports::TcpLimits;
+use connection::Link;
+use table::{Connections, Queued};
+
+/// Messages that may wait for a connection's peer to read, or for the connection to be made. One more, and the peer
+/// is cut.
+pub const CONNECTION_QUEUE: usize = 64;
+
+/// How long making a connection may take: shorter than Timer B (RFC 3261 §17.1.1.2, 32 s), so that the transaction
+/// hears of it.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long one message may take to be written before the peer counts as not reading.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a message that has begun may take to end.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(32);
+
+/// All TCP listeners and connections, as their senders see them.
+#[derive(Debug)]
+pub(crate) struct TcpTransport {
+    runtime: Handle,
+    shared: Arc<Shared>,
+    listeners: Vec<Arc<TcpListener>>,
+}
+
+/// What every connection's task needs.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    connections: Connections,
+    allowed: AllowList,
+    limits: TcpLimits,
+    inbox: Inbox,
+    counters: Arc<Counters>,
+}
+
+impl TcpTransport {
+    /// Without listeners; connections can be made. Called on the runtime that will run them.
+    pub(crate) fn new(allowed: AllowList, limits: TcpLimits, inbox: Inbox, counters: Arc<Counters>) -> Self {
+        let connections = Connections::new(limits);
+        let shared = Arc::new(Shared { connections, allowed, limits, inbox, counters });
+        Self { runtime: Handle::current(), shared, listeners: Vec::new() }
+    }
+
+    /// Adds a listener and tells its address.
+    pub(crate) fn listen(&mut self, address: SocketAddr, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
+        let listener = Arc::new(listener::open(address)?);
+        let local = listener.local_addr()?;
+        tasks.spawn(listener::run(Arc::clone(&listener), local, Arc::clone(&self.shared)));
+        self.listeners.push(listener);
+        Ok(local)
+    }
+
+    pub(crate) fn as_sockets(&self) -> impl Iterator<Item = SockRef<'_>> {
+        self.listeners.iter().map(|listener| SockRef::from(&**listener))
+    }
+
+    /// Sends on the given flow, else on a connection to the destination, else on a new one.
+    pub(crate) fn send(&self, transmit: Transmit) -> Result<(), TransportFailure> {
+        let Transmit { local, destination, flow, bytes, .. } = transmit;
+        let failure = TransportFailure { transport: Transport::Tcp, destination, flow: None };
+        match self.shared.connections.queue(flow, destination, bytes) {
+            Queued::OnExisting => Ok(()),
+            Queued::OnNew(opening) => {
+                let shared = Arc::clone(&self.shared);
+                let link = Link { local, peer: destination };
+                self.runtime.spawn(connection::connect(shared, link, opening));
+                Ok(())
+            }
+            Queued::TooManyConnections => {
+                count(&self.shared.counters.tcp_over_limit);
+                Err(failure)
+            }
+            Queued::Overflow(flow) => {
+                count(&self.shared.counters.tcp_slow_readers);
+                Err(TransportFailure { flow: Some(flow), ..failure })
+            }
+        }
+    }
+
+    /// Cuts the connections that a source made which is listed no more.
+    pub(crate) fn cut_unlisted(&self) {
+        self.shared.connections.retain_accepted(|source| self.shared.allowed.allows(source));
+    }
+
+    /// Cuts every connection.
+    pub(crate) fn cut_all(&self) {
+        self.shared.connections.clear();
+    }
+
+    /// How many connections there are, made, accepted or being made.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.len()
+    }
+}

@@ -1,0 +1,159 @@
+//! The connections there are. Taking one out of the table cuts it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tandem_sbc::transport::FlowId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::CONNECTION_QUEUE;
+use crate::transports::TcpLimits;
+
+/// Shared by the core's thread, which sends, and the connections' tasks. The lock is held for a look-up only, never
+/// across a system call or a wait.
+#[derive(Debug)]
+pub(super) struct Connections {
+    limits: TcpLimits,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    last_flow: u64,
+    by_flow: BTreeMap<FlowId, Entry>,
+    /// The newest connection of each peer.
+    by_peer: BTreeMap<SocketAddr, FlowId>,
+    accepted_from: BTreeMap<IpAddr, usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    peer: SocketAddr,
+    accepted: bool,
+    queue: mpsc::Sender<Vec<u8>>,
+    /// Dropped with the entry, which ends the connection's task.
+    _alive: oneshot::Sender<()>,
+}
+
+/// The task's side of a table entry.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) flow: FlowId,
+    pub(super) queue: mpsc::Receiver<Vec<u8>>,
+    /// Ends when the entry is gone.
+    pub(super) cut: oneshot::Receiver<()>,
+}
+
+/// What became of a message to send.
+#[derive(Debug)]
+pub(super) enum Queued {
+    OnExisting,
+    /// It waits for a connection that is to be made.
+    OnNew(Opening),
+    TooManyConnections,
+    /// The connection's queue was full. The connection is cut.
+    Overflow(FlowId),
+}
+
+impl Connections {
+    pub(super) fn new(limits: TcpLimits) -> Self {
+        Self { limits, table: Mutex::default() }
+    }
+
+    /// Enters an accepted connection, unless there are too many.
+    pub(super) fn accept(&self, peer: SocketAddr) -> Option<Opening> {
+        let mut table = self.lock();
+        let from_source = table.accepted_from.get(&peer.ip()).copied().unwrap_or(0);
+        if table.by_flow.len() >= self.limits.max_connections
+            || from_source >= self.limits.max_connections_per_source
+        {
+            return None;
+        }
+        table.accepted_from.insert(peer.ip(), from_source + 1);
+        Some(table.open(peer, true))
+    }
+
+    /// Queues a message on `flow`, or on a connection to `destination`, or on a new one.
+    pub(super) fn queue(&self, flow: Option<FlowId>, destination: SocketAddr, bytes: Vec<u8>) -> Queued {
+        let mut table = self.lock();
+        let existing = flow
+            .filter(|flow| table.by_flow.contains_key(flow))
+            .or_else(|| table.by_peer.get(&destination).copied());
+        if let Some((flow, entry)) = existing.and_then(|flow| Some((flow, table.by_flow.get(&flow)?))) {
+            if entry.queue.try_send(bytes).is_ok() {
+                return Queued::OnExisting;
+            }
+            table.close(flow);
+            return Queued::Overflow(flow);
+        }
+        if table.by_flow.len() >= self.limits.max_connections {
+            return Queued::TooManyConnections;
+        }
+        let opening = table.open(destination, false);
+        if let Some(entry) = table.by_flow.get(&opening.flow) {
+            let _ = entry.queue.try_send(bytes);
+        }
+        Queued::OnNew(opening)
+    }
+
+    /// Takes a connection out, if it still is in.
+    pub(super) fn close(&self, flow: FlowId) {
+        self.lock().close(flow);
+    }
+
+    /// Cuts the accepted connections whose source does not pass.
+    pub(super) fn retain_accepted(&self, pass: impl Fn(IpAddr) -> bool) {
+        let mut table = self.lock();
+        let cut: Vec<FlowId> = table
+            .by_flow
+            .iter()
+            .filter(|(_, entry)| entry.accepted && !pass(entry.peer.ip()))
+            .map(|(flow, _)| *flow)
+            .collect();
+        for flow in cut {
+            table.close(flow);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        let mut table = self.lock();
+        let last_flow = table.last_flow;
+        *table = Table { last_flow, ..Table::default() };
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().by_flow.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn open(&mut self, peer: SocketAddr, accepted: bool) -> Opening {
+        self.last_flow += 1;
+        let flow = FlowId(self.last_flow);
+        let (queue, waiting) = mpsc::channel(CONNECTION_QUEUE);
+        let (alive, cut) = oneshot::channel();
+        self.by_flow.insert(flow, Entry { peer, accepted, queue, _alive: alive });
+        self.by_peer.insert(peer, flow);
+        Opening { flow, queue: waiting, cut }
+    }
+
+    fn close(&mut self, flow: FlowId) {
+        let Some(entry) = self.by_flow.remove(&flow) else { return };
+        if self.by_peer.get(&entry.peer) == Some(&flow) {
+            self.by_peer.remove(&entry.peer);
+        }
+        if entry.accepted
+            && let Some(count) = self.accepted_from.get_mut(&entry.peer.ip())
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.accepted_from.remove(&entry.peer.ip());
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! One UDP socket: a task that receives, and a sender that the core's thread calls.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tandem_sbc::transport::{Transport, TransportFailure};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::allow_list::AllowList;
+use crate::counters::{Counters, count};
+use crate::inbox::{Inbound, InboundPacket, Inbox};
+
+/// Datagrams that may wait while a socket's send buffer is full.
+pub const UDP_SEND_QUEUE: usize = 256;
+
+/// The longest datagram UDP can carry.
+const MAX_DATAGRAM: usize = 65_535;
+
+/// What the socket may buffer each way, in bytes: two seconds of a thousand calls a second. The kernel's
+/// `rmem_max` may grant less.
+const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+
+/// A bound socket, as its senders see it.
+#[derive(Debug)]
+pub(crate) struct UdpTransport {
+    local: SocketAddr,
+    socket: Arc<UdpSocket>,
+    overflow: mpsc::Sender<Datagram>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Datagram {
+    destination: SocketAddr,
+    bytes: Vec<u8>,
+}
+
+impl UdpTransport {
+    /// Binds, and starts receiving.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        allowed: AllowList,
+        inbox: &Inbox,
+        counters: &Arc<Counters>,
+        tasks: &mut JoinSet<()>,
+    ) -> io::Result<Self> {
+        let socket = Arc::new(open(address)?);
+        let local = socket.local_addr()?;
+        let (overflow, waiting) = mpsc::channel(UDP_SEND_QUEUE);
+        let receiver = Receiver {
+            local,
+            socket: Arc::clone(&socket),
+            allowed,
+            inbox: inbox.clone(),
+            counters: Arc::clone(counters),
+        };
+        tasks.spawn(receiver.run());
+        tasks.spawn(send_waiting(Arc::clone(&socket), waiting, inbox.clone(), Arc::clone(counters)));
+        Ok(Self { local, socket, overflow, counters: Arc::clone(counters) })
+    }
+
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn as_socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
+    }
+
+    /// Sends at once, or puts it into the queue when the socket would block.
+    pub(crate) fn send(&self, destination: SocketAddr, bytes: Vec<u8>) -> Result<(), TransportFailure> {
+        match self.socket.try_send_to(&bytes, destination) {
+            Ok(_) => {
+                count(&self.counters.udp_sent);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                count(&self.counters.udp_send_queued);
+                self.overflow
+                    .try_send(Datagram { destination, bytes })
+                    .map_err(|_| failure(&self.counters, destination))
+            }
+            Err(_) => Err(failure(&self.counters, destination)),
+        }
+    }
+}
+
+fn failure(counters: &Counters, destination: SocketAddr) -> TransportFailure {
+    count(&counters.udp_send_failures);
+    TransportFailure { transport: Transport::Udp, destination, flow: None }
+}
+
+fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
+    socket.set_send_buffer_size(SOCKET_BUFFER)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+async fn send_waiting(
+    socket: Arc<UdpSocket>,
+    mut waiting: mpsc::Receiver<Datagram>,
+    inbox: Inbox,
+    counters: Arc<Counters>,
+) {
+    while let Some(Datagram { destination, bytes }) = waiting.recv().await {
+        match socket.send_to(&bytes, destination).await {
+            Ok(_) => count(&counters.udp_sent),
+            Err(_) => inbox.put(Inbound::Failure(failure(&counters, destination))).await,
+        }
+    }
+}
+
+struct Receiver {
+    local: SocketAddr,
+    socket: Arc<UdpSocket>,
+    allowed: AllowList,
+    inbox: Inbox,
+    counters: Arc<Counters>,
+}
+
+impl Receiver {
+    async fn run(self) {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        loop {
+            // An error here is one datagram's (an ICMP answer to something sent earlier), never the socket's.
+            let Ok((len, source)) = self.socket.recv_from(&mut buffer).await else { continue };
+            self.take(source, buffer.get(..len).unwrap_or_default());
+        }
+    }
+
+    fn take(&self, source: SocketAddr, bytes: &[u8]) {
+        if !self.allowed.allows(source.ip()) {
+            count(&self.counters.udp_unlisted);
+            return;
+        }
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            count(&self.counters.udp_keep_alives);
+            return;
+        }
+        count(&self.counters.udp_received);
+        let packet = InboundPacket {
+            transport: Transport::Udp,
+            local: self.local,
+            source,
+            flow: None,
+            bytes: bytes.to_vec(),
+        };
+        if !self.inbox.try_put(Inbound::Packet(packet)) {
+            count(&self.counters.udp_inbox_full);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The transports against real sockets on loopback, one subject a file.
+
+mod node;
+mod sources;
+mod tcp;
+mod udp;

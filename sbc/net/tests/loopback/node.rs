@@ -1,0 +1,114 @@
+//! A node's transports on loopback, and what a test asks of them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tandem_sbc::source::IpPrefix;
+use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
+use tandem_sbc::user_agent::ListenAddress;
+use tandem_sbc_net::{
+    CountersSnapshot, Inbound, InboundPacket, Inbox, InboxReader, TcpLimits, Transports, TransportsConfig,
+};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+use tokio::sync::Notify;
+
+/// The source that a test's allow-list names.
+pub(crate) const LISTED: &str = "127.0.0.10";
+/// One that it does not.
+pub(crate) const UNLISTED: &str = "127.0.0.66";
+
+pub(crate) struct Node {
+    pub(crate) transports: Transports,
+    reader: InboxReader,
+    arrived: Arc<Notify>,
+}
+
+pub(crate) fn prefix(address: &str, bits: u8) -> IpPrefix {
+    IpPrefix { address: address.parse().expect("an address"), bits }
+}
+
+/// Hears [`LISTED`] on UDP and TCP; the kernel does not filter.
+pub(crate) fn config() -> TransportsConfig {
+    let listen = |transport| ListenAddress { transport, address: "127.0.0.1:0".parse().expect("an address") };
+    TransportsConfig {
+        listen: vec![listen(Transport::Udp), listen(Transport::Tcp)],
+        allowed: vec![prefix(LISTED, 32)],
+        kernel_filter: false,
+        tcp: TcpLimits::default(),
+    }
+}
+
+impl Node {
+    pub(crate) fn start(config: &TransportsConfig, inbox_capacity: usize) -> Self {
+        let arrived = Arc::new(Notify::new());
+        let wake = Arc::clone(&arrived);
+        let (inbox, reader) = Inbox::new(inbox_capacity, Arc::new(move || wake.notify_one()));
+        let transports = Transports::bind(config, &inbox).expect("free ports on loopback");
+        Self { transports, reader, arrived }
+    }
+
+    pub(crate) fn address(&self, transport: Transport) -> SocketAddr {
+        let listening = self.transports.listening().iter();
+        listening.clone().find(|listen| listen.transport == transport).expect("both transports").address
+    }
+
+    pub(crate) fn counters(&self) -> CountersSnapshot {
+        self.transports.counters().snapshot()
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Inbound> {
+        self.reader.poll()
+    }
+
+    pub(crate) async fn next(&mut self) -> Inbound {
+        loop {
+            if let Some(inbound) = self.reader.poll() {
+                return inbound;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    pub(crate) async fn next_packet(&mut self) -> InboundPacket {
+        match self.next().await {
+            Inbound::Packet(packet) => packet,
+            Inbound::Failure(failure) => panic!("a packet was due, not {failure:?}"),
+        }
+    }
+
+    pub(crate) async fn next_failure(&mut self) -> TransportFailure {
+        match self.next().await {
+            Inbound::Failure(failure) => failure,
+            Inbound::Packet(packet) => panic!("a failure was due, not {packet:?}"),
+        }
+    }
+
+    pub(crate) fn send(
+        &self,
+        transport: Transport,
+        destination: SocketAddr,
+        flow: Option<FlowId>,
+        bytes: Vec<u8>,
+    ) -> Result<(), TransportFailure> {
+        let local = self.address(transport);
+        self.transports.send(Transmit { transport, local, destination, flow, bytes })
+    }
+
+    pub(crate) async fn connect_from(&self, source: &str) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source.parse().expect("an address"), 0))?;
+        socket.connect(self.address(Transport::Tcp)).await
+    }
+}
+
+pub(crate) async fn udp_from(source: &str) -> UdpSocket {
+    UdpSocket::bind((source, 0)).await.expect("a free port on loopback")
+}
+
+/// A message that a stream can frame, told from others by `name`.
+pub(crate) fn message(name: &str, body_len: usize) -> Vec<u8> {
+    let mut message =
+        format!("OPTIONS sip:{name} SIP/2.0\r\nContent-Length: {body_len}\r\n\r\n").into_bytes();
+    message.resize(message.len() + body_len, b'.');
+    message
+}
