@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tandem-time", &[]),
     ("tandem-config", &[]),
     ("tandem-phone", &[]),
+    ("tandem-phone-net", &["tandem-phone"]),
     ("tandem-sbc", &["tandem-time"]),
     ("tandem-media", &["tandem-time"]),
     ("tandem-control-api", &["tandem-time"]),

@@ -134,3 +134,32 @@ fn write_tone(path: &std::path::Path, tone_hz: f64) -> io::Result<()> {
     }
     file.finalize().map_err(io::Error::other)
 }
+
+/// How much of the audible part of `samples` (8 kHz) is a tone of `hz`: the share of 100 ms windows, silence left
+/// out, in which that frequency holds more than half of the power.
+#[must_use]
+pub fn share_of_tone(samples: &[i16], hz: f64) -> f64 {
+    const WINDOW: usize = 800;
+    /// Mean square below which a window is silence.
+    const SILENCE: f64 = 2_500.0;
+    let (mut audible, mut tonal) = (0_u32, 0_u32);
+    for window in samples.chunks_exact(WINDOW) {
+        let power: f64 = window.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / WINDOW as f64;
+        if power > SILENCE {
+            audible += 1;
+            tonal += u32::from(tone_power(window, hz) > power / 2.0);
+        }
+    }
+    if audible == 0 { 0.0 } else { f64::from(tonal) / f64::from(audible) }
+}
+
+/// The mean square of the part of `window` that is a sine of `hz`.
+fn tone_power(window: &[i16], hz: f64) -> f64 {
+    let step = hz * std::f64::consts::TAU / f64::from(RATE_HZ);
+    let (sine, cosine) = window.iter().zip(0_u32..).fold((0.0, 0.0), |(sine, cosine), (sample, index)| {
+        let phase = step * f64::from(index);
+        (sine + f64::from(*sample) * phase.sin(), cosine + f64::from(*sample) * phase.cos())
+    });
+    let amplitude_squared = (sine * sine + cosine * cosine) * 4.0 / (window.len() as f64).powi(2);
+    amplitude_squared / 2.0
+}

@@ -10,7 +10,7 @@ mod node;
 mod process;
 mod sipp;
 
-pub use baresip::{Baresip, Softphone};
+pub use baresip::{Baresip, Softphone, share_of_tone};
 pub use node::{Node, Ports};
 pub use process::Process;
 pub use sipp::{Scenario, Sipp};

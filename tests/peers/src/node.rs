@@ -84,16 +84,21 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts the daemon `binary` and waits until it says it is ready (sd_notify). `edit` may change the
-    /// configuration's text before.
+    /// Starts the daemon `binary` and waits until it says it is ready (sd_notify). `edit` is given the
+    /// folder and the configuration's text and returns the text to use.
     ///
     /// # Errors
     /// When it is not ready in time.
-    pub fn start(binary: &Path, ports: Ports, edit: impl FnOnce(String) -> String) -> io::Result<Self> {
+    pub fn start(
+        binary: &Path,
+        ports: Ports,
+        edit: impl FnOnce(&Path, String) -> String,
+    ) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         copy(&root().join("config/demo"), folder.path())?;
         let config = folder.path().join("tandem.toml");
-        fs::write(&config, edit(readdress(&fs::read_to_string(&config)?, &ports)))?;
+        let text = readdress(&fs::read_to_string(&config)?, &ports);
+        fs::write(&config, edit(folder.path(), text))?;
 
         let notify = folder.path().join("notify");
         let socket = UnixDatagram::bind(&notify)?;
@@ -129,7 +134,7 @@ impl Node {
         }
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-        let quiet = |text: String| text.replace("level = \"info\"", "level = \"warn\"");
+        let quiet = |_: &Path, text: String| text.replace("level = \"info\"", "level = \"warn\"");
         Self::start(&target.join("release/tandem"), Ports::demo(), quiet)
     }
 

@@ -1,0 +1,72 @@
+//! SIPp as the carrier: what carriers do, well and badly, and that nothing is left of it.
+
+use std::time::Duration;
+
+use crate::support::{node, records};
+use tandem_peers::{Scenario, Sipp};
+use tandem_store::StoredCall;
+
+/// Runs a scenario against a node of its own and returns the records.
+fn run(scenario: &Scenario) -> Vec<StoredCall> {
+    let mut node = node();
+    let sipp = Sipp::start(scenario, &node.ports()).expect("SIPp starts");
+    sipp.finish().unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+    records(&mut node)
+}
+
+#[test]
+fn a_call_is_answered_and_released() {
+    for options in [&[][..], &["-t", "t1"][..]] {
+        let records = run(&Scenario { options, ..Scenario::once("call", "+15550102") });
+        let [record] = &records[..] else { panic!("one record: {records:#?}") };
+        assert_eq!((record.end_side.as_str(), record.end_status), ("party", 200));
+        assert!(record.legs[0].packets_sent > 10, "the prompt was played: {record:#?}");
+    }
+}
+
+#[test]
+fn an_early_hang_up_leaves_nothing() {
+    let records = run(&Scenario { calls: 20, rate: 100, ..Scenario::once("early-hang-up", "+15550101") });
+    assert_eq!(records.len(), 20);
+    assert!(records.iter().all(|it| it.end_side == "party" && it.agent.is_none()), "{records:#?}");
+}
+
+/// RFC 3261 §13.3.1.4: a 200 to INVITE is sent again until its ACK comes.
+#[test]
+fn an_answer_is_repeated_until_it_is_acknowledged() {
+    let records = run(&Scenario::once("lost-ack", "+15550102"));
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].end_status, 200);
+}
+
+/// RFC 3261 §9: the CANCEL may cross the answer; either way the call ends once.
+#[test]
+fn a_cancelled_call_ends_once() {
+    let records = run(&Scenario { calls: 20, rate: 50, ..Scenario::once("cancel", "+15550101") });
+    assert_eq!(records.len(), 20);
+    assert!(records.iter().all(|it| it.end_side == "party"), "{records:#?}");
+}
+
+#[test]
+fn an_unknown_number_is_not_found() {
+    let records = run(&Scenario::once("not-found", "+15559998"));
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].end_status, 404);
+}
+
+#[test]
+fn a_hundred_calls_at_once_are_all_answered() {
+    let pause = Duration::from_secs(2);
+    let records = run(&Scenario { calls: 100, rate: 1_000, pause, ..Scenario::once("call", "+15550102") });
+    assert_eq!(records.len(), 100);
+    assert!(records.iter().all(|it| it.answered.is_some() && it.end_status == 200), "{records:#?}");
+}
+
+/// RFC 3261 §17.2.1: a repeated INVITE is answered again and starts nothing.
+#[test]
+fn retransmissions_start_nothing_new() {
+    let lossy = &["-lost", "20", "-max_retrans", "20"];
+    let scenario = Scenario { calls: 20, rate: 20, options: lossy, ..Scenario::once("call", "+15550102") };
+    let records = run(&scenario);
+    assert_eq!(records.len(), 20, "as many calls as the carrier made");
+}

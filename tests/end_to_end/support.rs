@@ -1,0 +1,72 @@
+//! What the end-to-end tests share: a daemon, a carrier's phone on real sockets, and the records afterwards.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use tandem_peers::{Node, Ports};
+use tandem_phone::{Manner, PhoneConfig};
+use tandem_phone_net::LivePhone;
+use tandem_store::{Archive, StoredCall};
+use tokio::runtime::Runtime;
+
+/// How long anything may take that should happen at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A node on free ports, on the demo's configuration.
+pub(crate) fn node() -> Node {
+    node_with(|_, config| config)
+}
+
+/// A node on free ports, its folder and configuration edited.
+pub(crate) fn node_with(edit: impl FnOnce(&Path, String) -> String) -> Node {
+    let ports = Ports::free().expect("free ports");
+    Node::start(Path::new(env!("CARGO_BIN_EXE_tandem")), ports, edit).expect("the daemon is ready")
+}
+
+/// Stops the node and returns the records of all its calls.
+pub(crate) fn records(node: &mut Node) -> Vec<StoredCall> {
+    let ended = node.stop().expect("the daemon ends");
+    assert!(ended.success(), "the daemon ended with {ended}:\n{}", node.log().join("\n"));
+    let archive = Archive::open(&node.folder().join("calls.db")).expect("the store opens");
+    archive.calls_after(0).expect("the records are read")
+}
+
+/// The record of the node's only call.
+pub(crate) fn only_record(node: &mut Node) -> StoredCall {
+    let mut records = records(node);
+    assert_eq!(records.len(), 1, "one call, one record: {records:#?}");
+    records.remove(0)
+}
+
+/// The runtime that phones live on.
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// The carrier's phone: calls from 127.0.0.10, and rings when the node calls a number.
+pub(crate) fn carrier(runtime: &Runtime, node: &Node) -> LivePhone {
+    let ports = node.ports();
+    let config = PhoneConfig {
+        user: "carrier".to_owned(),
+        address: ports.carrier,
+        media_address: ports.carrier.ip(),
+        media_ports: 40_000..=40_999,
+        server: ports.sip,
+        credentials: None,
+        expires: Duration::from_secs(60),
+        manner: Manner::polite(CALLER_HZ, Duration::from_millis(200)),
+        numbers: BTreeMap::new(),
+        lines: 100,
+        listen_for: PhoneConfig::all_frequencies(),
+    };
+    LivePhone::start(runtime.handle(), config, 1).expect("the carrier's address is free")
+}
+
+/// The tone of a caller's voice.
+pub(crate) const CALLER_HZ: u16 = 500;
+
+/// How a caller behaves who speaks its tone and waits.
+pub(crate) fn caller() -> Manner {
+    Manner::polite(CALLER_HZ, Duration::ZERO)
+}
