@@ -39,9 +39,9 @@ fn the_sample_is_the_demo_s_table() {
     assert_eq!(
         entries,
         [
-            ("+15550100", "menu"),
+            ("+15550100", "main-menu"),
             ("+15550101", "sales"),
-            ("+15550102", "prompt"),
+            ("+15550102", "prompt-loop"),
             ("+15550103", "echo"),
             ("+15550104", "read-back"),
         ]
