@@ -1,11 +1,14 @@
 //! Two parties call each other directly, in virtual time.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod wire;
 
 use std::time::Duration;
 
-use common::{Wire, config, ms, secs};
+use common::{config, ms, secs};
 use tandem_phone::{Answer, Habit, Law, Manner, Side};
+use wire::Wire;
 
 const ALICE_HZ: u16 = 500;
 const BOB_HZ: u16 = 900;
