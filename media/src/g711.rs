@@ -9,9 +9,9 @@ use crate::Codec;
 const ULAW_LINEAR: [i16; 256] = linear_table(Codec::Pcmu);
 /// Linear values of the 256 A-law characters.
 const ALAW_LINEAR: [i16; 256] = linear_table(Codec::Pcma);
-/// The A-law character nearest to each µ-law character.
+/// The A-law character of each µ-law character's linear value.
 const ULAW_TO_ALAW: [u8; 256] = transcoding_table(Codec::Pcmu);
-/// The µ-law character nearest to each A-law character.
+/// The µ-law character of each A-law character's linear value.
 const ALAW_TO_ULAW: [u8; 256] = transcoding_table(Codec::Pcma);
 
 impl Codec {
@@ -64,20 +64,19 @@ impl Codec {
 }
 
 /// G.711 table 2a: segments of 16 steps, each twice as coarse as the one before; all bits inverted on the line.
+/// Negative values are mirrored about −½ in both laws, as in the software tools of ITU-T G.191.
 const fn ulaw_character(sample: i16) -> u8 {
     /// Half a step of the first segment, so that each segment's bounds are powers of two.
     const BIAS: u16 = 33 << 2;
     const CLIP: u16 = 32_635;
-    let sign = if sample < 0 { 0x80 } else { 0 };
-    let magnitude = sample.unsigned_abs();
+    let (sign, magnitude) = if sample < 0 { (0x80, !sample as u16) } else { (0, sample as u16) };
     let biased = if magnitude > CLIP { CLIP } else { magnitude } + BIAS;
     let segment = 8 - biased.leading_zeros() as u16;
     let step = (biased >> (segment + 3)) & 0x0f;
     !(sign | ((segment << 4) | step) as u8)
 }
 
-/// G.711 table 1a: the first two segments share a step; even bits inverted on the line. Negative values are
-/// mirrored about −1, as their decision values are.
+/// G.711 table 1a: the first two segments share a step; even bits inverted on the line.
 const fn alaw_character(sample: i16) -> u8 {
     let (sign, magnitude) = if sample < 0 { (0, !sample as u16) } else { (0x80, sample as u16) };
     let segment = 8u32.saturating_sub(magnitude.leading_zeros());

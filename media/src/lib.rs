@@ -19,11 +19,13 @@ mod port_pool;
 mod prompt;
 pub mod quality;
 pub mod reception;
+mod resample;
 pub mod rtcp;
 mod rtcp_session;
 pub mod rtp;
 pub mod telephone_event;
 mod tone;
+mod wav;
 mod worker;
 
 pub use command::{
@@ -34,4 +36,5 @@ pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};
 pub use port_pool::{PortLease, PortPool};
 pub use prompt::{Audio, Tone};
+pub use wav::{MAX_PROMPT, RATES_HZ, WavError, decode_wav};
 pub use worker::{Channel, Disposition, IoRequest, Transmit, Worker};
