@@ -132,6 +132,8 @@ pub struct Rtp {
     pub media_timeout: Option<Duration>,
     /// Whether a phone may send RTP from where its signalling comes.
     pub phones_behind_nat: bool,
+    /// One more address that RTP of phones behind NAT may come from.
+    pub phone_gateway: Option<IpAddr>,
 }
 
 /// The most of everything.

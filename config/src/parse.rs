@@ -240,8 +240,10 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
     let ports = read_ports(&section);
     // 0 is a thread a core.
     let threads = section.integer_or("threads", 0..=256, 0);
-    let media_timeout = section.seconds_or("media_timeout_s", 0..=86_400, 60);
+    let media_timeout = section.seconds_or("media_timeout_s", 0..=86_400, 300);
     let phones_behind_nat = section.boolean_or("phones_behind_nat", true);
+    let phone_gateway =
+        section.parsed_or("phone_gateway", "an IP address", None, |text| text.parse().ok().map(Some));
     section.finish();
     Some(Rtp {
         address: address?,
@@ -249,6 +251,7 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
         threads: usize::try_from(threads?).ok().filter(|threads| *threads > 0),
         media_timeout: Some(media_timeout?).filter(|timeout| !timeout.is_zero()),
         phones_behind_nat: phones_behind_nat?,
+        phone_gateway: phone_gateway?,
     })
 }
 

@@ -145,9 +145,14 @@ pub enum LatchPolicy {
     Signalled,
     /// From the signalled address, any port; the first accepted packet fixes the port, and answers follow it.
     SignalledAddress,
-    /// From this address (the source of the party's signalling) as well as the signalled one: a phone behind NAT.
-    /// The first accepted packet fixes address and port.
-    Source(std::net::IpAddr),
+    /// From either of two more addresses as well as the signalled one: a phone behind NAT. The first accepted packet
+    /// fixes address and port.
+    BehindNat {
+        /// Where the party's signalling comes from.
+        signalling: std::net::IpAddr,
+        /// A gateway that maps RTP to another address than signalling (RFC 4787 §4.1, "arbitrary" pooling).
+        gateway: Option<std::net::IpAddr>,
+    },
 }
 
 /// A piece of a play.

@@ -11,7 +11,7 @@ use crate::LatchPolicy;
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Any port of these addresses is believed.
-    Waiting { signalled: IpAddr, source: Option<IpAddr> },
+    Waiting { signalled: IpAddr, more: [Option<IpAddr>; 2] },
     /// Only this address and port is.
     Fixed,
 }
@@ -28,8 +28,10 @@ impl Latch {
     pub(crate) const fn new(signalled: SocketAddr, policy: LatchPolicy) -> Self {
         let state = match policy {
             LatchPolicy::Signalled => State::Fixed,
-            LatchPolicy::SignalledAddress => State::Waiting { signalled: signalled.ip(), source: None },
-            LatchPolicy::Source(source) => State::Waiting { signalled: signalled.ip(), source: Some(source) },
+            LatchPolicy::SignalledAddress => State::Waiting { signalled: signalled.ip(), more: [None; 2] },
+            LatchPolicy::BehindNat { signalling, gateway } => {
+                State::Waiting { signalled: signalled.ip(), more: [Some(signalling), gateway] }
+            }
         };
         Self { destination: signalled, state }
     }
@@ -39,8 +41,8 @@ impl Latch {
     pub(crate) fn admits(&self, source: SocketAddr) -> bool {
         match self.state {
             State::Fixed => source == self.destination,
-            State::Waiting { signalled, source: allowed } => {
-                source.ip() == signalled || Some(source.ip()) == allowed
+            State::Waiting { signalled, more } => {
+                source.ip() == signalled || more.contains(&Some(source.ip()))
             }
         }
     }
@@ -65,5 +67,30 @@ impl Latch {
     #[inline]
     pub(crate) const fn destination(&self) -> SocketAddr {
         self.destination
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_phone_behind_nat_is_believed_from_its_gateway_until_a_packet_fixes_one_address() {
+        let policy = LatchPolicy::BehindNat {
+            signalling: address("192.0.2.1:5060").ip(),
+            gateway: Some(address("192.0.2.2:0").ip()),
+        };
+        let mut latch = Latch::new(address("10.0.0.5:4000"), policy);
+        for believed in ["10.0.0.5:9", "192.0.2.1:9", "192.0.2.2:9"] {
+            assert!(latch.admits(address(believed)), "{believed}");
+        }
+        assert!(!latch.admits(address("192.0.2.3:4000")));
+        assert!(latch.fix(address("192.0.2.2:9")));
+        assert_eq!(latch.destination(), address("192.0.2.2:9"));
+        assert!(!latch.admits(address("192.0.2.1:9")));
     }
 }

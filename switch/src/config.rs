@@ -31,4 +31,6 @@ pub struct SwitchConfig {
     pub max_call_duration: Duration,
     /// Whether phones behind NAT may send RTP from where their signalling comes.
     pub phones_behind_nat: bool,
+    /// One more address that RTP of phones behind NAT may come from.
+    pub phone_gateway: Option<IpAddr>,
 }

@@ -195,9 +195,7 @@ impl Calls {
         let worker = *call.worker.get_or_insert_with(|| self.endpoints.idlest_worker());
         let address = call.config.media_address;
         let (party, peer) = match &invitation.target {
-            DialTarget::User(user) => {
-                (user.clone(), PeerKind::Phone { behind_nat: call.config.phones_behind_nat })
-            }
+            DialTarget::User(user) => (user.clone(), PeerKind::phone(&call.config)),
             DialTarget::Trunk { number, .. } => (number.clone(), PeerKind::Trunk),
         };
         let (endpoints, actions, ordinal) = (&mut self.endpoints, &mut self.actions, call.legs_made());

@@ -128,10 +128,7 @@ impl Calls {
         let from = Party { number: caller.from.user, name: caller.from.display_name };
         let (origin, party, peer) = match caller.source {
             Source::Trunk(trunk) => (Origin::Trunk(trunk), from.number.clone(), PeerKind::Trunk),
-            Source::User(user) => {
-                let behind_nat = config.phones_behind_nat;
-                (Origin::User(user.clone()), user, PeerKind::Phone { behind_nat })
-            }
+            Source::User(user) => (Origin::User(user.clone()), user, PeerKind::phone(&config)),
         };
         let (legs, dialled) = (&mut self.legs, caller.dialled);
         let (session, sip_call_id) = (caller.session, caller.sip_call_id);

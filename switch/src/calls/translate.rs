@@ -9,7 +9,7 @@ use tandem_control_api::CommandError;
 use tandem_media as media;
 use tandem_sbc::user_agent::{AudioCodec, MediaDirection, NegotiatedAudio};
 
-use crate::PromptLibrary;
+use crate::{PromptLibrary, SwitchConfig};
 
 /// The most prompts in one `Play`.
 pub(crate) const MAX_PROMPTS: usize = 64;
@@ -128,7 +128,15 @@ pub(crate) enum PeerKind {
     Phone {
         /// Whether it may send from where its signalling comes.
         behind_nat: bool,
+        /// One more address it may then send from.
+        gateway: Option<IpAddr>,
     },
+}
+
+impl PeerKind {
+    pub(crate) const fn phone(config: &SwitchConfig) -> Self {
+        Self::Phone { behind_nat: config.phones_behind_nat, gateway: config.phone_gateway }
+    }
 }
 
 /// What the worker is told of what offer and answer agreed.
@@ -163,8 +171,10 @@ pub(crate) const fn stream(
 const fn latch(peer: PeerKind, signalling_source: IpAddr) -> media::LatchPolicy {
     match peer {
         PeerKind::Trunk => media::LatchPolicy::Signalled,
-        PeerKind::Phone { behind_nat: false } => media::LatchPolicy::SignalledAddress,
-        PeerKind::Phone { behind_nat: true } => media::LatchPolicy::Source(signalling_source),
+        PeerKind::Phone { behind_nat: false, .. } => media::LatchPolicy::SignalledAddress,
+        PeerKind::Phone { behind_nat: true, gateway } => {
+            media::LatchPolicy::BehindNat { signalling: signalling_source, gateway }
+        }
     }
 }
 
