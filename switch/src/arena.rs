@@ -101,6 +101,12 @@ impl<K: Key, T> Arena<K, T> {
         Some(*value)
     }
 
+    /// The ids of all values, in the order of their slots.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
+        let slots = (0u32..).zip(&self.slots);
+        slots.filter(|(_, slot)| slot.value.is_some()).map(|(index, slot)| K::new(index, slot.generation))
+    }
+
     /// How many values there are.
     pub(crate) const fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -111,6 +111,12 @@ impl<P: ControlPlane> Switch<P> {
         self.calls.drain();
     }
 
+    /// Ends every call there is.
+    pub fn hang_up_all(&mut self, now: Instant) {
+        self.calls.hang_up_everybody(now);
+        self.run(now);
+    }
+
     /// Takes one SIP packet.
     pub fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) {
         self.user_agent.handle_packet(now, packet);

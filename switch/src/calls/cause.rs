@@ -28,6 +28,8 @@ pub enum EndCause {
     TooLong,
     /// The caller had gone and the control plane said nothing about this leg.
     CallerGone,
+    /// The node stops and waited long enough.
+    NodeStops,
     /// The control plane could not go on.
     ControlError,
     /// A SIP timer or the transport; the record has the user agent's words.
@@ -50,6 +52,7 @@ impl EndCause {
             Self::Unreachable => "unreachable",
             Self::TooLong => "too long",
             Self::CallerGone => "caller gone",
+            Self::NodeStops => "node stops",
             Self::ControlError => "control error",
             Self::SignallingFailure => "signalling failure",
         }
