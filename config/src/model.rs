@@ -84,6 +84,8 @@ pub struct Sip {
     pub listen: Vec<SipListen>,
     /// The value of Server and User-Agent headers.
     pub product: String,
+    /// Whether the kernel filters sources too, before a datagram reaches us.
+    pub kernel_filter: bool,
     /// The timers of RFC 3261 §17.
     pub timers: SipTimers,
     /// The longest a called party may ring.

@@ -182,6 +182,7 @@ fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
     let product = section.parsed_or("product", "a product name", "tandem".to_owned(), |text| {
         text.chars().all(|c| c.is_ascii_graphic() || c == ' ').then(|| text.to_owned())
     });
+    let kernel_filter = section.boolean_or("kernel_filter", true);
     let max_ringing = section.seconds_or("max_ringing_s", 1..=600, 180);
     // RFC 3261 §17.1.1.1 forbids a T1 below 500 ms outside closed networks; tests on loopback are one.
     let t1 = section.millis_or("t1_ms", 10..=10_000, 500);
@@ -189,7 +190,13 @@ fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
     let t4 = section.millis_or("t4_ms", 10..=60_000, 5_000);
     section.finish();
     let timers = SipTimers { t1: t1?, t2: t2?, t4: t4? };
-    Some(Sip { listen: listen?, product: product?, timers, max_ringing: max_ringing? })
+    Some(Sip {
+        listen: listen?,
+        product: product?,
+        kernel_filter: kernel_filter?,
+        timers,
+        max_ringing: max_ringing?,
+    })
 }
 
 fn read_listen(section: &Section<'_, '_>) -> Option<Vec<SipListen>> {
