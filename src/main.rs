@@ -1,2 +1,54 @@
-//! The Tandem daemon.
-fn main() {}
+//! The Tandem daemon and its command line.
+
+mod load;
+mod logging;
+mod node;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::load::Loaded;
+
+/// Voice edge and contact centre: SIP trunks in, agents on the line.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the node until it is told to stop: SIGTERM drains, a second one ends at once, SIGHUP re-reads the
+    /// configuration.
+    Serve {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Checks a configuration with its flows and prompts; prints every mistake, or one line when there is none.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Serve { config } => serve::serve(&config),
+        Command::Check { config } => match Loaded::read(&config) {
+            Ok(loaded) => {
+                println!("{}: ok: {}", config.display(), loaded.summary());
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}

@@ -1,13 +1,7 @@
 //! The media worker in virtual time, against parties that speak through the `rtp` crate.
 
 mod collect;
-mod continuity;
-mod latch;
-mod life;
 mod play;
 mod relay;
-mod rtcp;
-mod silence;
+#[cfg(test)]
 mod support;
-mod telephone_event;
-mod tones;

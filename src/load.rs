@@ -1,0 +1,207 @@
+//! From the file an operator names to everything a node needs, checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tandem_config::{Config, Disk, Problem, Reach};
+use tandem_control::flow::Flow;
+use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig};
+use tandem_control_api::DialTarget;
+use tandem_switch::PromptLibrary;
+
+/// The largest prompt file: an hour at 16 bits.
+const MAX_PROMPT_BYTES: u64 = 3_600 * 16_000;
+/// The most flow or prompt files in their folder.
+const MAX_FILES: usize = 10_000;
+
+/// A configuration that fits together, with its flows and prompts read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The configuration.
+    pub(crate) config: Config,
+    /// What the contact centre is told.
+    pub(crate) contact_centre: ContactCentreConfig,
+    /// The prompts by name.
+    pub(crate) prompts: PromptLibrary,
+}
+
+/// Everything an operator has to correct, one line each.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LoadError(Vec<String>);
+
+impl std::error::Error for LoadError {}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl From<Problem> for LoadError {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem.to_string()])
+    }
+}
+
+impl Loaded {
+    /// Reads and checks the configuration at `path` and all it names.
+    pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
+        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        let config = Config::parse(path, &text, &RealDisk)
+            .map_err(|problems| LoadError(problems.0.iter().map(ToString::to_string).collect()))?;
+        let mut mistakes = Vec::new();
+        let flows = read_flows(&config.flows_folder, &mut mistakes);
+        let prompts = read_prompts(&config.prompts_folder, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(LoadError(mistakes));
+        }
+        let contact_centre = contact_centre(&config, flows, &prompts);
+        for flow in &contact_centre.flows {
+            let queues = contact_centre.queues.iter().map(|queue| queue.name.clone()).collect();
+            if let Err(error) = flow.check(&queues, &contact_centre.prompts) {
+                mistakes.push(in_folder(&config.flows_folder, &error));
+            }
+        }
+        if mistakes.is_empty()
+            && let Err(error) = contact_centre.check()
+        {
+            mistakes.push(format!("{}: {error}", path.display()));
+        }
+        if mistakes.is_empty() {
+            Ok(Self { config, contact_centre, prompts })
+        } else {
+            Err(LoadError(mistakes))
+        }
+    }
+
+    /// What there is of everything.
+    pub(crate) fn summary(&self) -> String {
+        let count = |count: usize, what: &str, plural: &str| {
+            if count == 1 { format!("1 {what}") } else { format!("{count} {plural}") }
+        };
+        [
+            count(self.config.trunks.len(), "trunk", "trunks"),
+            count(self.config.phones.users.len(), "user", "users"),
+            count(self.config.agents.len(), "agent", "agents"),
+            count(self.config.queues.len(), "queue", "queues"),
+            count(self.config.entry_points.len(), "entry point", "entry points"),
+            count(self.contact_centre.flows.len(), "flow", "flows"),
+            count(self.prompts.len(), "prompt", "prompts"),
+        ]
+        .join(", ")
+    }
+}
+
+struct RealDisk;
+
+impl Disk for RealDisk {
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
+    LoadError(vec![format!(
+        "{}: cannot be read: {error}; name a file that this user may read",
+        path.display()
+    )])
+}
+
+/// An error about `NAME.toml:LINE`, with the folder in front.
+fn in_folder(folder: &Path, error: &dyn fmt::Display) -> String {
+    folder.join(error.to_string()).display().to_string()
+}
+
+fn read_flows(folder: &Path, mistakes: &mut Vec<String>) -> Vec<Flow> {
+    let mut flows = Vec::new();
+    for (name, path) in files_of(folder, "toml", mistakes) {
+        match fs::read_to_string(&path) {
+            Err(error) => mistakes.extend(unreadable(&path, &error).0),
+            Ok(text) => match tandem_control::flow::parse(&name, &text) {
+                Ok(flow) => flows.push(flow),
+                Err(error) => mistakes.push(in_folder(folder, &error)),
+            },
+        }
+    }
+    flows
+}
+
+fn read_prompts(folder: &Path, mistakes: &mut Vec<String>) -> PromptLibrary {
+    let mut prompts = BTreeMap::new();
+    for (name, path) in files_of(folder, "wav", mistakes) {
+        let audio = match fs::metadata(&path) {
+            Ok(about) if about.len() > MAX_PROMPT_BYTES => {
+                Err(format!("is larger than {MAX_PROMPT_BYTES} bytes"))
+            }
+            _ => fs::read(&path)
+                .map_err(|error| format!("cannot be read: {error}"))
+                .and_then(|bytes| tandem_media::decode_wav(&bytes).map_err(|error| error.to_string())),
+        };
+        match audio {
+            Ok(audio) => drop(prompts.insert(name, Arc::new(audio))),
+            Err(error) => mistakes.push(format!("{}: {error}", path.display())),
+        }
+    }
+    prompts
+}
+
+/// The files `NAME.extension` of a folder, by name.
+fn files_of(folder: &Path, extension: &str, mistakes: &mut Vec<String>) -> BTreeMap<String, PathBuf> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            mistakes.extend(unreadable(folder, &error).0);
+            return BTreeMap::new();
+        }
+    };
+    let files: BTreeMap<_, _> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|it| it == extension))
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
+        .take(MAX_FILES + 1)
+        .collect();
+    if files.len() > MAX_FILES {
+        mistakes.push(format!("{}: holds more than {MAX_FILES} .{extension} files", folder.display()));
+    }
+    files
+}
+
+fn contact_centre(config: &Config, flows: Vec<Flow>, prompts: &PromptLibrary) -> ContactCentreConfig {
+    let queues = config.queues.iter().map(|queue| QueueConfig {
+        name: queue.name.clone(),
+        agents: queue.agents.clone(),
+        ring_timeout: queue.ring_timeout,
+        music: queue.music.clone(),
+        announcement: queue
+            .announcement
+            .as_ref()
+            .map(|it| Announcement { prompt: it.prompt.clone(), every: it.every }),
+        max_wait: queue.max_wait,
+        wrap_up: queue.wrap_up,
+        max_waiting: usize::try_from(queue.max_waiting).unwrap_or(QueueConfig::MAX_WAITING),
+    });
+    let agents = config.agents.iter().map(|agent| AgentConfig {
+        id: agent.name.clone(),
+        target: match &agent.reach {
+            Reach::User(user) => DialTarget::User(user.clone()),
+            Reach::Number { number, trunk } => {
+                DialTarget::Trunk { trunk: trunk.clone(), number: number.clone() }
+            }
+        },
+    });
+    ContactCentreConfig {
+        entry_points: config.entry_points.iter().map(|it| (it.number.clone(), it.flow.clone())).collect(),
+        flows,
+        queues: queues.collect(),
+        agents: agents.collect(),
+        prompts: prompts.keys().cloned().collect(),
+        not_responding_pause: config.not_responding_pause,
+    }
+}

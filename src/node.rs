@@ -1,0 +1,263 @@
+//! One running node: its threads, sockets and store, wired together.
+//!
+//! ```text
+//! transports (tokio) ──► inbox ──┐                 ┌──► transports
+//! media threads ──► event rings ─┼─► core thread ──┼──► command rings
+//! orders (reload, drain, …) ─────┘   Switch<…>     ├──► store's queue
+//!                                                  └──► picture, for HTTP
+//! ```
+
+mod call_log;
+mod changes;
+mod clock;
+mod core;
+mod picture;
+mod wiring;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::SysRng;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tandem_api::{ApiError, Server};
+use tandem_control::ContactCentre;
+use tandem_media_net::{MediaThreads, MediaThreadsConfig};
+use tandem_sbc::UserAgent;
+use tandem_sbc_net::{BindError, FilterState, Inbox, Transports};
+use tandem_store::{Closed, Store, StoreError};
+use tandem_switch::Switch;
+use tandem_time::Instant;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle as TaskHandle;
+
+use self::call_log::CallLog;
+pub(crate) use self::changes::Changes;
+use self::clock::Clock;
+use self::core::{Core, MediaLink, Order, Reload, Waker};
+use self::picture::{NodeStatus, Picture};
+use crate::load::Loaded;
+
+/// SIP messages that may wait for the core; more are dropped, as a busy network would.
+const INBOX_CAPACITY: usize = 16_384;
+/// Orders that may wait for the core.
+const ORDER_CAPACITY: usize = 16;
+/// How long a failing disk is given to take the last records when the node stops.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a node does not start. The operator's to mend, each says how.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The HTTP address.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The store's file.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A SIP address.
+    #[error("{0}; free it, or change sip.listen")]
+    Sip(#[from] BindError),
+    /// The contact centre.
+    #[error("{0}")]
+    ContactCentre(tandem_control::ConfigError),
+    /// Threads, or what they need.
+    #[error("cannot start {what}: {source}")]
+    Thread {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A running node. Stop it with [`Node::stop`].
+pub(crate) struct Node {
+    orders: SyncSender<Order>,
+    core: JoinHandle<Store>,
+    waker: Arc<Waker>,
+    media: MediaThreads,
+    transports: Arc<Transports>,
+    picture: watch::Receiver<Arc<Picture>>,
+    api: TaskHandle<std::io::Result<()>>,
+    stop_api: oneshot::Sender<()>,
+    loaded: Loaded,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("node_name", &self.loaded.config.node_name).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Starts everything `loaded` says, on the tokio runtime this is called on. When something cannot be had,
+    /// nothing is left running.
+    pub(crate) async fn start(loaded: Loaded) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let config = &loaded.config;
+        let server = Server::bind(config.http_listen).await?;
+        let waker = Arc::new(Waker::default());
+        let wake: Arc<dyn Fn() + Send + Sync> = {
+            let waker = Arc::clone(&waker);
+            Arc::new(move || waker.wake())
+        };
+        let (inbox, inbox_reader) = Inbox::new(INBOX_CAPACITY, Arc::clone(&wake));
+        let transports = Arc::new(Transports::bind(&wiring::transports(config), &inbox)?);
+        tell_about_filter(&transports.filter());
+        let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
+        let store_counters = store.counters();
+
+        let mut rng = seeded()?;
+        let (threads, pin_to) = wiring::media_threads(config);
+        let (media, handles) = MediaThreads::start(&MediaThreadsConfig {
+            threads,
+            pin_to,
+            max_endpoints: wiring::port_pairs(config),
+            seed: rng.random(),
+            epoch: clock.epoch(),
+            wake,
+        })
+        .map_err(|source| StartError::Thread { what: "the media threads", source })?;
+
+        let centre = ContactCentre::new(loaded.contact_centre.clone()).map_err(StartError::ContactCentre)?;
+        let user_agent = UserAgent::new(Arc::new(wiring::user_agent(config)), ChaCha8Rng::from_rng(&mut rng));
+        let switch_config = wiring::switch(config, threads);
+        let switch = Switch::new(switch_config, user_agent, CallLog::new(centre), loaded.prompts.clone());
+        let (orders, orders_received) = sync_channel(ORDER_CAPACITY);
+        let first = Picture::of(&switch, Vec::new(), Instant::START, false);
+        let (show, picture) = watch::channel(Arc::new(first));
+        let core = Core {
+            clock,
+            switch,
+            inbox: inbox_reader,
+            media: handles.into_iter().map(MediaLink::new).collect(),
+            transports: Arc::clone(&transports),
+            store,
+            orders: orders_received,
+            picture: show,
+            picture_due: Instant::START,
+            draining: false,
+        };
+        let core = start_core(core, Arc::clone(&waker))?;
+
+        let status = NodeStatus {
+            started: clock.epoch(),
+            picture: picture.clone(),
+            transports: Arc::clone(&transports),
+            store: store_counters,
+        };
+        let (stop_api, api_stopped) = oneshot::channel();
+        let api = tokio::spawn(server.run(Arc::new(status), async {
+            // Told to stop, or the node is gone: the same.
+            let _ = api_stopped.await;
+        }));
+        Ok(Self { orders, core, waker, media, transports, picture, api, stop_api, loaded })
+    }
+
+    /// Takes what may change of `loaded` while calls are up; says what changed, and what waits for a restart.
+    pub(crate) fn reload(&mut self, mut loaded: Loaded) -> Changes {
+        let changes = Changes::between(&self.loaded, &loaded);
+        Changes::keep_what_needs_a_restart(&self.loaded.config, &mut loaded.config);
+        let (threads, _) = wiring::media_threads(&loaded.config);
+        let reload = Reload {
+            switch: wiring::switch(&loaded.config, threads),
+            user_agent: Arc::new(wiring::user_agent(&loaded.config)),
+            prompts: loaded.prompts.clone(),
+            contact_centre: loaded.contact_centre.clone(),
+        };
+        self.order(Order::Reload(Box::new(reload)));
+        tell_about_filter(&self.transports.reload(&wiring::allowed(&loaded.config)));
+        self.loaded = loaded;
+        changes
+    }
+
+    /// Takes no new calls from now on.
+    pub(crate) fn drain(&self) {
+        self.order(Order::Drain);
+    }
+
+    /// Ends every call there is.
+    pub(crate) fn hang_up(&self) {
+        self.order(Order::HangUp);
+    }
+
+    /// Waits until a draining node has no call left.
+    pub(crate) async fn drained(&self) {
+        let mut picture = self.picture.clone();
+        // An error is a core that is gone, and its calls with it.
+        let _ = picture.wait_for(|picture| picture.is_draining() && picture.calls() == 0).await;
+    }
+
+    /// Calls without a record yet.
+    pub(crate) fn calls(&self) -> u64 {
+        self.picture.borrow().calls()
+    }
+
+    /// Whether the core and the media threads do their work.
+    pub(crate) fn is_well(&self) -> bool {
+        self.picture.borrow().is_fresh() && self.media.all_running()
+    }
+
+    /// What it was told at the last start or reload.
+    pub(crate) const fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// Ends everything; calls still up are lost, records are not.
+    pub(crate) async fn stop(self) -> Closed {
+        self.order(Order::Stop);
+        let Self { core, mut media, api, stop_api, transports, .. } = self;
+        let ending = tokio::task::spawn_blocking(move || {
+            let closed = core.join().map(|store| store.close(STORE_PATIENCE));
+            media.stop();
+            drop(transports);
+            closed
+        });
+        // The server is gone when nobody listens to this any more.
+        let _ = stop_api.send(());
+        match ending.await {
+            Ok(Ok(closed)) => {
+                // A client that does not read its answer is not waited for.
+                api.abort();
+                closed
+            }
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // A core that is gone, or too stuck to take orders, shows in `is_well`.
+        if self.orders.try_send(order).is_err() {
+            tracing::error!("the signalling core takes no orders");
+        }
+        self.waker.wake();
+    }
+}
+
+/// A generator seeded by the system.
+fn seeded() -> Result<ChaCha8Rng, StartError> {
+    ChaCha8Rng::try_from_rng(&mut SysRng).map_err(|error| StartError::Thread {
+        what: "the random generator",
+        source: std::io::Error::other(error),
+    })
+}
+
+fn start_core(core: Core, waker: Arc<Waker>) -> Result<JoinHandle<Store>, StartError> {
+    std::thread::Builder::new()
+        .name("tandem-core".into())
+        .spawn(move || core.run(&waker))
+        .map_err(|source| StartError::Thread { what: "the signalling core", source })
+}
+
+fn tell_about_filter(filter: &FilterState) {
+    match filter {
+        FilterState::On { instructions } => tracing::debug!(instructions, "the kernel filters SIP sources"),
+        // A failure has been told by the transports.
+        FilterState::Off | FilterState::Failed(_) => {}
+    }
+}

@@ -1,0 +1,81 @@
+//! One line at a call's start, answer and end: a control plane that logs what passes and changes nothing.
+
+use std::collections::BTreeMap;
+
+use tandem_control_api::{CallId, CallRecord, ControlPlane, Event, LegId, Origin, Outcome, Request};
+use tandem_time::Instant;
+
+/// Logs the calls of the plane within.
+#[derive(Debug)]
+pub(crate) struct CallLog<P> {
+    plane: P,
+    /// The calls whose caller has not been answered yet, by the caller's leg: as many as the switch has at most.
+    unanswered: BTreeMap<LegId, CallId>,
+}
+
+impl<P> CallLog<P> {
+    pub(crate) const fn new(plane: P) -> Self {
+        Self { plane, unanswered: BTreeMap::new() }
+    }
+
+    pub(crate) const fn plane(&self) -> &P {
+        &self.plane
+    }
+
+    pub(crate) const fn plane_mut(&mut self) -> &mut P {
+        &mut self.plane
+    }
+
+    fn log(&mut self, event: &Event) {
+        match event {
+            Event::CallOffered { call, leg, origin, from, dialled } => {
+                self.unanswered.insert(*leg, *call);
+                let (kind, origin) = match origin {
+                    Origin::Trunk(name) => ("trunk", name),
+                    Origin::User(name) => ("user", name),
+                };
+                let from = &from.number;
+                tracing::info!(%call, %kind, %origin, %from, %dialled, "call offered");
+            }
+            Event::Done { outcome: Ok(Outcome::Answered { leg }), .. } => {
+                if let Some(call) = self.unanswered.remove(leg) {
+                    tracing::info!(%call, "call answered");
+                }
+            }
+            Event::LegEnded { leg, .. } => drop(self.unanswered.remove(leg)),
+            Event::CallEnded { call, record } => log_end(*call, record),
+            Event::Registration { user, reachable: true } => tracing::info!(%user, "phone registered"),
+            Event::Registration { user, reachable: false } => tracing::info!(%user, "phone gone"),
+            Event::Done { .. }
+            | Event::LegCreated { .. }
+            | Event::LegRinging { .. }
+            | Event::Digit { .. } => {}
+        }
+    }
+}
+
+fn log_end(call: CallId, record: &CallRecord) {
+    let duration_ms = (record.ended - record.offered).as_millis();
+    let (by, status, cause) = (record.end.by, record.end.status, &record.end.cause);
+    let legs = record.legs.len();
+    tracing::info!(%call, duration_ms, ?by, status, %cause, legs, "call ended");
+}
+
+impl<P: ControlPlane> ControlPlane for CallLog<P> {
+    fn handle_event(&mut self, now: Instant, event: &Event) {
+        self.log(event);
+        self.plane.handle_event(now, event);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.plane.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.plane.poll_timeout()
+    }
+
+    fn poll_request(&mut self) -> Option<Request> {
+        self.plane.poll_request()
+    }
+}

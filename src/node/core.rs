@@ -1,0 +1,243 @@
+//! The signalling core's thread: owns the switch, and is woken when there is something to do.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::Duration;
+
+use tandem_control::{ContactCentre, ContactCentreConfig};
+use tandem_media::Command;
+use tandem_media_net::{MediaHandle, RingFull};
+use tandem_sbc::user_agent::{TransportFailure, UserAgentConfig};
+use tandem_sbc_net::{Inbound, InboxReader, Transports};
+use tandem_store::Store;
+use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
+use tandem_time::Instant;
+use tokio::sync::watch;
+
+use super::call_log::CallLog;
+use super::clock::Clock;
+use super::picture::Picture;
+
+/// SIP messages, or events of one media thread, taken before the others get their turn.
+const BATCH: usize = 64;
+/// How often the picture is renewed; also the longest the core sleeps.
+const PICTURE_INTERVAL: Duration = Duration::from_millis(250);
+/// Commands kept for a media thread whose ring is full.
+const MAX_BACKLOG: usize = 65_536;
+
+/// What the node tells its core.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Take this configuration.
+    Reload(Box<Reload>),
+    /// Take no new calls.
+    Drain,
+    /// End every call.
+    HangUp,
+    /// Come to an end.
+    Stop,
+}
+
+/// A configuration for the core, checked.
+#[derive(Debug)]
+pub(super) struct Reload {
+    pub(super) switch: SwitchConfig,
+    pub(super) user_agent: Arc<UserAgentConfig>,
+    pub(super) prompts: PromptLibrary,
+    pub(super) contact_centre: ContactCentreConfig,
+}
+
+/// Wakes the core's thread, once it runs.
+#[derive(Debug, Default)]
+pub(super) struct Waker(OnceLock<Thread>);
+
+impl Waker {
+    pub(super) fn wake(&self) {
+        // Before the thread runs there is nobody to wake, and it looks at everything when it starts.
+        if let Some(thread) = self.0.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// What the core's thread owns.
+pub(super) struct Core {
+    pub(super) clock: Clock,
+    pub(super) switch: Switch<CallLog<ContactCentre>>,
+    pub(super) inbox: InboxReader,
+    pub(super) media: Vec<MediaLink>,
+    pub(super) transports: Arc<Transports>,
+    pub(super) store: Store,
+    pub(super) orders: Receiver<Order>,
+    pub(super) picture: watch::Sender<Arc<Picture>>,
+    /// When the picture is renewed.
+    pub(super) picture_due: Instant,
+    pub(super) draining: bool,
+}
+
+/// A media thread as the core sees it.
+#[derive(Debug)]
+pub(super) struct MediaLink {
+    handle: MediaHandle,
+    /// What its ring had no room for.
+    backlog: VecDeque<Command>,
+}
+
+impl MediaLink {
+    pub(super) const fn new(handle: MediaHandle) -> Self {
+        Self { handle, backlog: VecDeque::new() }
+    }
+
+    fn send(&mut self, command: Command) {
+        let unsent =
+            if self.backlog.is_empty() { self.handle.send(command).err() } else { Some(RingFull(command)) };
+        let Some(RingFull(command)) = unsent else { return };
+        if self.backlog.len() == MAX_BACKLOG {
+            tracing::error!("a media thread has not taken {MAX_BACKLOG} commands; one is lost");
+        } else {
+            self.backlog.push_back(command);
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(command) = self.backlog.pop_front() {
+            if let Err(RingFull(command)) = self.handle.send(command) {
+                self.backlog.push_front(command);
+                return;
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Runs until told to stop; gives the store back.
+    pub(super) fn run(mut self, waker: &Waker) -> Store {
+        // Set once: this is the only core with this waker.
+        let _ = waker.0.set(std::thread::current());
+        loop {
+            while let Ok(order) = self.orders.try_recv() {
+                match order {
+                    Order::Reload(reload) => self.reload(*reload),
+                    Order::Drain => {
+                        self.draining = true;
+                        self.switch.drain();
+                    }
+                    Order::HangUp => {
+                        let now = self.clock.now();
+                        self.switch.hang_up_all(now);
+                    }
+                    Order::Stop => return self.store,
+                }
+                self.send_outputs();
+            }
+            let idle = !self.take_packets() & !self.take_media_events();
+            self.do_what_is_due();
+            self.show();
+            if idle {
+                self.sleep();
+            }
+        }
+    }
+
+    fn reload(&mut self, reload: Reload) {
+        let now = self.clock.now();
+        self.switch.reload(reload.switch, reload.user_agent, reload.prompts);
+        if let Err(error) = self.switch.plane_mut().plane_mut().reload(now, reload.contact_centre) {
+            tracing::error!(%error, "the contact centre keeps its old configuration");
+        }
+        self.switch.handle_timeout(now);
+    }
+
+    /// Whether there was a packet.
+    fn take_packets(&mut self) -> bool {
+        for taken in 0..BATCH {
+            let Some(inbound) = self.inbox.poll() else { return taken > 0 };
+            let now = self.clock.now();
+            match inbound {
+                Inbound::Packet(packet) => self.switch.handle_packet(now, packet.as_packet()),
+                Inbound::Failure(failure) => self.switch.handle_transport_failure(now, failure),
+            }
+            self.send_outputs();
+        }
+        true
+    }
+
+    /// Whether there was an event.
+    fn take_media_events(&mut self) -> bool {
+        let mut any = false;
+        for index in 0..self.media.len() {
+            for _ in 0..BATCH {
+                let Some(event) = self.media.get_mut(index).and_then(|link| link.handle.poll_event()) else {
+                    break;
+                };
+                any = true;
+                self.switch.handle_media_event(self.clock.now(), WorkerIndex(index), event);
+                self.send_outputs();
+            }
+        }
+        self.media.iter_mut().for_each(MediaLink::flush);
+        any
+    }
+
+    fn do_what_is_due(&mut self) {
+        let now = self.clock.now();
+        if self.switch.poll_timeout().is_some_and(|at| at <= now) {
+            self.switch.handle_timeout(now);
+            self.send_outputs();
+        }
+    }
+
+    fn send_outputs(&mut self) {
+        let mut failures: Vec<TransportFailure> = Vec::new();
+        loop {
+            while let Some(output) = self.switch.poll_output() {
+                match output {
+                    Output::Sip(transmit) => failures.extend(self.transports.send(transmit).err()),
+                    Output::Media { worker, command } => match self.media.get_mut(worker.0) {
+                        Some(link) => link.send(command),
+                        None => tracing::error!(worker = worker.0, "there is no such media thread"),
+                    },
+                    // A refused record is counted by the store, which says so in its metrics.
+                    Output::Record(record) => drop(self.store.keep(record)),
+                }
+            }
+            // What cannot be sent may make the switch say something else.
+            let Some(failure) = failures.pop() else { return };
+            self.switch.handle_transport_failure(self.clock.now(), failure);
+        }
+    }
+
+    fn show(&mut self) {
+        let now = self.clock.now();
+        // A drain waits for the last call's end, which should show at once.
+        if now >= self.picture_due || (self.draining && self.shows_old_news()) {
+            self.picture_due = now + PICTURE_INTERVAL;
+            let media = self.media.iter().map(|link| link.handle.counters().snapshot()).collect();
+            let picture = Picture::of(&self.switch, media, now, self.draining);
+            self.picture.send_replace(Arc::new(picture));
+        }
+    }
+
+    fn shows_old_news(&self) -> bool {
+        let shown = self.picture.borrow();
+        let counters = self.switch.counters();
+        !shown.is_draining() || shown.calls() != counters.calls_offered.saturating_sub(counters.calls_ended)
+    }
+
+    fn sleep(&self) {
+        let now = self.clock.now();
+        let wake_at = self.switch.poll_timeout().map_or(self.picture_due, |at| at.min(self.picture_due));
+        if wake_at > now {
+            std::thread::park_timeout(wake_at - now);
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("media", &self.media.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,226 @@
+//! What the core shows of itself, and how it becomes health and metrics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant as WallInstant};
+
+use tandem_api::{Health, Kind, Metric, Readiness, Sample, Status};
+use tandem_control::{ContactCentre, QueueDepth};
+use tandem_media_net::CountersSnapshot as MediaCounters;
+use tandem_sbc_net::Transports;
+use tandem_switch::{Counters, Ledger, Switch};
+use tandem_time::Instant;
+use tokio::sync::watch;
+
+use super::call_log::CallLog;
+
+/// A core that has shown nothing for so long is stuck.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
+
+/// The core at one moment.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    taken: WallInstant,
+    now: Instant,
+    draining: bool,
+    ledger: Ledger,
+    counters: Counters,
+    queues: Vec<(String, QueueDepth)>,
+    /// Agents by state.
+    agents: BTreeMap<&'static str, u64>,
+    /// One of each media thread.
+    media: Vec<MediaCounters>,
+}
+
+impl Picture {
+    pub(super) fn of(
+        switch: &Switch<CallLog<ContactCentre>>,
+        media: Vec<MediaCounters>,
+        now: Instant,
+        draining: bool,
+    ) -> Self {
+        let centre = switch.plane().plane();
+        let mut agents = BTreeMap::new();
+        for (_, state) in centre.agent_states() {
+            *agents.entry(state.name()).or_default() += 1;
+        }
+        Self {
+            taken: WallInstant::now(),
+            now,
+            draining,
+            ledger: switch.ledger(),
+            counters: switch.counters().clone(),
+            queues: centre.queue_depths().map(|(name, depth)| (name.to_owned(), depth)).collect(),
+            agents,
+            media,
+        }
+    }
+
+    /// Calls without a record yet.
+    pub(crate) const fn calls(&self) -> u64 {
+        self.counters.calls_offered.saturating_sub(self.counters.calls_ended)
+    }
+
+    /// Whether new calls are refused.
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Whether the core has been heard of lately.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.taken.elapsed() < STALLED_AFTER
+    }
+}
+
+/// What HTTP shows of a node.
+pub(super) struct NodeStatus {
+    pub(super) started: WallInstant,
+    pub(super) picture: watch::Receiver<Arc<Picture>>,
+    pub(super) transports: Arc<Transports>,
+    pub(super) store: Arc<tandem_store::Counters>,
+}
+
+impl Status for NodeStatus {
+    fn health(&self) -> Health {
+        let picture = self.picture.borrow();
+        let readiness = match (picture.is_fresh(), picture.draining) {
+            (false, _) => Readiness::Stalled,
+            (true, true) => Readiness::Draining,
+            (true, false) => Readiness::Ready,
+        };
+        Health {
+            readiness,
+            version: env!("CARGO_PKG_VERSION"),
+            uptime: self.started.elapsed(),
+            calls: usize::try_from(picture.calls()).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let picture = Arc::clone(&self.picture.borrow());
+        let mut metrics = ledger(&picture.ledger);
+        metrics.extend(calls(&picture.counters));
+        metrics.extend(contact_centre(&picture));
+        metrics.extend(media(&picture.media));
+        metrics.extend(transports(&self.transports));
+        metrics.extend(store(&self.store));
+        metrics
+    }
+}
+
+/// Everything leased; all of it zero at rest.
+fn ledger(ledger: &Ledger) -> Vec<Metric> {
+    let gauge = |name, help, value: usize| Metric::single(name, help, Kind::Gauge, value as u64);
+    vec![
+        gauge("ledger_calls", "Calls not yet released", ledger.calls),
+        gauge("ledger_legs", "Legs not yet released", ledger.legs),
+        gauge("ledger_sessions", "SIP sessions not yet released", ledger.sessions),
+        gauge("ledger_transactions", "SIP transactions under way", ledger.transactions),
+        gauge("ledger_admissions", "Admission slots taken on trunks", ledger.admissions),
+        gauge("ledger_ports", "RTP port pairs leased", ledger.ports),
+        gauge("ledger_endpoints", "Media endpoints not yet closed", ledger.endpoints),
+        gauge("ledger_commands", "Commands of the control plane without an outcome", ledger.commands),
+        gauge("ledger_timers", "Deadlines of legs and calls", ledger.timers),
+    ]
+}
+
+fn calls(counters: &Counters) -> Vec<Metric> {
+    let refused = counters.calls_refused.iter().map(|(why, count)| sample([("reason", why.name())], *count));
+    let ended = counters.legs_ended.iter().map(|(cause, count)| sample([("cause", cause.name())], *count));
+    let commands = counters
+        .commands
+        .iter()
+        .map(|((command, outcome), count)| sample([("command", *command), ("outcome", *outcome)], *count));
+    vec![
+        counter("calls_offered", "Calls the control plane was told of", counters.calls_offered),
+        counter("calls_answered", "Calls whose caller was answered", counters.calls_answered),
+        counter("calls_ended", "Calls whose record was made", counters.calls_ended),
+        family("calls_refused", "Calls refused before the control plane was told", Kind::Counter, refused),
+        family("legs_ended", "Legs ended", Kind::Counter, ended),
+        family("commands", "Commands of the control plane, by how they ended", Kind::Counter, commands),
+        counter("media_events_stale", "Media events that had crossed a command", counters.media_events_stale),
+        counter("endpoints_failed", "Media endpoints that could not be opened", counters.endpoints_failed),
+    ]
+}
+
+fn contact_centre(picture: &Picture) -> Vec<Metric> {
+    let of_queues = |name, help, value: fn(&QueueDepth, Instant) -> u64| {
+        let samples =
+            picture.queues.iter().map(|(queue, depth)| sample([("queue", queue)], value(depth, picture.now)));
+        family(name, help, Kind::Gauge, samples)
+    };
+    let agents = picture.agents.iter().map(|(state, count)| sample([("state", *state)], *count));
+    vec![
+        of_queues("queue_waiting", "Callers for whom no phone rings", |depth, _| depth.waiting as u64),
+        of_queues("queue_offered", "Callers for whom an agent's phone rings", |depth, _| {
+            depth.offered as u64
+        }),
+        of_queues("queue_available_agents", "Agents available to the queue", |depth, _| {
+            depth.available_agents as u64
+        }),
+        of_queues("queue_oldest_wait_seconds", "How long the first in the queue has waited", |depth, now| {
+            depth.oldest.map_or(0, |since| (now - since).as_secs())
+        }),
+        family("agents", "Agents", Kind::Gauge, agents),
+    ]
+}
+
+fn media(threads: &[MediaCounters]) -> Vec<Metric> {
+    let samples = threads.iter().enumerate().flat_map(|(thread, counters)| {
+        let labels = move |event| vec![("thread", thread.to_string()), ("event", String::from(event))];
+        counters.iter().map(move |(event, value)| Sample { labels: labels(event), value })
+    });
+    vec![family("media_events", "What media threads counted", Kind::Counter, samples)]
+}
+
+fn transports(transports: &Transports) -> Vec<Metric> {
+    let counters = transports.counters().snapshot();
+    let events = counters.iter().map(|(event, count)| sample([("event", event)], count));
+    let connections = transports.connections() as u64;
+    let mut metrics = vec![
+        family("sip_events", "What the SIP transports counted", Kind::Counter, events),
+        Metric::single("sip_connections", "TCP connections", Kind::Gauge, connections),
+    ];
+    if let Ok(drops) = transports.kernel_drops() {
+        let help = "Datagrams the kernel dropped at the SIP sockets: unlisted sources, or no buffer";
+        metrics.push(counter("sip_kernel_drops", help, drops));
+    }
+    metrics
+}
+
+fn store(counters: &tandem_store::Counters) -> Vec<Metric> {
+    vec![
+        counter("store_accepted", "Records taken for the store", counters.accepted.load(Relaxed)),
+        counter(
+            "store_refused",
+            "Records lost since the store's queue was full",
+            counters.refused.load(Relaxed),
+        ),
+        counter("store_written", "Records on disk", counters.written.load(Relaxed)),
+        counter("store_failures", "Writes that failed and were tried again", counters.failures.load(Relaxed)),
+        Metric::single(
+            "store_waiting",
+            "Records accepted and not yet on disk",
+            Kind::Gauge,
+            counters.waiting(),
+        ),
+    ]
+}
+
+fn counter(name: &'static str, help: &'static str, value: u64) -> Metric {
+    Metric::single(name, help, Kind::Counter, value)
+}
+
+fn family(
+    name: &'static str,
+    help: &'static str,
+    kind: Kind,
+    samples: impl Iterator<Item = Sample>,
+) -> Metric {
+    Metric { name, help, kind, samples: samples.collect() }
+}
+
+fn sample<const N: usize>(labels: [(&'static str, &str); N], value: u64) -> Sample {
+    Sample { labels: labels.map(|(name, value)| (name, value.to_owned())).into(), value }
+}

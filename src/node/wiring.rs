@@ -1,0 +1,110 @@
+//! The configuration in the words of each crate.
+
+use tandem_config as config;
+use tandem_sbc::user_agent::{
+    IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig, UserAgentConfig,
+    UserCredentials,
+};
+use tandem_sbc_net::{TcpLimits, TransportsConfig};
+use tandem_switch::SwitchConfig;
+
+/// For the user agent.
+pub(crate) fn user_agent(config: &config::Config) -> UserAgentConfig {
+    UserAgentConfig {
+        listen: listen(config),
+        trunks: config.trunks.iter().map(trunk).collect(),
+        phones: phones(&config.phones),
+        limits: Limits {
+            max_sessions: config.limits.max_sessions,
+            max_transactions: config.limits.max_transactions,
+            max_contacts_per_user: config.limits.max_contacts_per_user,
+            max_ringing: config.sip.max_ringing,
+        },
+        timers: Timers { t1: config.sip.timers.t1, t2: config.sip.timers.t2, t4: config.sip.timers.t4 },
+        product: config.sip.product.clone(),
+    }
+}
+
+/// For the switch.
+pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
+    SwitchConfig {
+        media_address: config.rtp.address,
+        media_ports: config.rtp.ports.clone(),
+        workers,
+        max_calls: config.limits.max_calls,
+        max_legs_per_call: config.limits.max_legs_per_call,
+        media_timeout: config.rtp.media_timeout,
+        max_call_duration: config.limits.max_call_duration,
+        phones_behind_nat: config.rtp.phones_behind_nat,
+        phone_gateway: config.rtp.phone_gateway,
+    }
+}
+
+/// For the SIP transports.
+pub(crate) fn transports(config: &config::Config) -> TransportsConfig {
+    TransportsConfig {
+        listen: listen(config),
+        allowed: allowed(config),
+        kernel_filter: config.sip.kernel_filter,
+        tcp: TcpLimits::default(),
+    }
+}
+
+/// Every source that is heard.
+pub(crate) fn allowed(config: &config::Config) -> Vec<IpPrefix> {
+    let trunks = config.trunks.iter().flat_map(|trunk| &trunk.sources);
+    trunks.chain(&config.phones.sources).map(prefix).collect()
+}
+
+/// How many media threads, and the cores they are pinned to.
+pub(crate) fn media_threads(config: &config::Config) -> (usize, Vec<usize>) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = config.rtp.threads.unwrap_or(cores).min(tandem_media_net::MAX_THREADS);
+    (threads, (0..cores.min(threads)).collect())
+}
+
+/// RTP port pairs, the most endpoints there can be.
+pub(crate) fn port_pairs(config: &config::Config) -> usize {
+    let (first, last) = (*config.rtp.ports.start(), *config.rtp.ports.end());
+    usize::from(last.saturating_sub(first)).div_ceil(2)
+}
+
+fn listen(config: &config::Config) -> Vec<ListenAddress> {
+    let listen = config.sip.listen.iter();
+    listen.map(|it| ListenAddress { transport: transport(it.transport), address: it.address }).collect()
+}
+
+fn trunk(trunk: &config::Trunk) -> TrunkConfig {
+    TrunkConfig {
+        name: trunk.name.clone(),
+        sources: trunk.sources.iter().map(prefix).collect(),
+        peer: trunk.peer,
+        transport: transport(trunk.transport),
+        max_calls: trunk.max_calls,
+        max_calls_per_second: trunk.max_calls_per_second,
+    }
+}
+
+fn phones(phones: &config::Phones) -> PhoneConfig {
+    let users = phones.users.iter();
+    PhoneConfig {
+        sources: phones.sources.iter().map(prefix).collect(),
+        realm: phones.realm.clone(),
+        users: users
+            .map(|user| UserCredentials { name: user.name.clone(), password: user.password.clone() })
+            .collect(),
+        min_expires: phones.min_expires,
+        max_expires: phones.max_expires,
+    }
+}
+
+const fn transport(transport: config::Transport) -> Transport {
+    match transport {
+        config::Transport::Udp => Transport::Udp,
+        config::Transport::Tcp => Transport::Tcp,
+    }
+}
+
+const fn prefix(prefix: &config::IpPrefix) -> IpPrefix {
+    IpPrefix { address: prefix.address, bits: prefix.bits }
+}
