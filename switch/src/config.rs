@@ -34,3 +34,41 @@ pub struct SwitchConfig {
     /// One more address that RTP of phones behind NAT may come from.
     pub phone_gateway: Option<IpAddr>,
 }
+
+impl SwitchConfig {
+    /// The most endpoints at a time, one a pair of ports: what each worker must have room for, since endpoint ids are
+    /// shared among workers.
+    #[must_use]
+    pub fn max_endpoints(&self) -> usize {
+        let (first, last) = (*self.media_ports.start(), *self.media_ports.end());
+        let even = first.saturating_add(first % 2);
+        usize::from(last.saturating_sub(even).saturating_add(1) / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_endpoints_as_whole_port_pairs() {
+        for (ports, endpoints) in
+            [(20_000..=20_099, 50), (20_001..=20_006, 2), (20_000..=20_000, 0), (1..=2, 0)]
+        {
+            let mut pool = media::PortPool::new(ports.clone());
+            let leased = std::iter::from_fn(|| pool.lease()).count();
+            let config = SwitchConfig {
+                media_address: std::net::Ipv4Addr::LOCALHOST.into(),
+                media_ports: ports,
+                workers: 1,
+                max_calls: 1,
+                max_legs_per_call: 1,
+                media_timeout: None,
+                max_call_duration: Duration::from_secs(1),
+                phones_behind_nat: false,
+                phone_gateway: None,
+            };
+            assert_eq!((config.max_endpoints(), leased), (endpoints, endpoints));
+        }
+    }
+}

@@ -96,6 +96,11 @@ impl<P: ControlPlane> Switch<P> {
         self.calls.reload(config, prompts);
     }
 
+    /// The user agent, for what it counts.
+    pub const fn user_agent(&self) -> &UserAgent {
+        &self.user_agent
+    }
+
     /// The control plane, to look at.
     pub const fn plane(&self) -> &P {
         &self.plane
@@ -249,4 +254,100 @@ impl<P: ControlPlane> Switch<P> {
 fn requests_per_input(config: &SwitchConfig) -> usize {
     let calls = usize::try_from(config.max_calls).unwrap_or(usize::MAX);
     calls.saturating_mul(REQUESTS_PER_INPUT_AND_CALL).clamp(MIN_REQUESTS_PER_INPUT, usize::MAX / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use rand_chacha::rand_core::SeedableRng as _;
+    use tandem_control_api::{CallFact, CallId, Command, CommandError, CommandId, Event, Request};
+    use tandem_sbc::user_agent::{Limits, PhoneConfig, Timers};
+
+    use super::*;
+
+    /// Asks for something whenever it is asked, and hears what became of it.
+    #[derive(Debug, Default)]
+    struct Runaway {
+        asks: bool,
+        asked: u64,
+        carried_out: usize,
+        cut: usize,
+    }
+
+    impl ControlPlane for Runaway {
+        fn handle_event(&mut self, _now: Instant, event: &Event) {
+            match event {
+                Event::Done { outcome: Err(CommandError::Limit(_)), .. } => self.cut += 1,
+                Event::Done { .. } => self.carried_out += 1,
+                _ => {}
+            }
+        }
+
+        fn handle_timeout(&mut self, _now: Instant) {}
+
+        fn poll_timeout(&self) -> Option<Instant> {
+            None
+        }
+
+        fn poll_request(&mut self) -> Option<Request> {
+            let call = CallId { index: 0, generation: 0 };
+            let fact = CallFact::FlowStarted { flow: String::new() };
+            self.asked += 1;
+            self.asks
+                .then_some(Request { id: CommandId(self.asked), command: Command::SetData { call, fact } })
+        }
+    }
+
+    fn user_agent() -> UserAgent {
+        let phones = PhoneConfig {
+            sources: Vec::new(),
+            realm: "example.com".to_owned(),
+            users: Vec::new(),
+            min_expires: Duration::from_secs(60),
+            max_expires: Duration::from_secs(3_600),
+        };
+        let limits = Limits {
+            max_sessions: 10,
+            max_transactions: 10,
+            max_contacts_per_user: 1,
+            max_ringing: Duration::from_secs(180),
+        };
+        let config = UserAgentConfig {
+            listen: Vec::new(),
+            trunks: Vec::new(),
+            phones,
+            limits,
+            timers: Timers::default(),
+            product: "Tandem".to_owned(),
+        };
+        UserAgent::new(Arc::new(config), rand_chacha::ChaCha8Rng::seed_from_u64(1))
+    }
+
+    #[test]
+    fn a_plane_that_asks_without_end_is_cut_and_asked_again() {
+        let config = SwitchConfig {
+            media_address: Ipv4Addr::LOCALHOST.into(),
+            media_ports: 20_000..=20_099,
+            workers: 1,
+            max_calls: 10,
+            max_legs_per_call: 4,
+            media_timeout: None,
+            max_call_duration: Duration::from_secs(3_600),
+            phones_behind_nat: false,
+            phone_gateway: None,
+        };
+        let runaway = Runaway { asks: true, ..Runaway::default() };
+        let mut switch = Switch::new(config, user_agent(), runaway, PromptLibrary::new());
+        let now = Instant::from_millis(5);
+        switch.handle_timeout(now);
+        let plane = switch.plane();
+        assert_eq!((plane.carried_out, plane.cut), (MIN_REQUESTS_PER_INPUT, MIN_REQUESTS_PER_INPUT));
+        assert_eq!(switch.ledger(), Ledger::default(), "each was answered");
+        assert_eq!(switch.poll_timeout(), Some(now), "it is asked again, when others have had their turn");
+        switch.plane_mut().asks = false;
+        switch.handle_timeout(now);
+        assert_eq!(switch.poll_timeout(), None);
+    }
 }
