@@ -103,7 +103,7 @@ impl<K: Key, T> Arena<K, T> {
 
     /// The ids of all values, in the order of their slots.
     pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
-        let slots = (0u32..).zip(&self.slots);
+        let slots = (0_u32..).zip(&self.slots);
         slots.filter(|(_, slot)| slot.value.is_some()).map(|(index, slot)| K::new(index, slot.generation))
     }
 

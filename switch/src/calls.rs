@@ -18,7 +18,7 @@
 //! | `SetData` | a call without a record | adds a fact | at once |
 //!
 //! In every other state the command is `WrongState`; for a leg that has ended or never was, `UnknownLeg`; so too
-//! with calls. `table.rs` renders each state with each command from the machine itself.
+//! with calls. `tests/table.rs` renders each state with each command from the machine itself.
 //!
 //! - A play or collection that is stopped, replaced or bridged over is done at once, as stopped; digits of a
 //!   stopped collection are forgotten. Every command of a leg is done before its `LegEnded`, its last event.
@@ -40,6 +40,9 @@ mod media_events;
 mod session_events;
 mod timers;
 mod translate;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use tandem_time::Instant;
 
 use super::call::CallPhase;
 use super::cause::EndCause;
+use super::endpoints::Close;
 use super::leg::{Asked, LegState};
 use super::timers::Timer;
 use super::{Action, CALLER_GONE_GRACE, Calls};
@@ -27,6 +28,17 @@ impl Hangup {
     }
 }
 
+/// How a leg ended.
+#[derive(Clone, Debug)]
+pub(super) struct Over {
+    /// The command that is done with it, unless its state says so.
+    pub(super) asked: Option<Asked>,
+    pub(super) end: LegEnd,
+    pub(super) cause: EndCause,
+    /// What a `Dial` that this ends is told.
+    pub(super) dial_failure: DialFailure,
+}
+
 impl Calls {
     /// Ends a leg in whatever state it is; the commands that waited on it are answered first.
     pub(super) fn end_by_us(&mut self, now: Instant, leg_id: LegId, hangup: Hangup) {
@@ -37,11 +49,8 @@ impl Calls {
         }
         let Hangup { asked, by, cause, dial_failure } = hangup;
         let Some(session) = state.session() else {
-            if let Some(asked) = asked {
-                self.done(asked.settled());
-            }
             let end = LegEnd { by, status: 0, cause: cause.name().to_owned() };
-            return self.end_leg(now, leg_id, end, cause, dial_failure);
+            return self.end_leg(now, leg_id, Over { asked, end, cause, dial_failure });
         };
         self.part(leg_id);
         self.cancel_ring_timeout(leg_id, &state);
@@ -67,14 +76,8 @@ impl Calls {
     }
 
     /// A leg is over: answers its commands, closes its endpoint, tells the control plane.
-    pub(super) fn end_leg(
-        &mut self,
-        now: Instant,
-        leg_id: LegId,
-        end: LegEnd,
-        cause: EndCause,
-        dial_failure: DialFailure,
-    ) {
+    pub(super) fn end_leg(&mut self, now: Instant, leg_id: LegId, over: Over) {
+        let Over { asked, end, cause, dial_failure } = over;
         self.part(leg_id);
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         let (state, call) = (leg.state, leg.call);
@@ -85,22 +88,16 @@ impl Calls {
         leg.state = LegState::Ended { session: state.session(), endpoint };
         leg.end = Some(Box::new((now, end.clone())));
         self.cancel_ring_timeout(leg_id, &state);
-        for settled in state.settle(dial_failure) {
+        for settled in state.settle(dial_failure).chain(asked.map(Asked::settled)) {
             self.done(settled);
         }
         self.counters.leg_ended(cause);
         self.tell(Event::LegEnded { call, leg: leg_id, end: end.clone() });
         self.leg_left_call(now, call, leg_id, end);
-        match endpoint {
-            Some(endpoint) => self.close_endpoint(endpoint),
-            None => self.endpoint_gone(leg_id, None),
-        }
-    }
-
-    fn close_endpoint(&mut self, endpoint: tandem_media::EndpointId) {
-        let worker = self.endpoints.worker_of_open(endpoint);
-        if let (Some(command), Some(worker)) = (self.endpoints.close(endpoint), worker) {
-            self.actions.push_back(Action::Media { worker, command });
+        match endpoint.map(|endpoint| self.endpoints.close(endpoint)) {
+            Some(Close::Now(worker, command)) => self.actions.push_back(Action::Media { worker, command }),
+            Some(Close::WhenOpened | Close::UnderWay) => {}
+            Some(Close::Gone) | None => self.endpoint_gone(leg_id, None),
         }
     }
 

@@ -45,6 +45,19 @@ pub(crate) enum Opened {
     Unwanted,
 }
 
+/// What [`Endpoints::close`] leads to.
+#[derive(Clone, Debug)]
+pub(crate) enum Close {
+    /// The worker is to be told.
+    Now(WorkerIndex, Command),
+    /// The worker has yet to answer `Open`.
+    WhenOpened,
+    /// The worker was told before.
+    UnderWay,
+    /// There is nothing to close.
+    Gone,
+}
+
 #[derive(Debug)]
 pub(crate) struct Endpoints {
     endpoints: Arena<EndpointId, Endpoint>,
@@ -107,19 +120,19 @@ impl Endpoints {
         self.free(id)
     }
 
-    /// Nobody needs it any more: the command to send, unless the worker's answer to `Open` must come first.
-    pub(crate) fn close(&mut self, id: EndpointId) -> Option<Command> {
-        let endpoint = self.endpoints.get_mut(id)?;
+    /// Nobody needs it any more.
+    pub(crate) fn close(&mut self, id: EndpointId) -> Close {
+        let Some(endpoint) = self.endpoints.get_mut(id) else { return Close::Gone };
         match endpoint.phase {
             Phase::Open => {
                 endpoint.phase = Phase::Closing;
-                Some(Command::Close { endpoint: id })
+                Close::Now(endpoint.worker, Command::Close { endpoint: id })
             }
             Phase::Opening => {
                 endpoint.phase = Phase::Abandoned;
-                None
+                Close::WhenOpened
             }
-            Phase::Abandoned | Phase::Closing => None,
+            Phase::Abandoned | Phase::Closing => Close::UnderWay,
         }
     }
 

@@ -9,6 +9,7 @@ use tandem_time::Instant;
 
 use super::call::Call;
 use super::cause::{self, EndCause};
+use super::ending::Over;
 use super::leg::{Leg, LegState, Opener, Settled};
 use super::timers::Timer;
 use super::translate::{self, PeerKind};
@@ -237,7 +238,7 @@ impl Calls {
     fn session_ended(&mut self, now: Instant, leg_id: LegId, end: SessionEnd) {
         let Some(leg) = self.legs.get(leg_id) else { return };
         let rang = leg.ringing.is_some();
-        let failure = cause::dial_failure(&end, rang);
+        let dial_failure = cause::dial_failure(&end, rang);
         let (end, cause) = match leg.state {
             LegState::Ended { .. } => return,
             LegState::Ending { by, cause, .. } if end.by != ua::Ender::Peer => {
@@ -245,7 +246,7 @@ impl Calls {
             }
             _ => cause::unasked_end(end, leg.direction, leg.answered.is_some(), rang),
         };
-        self.end_leg(now, leg_id, end, cause, failure);
+        self.end_leg(now, leg_id, Over { asked: None, end, cause, dial_failure });
     }
 
     fn session_released(&mut self, leg_id: LegId) {
@@ -257,10 +258,10 @@ impl Calls {
     }
 
     /// A dialled leg that has no session ends.
-    pub(super) fn dial_failed(&mut self, now: Instant, leg: LegId, failure: DialFailure) {
-        let cause = EndCause::from(failure);
+    pub(super) fn dial_failed(&mut self, now: Instant, leg: LegId, dial_failure: DialFailure) {
+        let cause = EndCause::from(dial_failure);
         let end = LegEnd { by: EndedBy::Switch, status: 0, cause: cause.name().to_owned() };
-        self.end_leg(now, leg, end, cause, failure);
+        self.end_leg(now, leg, Over { asked: None, end, cause, dial_failure });
     }
 
     fn caller_codec(&self, leg: LegId) -> Option<ua::AudioCodec> {

@@ -1,0 +1,10 @@
+//! The calls machine, driven without SIP or RTP.
+
+mod answering;
+mod bench;
+mod bridging;
+mod dialling;
+mod ending;
+mod limits;
+mod property;
+mod table;

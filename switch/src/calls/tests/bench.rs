@@ -1,0 +1,439 @@
+//! A user agent and media workers that do what their boundaries promise, and check what they are asked.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_control_api::{
+    CallId, CallRecord, CollectRules, Command, CommandError, CommandId, DialTarget, Event, HangupCause,
+    LegId, Outcome, Prompt, Repeat, Request,
+};
+use tandem_media as media;
+use tandem_media::EndpointId;
+use tandem_sbc::user_agent as ua;
+use tandem_sbc::user_agent::{SessionError, SessionId};
+use tandem_time::Instant;
+
+use crate::calls::{Action, Calls};
+use crate::counters::error_name;
+use crate::{PromptLibrary, SwitchConfig, WorkerIndex};
+
+pub(super) struct Bench {
+    pub(super) calls: Calls,
+    pub(super) now: Instant,
+    /// What the control plane was told since last asked.
+    pub(super) told: Vec<Event>,
+    /// What user agent and workers were asked since last asked, in words.
+    pub(super) asked: Vec<String>,
+    pub(super) media_commands: Vec<media::Command>,
+    pub(super) invites: Vec<ua::Invite>,
+    pub(super) accepts: Vec<ua::LocalMedia>,
+    pub(super) records: Vec<CallRecord>,
+    /// What the next INVITE meets.
+    pub(super) invite_error: Option<SessionError>,
+    /// What the next answer meets.
+    pub(super) accept_error: Option<SessionError>,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) endpoints: BTreeMap<EndpointId, (WorkerIndex, Endpoint)>,
+    session_events: VecDeque<ua::Event>,
+    next_session: u32,
+    next_command: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Session {
+    Up,
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Opening,
+    Open,
+    Closing,
+}
+
+pub(super) fn config() -> SwitchConfig {
+    SwitchConfig {
+        media_address: Ipv4Addr::LOCALHOST.into(),
+        media_ports: 20_000..=20_099,
+        workers: 2,
+        max_calls: 10,
+        max_legs_per_call: 4,
+        media_timeout: Some(Duration::from_secs(30)),
+        max_call_duration: Duration::from_secs(3_600),
+        phones_behind_nat: false,
+        phone_gateway: None,
+    }
+}
+
+pub(super) fn prompts() -> PromptLibrary {
+    [("welcome".to_owned(), Arc::new(media::Audio::from_samples(vec![1; 800])))].into()
+}
+
+pub(super) fn rules() -> CollectRules {
+    CollectRules {
+        min_digits: 1,
+        max_digits: 4,
+        terminators: "#".to_owned(),
+        first_digit_timeout: Duration::from_secs(5),
+        inter_digit_timeout: Duration::from_secs(3),
+        clear_typeahead: false,
+        sensitive: false,
+    }
+}
+
+pub(super) fn play(leg: LegId) -> Command {
+    let prompts = vec![Prompt::Named("welcome".to_owned())];
+    Command::Play { leg, prompts, repeat: Repeat::Times(1), barge_in: true }
+}
+
+pub(super) fn hangup(leg: LegId) -> Command {
+    Command::Hangup { leg, cause: HangupCause::Normal }
+}
+
+pub(super) fn dial(call: CallId) -> Command {
+    let target = DialTarget::User("alice".to_owned());
+    Command::Dial { call, target, caller_id: None, ring_timeout: Duration::from_secs(20) }
+}
+
+pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
+    ua::NegotiatedAudio {
+        remote_rtp: SocketAddr::new(Ipv4Addr::new(127, 0, 0, 10).into(), 40_000),
+        remote_rtcp: SocketAddr::new(Ipv4Addr::new(127, 0, 0, 10).into(), 40_001),
+        codec,
+        send_payload_type: 0,
+        receive_payload_type: 0,
+        send_event_payload_type: Some(101),
+        receive_event_payload_type: Some(101),
+        direction: ua::MediaDirection::SendReceive,
+        ptime: Duration::from_millis(20),
+        signalling_source: Ipv4Addr::new(127, 0, 0, 9).into(),
+    }
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(super) fn with(config: SwitchConfig) -> Self {
+        Self {
+            calls: Calls::new(config, prompts()),
+            now: Instant::from_millis(1_000),
+            told: Vec::new(),
+            asked: Vec::new(),
+            media_commands: Vec::new(),
+            invites: Vec::new(),
+            accepts: Vec::new(),
+            records: Vec::new(),
+            invite_error: None,
+            accept_error: None,
+            sessions: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            session_events: VecDeque::new(),
+            next_session: 0,
+            next_command: 0,
+        }
+    }
+
+    // ---- inputs
+
+    pub(super) fn command(&mut self, command: Command) -> CommandId {
+        let id = self.command_undrained(command);
+        self.drain();
+        id
+    }
+
+    pub(super) fn command_undrained(&mut self, command: Command) -> CommandId {
+        self.next_command += 1;
+        let id = CommandId(self.next_command);
+        self.calls.handle_request(self.now, Request { id, command });
+        id
+    }
+
+    pub(super) fn session_event(&mut self, event: ua::Event) {
+        if let ua::Event::Ended { session, .. } = &event {
+            self.sessions.insert(*session, Session::Ended);
+        }
+        if let ua::Event::Released { session } = &event {
+            self.sessions.remove(session);
+        }
+        self.calls.handle_session_event(self.now, event);
+        self.drain();
+    }
+
+    /// A worker's event, from the worker that has the endpoint.
+    pub(super) fn media_event(&mut self, endpoint: EndpointId, event: media::Event) {
+        let worker = self.endpoints.get(&endpoint).map_or(WorkerIndex(0), |(worker, _)| *worker);
+        match event {
+            media::Event::Opened { .. } => {
+                self.endpoints.insert(endpoint, (worker, Endpoint::Open));
+            }
+            media::Event::OpenFailed { .. } | media::Event::Closed { .. } => {
+                self.endpoints.remove(&endpoint);
+            }
+            _ => {}
+        }
+        self.calls.handle_media_event(self.now, worker, event);
+        self.drain();
+    }
+
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.now += by;
+        self.calls.handle_timeout(self.now);
+        self.drain();
+    }
+
+    /// Carries out what the machine asks, as the switch does, until it is quiet.
+    pub(super) fn drain(&mut self) {
+        loop {
+            if let Some(action) = self.calls.poll_action() {
+                self.perform(action);
+            } else if let Some(event) = self.session_events.pop_front() {
+                self.calls.handle_session_event(self.now, event);
+            } else if !self.calls.settle() {
+                break;
+            }
+        }
+    }
+
+    // ---- shorthands
+
+    pub(super) fn incoming(&mut self) -> SessionId {
+        self.incoming_from(ua::Source::Trunk("carrier-a".to_owned()), true)
+    }
+
+    pub(super) fn incoming_from(&mut self, source: ua::Source, acceptable: bool) -> SessionId {
+        let session = self.session();
+        self.session_event(ua::Event::Incoming {
+            session,
+            source,
+            from: ua::Identity { user: "+15550199".to_owned(), display_name: Some("Caller".to_owned()) },
+            dialled: "+15550100".to_owned(),
+            call_id: format!("call-{}", session.index),
+            acceptable,
+        });
+        session
+    }
+
+    /// A caller, offered.
+    pub(super) fn offered(&mut self) -> (SessionId, CallId, LegId) {
+        let session = self.incoming();
+        match self.told.last() {
+            Some(Event::CallOffered { call, leg, .. }) => (session, *call, *leg),
+            other => panic!("not offered: {other:?}"),
+        }
+    }
+
+    /// A caller, answered.
+    pub(super) fn answered(&mut self) -> (SessionId, CallId, LegId) {
+        let (session, call, leg) = self.offered();
+        self.command(Command::Answer { leg });
+        self.open_all();
+        self.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        self.session_event(ua::Event::Confirmed { session });
+        (session, call, leg)
+    }
+
+    /// A leg dialled for a call; its INVITE is out.
+    pub(super) fn inviting(&mut self, call: CallId) -> (SessionId, LegId) {
+        self.command(dial(call));
+        let leg = self.created();
+        self.open_all();
+        (self.last_session(), leg)
+    }
+
+    /// A leg dialled for a call and answered.
+    pub(super) fn dialled(&mut self, call: CallId) -> (SessionId, LegId) {
+        let (session, leg) = self.inviting(call);
+        self.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        self.session_event(ua::Event::Answered { session });
+        (session, leg)
+    }
+
+    pub(super) fn created(&self) -> LegId {
+        let created = |event: &Event| match event {
+            Event::LegCreated { leg, .. } => Some(*leg),
+            _ => None,
+        };
+        self.told.iter().rev().find_map(created).expect("a leg was created")
+    }
+
+    pub(super) fn last_session(&self) -> SessionId {
+        *self.sessions.keys().max_by_key(|session| session.index).expect("there is a session")
+    }
+
+    /// Every endpoint being opened is opened.
+    pub(super) fn open_all(&mut self) {
+        for endpoint in self.in_phase(Endpoint::Opening) {
+            self.media_event(endpoint, media::Event::Opened { endpoint });
+        }
+    }
+
+    /// Every endpoint being closed is closed.
+    pub(super) fn close_all(&mut self) {
+        for endpoint in self.in_phase(Endpoint::Closing) {
+            let statistics = media::EndpointStatistics { packets_received: 7, ..Default::default() };
+            self.media_event(endpoint, media::Event::Closed { endpoint, statistics });
+        }
+    }
+
+    /// Every ended session is released.
+    pub(super) fn release_all(&mut self) {
+        let ended = self.sessions.iter().filter(|(_, phase)| **phase == Session::Ended);
+        for session in ended.map(|(session, _)| *session).collect::<Vec<_>>() {
+            self.session_event(ua::Event::Released { session });
+        }
+    }
+
+    pub(super) fn in_phase(&self, phase: Endpoint) -> Vec<EndpointId> {
+        self.endpoints.iter().filter(|(_, (_, other))| *other == phase).map(|(id, _)| *id).collect()
+    }
+
+    /// The only endpoint there is.
+    pub(super) fn endpoint(&self) -> EndpointId {
+        assert_eq!(self.endpoints.len(), 1, "one endpoint");
+        *self.endpoints.keys().next().expect("one")
+    }
+
+    /// The peer hangs up, cancels or refuses.
+    pub(super) fn peer_ends(&mut self, session: SessionId, status: u16) {
+        let end = ua::SessionEnd { by: ua::Ender::Peer, status, reason: String::new() };
+        self.session_event(ua::Event::Ended { session, end });
+    }
+
+    /// A command's outcome, if it had one; panics when it had two.
+    pub(super) fn outcome(&self, id: CommandId) -> Option<&Result<Outcome, CommandError>> {
+        let mut outcomes = self.told.iter().filter_map(|event| match event {
+            Event::Done { command, outcome } if *command == id => Some(outcome),
+            _ => None,
+        });
+        let first = outcomes.next();
+        assert_eq!(outcomes.next(), None, "a second outcome");
+        first
+    }
+
+    /// The outcome of a command in a word.
+    pub(super) fn ending(&self, id: CommandId) -> String {
+        self.outcome(id).map_or_else(|| "none".to_owned(), outcome_words)
+    }
+
+    pub(super) const fn commands_made(&self) -> u64 {
+        self.next_command
+    }
+
+    pub(super) fn assert_at_rest(&self) {
+        assert_eq!(self.calls.ledger(), crate::Ledger::default());
+        assert_eq!((self.sessions.len(), self.endpoints.len()), (0, 0), "nothing at the other side either");
+    }
+
+    // ---- the other side
+
+    fn session(&mut self) -> SessionId {
+        self.next_session += 1;
+        let session = SessionId { index: self.next_session, generation: 0 };
+        self.sessions.insert(session, Session::Up);
+        session
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Tell(event) => self.told.push(event),
+            Action::Media { worker, command } => self.take_media_command(worker, command),
+            Action::Record(record) => self.records.push(*record),
+            Action::Invite { leg, invite } => {
+                self.asked.push("invite".to_owned());
+                self.invites.push(*invite);
+                let invited = match self.invite_error.take() {
+                    Some(error) => Err(error),
+                    None => Ok((self.session(), "dialled-call".to_owned())),
+                };
+                self.calls.handle_invited(self.now, leg, invited);
+            }
+            Action::Accept { leg, session, media } => {
+                assert_eq!(self.sessions.get(&session), Some(&Session::Up), "accepts a session that is up");
+                self.asked.push("accept".to_owned());
+                self.accepts.push(*media);
+                if let Some(error) = self.accept_error.take() {
+                    self.calls.handle_accept_failure(leg, error);
+                }
+            }
+            Action::Reject { session, status } => {
+                self.asked.push(format!("refuse {status}"));
+                self.owner_ends(session, status);
+            }
+            Action::HangUp { session, cause } => {
+                self.asked.push(format!("hang up: {cause}"));
+                self.owner_ends(session, 487);
+            }
+        }
+    }
+
+    fn owner_ends(&mut self, session: SessionId, status: u16) {
+        if self.sessions.get(&session) == Some(&Session::Up) {
+            self.sessions.insert(session, Session::Ended);
+            let end = ua::SessionEnd { by: ua::Ender::Owner, status, reason: String::new() };
+            self.session_events.push_back(ua::Event::Ended { session, end });
+        }
+    }
+
+    fn take_media_command(&mut self, worker: WorkerIndex, command: media::Command) {
+        let endpoints = &mut self.endpoints;
+        let is_open = |endpoint: &EndpointId| {
+            assert_eq!(endpoints.get(endpoint), Some(&(worker, Endpoint::Open)), "{command:?}");
+        };
+        let words = match &command {
+            media::Command::Open { endpoint, .. } => {
+                assert_eq!(endpoints.insert(*endpoint, (worker, Endpoint::Opening)), None, "opens it once");
+                "open"
+            }
+            media::Command::Close { endpoint } => {
+                is_open(endpoint);
+                endpoints.insert(*endpoint, (worker, Endpoint::Closing));
+                "close"
+            }
+            media::Command::Bridge { a, b } => {
+                is_open(a);
+                is_open(b);
+                "bridge"
+            }
+            media::Command::Configure { endpoint, .. } => {
+                is_open(endpoint);
+                "configure"
+            }
+            media::Command::Unbridge { endpoint } => {
+                is_open(endpoint);
+                "unbridge"
+            }
+            media::Command::Play { endpoint, .. } => {
+                is_open(endpoint);
+                "play"
+            }
+            media::Command::Collect { endpoint, .. } => {
+                is_open(endpoint);
+                "collect"
+            }
+            media::Command::Stop { endpoint } => {
+                is_open(endpoint);
+                "stop"
+            }
+        };
+        self.asked.push(words.to_owned());
+        self.media_commands.push(command);
+    }
+}
+
+pub(super) fn outcome_words(outcome: &Result<Outcome, CommandError>) -> String {
+    match outcome {
+        Ok(Outcome::Answered { .. }) => "answered".to_owned(),
+        Ok(Outcome::Played { end }) => format!("played {end:?}"),
+        Ok(Outcome::Collected { digits, end }) => format!("collected {digits:?} {end:?}"),
+        Ok(Outcome::Ok) => "ok".to_owned(),
+        Err(CommandError::NotAnswered(failure)) => format!("not answered: {failure}"),
+        Err(CommandError::Limit(what)) => format!("limit: {what}"),
+        Err(CommandError::Invalid(what)) => format!("invalid: {what}"),
+        Err(error) => error_name(error).to_owned(),
+    }
+}
