@@ -5,10 +5,12 @@
 //! here is plain data: the same types travel in process, through the conformance kit and over a connection.
 
 mod command;
+pub mod conformance;
 mod event;
 mod id;
 mod plane;
 mod record;
+mod static_routes;
 
 pub use command::{
     CallFact, CollectRules, Command, DialTarget, HangupCause, Prompt, RejectReason, Repeat, Request, Tone,
@@ -19,3 +21,4 @@ pub use event::{
 pub use id::{CallId, CommandId, LegId};
 pub use plane::ControlPlane;
 pub use record::{CallRecord, Direction, LegRecord, MediaStatistics, TimelineEntry};
+pub use static_routes::{StaticRoutes, Treatment};

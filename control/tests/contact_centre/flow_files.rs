@@ -15,11 +15,11 @@ fn the_demo_flows_are_sound() {
     let queues = names(&["sales", "support"]);
     let prompts = names(&["welcome", "menu", "invalid", "no-input", "goodbye", "enter-digits", "loop"]);
     let files = [
-        ("main-menu", include_str!("../../config/demo/flows/main-menu.toml")),
-        ("sales", include_str!("../../config/demo/flows/sales.toml")),
-        ("prompt-loop", include_str!("../../config/demo/flows/prompt-loop.toml")),
-        ("echo", include_str!("../../config/demo/flows/echo.toml")),
-        ("read-back", include_str!("../../config/demo/flows/read-back.toml")),
+        ("main-menu", include_str!("../../../config/demo/flows/main-menu.toml")),
+        ("sales", include_str!("../../../config/demo/flows/sales.toml")),
+        ("prompt-loop", include_str!("../../../config/demo/flows/prompt-loop.toml")),
+        ("echo", include_str!("../../../config/demo/flows/echo.toml")),
+        ("read-back", include_str!("../../../config/demo/flows/read-back.toml")),
     ];
     for (name, text) in files {
         let flow = flow::parse(name, text).unwrap_or_else(|error| panic!("{error}"));

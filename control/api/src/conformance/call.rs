@@ -1,0 +1,125 @@
+//! The model's calls and legs.
+
+use std::collections::BTreeSet;
+
+use tandem_time::Instant;
+
+use crate::{
+    CallFact, CallId, CallRecord, CommandId, Direction, EndedBy, LegEnd, LegId, LegRecord, Origin, Party,
+    TimelineEntry,
+};
+
+/// A call of the model.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) caller: LegId,
+    pub(super) live: BTreeSet<LegId>,
+    pub(super) record: CallRecord,
+}
+
+impl Call {
+    pub(super) fn new(
+        id: CallId,
+        caller: LegId,
+        now: Instant,
+        from: Party,
+        origin: Origin,
+        dialled: &str,
+    ) -> Self {
+        let record = CallRecord {
+            id,
+            origin,
+            from,
+            dialled: dialled.to_owned(),
+            offered: now,
+            answered: None,
+            ended: now,
+            end: LegEnd { by: EndedBy::Switch, status: 0, cause: String::new() },
+            legs: Vec::new(),
+            legs_dropped: 0,
+            timeline: Vec::new(),
+            timeline_dropped: 0,
+        };
+        Self { caller, live: BTreeSet::from([caller]), record }
+    }
+
+    pub(super) fn note(&mut self, at: Instant, fact: CallFact) {
+        if self.record.timeline.len() < CallRecord::MAX_TIMELINE {
+            self.record.timeline.push(TimelineEntry { at, fact });
+        } else {
+            self.record.timeline_dropped += 1;
+        }
+    }
+
+    pub(super) fn leg_ended(&mut self, now: Instant, id: LegId, leg: &Leg, end: &LegEnd) {
+        self.live.remove(&id);
+        self.record.ended = now;
+        if id == self.caller {
+            self.record.end = end.clone();
+        }
+        if self.record.legs.len() >= CallRecord::MAX_LEGS {
+            self.record.legs_dropped += 1;
+            return;
+        }
+        self.record.legs.push(LegRecord {
+            id,
+            direction: if id == self.caller { Direction::Inbound } else { Direction::Outbound },
+            party: leg.party.clone(),
+            sip_call_id: id.to_string(),
+            started: leg.started,
+            ringing: None,
+            answered: leg.answered,
+            ended: now,
+            end: end.clone(),
+            media: None,
+        });
+    }
+}
+
+/// A leg of the model.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) call: CallId,
+    pub(super) party: String,
+    pub(super) started: Instant,
+    pub(super) answered: Option<Instant>,
+    pub(super) state: LegState,
+}
+
+/// How far a leg is, with the commands that wait on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LegState {
+    Offered,
+    Answering {
+        command: CommandId,
+    },
+    Dialling {
+        command: CommandId,
+    },
+    Answered {
+        play: Option<CommandId>,
+        collect: Option<CommandId>,
+    },
+    Bridged {
+        peer: LegId,
+    },
+    /// Being hung up.
+    Ending {
+        command: CommandId,
+    },
+}
+
+impl LegState {
+    pub(super) const IDLE: Self = Self::Answered { play: None, collect: None };
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Offered => "offered",
+            Self::Answering { .. } => "answering",
+            Self::Dialling { .. } => "dialling",
+            Self::Answered { .. } => "answered",
+            Self::Bridged { .. } => "bridged",
+            Self::Ending { .. } => "ending",
+        }
+    }
+}

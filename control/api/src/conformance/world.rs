@@ -1,0 +1,63 @@
+//! What the model switch does not decide: how callers, phones and media behave.
+
+use std::time::Duration;
+
+use tandem_time::Instant;
+
+use crate::{
+    CollectEnd, CollectRules, Command, CommandError, DialFailure, DialTarget, Event, Prompt, Request,
+};
+
+/// How a dialled phone behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phone {
+    /// It is answered.
+    Answers {
+        /// After ringing so long.
+        after: Duration,
+        /// And hung up after talking so long; never, when absent.
+        talks: Option<Duration>,
+    },
+    /// The call fails.
+    Fails {
+        /// After so long.
+        after: Duration,
+        /// For this reason.
+        failure: DialFailure,
+    },
+    /// It rings until somebody gives up.
+    Rings,
+}
+
+/// Everybody the switch deals with. It also sees what passes between switch and plane, so that a test can keep
+/// its own account.
+pub trait World {
+    /// How long an answered caller takes to acknowledge.
+    fn answer_delay(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// How long the prompts last when played once.
+    fn play_length(&mut self, prompts: &[Prompt]) -> Duration {
+        Duration::from_secs(1).saturating_mul(u32::try_from(prompts.len()).unwrap_or(u32::MAX))
+    }
+
+    /// What comes of a collection, and after how long.
+    fn digits(&mut self, rules: &CollectRules) -> (Duration, String, CollectEnd) {
+        (rules.first_digit_timeout, String::new(), CollectEnd::FirstDigitTimeout)
+    }
+
+    /// How the phone behaves that is dialled now.
+    fn phone(&mut self, target: &DialTarget) -> Phone;
+
+    /// Why a command that makes sense fails nevertheless.
+    fn failure(&mut self, _command: &Command) -> Option<CommandError> {
+        None
+    }
+
+    /// The plane is told of this event.
+    fn told(&mut self, _now: Instant, _event: &Event) {}
+
+    /// The plane asks for this.
+    fn asked(&mut self, _now: Instant, _request: &Request) {}
+}

@@ -1,0 +1,201 @@
+//! Everything that passes between switch and plane survives a connection: as JSON and back it is the same.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tandem_control_api::{
+    CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
+    DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, MediaStatistics, Origin,
+    Outcome, Party, PlayEnd, Prompt, RejectReason, Repeat, Request, TimelineEntry, Tone,
+};
+use tandem_time::Instant;
+
+const CALL: CallId = CallId { index: 3, generation: 1 };
+const LEG: LegId = LegId { index: u32::MAX, generation: 2 };
+const PEER: LegId = LegId { index: 0, generation: 0 };
+
+fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(values: Vec<T>) {
+    for value in values {
+        let text = serde_json::to_string(&value).expect("becomes JSON");
+        let back: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(back, value, "{text}");
+    }
+}
+
+fn facts() -> Vec<CallFact> {
+    let text = || "a \"quoted\" naïve name".to_owned();
+    vec![
+        CallFact::FlowStarted { flow: text() },
+        CallFact::FlowStep { activity: text(), exit: text() },
+        CallFact::Variable { name: text(), value: text() },
+        CallFact::QueueEntered { queue: text() },
+        CallFact::QueueLeft { queue: text(), reason: text() },
+        CallFact::AgentOffered { agent: text() },
+        CallFact::AgentMissed { agent: text(), reason: text() },
+        CallFact::AgentAnswered { agent: text() },
+    ]
+}
+
+fn failures() -> Vec<DialFailure> {
+    vec![
+        DialFailure::Busy,
+        DialFailure::Declined,
+        DialFailure::NoAnswer,
+        DialFailure::Unreachable,
+        DialFailure::Cancelled,
+        DialFailure::Media,
+    ]
+}
+
+#[test]
+fn requests() {
+    let prompts = vec![
+        Prompt::Named("welcome".into()),
+        Prompt::Digits("0123456789*#ABCD".into()),
+        Prompt::Tone(Tone::Ringback),
+        Prompt::Tone(Tone::Busy),
+        Prompt::Tone(Tone::Beep),
+        Prompt::Silence(Duration::from_nanos(1_500_000_001)),
+    ];
+    let rules = CollectRules {
+        min_digits: 1,
+        max_digits: 20,
+        terminators: "#*".into(),
+        first_digit_timeout: Duration::from_secs(5),
+        inter_digit_timeout: Duration::from_millis(2_500),
+        clear_typeahead: true,
+        sensitive: true,
+    };
+    let trunk = DialTarget::Trunk { trunk: "carrier-a".into(), number: "+15550100".into() };
+    let dial = |target, caller_id| Command::Dial {
+        call: CALL,
+        target,
+        caller_id,
+        ring_timeout: Duration::from_secs(15),
+    };
+    let mut commands = vec![
+        Command::Answer { leg: LEG },
+        Command::Play { leg: LEG, prompts: prompts.clone(), repeat: Repeat::Times(3), barge_in: true },
+        Command::Play { leg: LEG, prompts, repeat: Repeat::Forever, barge_in: false },
+        Command::Stop { leg: LEG },
+        Command::Collect { leg: LEG, rules },
+        dial(DialTarget::User("1001".into()), None),
+        dial(trunk, Some("+15550199".into())),
+        Command::Bridge { a: LEG, b: PEER },
+        Command::Unbridge { leg: LEG },
+    ];
+    for reason in [
+        RejectReason::NotFound,
+        RejectReason::Busy,
+        RejectReason::Declined,
+        RejectReason::Unavailable,
+        RejectReason::NotAcceptable,
+    ] {
+        commands.push(Command::Reject { leg: LEG, reason });
+    }
+    for cause in [HangupCause::Normal, HangupCause::NoAnswer, HangupCause::Cancelled, HangupCause::Error] {
+        commands.push(Command::Hangup { leg: LEG, cause });
+    }
+    commands.extend(facts().into_iter().map(|fact| Command::SetData { call: CALL, fact }));
+    survives(
+        commands.into_iter().map(|command| Request { id: CommandId(u64::MAX), command }).collect::<Vec<_>>(),
+    );
+}
+
+fn outcomes() -> Vec<Result<Outcome, CommandError>> {
+    let collected = |end| Ok(Outcome::Collected { digits: "12*#".into(), end });
+    let mut outcomes = vec![
+        Ok(Outcome::Ok),
+        Ok(Outcome::Answered { leg: LEG }),
+        Ok(Outcome::Played { end: PlayEnd::Finished }),
+        Ok(Outcome::Played { end: PlayEnd::BargedIn }),
+        Ok(Outcome::Played { end: PlayEnd::Stopped }),
+        collected(CollectEnd::MaxDigits),
+        collected(CollectEnd::Terminator),
+        collected(CollectEnd::FirstDigitTimeout),
+        collected(CollectEnd::InterDigitTimeout),
+        collected(CollectEnd::Stopped),
+        Err(CommandError::UnknownCall),
+        Err(CommandError::UnknownLeg),
+        Err(CommandError::WrongState { command: "play".into(), state: "ringing".into() }),
+        Err(CommandError::DifferentCalls),
+        Err(CommandError::UnknownPrompt("lost".into())),
+        Err(CommandError::LegEnded),
+        Err(CommandError::Limit("legs".into())),
+        Err(CommandError::Invalid("target".into())),
+    ];
+    outcomes.extend(failures().into_iter().map(|failure| Err(CommandError::NotAnswered(failure))));
+    outcomes
+}
+
+fn record() -> CallRecord {
+    let at = Instant::from_nanos;
+    let end = |by| LegEnd { by, status: 487, cause: "cancelled".into() };
+    let leg = |direction, media| LegRecord {
+        id: LEG,
+        direction,
+        party: "1001".into(),
+        sip_call_id: "a84b4c76e66710@pc33".into(),
+        started: at(1),
+        ringing: Some(at(2)),
+        answered: None,
+        ended: at(u64::MAX),
+        end: end(EndedBy::Control),
+        media,
+    };
+    let media = MediaStatistics {
+        codec: "PCMA".into(),
+        packets_received: u64::MAX,
+        packets_sent: 2,
+        packets_lost: 3,
+        packets_refused: 4,
+        jitter_us: 5,
+        jitter_max_us: 6,
+        remote_loss_percent: Some(0.1),
+        round_trip_us: Some(7),
+        mos: Some(4.4),
+        digits_received: 8,
+    };
+    CallRecord {
+        id: CALL,
+        origin: Origin::User("1002".into()),
+        from: Party { number: String::new(), name: Some("Zoë".into()) },
+        dialled: "+15550100".into(),
+        offered: at(0),
+        answered: Some(at(10)),
+        ended: at(20),
+        end: end(EndedBy::Switch),
+        legs: vec![leg(Direction::Inbound, Some(media)), leg(Direction::Outbound, None)],
+        legs_dropped: 1,
+        timeline: facts().into_iter().map(|fact| TimelineEntry { at: at(9), fact }).collect(),
+        timeline_dropped: 2,
+    }
+}
+
+#[test]
+fn events() {
+    let from = Party { number: "+15550111".into(), name: None };
+    let mut events = vec![
+        Event::CallOffered {
+            call: CALL,
+            leg: LEG,
+            origin: Origin::Trunk("carrier-a".into()),
+            from,
+            dialled: "+15550100".into(),
+        },
+        Event::LegCreated { call: CALL, leg: LEG, command: CommandId(7) },
+        Event::LegRinging { call: CALL, leg: LEG },
+        Event::Digit { call: CALL, leg: LEG, digit: '#' },
+        Event::LegEnded {
+            call: CALL,
+            leg: LEG,
+            end: LegEnd { by: EndedBy::Party, status: 200, cause: "normal".into() },
+        },
+        Event::CallEnded { call: CALL, record: Box::new(record()) },
+        Event::Registration { user: "1001".into(), reachable: false },
+    ];
+    events.extend(outcomes().into_iter().map(|outcome| Event::Done { command: CommandId(1), outcome }));
+    survives(events);
+}
