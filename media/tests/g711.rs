@@ -46,7 +46,7 @@ struct Law {
 impl Law {
     fn interval(&self, magnitude: i32) -> u8 {
         let above = self.decisions.iter().take_while(|decision| magnitude >= **decision * self.scale).count();
-        u8::try_from(above - 1).unwrap().min(127)
+        u8::try_from(above - 1).expect("an interval").min(127)
     }
 
     fn check(&self, codec: Codec) {
@@ -59,7 +59,7 @@ impl Law {
             assert_eq!(codec.encode(sample), character, "sample {sample}");
         }
         for n in 0..128u8 {
-            let value = i16::try_from(self.outputs[usize::from(n)] * self.scale).unwrap();
+            let value = i16::try_from(self.outputs[usize::from(n)] * self.scale).expect("16 bits");
             assert_eq!(codec.decode((self.positive)(n)), value, "interval {n}");
             assert_eq!(codec.decode((self.negative)(n)), -value, "interval -{n}");
         }

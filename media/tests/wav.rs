@@ -15,19 +15,19 @@ fn written(
     let spec =
         hound::WavSpec { channels, sample_rate: rate_hz, bits_per_sample: bits, sample_format: format };
     let mut file = Cursor::new(vec![]);
-    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+    let mut writer = hound::WavWriter::new(&mut file, spec).expect("a writable buffer");
     for sample in tone(rate_hz, frequency_hz, 0.5) {
         for _ in 0..channels {
             match format {
-                hound::SampleFormat::Float => writer.write_sample(sample as f32).unwrap(),
+                hound::SampleFormat::Float => writer.write_sample(sample as f32).expect("a writable buffer"),
                 hound::SampleFormat::Int => {
                     let full = f64::from(1u32 << (bits - 1)) - 1.0;
-                    writer.write_sample((sample * full).round() as i32).unwrap();
+                    writer.write_sample((sample * full).round() as i32).expect("a writable buffer");
                 }
             }
         }
     }
-    writer.finalize().unwrap();
+    writer.finalize().expect("a writable buffer");
     file.into_inner()
 }
 

@@ -247,8 +247,7 @@ impl<'a> Host<'a> {
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         if let Some(inner) = bytes.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
-            let address: Ipv6Addr = std::str::from_utf8(inner).ok()?.parse().ok()?;
-            return Some(Self::Ip(address.into()));
+            return ipv6(inner).map(|address| Self::Ip(address.into()));
         }
         if !lex::all(bytes, HOST) {
             return None;
@@ -290,6 +289,22 @@ impl std::fmt::Display for Host<'_> {
             Self::Name(name) => f.write_str(name),
         }
     }
+}
+
+/// An IPv6 address without brackets. The grammar of RFC 3261 has three colons before an embedded IPv4 address where
+/// two are meant; RFC 5118 §4.10 asks to take both.
+fn ipv6(bytes: &[u8]) -> Option<Ipv6Addr> {
+    const LONGEST: usize = 46;
+    let parse = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
+    if let Some(address) = parse(bytes) {
+        return Some(address);
+    }
+    let colons = memchr::memmem::find(bytes, b":::")?;
+    let mut fixed = [0; LONGEST];
+    let fixed = fixed.get_mut(..bytes.len() - 1)?;
+    fixed[..colons].copy_from_slice(&bytes[..colons]);
+    fixed[colons..].copy_from_slice(&bytes[colons + 1..]);
+    parse(fixed)
 }
 
 /// `hostport` without white space.

@@ -1,7 +1,13 @@
 //! The media worker in virtual time, against parties that speak through the `rtp` crate.
 
 mod collect;
+mod continuity;
+mod latch;
+mod life;
 mod play;
 mod relay;
-#[cfg(test)]
+mod rtcp;
+mod silence;
 mod support;
+mod telephone_event;
+mod tones;

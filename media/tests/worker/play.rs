@@ -58,3 +58,96 @@ fn a_play_for_ever_of_nothing_ends() {
     assert_eq!(bench.take_events(), [ended]);
     assert!(bench.take_rtp(endpoint).is_empty());
 }
+
+/// A worker called late catches up with what was due, in order, and keeps the schedule.
+#[test]
+fn a_late_call_sends_what_was_due_and_the_next_frame_is_on_time() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    let start = bench.now;
+    bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(1_000))]));
+    bench.run(MS);
+    assert_eq!(bench.take_rtp(endpoint).len(), 1);
+    bench.now = start + MS * 93;
+    bench.worker.handle_timeout(bench.now);
+    bench.drain();
+    let sent = bench.take_rtp(endpoint);
+    assert_eq!(sent.len(), 4, "those of 20, 40, 60 and 80 ms");
+    assert!(sent.iter().all(|sent| !sent.rtp().header.marker));
+    assert_eq!(bench.worker.poll_timeout(), Some(start + MS * 100), "no drift");
+    let counters = bench.worker.counters();
+    assert_eq!((counters.frames_late, counters.frames_skipped), (3, 0));
+}
+
+#[test]
+fn beyond_five_frames_late_turns_are_given_up_but_no_audio_is() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    let start = bench.now;
+    bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(200))]));
+    bench.run(MS);
+    for (late_ms, frames, skipped) in [(101, 5, 0), (241, 5, 2)] {
+        bench.now = start + MS * late_ms;
+        bench.worker.handle_timeout(bench.now);
+        bench.drain();
+        let got = (bench.sent.len() as u32, bench.worker.counters().frames_skipped);
+        assert_eq!(got, (if skipped == 0 { 1 + frames } else { 10 }, skipped), "after {late_ms} ms");
+    }
+    bench.run(MS * 100);
+    let sent = bench.take_rtp(endpoint);
+    assert_eq!(sent.len(), 10, "all of it was sent");
+    let after_gap = sent[6].rtp().header;
+    assert!(after_gap.marker, "a receiver must see that time passed");
+    assert_eq!(after_gap.timestamp.wrapping_sub(sent[5].rtp().header.timestamp), 3 * 160);
+}
+
+#[test]
+fn a_thousand_plays_keep_their_schedules() {
+    let mut bench = Bench::new(1_000);
+    for index in 0..1_000 {
+        let endpoint = bench.open(index, stream(index));
+        let segments: Arc<[Segment]> = [Segment::Audio(audio_of_ms(50))].into();
+        bench.command(Command::Play { endpoint, play: PlayId(1), segments, times: None, barge_in: false });
+        bench.run(Duration::from_micros(137));
+    }
+    bench.run(Duration::from_secs(1));
+    bench.sent.clear();
+    bench.run(Duration::from_secs(10));
+    let frames = bench.sent.iter().filter(|sent| sent.channel == Channel::Rtp).count();
+    assert_eq!(frames, 1_000 * 50 * 10);
+    assert_eq!(bench.worker.counters().frames_late, 0);
+}
+
+#[test]
+fn a_play_is_replaced_stopped_and_ended_by_a_bridge_with_one_event_each() {
+    let mut bench = Bench::new(2);
+    let [a, b] = [0, 1].map(|index| bench.open(index, stream(index)));
+    let music = |id| play(a, id, vec![Segment::Audio(audio_of_ms(10_000))]);
+    let stopped = |id| Event::PlayEnded { endpoint: a, play: PlayId(id), end: PlayEnd::Stopped };
+    bench.command(music(1));
+    bench.command(music(2));
+    assert_eq!(bench.take_events(), [stopped(1)]);
+    bench.command(Command::Stop { endpoint: a });
+    assert_eq!(bench.take_events(), [stopped(2)]);
+    bench.command(music(3));
+    bench.command(Command::Bridge { a: b, b: a });
+    assert_eq!(bench.take_events(), [stopped(3)]);
+    bench.run(MS * 100);
+    assert!(bench.take_rtp(a).is_empty());
+    bench.command(Command::Stop { endpoint: a });
+    assert_eq!(bench.take_events(), [], "nothing to stop is no error");
+}
+
+#[test]
+fn packets_carry_as_much_audio_as_agreed_within_reason() {
+    for (agreed_ms, octets) in [(1, 80), (10, 80), (20, 160), (30, 240), (60, 480), (200, 480)] {
+        let mut bench = Bench::new(1);
+        let ptime = Duration::from_millis(agreed_ms);
+        let endpoint = bench.open(0, StreamParameters { ptime, ..stream(0) });
+        bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(1_200))]));
+        bench.run(MS * 1_300);
+        let sent = bench.take_rtp(endpoint);
+        assert!(sent.iter().all(|sent| sent.rtp().payload.len() == octets), "{agreed_ms} ms");
+        assert_eq!(sent.len() * octets, 9_600);
+    }
+}

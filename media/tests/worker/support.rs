@@ -27,7 +27,7 @@ pub(crate) struct Sent {
 impl Sent {
     pub(crate) fn rtp(&self) -> ::rtp::packet::Packet {
         assert_eq!(self.channel, Channel::Rtp);
-        ::rtp::packet::Packet::unmarshal(&mut self.bytes.as_slice()).unwrap()
+        ::rtp::packet::Packet::unmarshal(&mut self.bytes.as_slice()).expect("a valid packet")
     }
 }
 
@@ -200,7 +200,7 @@ impl Source {
 
     /// A press: updates every 20 ms of a key held for `updates` × 20 ms, then the end thrice (RFC 4733 §2.5.1).
     pub(crate) fn press(&mut self, digit: char, updates: u16) -> Vec<Vec<u8>> {
-        let event = Digit::from_char(digit).unwrap().event();
+        let event = Digit::from_char(digit).expect("a digit").event();
         let mut packets = vec![];
         for update in 1..=updates + 3 {
             let (end, duration) = (update > updates, update.min(updates + 1) * 160);
@@ -224,7 +224,7 @@ impl Source {
             ..Default::default()
         };
         let packet = ::rtp::packet::Packet { header, payload: Bytes::copy_from_slice(payload) };
-        packet.marshal().unwrap().to_vec()
+        packet.marshal().expect("a valid packet").to_vec()
     }
 }
 
@@ -253,7 +253,7 @@ pub(crate) fn play(endpoint: EndpointId, play: u64, segments: Vec<Segment>) -> C
 pub(crate) fn rules(max_digits: u8, terminators: &str) -> CollectRules {
     CollectRules {
         max_digits,
-        terminators: Terminators::parse(terminators).unwrap(),
+        terminators: Terminators::parse(terminators).expect("digits"),
         first_digit_timeout: Duration::from_secs(5),
         inter_digit_timeout: Duration::from_secs(3),
         clear_typeahead: false,
@@ -264,7 +264,7 @@ pub(crate) fn rules(max_digits: u8, terminators: &str) -> CollectRules {
 pub(crate) fn digits(text: &str) -> DigitString {
     let mut digits = DigitString::default();
     for symbol in text.chars() {
-        assert!(digits.push(Digit::from_char(symbol).unwrap()));
+        assert!(digits.push(Digit::from_char(symbol).expect("a digit")));
     }
     digits
 }

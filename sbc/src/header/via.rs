@@ -55,23 +55,30 @@ impl<'a> Via<'a> {
     /// [`ErrorKind::Value`](crate::message::ErrorKind::Value) or
     /// [`ErrorKind::Unbalanced`](crate::message::ErrorKind::Unbalanced).
     pub fn parse(value: &'a [u8]) -> Result<Self, ValueError> {
+        let (via, end) = Self::parse_sent_by(value)?;
+        let params = Params::parse(&value[end..]).map_err(|e| e.moved(end))?;
+        Ok(Self { params, ..via })
+    }
+
+    /// Reads what stands before the parameters, and where that ends: enough to send an answer to somebody whose
+    /// parameters are broken.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`](crate::message::ErrorKind::Value).
+    pub fn parse_sent_by(value: &'a [u8]) -> Result<(Self, usize), ValueError> {
         let mut cursor = Cursor { value, at: 0 };
-        let protocol = cursor.token()?;
+        let _protocol = cursor.token()?;
         cursor.slash()?;
-        let version = cursor.token()?;
+        let _version = cursor.token()?;
         cursor.slash()?;
-        let transport = cursor.token()?;
-        if !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
-            return Err(ValueError::value(0));
-        }
+        let transport = ViaTransport::of(cursor.token()?);
         if cursor.skip_lws() == 0 {
             return Err(ValueError::value(cursor.at));
         }
         let host = cursor.host()?;
         cursor.skip_lws();
         let port = cursor.port()?;
-        let params = Params::parse(&value[cursor.at..]).map_err(|e| e.moved(cursor.at))?;
-        Ok(Self { transport: ViaTransport::of(transport), host, port, params })
+        Ok((Self { transport, host, port, params: Params::default() }, cursor.at))
     }
 
     /// The `branch` parameter.

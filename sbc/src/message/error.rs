@@ -120,8 +120,8 @@ pub struct Malformed<'a> {
 }
 
 impl<'a> Malformed<'a> {
-    /// The request, when enough of it could be read to answer it with [`ParseError::status`]: a request other than
-    /// ACK (RFC 3261 §8.2.7 and §17 know no answer to it) whose Via, From, To, Call-ID and CSeq are there.
+    /// The request, when enough of it could be read to answer it with [`ParseError::status`]
+    /// (see [`Message::is_answerable`]).
     #[must_use]
     pub fn answerable(&self) -> Option<Message<'a>> {
         self.partial.filter(Message::is_answerable)

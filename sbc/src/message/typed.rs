@@ -198,27 +198,24 @@ impl<'a> Message<'a> {
     /// The first header found wrong.
     pub fn validate(&self) -> Result<(), ParseError> {
         let essentials = self.essentials()?;
-        if self.method().is_some() {
-            let uri = self.request_uri()?;
-            if uri.as_sip().is_some_and(|sip| sip.headers.is_some()) {
-                // RFC 3261 §19.1.1, table 1: no headers in a Request-URI.
-                return Err(ParseError::new(ErrorKind::Uri, None, 0));
-            }
+        if self.method().is_some()
+            && let Uri::Sip(uri) = self.request_uri()?
+            && let Some(headers) = uri.headers
+        {
+            // RFC 3261 §19.1.1, table 1: no headers in a Request-URI.
+            return Err(ParseError::new(ErrorKind::Uri, None, self.offset_of(headers).saturating_sub(1)));
         }
-        for (address, name) in [(essentials.from, HeaderName::From), (essentials.to, HeaderName::To)] {
-            address.uri().map_err(|error| self.error(error.kind, name))?;
-        }
-        for via in self.vias() {
-            via?;
-        }
+        self.validate_uri(HeaderName::From, &essentials.from)?;
+        self.validate_uri(HeaderName::To, &essentials.to)?;
+        self.vias().try_for_each(|via| via.map(|_| ()))?;
         for contact in self.contacts() {
             if let Contact::Address(address) = contact? {
-                address.uri().map_err(|error| self.error(error.kind, HeaderName::Contact))?;
+                self.validate_uri(HeaderName::Contact, &address)?;
             }
         }
         for name in [HeaderName::Route, HeaderName::RecordRoute] {
             for route in self.addresses(name) {
-                route?.uri().map_err(|error| self.error(error.kind, name))?;
+                self.validate_uri(name, &route?)?;
             }
         }
         for name in [HeaderName::Expires, HeaderName::MinExpires, HeaderName::RSeq] {
@@ -228,14 +225,25 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    pub(super) fn is_answerable(&self) -> bool {
-        let there = |name| self.has(name);
+    fn validate_uri(&self, name: HeaderName, address: &NameAddr<'a>) -> Result<(), ParseError> {
+        let start = self.offset_of(address.uri_bytes);
+        let located = |error: ValueError| ParseError::new(error.kind, Some(name), start + error.offset);
+        address.uri().map(|_| ()).map_err(located)
+    }
+
+    /// Where a part of the message begins.
+    fn offset_of(&self, part: &[u8]) -> usize {
+        part.as_ptr().addr().saturating_sub(self.bytes.as_ptr().addr())
+    }
+
+    /// Whether an answer to this request would reach its sender and be understood, however broken the rest is: it is
+    /// no ACK (RFC 3261 §17 knows no answer to one), its topmost Via says where to, and it has a CSeq, which together
+    /// with the branch is what a client matches an answer by (RFC 3261 §17.1.3).
+    #[must_use]
+    pub fn is_answerable(&self) -> bool {
         self.method().is_some_and(|method| method != Method::Ack)
-            && self.top_via().is_ok()
-            && there(HeaderName::From)
-            && there(HeaderName::To)
-            && there(HeaderName::CallId)
-            && there(HeaderName::CSeq)
+            && self.values(HeaderName::Via).next().is_some_and(|via| Via::parse_sent_by(via).is_ok())
+            && self.has(HeaderName::CSeq)
     }
 
     fn mandatory<T>(&self, name: HeaderName, parse: Read<'a, T>) -> Result<T, ParseError> {

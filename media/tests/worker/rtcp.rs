@@ -1,0 +1,158 @@
+//! Reports sent and received (RFC 3550 §6).
+
+use std::time::Duration;
+
+use tandem_media::rtcp::{MAX_COMPOUND_LEN, Packet, ReportBlock, SenderInfo};
+use tandem_media::*;
+
+use crate::support::*;
+
+fn reports(bench: &Bench) -> Vec<&Sent> {
+    bench.sent.iter().filter(|sent| sent.channel == Channel::Rtcp).collect()
+}
+
+/// The report a compound begins with.
+fn report(sent: &Sent) -> (u32, Option<SenderInfo>, Option<ReportBlock>) {
+    let mut packets = tandem_media::rtcp::parse(&sent.bytes).expect("a compound");
+    match packets.next() {
+        Some(Packet::Report { ssrc, sender, mut blocks }) => (ssrc, sender, blocks.next()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn party_sends(bench: &mut Bench, endpoint: EndpointId, source: &mut Source, packets: usize) {
+    for _ in 0..packets {
+        bench.packet(endpoint, party(0), &source.audio(&[1; 160]));
+        bench.run(PTIME);
+    }
+}
+
+/// §6.2, §6.3.1: 5 s ± half, over e − 3/2; the first after half of that.
+#[test]
+fn reports_come_every_few_seconds_at_random() {
+    let mut bench = Bench::new(1);
+    bench.open(0, stream(0));
+    let opened = bench.now;
+    bench.run(Duration::from_secs(1_000));
+    let times: Vec<_> = reports(&bench).iter().map(|sent| sent.at).collect();
+    let first = times[0] - opened;
+    assert!((MS * 1_000..MS * 3_100).contains(&first), "{first:?}");
+    let intervals: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(intervals.iter().all(|interval| (MS * 2_050..MS * 6_160).contains(interval)));
+    let mean = intervals.iter().sum::<Duration>() / intervals.len() as u32;
+    assert!((MS * 3_800..MS * 4_400).contains(&mean), "{mean:?}");
+}
+
+#[test]
+fn who_sends_reports_as_a_sender_and_who_does_not_as_a_receiver() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    bench.run(MS * 10_000);
+    let receiver = reports(&bench).pop().unwrap().clone();
+    assert_eq!(receiver.destination, rtcp_of(party(0)));
+    assert_eq!(&receiver.bytes[..4], [0x80, 201, 0, 1], "RR without a block: nothing was received");
+    bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(20_000))]));
+    bench.run(MS * 20_000);
+    let report_sent = reports(&bench).pop().unwrap().clone();
+    let before = report_sent.at;
+    let (ssrc, sender, _) = report(&report_sent);
+    let rtp = bench.sent.iter().rfind(|sent| sent.channel == Channel::Rtp && sent.at <= before).unwrap();
+    let sender = sender.unwrap();
+    assert_eq!(ssrc, rtp.rtp().header.ssrc);
+    let sent = bench.sent.iter().filter(|sent| sent.channel == Channel::Rtp && sent.at <= before).count();
+    assert_eq!((sender.packets as usize, sender.octets as usize), (sent, sent * 160));
+    let since = (before - rtp.at).as_micros() as u32 * 8 / 1_000;
+    assert_eq!(sender.rtp_timestamp, rtp.rtp().header.timestamp.wrapping_add(since));
+    bench.run(MS * 20_000);
+    assert_eq!(report(reports(&bench).pop().unwrap()).1, None, "silent for two intervals (§6.4)");
+}
+
+#[test]
+fn a_report_names_us_and_tells_what_was_lost_since_the_last_one() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    let mut source = Source::new(0xabcd, 0);
+    source.sequence = 65_500;
+    for _ in 0..16 {
+        party_sends(&mut bench, endpoint, &mut source, 12);
+        for _ in 0..4 {
+            source.audio(&[0; 160]);
+        }
+        bench.run(PTIME * 4);
+    }
+    let last = reports(&bench).pop().unwrap().clone();
+    let (_, _, block) = report(&last);
+    let reception = block.unwrap().reception;
+    assert_eq!(reception.ssrc, 0xabcd);
+    assert!((48..=80).contains(&reception.fraction_lost), "a quarter: {reception:?}");
+    assert!(reception.highest_sequence > 65_536, "one cycle: {reception:?}");
+    let cname = &last.bytes[last.bytes.len() - 20..];
+    assert_eq!(&cname[..2], [1, 16]);
+    assert!(cname[2..18].iter().all(|octet| octet.is_ascii_alphanumeric() || b"+/".contains(octet)));
+}
+
+/// A party's report block about our stream: loss, and the round trip from our sender report (§6.4.1).
+#[test]
+fn the_partys_report_gives_its_loss_and_the_round_trip() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(30_000))]));
+    bench.run(MS * 10_000);
+    let ours = reports(&bench).pop().unwrap().clone();
+    let (ssrc, sender, _) = report(&ours);
+    let first = bench.sent.iter().find(|sent| sent.channel == Channel::Rtp).unwrap().rtp();
+    bench.run(MS * 580);
+    let held = (bench.now - ours.at) - MS * 80;
+    let block = ReportBlock {
+        reception: reception::ReceptionReport {
+            ssrc,
+            fraction_lost: 0,
+            cumulative_lost: 20,
+            highest_sequence: u32::from(first.header.sequence_number) + 199,
+            jitter: 0,
+        },
+        last_sender_report: (sender.unwrap().ntp >> 16) as u32,
+        delay_since_last: (held.as_secs_f64() * 65_536.0) as u32,
+    };
+    let mut buffer = [0; MAX_COMPOUND_LEN];
+    let compound = tandem_media::rtcp::Compound {
+        ssrc: 5,
+        sender: None,
+        block: Some(block),
+        cname: b"0123456789abcdef",
+        goodbye: false,
+    };
+    let len = compound.write(&mut buffer);
+    bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), &buffer[..len]);
+    bench.command(Command::Close { endpoint });
+    bench.run(MS);
+    let events = bench.take_events();
+    let Some(Event::Closed { statistics, .. }) = events.last() else { panic!("{events:?}") };
+    let trip = statistics.round_trip_us.unwrap();
+    assert!((79_000..=81_000).contains(&trip), "{trip}");
+    assert_eq!(statistics.remote_loss_percent, Some(10.0));
+}
+
+#[test]
+fn a_delay_since_their_sender_report_is_told() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    let info = SenderInfo { ntp: 0x1234_5678_9abc_def0, rtp_timestamp: 0, packets: 1, octets: 1 };
+    let mut buffer = [0; MAX_COMPOUND_LEN];
+    let compound = tandem_media::rtcp::Compound {
+        ssrc: 5,
+        sender: Some(info),
+        block: None,
+        cname: b"0123456789abcdef",
+        goodbye: false,
+    };
+    let len = compound.write(&mut buffer);
+    bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), &buffer[..len]);
+    let received = bench.now;
+    party_sends(&mut bench, endpoint, &mut Source::new(9, 0), 200);
+    let last = reports(&bench).pop().unwrap();
+    let block = report(last).2.unwrap();
+    assert_eq!(block.last_sender_report, 0x5678_9abc);
+    let delay = (last.at - received).as_secs_f64() * 65_536.0;
+    assert!((f64::from(block.delay_since_last) - delay).abs() <= 2.0);
+}
