@@ -438,8 +438,8 @@ impl Call {
     fn send_media(&mut self, scene: &mut Scene<'_>) {
         let Some(stream) = &mut self.stream else { return };
         let mut local = stream.local();
-        if self.manner.has(Habit::SendsFromElsewhere) {
-            local.set_port(local.port() ^ 0x4000);
+        if let Some(elsewhere) = self.manner.sends_from() {
+            local.set_ip(elsewhere);
         }
         let outbox = &mut scene.outbox;
         stream.handle_timeout(scene.now, |destination, bytes| {

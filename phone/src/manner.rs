@@ -1,5 +1,6 @@
 //! How a party behaves in a call, well or badly, as data.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::g711::Law;
@@ -54,6 +55,13 @@ impl Manner {
         self.habits.iter().find_map(slow).unwrap_or_default()
     }
 
+    pub(crate) fn sends_from(&self) -> Option<IpAddr> {
+        self.habits.iter().find_map(|habit| match habit {
+            Habit::SendsFrom(address) => Some(*address),
+            _ => None,
+        })
+    }
+
     pub(crate) fn vanishes_after(&self) -> Option<Duration> {
         self.habits.iter().find_map(|habit| match habit {
             Habit::Vanishes { after } => Some(*after),
@@ -98,8 +106,8 @@ pub enum Habit {
     CancelsTooLate,
     /// Answers an INVITE with two 200s of different tags, as if forked; the second dialog is never heard of again.
     AnswersTwice,
-    /// RTP comes from another port than the one it told.
-    SendsFromElsewhere,
+    /// Its RTP comes from another address than the one it told.
+    SendsFrom(IpAddr),
     /// A second BYE follows the first.
     ByesTwice,
     /// Sends an ACK nobody waits for right after its INVITE, and after each BYE.

@@ -132,7 +132,7 @@ fn bad_habits_do_what_they_say() {
     wire.run(secs(120));
     assert_eq!(wire.reports().0.finals, [200, 200]);
 
-    let mut wire = wire_with(with(Habit::SendsFromElsewhere), alice(secs(5)));
+    let mut wire = wire_with(with(Habit::SendsFrom([127, 0, 0, 66].into())), alice(secs(5)));
     wire.run(secs(120));
     let alice_report = wire.report_of_alice();
     assert!(alice_report.received.unexpected_source > 200);

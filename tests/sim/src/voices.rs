@@ -1,0 +1,54 @@
+//! Who sounds how: every prompt and every party has a frequency of its own, so that whoever is heard is known.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use tandem_media::Audio;
+use tandem_switch::PromptLibrary;
+
+/// The flows' prompts: name, frequency in Hz, length in seconds.
+pub const PROMPTS: [(&str, u16, u32); 9] = [
+    ("welcome", 300, 1),
+    ("menu", 350, 2),
+    ("no-input", 400, 1),
+    ("invalid", 450, 1),
+    ("goodbye", 500, 1),
+    ("loop", 550, 3),
+    ("enter-digits", 600, 1),
+    ("music", 650, 5),
+    ("please-wait", 800, 1),
+];
+
+/// The frequency of a prompt; 0 for one that does not exist.
+#[must_use]
+pub fn prompt_hz(name: &str) -> u16 {
+    PROMPTS.iter().find(|(known, ..)| *known == name).map_or(0, |(_, hz, _)| *hz)
+}
+
+/// Frequencies for parties: the grid of 50 Hz above the prompts', without those near a digit's (ITU-T Q.23).
+pub(crate) fn party_frequencies() -> impl Iterator<Item = u16> {
+    const NEAR_DIGITS: [u16; 6] = [850, 950, 1_200, 1_350, 1_500, 1_650];
+    (18..=68).map(|n| n * 50).filter(|hz| !NEAR_DIGITS.contains(hz))
+}
+
+/// Everything anybody listens for.
+pub(crate) fn all_frequencies() -> Vec<u16> {
+    PROMPTS.iter().map(|(_, hz, _)| *hz).chain(party_frequencies()).collect()
+}
+
+/// The prompts as pure tones, made once.
+pub(crate) fn library() -> PromptLibrary {
+    static LIBRARY: LazyLock<PromptLibrary> = LazyLock::new(|| {
+        PROMPTS.iter().map(|(name, hz, seconds)| ((*name).to_owned(), tone(*hz, *seconds))).collect::<BTreeMap<_, _>>()
+    });
+    LIBRARY.clone()
+}
+
+fn tone(hz: u16, seconds: u32) -> Arc<Audio> {
+    let sample = |n: u32| {
+        let turns = f64::from(n) * f64::from(hz) / f64::from(Audio::RATE_HZ);
+        ((turns * std::f64::consts::TAU).sin() * 7_000.0).round() as i16
+    };
+    let samples: Vec<i16> = (0..seconds * Audio::RATE_HZ).map(sample).collect();
+    Arc::new(Audio::from_samples(samples))
+}
