@@ -1,1 +1,42 @@
-//! Deterministic simulation of the whole.
+//! Deterministic simulation of the whole: the real switch, contact centre, user agent and media worker in virtual
+//! time under a seed, with a network that loses, duplicates, reorders and parts, and with phones and carriers of
+//! another implementation that behave and misbehave.
+//!
+//! [`run`] plays one seed and judges it with every check of [`checks`]. The same seed gives the same trace.
+
+pub mod checks;
+mod configuration;
+mod network;
+mod node;
+mod scenario;
+mod tap;
+mod trace;
+mod voices;
+mod watched;
+mod world;
+
+pub use network::{Partition, Weather};
+pub use scenario::{CallerPlan, Goal, Knobs, OutsideAgent, PhonePlan, Placer, Scenario, StrangerPlan};
+pub use tap::{Kind, Seen, Way};
+pub use trace::Trace;
+pub use watched::Said;
+pub use world::{Observed, PartyReport};
+
+/// What became of a seed.
+#[derive(Debug)]
+pub struct Verdict {
+    /// What was observed.
+    pub observed: Observed,
+    /// What happened, in order.
+    pub trace: Trace,
+    /// What should not have been; empty when all is well.
+    pub failures: Vec<checks::Failure>,
+}
+
+/// Plays a seed. The trace's lines are kept when asked for; its hash is always made.
+#[must_use]
+pub fn run(seed: u64, keep_trace: bool) -> Verdict {
+    let (observed, trace) = world::World::new(Scenario::of(seed), keep_trace).run();
+    let failures = checks::all(&observed);
+    Verdict { observed, trace, failures }
+}

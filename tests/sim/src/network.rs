@@ -61,9 +61,8 @@ impl Network {
 
     /// When a packet arrives: never, once or twice.
     pub(crate) fn arrivals(&mut self, now: Duration, from: IpAddr, to: IpAddr) -> Vec<Duration> {
-        let parted = |cut: &Partition| {
-            (cut.host == from || cut.host == to) && cut.from <= now && now < cut.until
-        };
+        let parted =
+            |cut: &Partition| (cut.host == from || cut.host == to) && cut.from <= now && now < cut.until;
         if self.partitions.iter().any(parted) {
             return Vec::new();
         }
@@ -77,5 +76,53 @@ impl Network {
 
     fn delay(&mut self, up_to: Duration) -> Duration {
         Duration::from_micros(self.rng.random_range(0..=u64::try_from(up_to.as_micros()).unwrap_or(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng as _;
+
+    const STORM: Weather = Weather {
+        latency: Duration::from_millis(10),
+        jitter: Duration::from_millis(50),
+        loss_permille: 100,
+        duplicate_permille: 100,
+    };
+
+    fn host(last: u8) -> IpAddr {
+        [127, 0, 0, last].into()
+    }
+
+    fn network(partitions: Vec<Partition>) -> Network {
+        Network::new(ChaCha8Rng::seed_from_u64(7), STORM, partitions, Duration::from_secs(100))
+    }
+
+    #[test]
+    fn loses_doubles_and_reorders_until_it_heals() {
+        let mut network = network(Vec::new());
+        let sent: Vec<Duration> = (0..2_000).map(|n| Duration::from_millis(20) * n).collect();
+        let arrived: Vec<Vec<Duration>> =
+            sent.iter().map(|at| network.arrivals(*at, host(1), host(2))).collect();
+        let count = |copies| arrived.iter().filter(|it| it.len() == copies).count();
+        assert!((100..300).contains(&count(0)), "{} lost", count(0));
+        assert!((100..300).contains(&count(2)), "{} doubled", count(2));
+        let in_order: Vec<Duration> = arrived.iter().flatten().copied().collect();
+        assert!(!in_order.is_sorted(), "packets overtake each other");
+        let healed = Duration::from_secs(100);
+        assert_eq!(network.arrivals(healed, host(1), host(2)), [healed + Weather::FINE.latency]);
+    }
+
+    #[test]
+    fn a_partition_cuts_both_ways_and_ends() {
+        let (from, until) = (Duration::from_secs(5), Duration::from_secs(6));
+        let mut network = network(vec![Partition { host: host(1), from, until }]);
+        network.weather = Weather::FINE;
+        for (source, destination) in [(1, 2), (2, 1)] {
+            assert!(network.arrivals(from, host(source), host(destination)).is_empty());
+            assert_eq!(network.arrivals(until, host(source), host(destination)).len(), 1);
+        }
+        assert_eq!(network.arrivals(from, host(2), host(3)).len(), 1, "others are not concerned");
     }
 }

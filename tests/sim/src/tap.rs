@@ -70,7 +70,8 @@ impl Seen {
             text.split("\r\n").skip(1).take_while(|line| !line.is_empty()).find_map(|line| {
                 let (known, value) = line.split_once(':')?;
                 let known = known.trim();
-                (known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(compact)).then(|| value.trim())
+                (known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(compact))
+                    .then(|| value.trim())
             })
         };
         let (cseq, method) = header("CSeq", "CSeq")?.split_once(' ')?;

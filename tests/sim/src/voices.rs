@@ -7,7 +7,7 @@ use tandem_media::Audio;
 use tandem_switch::PromptLibrary;
 
 /// The flows' prompts: name, frequency in Hz, length in seconds.
-pub const PROMPTS: [(&str, u16, u32); 9] = [
+pub(crate) const PROMPTS: [(&str, u16, u32); 9] = [
     ("welcome", 300, 1),
     ("menu", 350, 2),
     ("no-input", 400, 1),
@@ -21,7 +21,7 @@ pub const PROMPTS: [(&str, u16, u32); 9] = [
 
 /// The frequency of a prompt; 0 for one that does not exist.
 #[must_use]
-pub fn prompt_hz(name: &str) -> u16 {
+pub(crate) fn prompt_hz(name: &str) -> u16 {
     PROMPTS.iter().find(|(known, ..)| *known == name).map_or(0, |(_, hz, _)| *hz)
 }
 
@@ -39,7 +39,10 @@ pub(crate) fn all_frequencies() -> Vec<u16> {
 /// The prompts as pure tones, made once.
 pub(crate) fn library() -> PromptLibrary {
     static LIBRARY: LazyLock<PromptLibrary> = LazyLock::new(|| {
-        PROMPTS.iter().map(|(name, hz, seconds)| ((*name).to_owned(), tone(*hz, *seconds))).collect::<BTreeMap<_, _>>()
+        PROMPTS
+            .iter()
+            .map(|(name, hz, seconds)| ((*name).to_owned(), tone(*hz, *seconds)))
+            .collect::<BTreeMap<_, _>>()
     });
     LIBRARY.clone()
 }

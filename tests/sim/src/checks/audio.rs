@@ -1,0 +1,266 @@
+//! Who hears whom, by a frequency for each party and prompt, through the real codecs and the real network.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tandem_control_api::{CallFact, CallRecord, LegRecord};
+use tandem_phone::{Habit, Manner, Report};
+
+use crate::configuration::{ANNOUNCEMENT, MUSIC};
+use crate::network::Weather;
+use crate::scenario::{CallerPlan, Goal};
+use crate::voices::{PROMPTS, prompt_hz};
+use crate::world::{Observed, PartyReport};
+
+/// How long a change may take until it is heard: rings, a jittery network, the start of a stream.
+const SETTLING: Duration = Duration::from_millis(700);
+
+/// Stretches shorter than this prove nothing.
+const SHORTEST: Duration = Duration::from_millis(800);
+
+/// A stretch of time.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from: Duration,
+    until: Duration,
+}
+
+impl Span {
+    /// Without its ends, if enough is left.
+    fn settled(from: Duration, until: Duration) -> Option<Self> {
+        let (from, until) = (from + SETTLING, until.checked_sub(SETTLING)?);
+        (until >= from + SHORTEST).then_some(Self { from, until })
+    }
+}
+
+/// Everybody's calls, put together by the Call-IDs in the records.
+struct Calls<'a> {
+    by_call_id: BTreeMap<&'a str, &'a PartyReport>,
+}
+
+impl<'a> Calls<'a> {
+    fn of(run: &'a Observed) -> Self {
+        Self { by_call_id: run.reports.iter().map(|it| (it.report.sip_call_id.as_str(), it)).collect() }
+    }
+
+    fn party(&self, leg: &LegRecord) -> Option<&'a PartyReport> {
+        self.by_call_id.get(leg.sip_call_id.as_str()).copied()
+    }
+}
+
+fn plan_of<'a>(run: &'a Observed, report: &PartyReport) -> Option<&'a CallerPlan> {
+    run.scenario.callers.get(report.caller?)
+}
+
+/// The manner a party had in a call.
+fn manner_of<'a>(run: &'a Observed, party: &PartyReport) -> Option<&'a Manner> {
+    if let Some(plan) = plan_of(run, party) {
+        return Some(&plan.manner);
+    }
+    let outside = run.scenario.outside_agents.iter().find(|agent| agent.number == party.report.to);
+    let inside =
+        run.scenario.phones.iter().find(|phone| crate::configuration::user(phone.user) == party.party);
+    outside.map(|agent| &agent.manner).or(inside.map(|phone| &phone.manner))
+}
+
+/// Whether its RTP comes from where it must not be believed.
+fn is_unbelievable(manner: &Manner) -> bool {
+    manner.habits.iter().any(|habit| matches!(habit, Habit::SendsFrom(_)))
+}
+
+/// The share of a span's windows in which one of `tones` stands out.
+fn share_heard(report: &Report, span: Span, tones: &[u16]) -> f64 {
+    let heard = |window: &&tandem_phone::Window| {
+        window.at >= span.from && window.at < span.until && window.tones.iter().any(|hz| tones.contains(hz))
+    };
+    let count = report.heard.windows.iter().filter(heard).count();
+    let windows = (span.until - span.from).as_millis() / 100;
+    count as f64 / windows.max(1) as f64
+}
+
+/// How much must be heard of something that is there all the time.
+fn enough(run: &Observed) -> f64 {
+    if run.scenario.weather == Weather::FINE { 0.9 } else { 0.6 }
+}
+
+/// Nobody ever hears a party that is not in the same call, nor a stranger, nor anything else unexplained.
+pub(super) fn nobody_hears_a_third_party(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let calls = Calls::of(run);
+    let mut allowed: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+    for (_, record) in &run.records {
+        let Some((caller_leg, agent_legs)) = record.legs.split_first() else { continue };
+        let caller = calls.party(caller_leg);
+        let agents = agent_legs.iter().filter_map(|leg| calls.party(leg));
+        let mut of_caller: Vec<u16> = PROMPTS.iter().map(|(_, hz, _)| *hz).collect();
+        of_caller.extend(agents.map(|agent| agent.report.hz));
+        if let Some(plan) = caller.and_then(|caller| plan_of(run, caller)) {
+            match plan.goal {
+                Goal::Echo => of_caller.push(plan.manner.hz),
+                Goal::ReadBack => {
+                    of_caller.extend([700, 750, 850, 900, 950, 1_200, 1_250, 1_300, 1_350, 1_450, 1_500])
+                }
+                _ => {}
+            }
+        }
+        allowed.insert(&caller_leg.sip_call_id, of_caller);
+        for leg in agent_legs {
+            allowed.insert(&leg.sip_call_id, caller.map(|caller| caller.report.hz).into_iter().collect());
+        }
+    }
+    for party in &run.reports {
+        let allowed = allowed.get(party.report.sip_call_id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        for window in &party.report.heard.windows {
+            if let Some(hz) = window.tones.iter().find(|hz| !allowed.contains(hz)) {
+                let (name, call_id) = (&party.party, &party.report.sip_call_id);
+                fail(format!("{name} in {call_id} hears {hz} Hz at {:?} ({window:?})", window.at));
+                break;
+            }
+        }
+    }
+}
+
+/// Caller and agent hear each other from the agent's answer to the first BYE, unless one of them sends from where it
+/// must not be believed: then it is not heard at all.
+pub(super) fn bridged_parties_hear_each_other(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let calls = Calls::of(run);
+    for (_, record) in &run.records {
+        let Some((caller_leg, agent_legs)) = record.legs.split_first() else { continue };
+        let Some(caller) = calls.party(caller_leg) else { continue };
+        for leg in agent_legs {
+            let (Some(answered), Some(agent)) = (leg.answered, calls.party(leg)) else { continue };
+            let until = [caller.report.ended, agent.report.ended, leg.ended.since_start()].into_iter().min();
+            let Some(span) = Span::settled(answered.since_start(), until.unwrap_or_default()) else {
+                continue;
+            };
+            judge_direction(run, caller, agent, span, fail);
+            judge_direction(run, agent, caller, span, fail);
+        }
+    }
+}
+
+/// Whether `listener` hears `speaker` as it should.
+fn judge_direction(
+    run: &Observed,
+    listener: &PartyReport,
+    speaker: &PartyReport,
+    span: Span,
+    fail: &mut dyn FnMut(String),
+) {
+    let (Some(theirs), Some(ours)) = (manner_of(run, speaker), manner_of(run, listener)) else { return };
+    let share = share_heard(&listener.report, span, &[speaker.report.hz]);
+    let names = format!("{} hears {} ({} Hz)", listener.party, speaker.party, speaker.report.hz);
+    if is_unbelievable(theirs) {
+        if share > 0.0 {
+            fail(format!("{names}, whose RTP comes from elsewhere"));
+        }
+        return;
+    }
+    let disturbed = !theirs.keys.is_empty() || !theirs.holds.is_empty() || !ours.holds.is_empty();
+    let cut =
+        [listener.host, speaker.host].iter().any(|host| run.scenario.cut_off(*host, span.from, span.until));
+    if !disturbed && !cut && share < enough(run) {
+        fail(format!("{names} only {:.0} % of {span:?}", share * 100.0));
+    }
+}
+
+/// From entering a queue to leaving it, music or the announcement is there.
+pub(super) fn waiting_callers_hear_music(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let calls = Calls::of(run);
+    for (_, record) in &run.records {
+        let Some(caller) = record.legs.first().and_then(|leg| calls.party(leg)) else { continue };
+        let Some(span) = waiting(record, caller) else { continue };
+        if is_disturbed(run, caller, span) {
+            continue;
+        }
+        let share = share_heard(&caller.report, span, &[prompt_hz(MUSIC), prompt_hz(ANNOUNCEMENT)]);
+        if share < enough(run) {
+            let (call, percent) = (record.id, share * 100.0);
+            fail(format!("{} in {call} hears music only {percent:.0} % of {span:?}", caller.report.from));
+        }
+    }
+}
+
+fn waiting(record: &CallRecord, caller: &PartyReport) -> Option<Span> {
+    let mut entered = None;
+    for entry in &record.timeline {
+        match &entry.fact {
+            CallFact::QueueEntered { .. } => entered = Some(entry.at.since_start()),
+            CallFact::QueueLeft { .. } | CallFact::AgentAnswered { .. } => {
+                let until = entry.at.since_start().min(caller.report.ended);
+                return Span::settled(entered?, until);
+            }
+            _ => {}
+        }
+    }
+    Span::settled(entered?, caller.report.ended.min(record.ended.since_start()))
+}
+
+fn is_disturbed(run: &Observed, party: &PartyReport, span: Span) -> bool {
+    let held = manner_of(run, party).is_none_or(|manner| !manner.holds.is_empty());
+    held || run.scenario.cut_off(party.host, span.from, span.until)
+}
+
+/// `+15550102` plays its prompt, `+15550103` echoes, for as long as the caller is there.
+pub(super) fn announcements_and_echo_are_heard(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let calls = Calls::of(run);
+    for (_, record) in &run.records {
+        let Some(leg) = record.legs.first() else { continue };
+        let Some((caller, plan)) = calls.party(leg).and_then(|it| Some((it, plan_of(run, it)?))) else {
+            continue;
+        };
+        let expected = match plan.goal {
+            Goal::Prompt => prompt_hz("loop"),
+            Goal::Echo => plan.manner.hz,
+            _ => continue,
+        };
+        let Some(answered) = leg.answered.map(|at| at.since_start()) else { continue };
+        let until = caller.report.ended.min(leg.ended.since_start());
+        let Some(span) = Span::settled(answered, until) else { continue };
+        let share = share_heard(&caller.report, span, &[expected]);
+        if plan.goal == Goal::Echo && is_unbelievable(&plan.manner) {
+            if share > 0.0 {
+                fail(format!("{} hears an echo of RTP from elsewhere", plan.from));
+            }
+            continue;
+        }
+        let pressed = plan.goal == Goal::Echo && !plan.manner.keys.is_empty();
+        if !pressed && !is_disturbed(run, caller, span) && share < enough(run) {
+            let percent = share * 100.0;
+            fail(format!("{} hears {expected} Hz only {percent:.0} % of {span:?}", plan.from));
+        }
+    }
+}
+
+/// The echo gives back the keys that were pressed; `+15550104` plays them as tones.
+pub(super) fn digits_arrive_once_and_in_order(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let calls = Calls::of(run);
+    for (_, record) in &run.records {
+        let Some(leg) = record.legs.first() else { continue };
+        let Some((caller, plan)) = calls.party(leg).and_then(|it| Some((it, plan_of(run, it)?))) else {
+            continue;
+        };
+        let Some(answered) = leg.answered.map(|at| at.since_start()) else { continue };
+        let report = &caller.report;
+        let span = Span { from: answered, until: report.ended };
+        if is_disturbed(run, caller, span) || is_unbelievable(&plan.manner) {
+            continue;
+        }
+        let pressed: String = plan.manner.keys.iter().map(|(_, keys)| keys.as_str()).collect();
+        // Everything was pressed after our answer and echoed before the end.
+        let first = plan.manner.keys.first().map_or(Duration::ZERO, |(at, _)| *at);
+        let last = plan.manner.keys.last().map_or(Duration::ZERO, |(at, _)| *at);
+        let typing = Duration::from_millis(240) * u32::try_from(pressed.len()).unwrap_or(u32::MAX);
+        let begun = report.answered.is_some_and(|at| at + first > answered + SETTLING);
+        let finished = |extra| report.answered.is_some_and(|at| at + last + typing + extra < report.ended);
+        let got = match plan.goal {
+            Goal::Echo if begun && finished(SETTLING) => report.received.digit_string(),
+            Goal::ReadBack if begun && pressed.len() == 5 && finished(Duration::from_secs(3)) => {
+                format!("{}#", report.heard.digit_string())
+            }
+            _ => continue,
+        };
+        if got != pressed && run.scenario.weather == Weather::FINE {
+            fail(format!("{} pressed {pressed} and got {got}", plan.from));
+        }
+    }
+}

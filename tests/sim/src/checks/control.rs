@@ -1,0 +1,187 @@
+//! What the control plane is told, and the records that are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, Event, LegRecord};
+
+use crate::tap::{Kind, Way};
+use crate::watched::Said;
+use crate::world::Observed;
+
+/// Each command ends in exactly one `Done`, and nothing is done that nobody asked for.
+pub(super) fn one_outcome_per_command(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let mut asked: BTreeMap<CommandId, (&'static str, u32)> = BTreeMap::new();
+    for (at, said) in &run.control {
+        match said {
+            Said::Request(request) => {
+                if asked.insert(request.id, (request.command.name(), 0)).is_some() {
+                    fail(format!("{:?} was used twice, at {at:?}", request.id));
+                }
+            }
+            Said::Event(Event::Done { command, .. }) => match asked.get_mut(command) {
+                Some((_, outcomes)) => *outcomes += 1,
+                None => fail(format!("{command:?} was done at {at:?}, but never asked for")),
+            },
+            Said::Event(_) => {}
+        }
+    }
+    for (id, (name, outcomes)) in asked {
+        if outcomes != 1 {
+            fail(format!("{name} {id:?} had {outcomes} outcomes"));
+        }
+    }
+}
+
+/// Each offered call ends once, last of all, and has one record; a caller who was answered has one.
+pub(super) fn one_record_per_call(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let (mut offered, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    for (at, said) in &run.control {
+        let Said::Event(event) = said else { continue };
+        let call = match event {
+            Event::CallOffered { call, .. } => {
+                offered.insert(*call);
+                *call
+            }
+            Event::CallEnded { call, .. } => {
+                if !ended.insert(*call) {
+                    fail(format!("{call} ended twice"));
+                }
+                continue;
+            }
+            Event::LegCreated { call, .. }
+            | Event::LegRinging { call, .. }
+            | Event::Digit { call, .. }
+            | Event::LegEnded { call, .. } => *call,
+            Event::Done { .. } | Event::Registration { .. } => continue,
+        };
+        if ended.contains(&call) {
+            fail(format!("{event:?} at {at:?}, after the call's end"));
+        }
+    }
+    if offered != ended {
+        fail(format!("offered {offered:?}, ended {ended:?}"));
+    }
+    let mut records: BTreeMap<&str, u32> = BTreeMap::new();
+    for (_, record) in &run.records {
+        if !offered.remove(&record.id) {
+            fail(format!("{} has a record too many", record.id));
+        }
+        for leg in &record.legs {
+            *records.entry(&leg.sip_call_id).or_default() += 1;
+        }
+    }
+    if !offered.is_empty() {
+        fail(format!("no record of {offered:?}"));
+    }
+    for report in &run.reports {
+        let count = records.get(report.report.sip_call_id.as_str()).copied().unwrap_or(0);
+        if count > 1 || (count == 0 && report.report.answered.is_some()) {
+            let (party, call_id) = (&report.party, &report.report.sip_call_id);
+            fail(format!("{count} records of the answered call {call_id} of {party}"));
+        }
+    }
+}
+
+/// An answered leg lasts from the ACK of its caller, or the 200 of the called party, to the first BYE, to the
+/// nanosecond.
+pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, fail: &mut dyn FnMut(String)) {
+    for (made, record) in &run.records {
+        for leg in &record.legs {
+            if leg.answered.map(|at| at.since_start()) != answered_at(run, leg) {
+                let seen = answered_at(run, leg);
+                fail(format!(
+                    "{} of {} answered {:?}, by the edge {seen:?}",
+                    leg.id, record.id, leg.answered
+                ));
+            }
+            let bye = first_bye(run, leg);
+            if leg.answered.is_some() && bye != Some(leg.ended.since_start()) {
+                fail(format!("{} of {} ended {:?}, by the edge {bye:?}", leg.id, record.id, leg.ended));
+            }
+        }
+        check_totals(*made, record, fail);
+    }
+}
+
+fn check_totals(made: Duration, record: &CallRecord, fail: &mut dyn FnMut(String)) {
+    let last = record.legs.iter().map(|leg| leg.ended).max();
+    if last != Some(record.ended) {
+        fail(format!("{} ended {:?}, its last leg {last:?}", record.id, record.ended));
+    }
+    let caller = record.legs.first();
+    if caller.is_none_or(|caller| caller.answered != record.answered || caller.started != record.offered) {
+        fail(format!("{} does not begin as its caller's leg does", record.id));
+    }
+    if record.ended.since_start() > made {
+        fail(format!("{} was recorded before its end", record.id));
+    }
+}
+
+fn answered_at(run: &Observed, leg: &LegRecord) -> Option<Duration> {
+    let mut of_leg = run.sip.iter().filter(|seen| seen.call_id == leg.sip_call_id);
+    match leg.direction {
+        Direction::Outbound => {
+            // A 2xx after the leg's end is acknowledged and hung up at once: nobody answered any more.
+            let answer = of_leg
+                .find(|seen| seen.way == Way::In && matches!(seen.status_to("INVITE"), Some(200..300)))?;
+            (answer.at < leg.ended.since_start()).then_some(answer.at)
+        }
+        Direction::Inbound => {
+            let ok = of_leg
+                .find(|seen| seen.way == Way::Out && matches!(seen.status_to("INVITE"), Some(200..300)))?;
+            let ack = of_leg.find(|seen| {
+                let Kind::Request { method, .. } = &seen.kind else { return false };
+                method == "ACK" && seen.way == Way::In && seen.cseq == ok.cseq && seen.to_tag == ok.to_tag
+            })?;
+            (ack.at < leg.ended.since_start()).then_some(ack.at)
+        }
+    }
+}
+
+fn first_bye(run: &Observed, leg: &LegRecord) -> Option<Duration> {
+    let of_leg = run.sip.iter().filter(|seen| seen.call_id == leg.sip_call_id);
+    of_leg.filter(|seen| seen.is_request("BYE")).map(|seen| seen.at).next()
+}
+
+/// From the `Dial` that rings it to the end of that leg, an agent's phone is nobody else's.
+pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, fail: &mut dyn FnMut(String)) {
+    let mut dials = BTreeMap::new();
+    let mut legs = BTreeMap::new();
+    let mut holding: BTreeMap<String, CommandId> = BTreeMap::new();
+    for (at, said) in &run.control {
+        match said {
+            Said::Request(request) => {
+                if let Command::Dial { target, .. } = &request.command {
+                    let agent = match target {
+                        DialTarget::User(user) => user.clone(),
+                        DialTarget::Trunk { number, .. } => number.clone(),
+                    };
+                    if let Some(other) = holding.insert(agent.clone(), request.id) {
+                        fail(format!(
+                            "{agent} is rung by {:?} at {at:?} and still held by {other:?}",
+                            request.id
+                        ));
+                    }
+                    dials.insert(request.id, agent);
+                }
+            }
+            Said::Event(Event::LegCreated { leg, command, .. }) => {
+                legs.insert(*leg, *command);
+            }
+            Said::Event(Event::LegEnded { leg, .. }) => {
+                if let Some(agent) = legs.remove(leg).and_then(|dial| dials.remove(&dial)) {
+                    holding.remove(&agent);
+                }
+            }
+            Said::Event(Event::Done { command, outcome: Err(_) })
+                if !legs.values().any(|dial| dial == command) =>
+            {
+                if let Some(agent) = dials.remove(command) {
+                    holding.remove(&agent);
+                }
+            }
+            Said::Event(_) => {}
+        }
+    }
+}

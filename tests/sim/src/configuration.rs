@@ -1,0 +1,148 @@
+//! The node's configuration: the demo's flows and numbers, with two agents at outside numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tandem_control::{AgentConfig, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow};
+use tandem_control_api::DialTarget;
+use tandem_sbc::user_agent::{
+    IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig, UserAgentConfig,
+    UserCredentials,
+};
+use tandem_switch::SwitchConfig;
+
+use crate::node::{ADDRESS, SIP, TRUNK};
+use crate::scenario::Knobs;
+use crate::voices::PROMPTS;
+
+/// The carrier.
+pub(crate) const CARRIER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10)), 5_070);
+/// How many users there are: 1001, 1002, …
+pub(crate) const USERS: u16 = 10;
+/// The music of both queues.
+pub(crate) const MUSIC: &str = "music";
+/// What is said to those who wait for `sales`.
+pub(crate) const ANNOUNCEMENT: &str = "please-wait";
+/// How often.
+pub(crate) const ANNOUNCEMENT_EVERY: Duration = Duration::from_secs(7);
+
+/// Who serves which queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Agents {
+    /// Outside numbers that serve `sales`, then `support`.
+    pub(crate) outside: [Vec<String>; 2],
+}
+
+/// A user's name.
+pub(crate) fn user(n: u16) -> String {
+    (1_000 + n).to_string()
+}
+
+/// A user's password.
+pub(crate) fn password(user: &str) -> String {
+    format!("secret-{user}")
+}
+
+/// The address of a user's phone.
+pub(crate) fn phone_address(n: u16) -> SocketAddr {
+    let host = u8::try_from(19 + n).unwrap_or(u8::MAX);
+    SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 5_060))
+}
+
+pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
+    let host = |address: SocketAddr| IpPrefix { address: address.ip(), bits: 32 };
+    UserAgentConfig {
+        listen: vec![ListenAddress { transport: Transport::Udp, address: SIP }],
+        trunks: vec![TrunkConfig {
+            name: TRUNK.into(),
+            sources: vec![host(CARRIER)],
+            peer: CARRIER,
+            transport: Transport::Udp,
+            max_calls: knobs.trunk_max_calls,
+            max_calls_per_second: knobs.trunk_max_calls_per_second,
+        }],
+        phones: PhoneConfig {
+            sources: (1..=USERS).map(|n| host(phone_address(n))).collect(),
+            realm: "tandem.sim".into(),
+            users: (1..=USERS)
+                .map(user)
+                .map(|name| UserCredentials { password: password(&name), name })
+                .collect(),
+            min_expires: Duration::from_secs(30),
+            max_expires: Duration::from_secs(3_600),
+        },
+        limits: Limits {
+            max_sessions: 1_000,
+            max_transactions: 5_000,
+            max_contacts_per_user: 4,
+            max_ringing: Duration::from_secs(60),
+        },
+        timers: Timers::default(),
+        product: "tandem".into(),
+    }
+}
+
+pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
+    SwitchConfig {
+        media_address: ADDRESS,
+        media_ports: 20_000..=20_000 + knobs.media_ports - 1,
+        workers: 1,
+        max_calls: knobs.max_calls,
+        max_legs_per_call: 8,
+        media_timeout: Some(knobs.media_timeout),
+        max_call_duration: Duration::from_secs(3_600),
+        phones_behind_nat: true,
+        phone_gateway: None,
+    }
+}
+
+/// Users 1001 to 1005 serve `sales`, 1006 to 1009 `support`; 1010 only calls.
+pub(crate) fn contact_centre(agents: &Agents) -> ContactCentre {
+    let [sales, support] = &agents.outside;
+    let queue = |name: &str, users: std::ops::RangeInclusive<u16>, outside: &[String]| QueueConfig {
+        name: name.into(),
+        agents: users.map(user).chain(outside.iter().cloned()).collect(),
+        ring_timeout: Duration::from_secs(6),
+        music: MUSIC.into(),
+        announcement: (name == "sales")
+            .then(|| Announcement { prompt: ANNOUNCEMENT.into(), every: ANNOUNCEMENT_EVERY }),
+        max_wait: Duration::from_secs(40),
+        wrap_up: Duration::from_secs(2),
+        max_waiting: 100,
+    };
+    let inside = (1..USERS).map(|n| AgentConfig { id: user(n), target: DialTarget::User(user(n)) });
+    let outside = sales.iter().chain(support).map(|number| AgentConfig {
+        id: number.clone(),
+        target: DialTarget::Trunk { trunk: TRUNK.into(), number: number.clone() },
+    });
+    let numbers = ["main-menu", "sales", "prompt-loop", "echo", "read-back"];
+    let config = ContactCentreConfig {
+        entry_points: (0..)
+            .zip(numbers)
+            .map(|(n, flow)| (format!("+155501{n:02}"), flow.to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+        flows: flows(),
+        queues: vec![queue("sales", 1..=5, sales), queue("support", 6..=9, support)],
+        agents: inside.chain(outside).collect(),
+        prompts: PROMPTS.iter().map(|(name, ..)| (*name).to_owned()).collect::<BTreeSet<_>>(),
+        not_responding_pause: Duration::from_secs(10),
+    };
+    ContactCentre::new(config).expect("the simulator's contact centre fits together")
+}
+
+fn flows() -> Vec<flow::Flow> {
+    macro_rules! demo_flow {
+        ($name:literal) => {
+            flow::parse($name, include_str!(concat!("../../../config/demo/flows/", $name, ".toml")))
+                .expect("the demo's flows are sound")
+        };
+    }
+    vec![
+        demo_flow!("main-menu"),
+        demo_flow!("sales"),
+        demo_flow!("prompt-loop"),
+        demo_flow!("echo"),
+        demo_flow!("read-back"),
+    ]
+}

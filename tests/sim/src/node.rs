@@ -1,0 +1,240 @@
+//! The node under test: the real switch, contact centre, user agent and media worker, with the shell's part (sockets
+//! and rings) played by the simulator.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use tandem_control_api::CallRecord;
+use tandem_media::{Channel, Command, Disposition, EndpointId, Event as MediaEvent, IoRequest, Worker};
+use tandem_sbc::user_agent::{Packet, Transport, UserAgent};
+use tandem_switch::{Ledger, Output, Switch, WorkerIndex};
+use tandem_time::Instant;
+
+use crate::configuration;
+use crate::scenario::Knobs;
+use crate::voices;
+use crate::watched::{Said, Watched};
+
+/// The node's address.
+pub(crate) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+/// Where it listens for SIP.
+pub(crate) const SIP: SocketAddr = SocketAddr::new(ADDRESS, 5_060);
+/// The name of its only trunk.
+pub(crate) const TRUNK: &str = "carrier-a";
+
+/// The longest a command or event waits in a ring between switch and worker.
+const RING_DELAY_US: u64 = 3_000;
+
+/// A packet leaves.
+pub(crate) struct Departure {
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) sip: bool,
+}
+
+/// The node with its sockets and rings.
+pub(crate) struct Node {
+    switch: Switch<Watched>,
+    worker: Worker,
+    rng: ChaCha8Rng,
+    bind_failures_permille: u32,
+    sockets: BTreeMap<u16, EndpointId>,
+    ports: BTreeMap<EndpointId, u16>,
+    commands: VecDeque<(Duration, Command)>,
+    events: VecDeque<(Duration, MediaEvent)>,
+    departures: Vec<Departure>,
+    records: Vec<CallRecord>,
+    buffer: Box<[u8; 2_048]>,
+}
+
+impl Node {
+    pub(crate) fn new(seed: u64, knobs: &Knobs, agents: &configuration::Agents) -> Self {
+        let rng = |stream: u64| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(stream);
+            rng
+        };
+        let user_agent = UserAgent::new(configuration::user_agent(knobs).into(), rng(11));
+        let centre = Watched::new(configuration::contact_centre(agents));
+        let switch = Switch::new(configuration::switch(knobs), user_agent, centre, voices::library());
+        Self {
+            switch,
+            worker: Worker::new(rng(12), knobs.max_endpoints),
+            rng: rng(13),
+            bind_failures_permille: knobs.bind_failures_permille,
+            sockets: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            commands: VecDeque::new(),
+            events: VecDeque::new(),
+            departures: Vec::new(),
+            records: Vec::new(),
+            buffer: Box::new([0; 2_048]),
+        }
+    }
+
+    pub(crate) fn handle_sip(&mut self, now: Duration, source: SocketAddr, bytes: &[u8]) {
+        let packet = Packet { transport: Transport::Udp, local: SIP, source, flow: None, bytes };
+        self.switch.handle_packet(instant(now), packet);
+        self.drain(now);
+    }
+
+    /// A packet to one of the RTP ports; false when nobody listens there.
+    pub(crate) fn handle_media(
+        &mut self,
+        now: Duration,
+        port: u16,
+        source: SocketAddr,
+        bytes: &[u8],
+    ) -> bool {
+        let channel = if port.is_multiple_of(2) { Channel::Rtp } else { Channel::Rtcp };
+        let (Some(endpoint), Some(place)) =
+            (self.sockets.get(&(port & !1)).copied(), self.buffer.get_mut(..bytes.len()))
+        else {
+            return false;
+        };
+        place.copy_from_slice(bytes);
+        let done = self.worker.handle_packet(
+            instant(now),
+            endpoint,
+            channel,
+            source,
+            &mut *self.buffer,
+            bytes.len(),
+        );
+        if let Disposition::Forward { endpoint, destination, len } = done
+            && let (Some(port), Some(bytes)) = (self.ports.get(&endpoint), self.buffer.get(..len))
+        {
+            let (source, bytes) = (SocketAddr::new(ADDRESS, *port), bytes.to_vec());
+            self.departures.push(Departure { source, destination, bytes, sip: false });
+        }
+        self.drain(now);
+        true
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Duration) {
+        let at = instant(now);
+        while let Some((_, command)) = self.commands.pop_front_if(|(due, _)| *due <= now) {
+            self.worker.handle_command(at, command);
+            self.drain_worker(now);
+        }
+        if self.worker.poll_timeout().is_some_and(|due| due <= at) {
+            self.worker.handle_timeout(at);
+            self.drain_worker(now);
+        }
+        while let Some((_, event)) = self.events.pop_front_if(|(due, _)| *due <= now) {
+            self.switch.handle_media_event(at, WorkerIndex(0), event);
+            self.drain_switch(now);
+        }
+        if self.switch.poll_timeout().is_some_and(|due| due <= at) {
+            self.switch.handle_timeout(at);
+        }
+        self.drain(now);
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        let rings = [self.commands.front().map(|(at, _)| *at), self.events.front().map(|(at, _)| *at)];
+        let machines = [self.switch.poll_timeout(), self.worker.poll_timeout()];
+        let machines = machines.into_iter().flatten().map(Instant::since_start);
+        rings.into_iter().flatten().chain(machines).min()
+    }
+
+    pub(crate) fn take_departures(&mut self) -> Vec<Departure> {
+        std::mem::take(&mut self.departures)
+    }
+
+    pub(crate) fn take_records(&mut self) -> Vec<CallRecord> {
+        std::mem::take(&mut self.records)
+    }
+
+    pub(crate) fn take_log(&mut self) -> Vec<(Duration, Said)> {
+        self.switch.plane_mut().take_log()
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.switch.ledger()
+    }
+
+    /// Endpoints the worker holds.
+    pub(crate) const fn endpoints(&self) -> usize {
+        self.worker.endpoints()
+    }
+
+    /// Calls the contact centre remembers.
+    pub(crate) fn calls_in_centre(&self) -> usize {
+        self.switch.plane().centre.calls()
+    }
+
+    fn drain(&mut self, now: Duration) {
+        self.drain_worker(now);
+        self.drain_switch(now);
+    }
+
+    fn drain_switch(&mut self, now: Duration) {
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Sip(transmit) => self.departures.push(Departure {
+                    source: transmit.local,
+                    destination: transmit.destination,
+                    bytes: transmit.bytes,
+                    sip: true,
+                }),
+                Output::Media { command, .. } => {
+                    let at = self.ring(now, self.commands.back().map(|(at, _)| *at));
+                    self.commands.push_back((at, command));
+                }
+                Output::Record(record) => self.records.push(*record),
+            }
+        }
+    }
+
+    fn drain_worker(&mut self, now: Duration) {
+        while let Some(request) = self.worker.poll_io() {
+            match request {
+                IoRequest::Bind { endpoint, local } => self.bind(now, endpoint, local),
+                IoRequest::Unbind { endpoint } => {
+                    if let Some(port) = self.ports.remove(&endpoint) {
+                        self.sockets.remove(&port);
+                    }
+                }
+            }
+        }
+        while let Some(transmit) = self.worker.poll_transmit() {
+            let Some(port) = self.ports.get(&transmit.endpoint) else { continue };
+            let port = if transmit.channel == Channel::Rtp { *port } else { *port + 1 };
+            self.departures.push(Departure {
+                source: SocketAddr::new(ADDRESS, port),
+                destination: transmit.destination,
+                bytes: transmit.bytes.to_vec(),
+                sip: false,
+            });
+        }
+        while let Some(event) = self.worker.poll_event() {
+            let at = self.ring(now, self.events.back().map(|(at, _)| *at));
+            self.events.push_back((at, event));
+        }
+    }
+
+    /// Rings keep order, and take a moment.
+    fn ring(&mut self, now: Duration, last: Option<Duration>) -> Duration {
+        let at = now + Duration::from_micros(self.rng.random_range(0..=RING_DELAY_US));
+        last.map_or(at, |last| last.max(at))
+    }
+
+    fn bind(&mut self, now: Duration, endpoint: EndpointId, local: SocketAddr) {
+        let taken = self.sockets.contains_key(&local.port())
+            || self.rng.random_range(0..1_000) < self.bind_failures_permille;
+        if !taken {
+            self.sockets.insert(local.port(), endpoint);
+            self.ports.insert(endpoint, local.port());
+        }
+        self.worker.handle_bound(instant(now), endpoint, !taken);
+    }
+}
+
+pub(crate) fn instant(now: Duration) -> Instant {
+    Instant::START + now
+}

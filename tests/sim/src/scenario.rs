@@ -1,0 +1,477 @@
+//! What is going to happen in a run, all of it drawn from the seed before the run begins.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use tandem_phone::{Answer, Habit, Law, Manner};
+
+use crate::configuration::{self, CARRIER, USERS, phone_address};
+use crate::network::{Partition, Weather};
+use crate::voices::party_frequencies;
+
+/// Nobody begins a call after this.
+const LAST_CALL: Duration = Duration::from_secs(45);
+/// The longest conversation.
+const LONGEST_TALK: Duration = Duration::from_secs(30);
+/// From here on the network is fine, and everybody who still talks hangs up.
+pub(crate) const HEALS_AT: Duration = Duration::from_secs(80);
+/// After that everything must be settled within this: a vanished party is noticed by its silence (20 s), its BYE
+/// gives up after 32 s, and what that sets off may take another 32 s.
+pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(120);
+
+/// Somebody on no list.
+pub(crate) const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 99));
+/// From where parties send RTP that must not be believed.
+pub(crate) const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 66));
+
+/// What is decided about the node.
+#[derive(Clone, Debug)]
+pub struct Knobs {
+    /// The most calls at a time.
+    pub max_calls: u32,
+    /// How many RTP and RTCP ports it has.
+    pub media_ports: u16,
+    /// The worker's slots.
+    pub max_endpoints: usize,
+    /// How often a port turns out to be taken.
+    pub bind_failures_permille: u32,
+    /// The trunk's concurrent calls.
+    pub trunk_max_calls: u32,
+    /// The trunk's new calls a second.
+    pub trunk_max_calls_per_second: u32,
+    /// Silence that ends a leg.
+    pub media_timeout: Duration,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The seed.
+    pub seed: u64,
+    /// The node.
+    pub knobs: Knobs,
+    /// The network until it heals.
+    pub weather: Weather,
+    /// Who is cut off when.
+    pub partitions: Vec<Partition>,
+    /// The softphones.
+    pub phones: Vec<PhonePlan>,
+    /// The outside agents, `sales` before `support`.
+    pub outside_agents: Vec<OutsideAgent>,
+    /// The callers.
+    pub callers: Vec<CallerPlan>,
+    /// What strangers send.
+    pub strangers: Vec<StrangerPlan>,
+}
+
+/// A softphone and its user.
+#[derive(Clone, Debug)]
+pub struct PhonePlan {
+    /// 1 is user 1001.
+    pub user: u16,
+    /// When it registers.
+    pub registers_at: Duration,
+    /// When it unregisters, if it does.
+    pub leaves_at: Option<Duration>,
+    /// Whether it knows its password.
+    pub knows_password: bool,
+    /// How it behaves when called.
+    pub manner: Manner,
+}
+
+/// An agent at a number of the carrier.
+#[derive(Clone, Debug)]
+pub struct OutsideAgent {
+    /// The number.
+    pub number: String,
+    /// Whether it serves `support` rather than `sales`.
+    pub support: bool,
+    /// How it behaves when called.
+    pub manner: Manner,
+}
+
+/// Who places a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placer {
+    /// A subscriber of the carrier.
+    Carrier,
+    /// A softphone, by its place in [`Scenario::phones`].
+    Phone(usize),
+}
+
+/// What a caller wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// `+15550100`.
+    Menu,
+    /// `+15550101`.
+    Sales,
+    /// `+15550102`.
+    Prompt,
+    /// `+15550103`.
+    Echo,
+    /// `+15550104`.
+    ReadBack,
+    /// A number that does not exist.
+    Nowhere,
+}
+
+impl Goal {
+    /// The number that is dialled.
+    #[must_use]
+    pub const fn number(self) -> &'static str {
+        match self {
+            Self::Menu => "+15550100",
+            Self::Sales => "+15550101",
+            Self::Prompt => "+15550102",
+            Self::Echo => "+15550103",
+            Self::ReadBack => "+15550104",
+            Self::Nowhere => "+15559999",
+        }
+    }
+}
+
+/// A call to be placed.
+#[derive(Clone, Debug)]
+pub struct CallerPlan {
+    /// When.
+    pub at: Duration,
+    /// By whom.
+    pub placer: Placer,
+    /// The caller's number.
+    pub from: String,
+    /// What for.
+    pub goal: Goal,
+    /// How the caller behaves.
+    pub manner: Manner,
+}
+
+/// What a stranger sends.
+#[derive(Clone, Debug)]
+pub enum StrangerPlan {
+    /// A SIP message.
+    Sip {
+        /// When.
+        at: Duration,
+        /// From where.
+        source: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// RTP to a port of the node for half a second.
+    Rtp {
+        /// When.
+        at: Duration,
+        /// From where.
+        source: SocketAddr,
+        /// Whereto.
+        port: u16,
+        /// Its voice.
+        hz: u16,
+    },
+}
+
+impl Scenario {
+    /// Draws a run.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let mut draw = Draw::new(seed);
+        // Every third run is fair weather, where nothing may be missing; the others are as bad as they come.
+        let fair = seed.is_multiple_of(3);
+        let weather = if fair { Weather::FINE } else { draw.weather() };
+        let knobs = draw.knobs();
+        let phones = draw.phones();
+        let outside_agents = draw.outside_agents();
+        let callers = draw.callers(&phones);
+        let partitions = if fair { Vec::new() } else { draw.partitions() };
+        let strangers = draw.strangers();
+        Self { seed, knobs, weather, partitions, phones, outside_agents, callers, strangers }
+    }
+
+    pub(crate) fn agents(&self) -> configuration::Agents {
+        let numbers = |support: bool| {
+            let of_queue = self.outside_agents.iter().filter(|agent| agent.support == support);
+            of_queue.map(|agent| agent.number.clone()).collect()
+        };
+        configuration::Agents { outside: [numbers(false), numbers(true)] }
+    }
+
+    /// Whether a host was cut off at any time between two others.
+    #[must_use]
+    pub fn cut_off(&self, host: IpAddr, from: Duration, until: Duration) -> bool {
+        let node = crate::node::ADDRESS;
+        self.partitions
+            .iter()
+            .any(|cut| (cut.host == host || cut.host == node) && cut.from < until && from < cut.until)
+    }
+}
+
+struct Draw {
+    rng: ChaCha8Rng,
+    frequencies: Vec<u16>,
+}
+
+impl Draw {
+    fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(1);
+        Self { rng, frequencies: party_frequencies().collect() }
+    }
+
+    fn chance(&mut self, percent: u32) -> bool {
+        self.rng.random_range(0..100) < percent
+    }
+
+    fn millis(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(self.rng.random_range(from..=to))
+    }
+
+    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.rng.random_range(0..choices.len())].clone()
+    }
+
+    /// A voice nobody else has.
+    fn voice(&mut self) -> u16 {
+        let n = self.rng.random_range(0..self.frequencies.len());
+        self.frequencies.swap_remove(n)
+    }
+
+    fn weather(&mut self) -> Weather {
+        Weather {
+            latency: self.millis(1, 60),
+            jitter: self.millis(0, 80),
+            loss_permille: self.rng.random_range(0..=80),
+            duplicate_permille: self.rng.random_range(0..=50),
+        }
+    }
+
+    fn knobs(&mut self) -> Knobs {
+        let tight = |draw: &mut Self, tight: u32, ample: u32| if draw.chance(8) { tight } else { ample };
+        Knobs {
+            max_calls: tight(self, 3, 100),
+            media_ports: if self.chance(8) { 8 } else { 400 },
+            max_endpoints: if self.chance(8) { 4 } else { 256 },
+            bind_failures_permille: tight(self, 300, 10),
+            trunk_max_calls: tight(self, 3, 100),
+            trunk_max_calls_per_second: tight(self, 1, 50),
+            media_timeout: Duration::from_secs(20),
+        }
+    }
+
+    fn phones(&mut self) -> Vec<PhonePlan> {
+        let mut plans = Vec::new();
+        for user in 1..=USERS {
+            if !self.chance(45) {
+                continue;
+            }
+            plans.push(PhonePlan {
+                user,
+                registers_at: self.millis(100, 8_000),
+                leaves_at: if self.chance(10) { Some(self.millis(15_000, 60_000)) } else { None },
+                knows_password: !self.chance(5),
+                manner: self.agent(phone_address(user).ip()),
+            });
+        }
+        plans
+    }
+
+    fn outside_agents(&mut self) -> Vec<OutsideAgent> {
+        let count = self.rng.random_range(0..=3);
+        (0..count)
+            .map(|n| OutsideAgent {
+                number: format!("+1555019{n}"),
+                support: self.chance(50),
+                manner: self.agent(CARRIER.ip()),
+            })
+            .collect()
+    }
+
+    fn agent(&mut self, _host: IpAddr) -> Manner {
+        let answer = match self.rng.random_range(0..100) {
+            0..62 => Answer::After(self.millis(0, 4_000)),
+            62..72 => Answer::RingForEver,
+            72..88 => Answer::Refuse {
+                after: self.millis(0, 3_000),
+                status: self.one_of(&[486, 603, 480, 404, 500]),
+            },
+            88..93 => Answer::Redirect { contact: "sip:elsewhere@127.0.0.20".into() },
+            93..96 => Answer::Ignore,
+            _ => Answer::After(self.millis(5_800, 6_200)),
+        };
+        let talk = if self.chance(50) { Some(self.millis(500, 15_000)) } else { None };
+        let manner = Manner { answer, talk, ..self.somebody() };
+        let habits = [
+            Habit::AnswersTwice,
+            Habit::NeverAnswersBye,
+            Habit::Slow(self.millis(50, 1_500)),
+            Habit::SendsFrom(ELSEWHERE),
+            Habit::ByesTwice,
+            Habit::StrayAcks,
+            Habit::RepeatsEverything,
+            Habit::Vanishes { after: self.millis(500, 8_000) },
+        ];
+        Manner { habits: if self.chance(25) { vec![self.one_of(&habits)] } else { Vec::new() }, ..manner }
+    }
+
+    /// Voice, codecs, keys and holds as anybody may have them.
+    fn somebody(&mut self) -> Manner {
+        let laws = self.one_of(&[vec![Law::Mu, Law::A], vec![Law::A, Law::Mu], vec![Law::Mu], vec![Law::A]]);
+        let holds = if self.chance(8) {
+            vec![(self.millis(500, 6_000), self.millis(500, 4_000))]
+        } else {
+            Vec::new()
+        };
+        let keys =
+            if self.chance(15) { vec![(self.millis(0, 9_000), self.digits(1, 4))] } else { Vec::new() };
+        let hz = self.voice();
+        Manner { laws, holds, keys, ..Manner::polite(hz, Duration::ZERO) }
+    }
+
+    fn digits(&mut self, least: usize, most: usize) -> String {
+        let count = self.rng.random_range(least..=most);
+        (0..count).map(|_| self.one_of(&['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*'])).collect()
+    }
+
+    fn callers(&mut self, phones: &[PhonePlan]) -> Vec<CallerPlan> {
+        let count = self.rng.random_range(3..=12);
+        (0..count).map(|n| self.caller(n, phones)).collect()
+    }
+
+    fn caller(&mut self, n: usize, phones: &[PhonePlan]) -> CallerPlan {
+        let goal = match self.rng.random_range(0..100) {
+            0..35 => Goal::Menu,
+            35..60 => Goal::Sales,
+            60..72 => Goal::Prompt,
+            72..84 => Goal::Echo,
+            84..95 => Goal::ReadBack,
+            _ => Goal::Nowhere,
+        };
+        let softphone = phones.iter().position(|phone| phone.user == USERS);
+        let (placer, from) = match softphone {
+            Some(place) if self.chance(40) => (Placer::Phone(place), configuration::user(USERS)),
+            _ => (Placer::Carrier, format!("+155502{n:02}")),
+        };
+        let at = self.millis(2_000, LAST_CALL.as_millis() as u64);
+        let mut manner = self.somebody();
+        manner.talk = Some(self.millis(200, LONGEST_TALK.as_millis() as u64));
+        manner.patience = if self.chance(12) { Some(self.millis(0, 1_500)) } else { None };
+        if !self.chance(25) {
+            manner.keys = self.keys_for(goal);
+        }
+        let habits = [
+            Habit::NeverAcks,
+            Habit::NeverAnswersBye,
+            Habit::Slow(self.millis(50, 1_500)),
+            Habit::CancelsTooLate,
+            Habit::SendsFrom(ELSEWHERE),
+            Habit::ByesTwice,
+            Habit::StrayAcks,
+            Habit::RepeatsEverything,
+            Habit::Vanishes { after: self.millis(500, 12_000) },
+        ];
+        if self.chance(25) {
+            manner.habits = vec![self.one_of(&habits)];
+        }
+        CallerPlan { at, placer, from, goal, manner }
+    }
+
+    /// What somebody presses who knows what the number is for; sometimes at once, ahead of the prompt.
+    fn keys_for(&mut self, goal: Goal) -> Vec<(Duration, String)> {
+        let when = if self.chance(30) { self.millis(0, 200) } else { self.millis(500, 6_000) };
+        match goal {
+            Goal::Menu => match self.rng.random_range(0..100) {
+                0..30 => vec![(when, "1".into())],
+                30..55 => vec![(when, "2".into())],
+                55..65 => vec![(when, "92".into())],
+                65..85 => vec![(when, self.digits(1, 2)), (when + Duration::from_secs(5), "1".into())],
+                _ => Vec::new(),
+            },
+            Goal::Echo => vec![(when, self.digits(1, 6))],
+            Goal::ReadBack => match self.rng.random_range(0..100) {
+                0..70 => vec![(when, format!("{}#", self.digits(4, 4)))],
+                70..85 => vec![(when, format!("{}#", self.digits(1, 3)))],
+                _ => Vec::new(),
+            },
+            Goal::Sales | Goal::Prompt | Goal::Nowhere => Vec::new(),
+        }
+    }
+
+    fn partitions(&mut self) -> Vec<Partition> {
+        let count = if self.chance(40) { self.rng.random_range(1..=2) } else { 0 };
+        (0..count)
+            .map(|_| {
+                let user = self.rng.random_range(1..=USERS);
+                let host = self.one_of(&[CARRIER.ip(), phone_address(user).ip(), crate::node::ADDRESS]);
+                let from = self.millis(5_000, 60_000);
+                Partition { host, from, until: (from + self.millis(500, 40_000)).min(HEALS_AT) }
+            })
+            .collect()
+    }
+
+    fn strangers(&mut self) -> Vec<StrangerPlan> {
+        let hz = self.voice();
+        let count = self.rng.random_range(0..=6);
+        (0..count)
+            .map(|n| {
+                let at = self.millis(1_000, 60_000);
+                let source = SocketAddr::new(STRANGER, self.rng.random_range(1_024..=60_000));
+                if self.chance(50) {
+                    let port = 20_000 + self.rng.random_range(0..20_u16);
+                    StrangerPlan::Rtp { at, source, port, hz }
+                } else {
+                    StrangerPlan::Sip { at, source, bytes: self.strangers_message(n, source) }
+                }
+            })
+            .collect()
+    }
+
+    fn strangers_message(&mut self, n: usize, source: SocketAddr) -> Vec<u8> {
+        let (method, uri) = self.one_of(&[
+            ("INVITE", "sip:+15550102@127.0.0.1"),
+            ("REGISTER", "sip:127.0.0.1"),
+            ("OPTIONS", "sip:127.0.0.1"),
+            ("BYE", "sip:127.0.0.1"),
+        ]);
+        let sdp = format!(
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+            source.ip()
+        );
+        format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {source};branch=z9hG4bKstranger{n};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:1001@127.0.0.1>;tag=s{n}\r\nTo: <{uri}>\r\nCall-ID: stranger-{n}\r\n\
+             CSeq: 1 {method}\r\nContact: <sip:1001@{source}>\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        )
+        .into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Whoever is heard is known only if nobody shares a voice.
+    #[test]
+    fn everybody_has_a_voice_of_their_own() {
+        for seed in 0..500 {
+            let scenario = Scenario::of(seed);
+            let phones = scenario.phones.iter().map(|it| it.manner.hz);
+            let outside = scenario.outside_agents.iter().map(|it| it.manner.hz);
+            let callers = scenario.callers.iter().map(|it| it.manner.hz);
+            let voices: Vec<u16> = phones.chain(outside).chain(callers).collect();
+            assert_eq!(voices.iter().collect::<BTreeSet<_>>().len(), voices.len(), "seed {seed}");
+            assert!(voices.iter().all(|hz| crate::voices::PROMPTS.iter().all(|(_, prompt, _)| prompt != hz)));
+        }
+    }
+
+    #[test]
+    fn seeds_differ_and_repeat() {
+        let text = |seed| format!("{:?}", Scenario::of(seed));
+        assert_eq!(text(1), text(1));
+        assert_ne!(text(1), text(2));
+    }
+}

@@ -1,0 +1,446 @@
+//! The loop: one queue of arrivals and actions ordered by time and sequence, the machines' own deadlines, and the
+//! observations that the checkers judge.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use tandem_control_api::CallRecord;
+use tandem_phone::{CallKey, Credentials, Event, Law, Output, Phone, PhoneConfig, Report};
+use tandem_switch::Ledger;
+
+use crate::configuration::{self, CARRIER, phone_address};
+use crate::network::Network;
+use crate::node::{self, Node};
+use crate::scenario::{HEALS_AT, Placer, SETTLES_WITHIN, STRANGER, Scenario, StrangerPlan};
+use crate::tap::{Kind, Seen, Way};
+use crate::trace::Trace;
+use crate::voices;
+use crate::watched::Said;
+
+/// A machine that is due so often in a row without time going on is in a loop.
+const MAX_STEPS_AT_ONE_TIME: u32 = 20_000;
+
+/// What was observed in a run.
+#[derive(Debug)]
+pub struct Observed {
+    /// What was to happen.
+    pub scenario: Scenario,
+    /// Each SIP message at the node's edge, in order.
+    pub sip: Vec<Seen>,
+    /// What switch and contact centre said to each other.
+    pub control: Vec<(Duration, Said)>,
+    /// The records, with the time they were made.
+    pub records: Vec<(Duration, CallRecord)>,
+    /// What each party told of each of its calls that ended.
+    pub reports: Vec<PartyReport>,
+    /// Packets the node sent to strangers.
+    pub packets_to_strangers: u32,
+    /// The node's ledger at the end.
+    pub ledger: Ledger,
+    /// Media endpoints at the end.
+    pub endpoints: usize,
+    /// Calls in the contact centre at the end.
+    pub calls_in_centre: usize,
+    /// When the node came to rest for good, if it did.
+    pub settled_at: Option<Duration>,
+    /// A machine that wanted to be woken without end.
+    pub stuck: Option<String>,
+    /// SIP messages of the node's that a party could not read.
+    pub unreadable: u64,
+}
+
+/// What a party told of a call.
+#[derive(Debug)]
+pub struct PartyReport {
+    /// The party: `carrier`, `1001`, …
+    pub party: String,
+    /// Where it is.
+    pub host: IpAddr,
+    /// As a caller: its place in [`Scenario::callers`].
+    pub caller: Option<usize>,
+    /// What it told.
+    pub report: Report,
+}
+
+enum Happening {
+    Packet { source: SocketAddr, destination: SocketAddr, bytes: Vec<u8> },
+    Register(usize),
+    Unregister(usize),
+    Call(usize),
+    StrangerSip(usize),
+    StrangerRtp { plan: usize, packet: u16 },
+    EverybodyHangsUp,
+}
+
+struct Party {
+    name: String,
+    phone: Phone,
+    due: Option<Duration>,
+    callers: BTreeMap<CallKey, usize>,
+}
+
+pub(crate) struct World {
+    now: Duration,
+    queue: BTreeMap<(Duration, u64), Happening>,
+    sequence: u64,
+    network: Network,
+    node: Node,
+    parties: Vec<Party>,
+    by_host: BTreeMap<IpAddr, usize>,
+    trace: Trace,
+    seen: Observed,
+}
+
+impl World {
+    pub(crate) fn new(scenario: Scenario, keep_trace: bool) -> Self {
+        let rng = |stream: u64| {
+            let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
+            rng.set_stream(stream);
+            rng
+        };
+        let node = Node::new(scenario.seed, &scenario.knobs, &scenario.agents());
+        let network = Network::new(rng(2), scenario.weather, scenario.partitions.clone(), HEALS_AT);
+        let mut parties = vec![carrier(&scenario, rng(100))];
+        parties.extend((101..).zip(&scenario.phones).map(|(stream, plan)| softphone(plan, rng(stream))));
+        let by_host = (0..).zip(&parties).map(|(n, party)| (party.phone.config().address.ip(), n)).collect();
+        let mut world = Self {
+            now: Duration::ZERO,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            network,
+            node,
+            parties,
+            by_host,
+            trace: Trace::new(keep_trace),
+            seen: Observed {
+                scenario,
+                sip: Vec::new(),
+                control: Vec::new(),
+                records: Vec::new(),
+                reports: Vec::new(),
+                packets_to_strangers: 0,
+                ledger: Ledger::default(),
+                endpoints: 0,
+                calls_in_centre: 0,
+                settled_at: None,
+                stuck: None,
+                unreadable: 0,
+            },
+        };
+        world.plan();
+        world
+    }
+
+    fn plan(&mut self) {
+        let scenario = self.seen.scenario.clone();
+        for (n, plan) in scenario.phones.iter().enumerate() {
+            self.at(plan.registers_at, Happening::Register(n));
+            if let Some(leaves_at) = plan.leaves_at {
+                self.at(leaves_at, Happening::Unregister(n));
+            }
+        }
+        for (n, plan) in scenario.callers.iter().enumerate() {
+            self.at(plan.at, Happening::Call(n));
+        }
+        for (n, plan) in scenario.strangers.iter().enumerate() {
+            match plan {
+                StrangerPlan::Sip { at, .. } => self.at(*at, Happening::StrangerSip(n)),
+                StrangerPlan::Rtp { at, .. } => self.at(*at, Happening::StrangerRtp { plan: n, packet: 0 }),
+            }
+        }
+        self.at(HEALS_AT, Happening::EverybodyHangsUp);
+    }
+
+    fn at(&mut self, at: Duration, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), happening);
+    }
+
+    /// Runs to the end, and tells what was observed.
+    pub(crate) fn run(mut self) -> (Observed, Trace) {
+        let end = HEALS_AT + SETTLES_WITHIN;
+        let mut steps_at_once = 0;
+        loop {
+            let next_arrival = self.queue.first_key_value().map(|((at, _), _)| *at);
+            let next_node = self.node.poll_timeout();
+            let next_party = self.parties.iter().filter_map(|party| party.due).min();
+            let next = [next_arrival, next_node, next_party].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            steps_at_once = if next > self.now { 0 } else { steps_at_once + 1 };
+            if steps_at_once > MAX_STEPS_AT_ONE_TIME {
+                let due = format!("node due {next_node:?}, parties due {next_party:?}");
+                self.seen.stuck = Some(format!("time stands still at {:?}: {due}", self.now));
+                break;
+            }
+            self.now = self.now.max(next);
+            if next_arrival == Some(next) {
+                if let Some((_, happening)) = self.queue.pop_first() {
+                    self.happen(happening);
+                }
+            } else if next_node == Some(next) {
+                self.node.handle_timeout(self.now);
+                self.drain_node();
+            } else {
+                self.wake_parties();
+            }
+            if self.is_at_rest() {
+                self.seen.settled_at.get_or_insert(self.now);
+                if self.now > HEALS_AT + Duration::from_secs(5) && self.queue.is_empty() {
+                    break;
+                }
+            } else {
+                self.seen.settled_at = None;
+            }
+        }
+        self.seen.ledger = self.node.ledger();
+        self.seen.endpoints = self.node.endpoints();
+        self.seen.calls_in_centre = self.node.calls_in_centre();
+        self.seen.unreadable = self.parties.iter().map(|party| party.phone.unreadable()).sum();
+        (self.seen, self.trace)
+    }
+
+    /// Looked at only when it could matter: once everybody has hung up.
+    fn is_at_rest(&self) -> bool {
+        self.now > HEALS_AT
+            && self.node.ledger() == Ledger::default()
+            && self.node.endpoints() == 0
+            && self.node.calls_in_centre() == 0
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Packet { source, destination, bytes } => self.arrive(source, destination, &bytes),
+            Happening::Register(n) => self.act(n + 1, |phone, now| phone.register(now)),
+            Happening::Unregister(n) => self.act(n + 1, |phone, now| phone.unregister(now)),
+            Happening::Call(n) => self.call(n),
+            Happening::StrangerSip(n) => {
+                if let Some(StrangerPlan::Sip { source, bytes, .. }) = self.seen.scenario.strangers.get(n) {
+                    let (source, bytes) = (*source, bytes.clone());
+                    self.arrive(source, node::SIP, &bytes);
+                }
+            }
+            Happening::StrangerRtp { plan, packet } => self.stranger_rtp(plan, packet),
+            Happening::EverybodyHangsUp => {
+                self.trace.line(self.now, format_args!("the network heals, everybody hangs up"));
+                for n in 0..self.parties.len() {
+                    self.act(n, |phone, now| {
+                        let live: Vec<CallKey> = phone.live_calls().collect();
+                        live.into_iter().for_each(|call| phone.hang_up(now, call));
+                    });
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, n: usize) {
+        let Some(plan) = self.seen.scenario.callers.get(n).cloned() else { return };
+        let party = match plan.placer {
+            Placer::Carrier => 0,
+            Placer::Phone(place) => place + 1,
+        };
+        self.trace.line(
+            self.now,
+            format_args!(
+                "{} calls {} ({:?}, {} Hz, {:?})",
+                plan.from,
+                plan.goal.number(),
+                plan.goal,
+                plan.manner.hz,
+                plan.manner.habits
+            ),
+        );
+        let now = self.now;
+        if let Some(party) = self.parties.get_mut(party)
+            && let Some(call) = party.phone.call(now, &plan.from, plan.goal.number(), plan.manner)
+        {
+            party.callers.insert(call, n);
+        }
+        self.drain_party(party);
+    }
+
+    /// Half a second of a stranger's voice, straight at the node's door.
+    fn stranger_rtp(&mut self, plan: usize, packet: u16) {
+        let Some(StrangerPlan::Rtp { source, port, hz, .. }) = self.seen.scenario.strangers.get(plan) else {
+            return;
+        };
+        let (source, port, hz) = (*source, *port, *hz);
+        let mut bytes = vec![0x80, 0];
+        bytes.extend(packet.to_be_bytes());
+        bytes.extend((u32::from(packet) * 160).to_be_bytes());
+        bytes.extend(0xdead_beef_u32.to_be_bytes());
+        bytes.extend((0..160_u32).map(|n| {
+            let turns = f64::from(u32::from(packet) * 160 + n) * f64::from(hz) / 8_000.0;
+            Law::Mu.encode(((turns * std::f64::consts::TAU).sin() * 7_000.0) as i16)
+        }));
+        self.arrive(source, SocketAddr::new(node::ADDRESS, port), &bytes);
+        if packet < 25 {
+            let next = Happening::StrangerRtp { plan, packet: packet + 1 };
+            self.at(self.now + Duration::from_millis(20), next);
+        }
+    }
+
+    fn arrive(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        if destination == node::SIP {
+            self.tap(Way::In, source, bytes);
+            self.node.handle_sip(self.now, source, bytes);
+            self.drain_node();
+        } else if destination.ip() == node::ADDRESS {
+            self.trace.packet(self.now, bytes);
+            self.node.handle_media(self.now, destination.port(), source, bytes);
+            self.drain_node();
+        } else if let Some(n) = self.by_host.get(&destination.ip()).copied() {
+            if self.parties.get(n).is_some_and(|party| party.phone.config().address == destination) {
+                self.act(n, |phone, now| phone.handle_sip(now, source, bytes));
+            } else {
+                self.trace.packet(self.now, bytes);
+                self.act(n, |phone, now| phone.handle_rtp(now, destination, source, bytes));
+            }
+        }
+    }
+
+    fn wake_parties(&mut self) {
+        for n in 0..self.parties.len() {
+            if self.parties.get(n).and_then(|party| party.due).is_some_and(|due| due <= self.now) {
+                self.act(n, Phone::handle_timeout);
+            }
+        }
+    }
+
+    fn act(&mut self, n: usize, act: impl FnOnce(&mut Phone, Duration)) {
+        let Some(party) = self.parties.get_mut(n) else { return };
+        act(&mut party.phone, self.now);
+        self.drain_party(n);
+    }
+
+    fn drain_party(&mut self, n: usize) {
+        let Some(party) = self.parties.get_mut(n) else { return };
+        let address = party.phone.config().address;
+        let mut packets = Vec::new();
+        while let Some(output) = party.phone.poll_output() {
+            match output {
+                Output::Sip { destination, bytes } => packets.push((address, destination, bytes)),
+                Output::Rtp { local, destination, bytes } => packets.push((local, destination, bytes)),
+                Output::OpenMedia { .. } | Output::CloseMedia { .. } => {}
+                Output::Event(event) => {
+                    let name = &party.name;
+                    match &event {
+                        Event::Ended { call, report } => self.trace.line(
+                            self.now,
+                            format_args!(
+                                "{name} {call:?} ended by {:?}, status {}",
+                                report.by, report.status
+                            ),
+                        ),
+                        other => self.trace.line(self.now, format_args!("{name} {other:?}")),
+                    }
+                    if let Event::Ended { call, report } = event {
+                        self.seen.reports.push(PartyReport {
+                            party: name.clone(),
+                            host: address.ip(),
+                            caller: party.callers.get(&call).copied(),
+                            report: *report,
+                        });
+                    }
+                }
+            }
+        }
+        party.due = party.phone.poll_timeout();
+        for (source, destination, bytes) in packets {
+            self.send(source, destination, bytes);
+        }
+    }
+
+    fn drain_node(&mut self) {
+        for departure in self.node.take_departures() {
+            if departure.destination.ip() == STRANGER {
+                self.seen.packets_to_strangers += 1;
+            }
+            if departure.sip {
+                self.tap(Way::Out, departure.destination, &departure.bytes);
+            }
+            self.send(departure.source, departure.destination, departure.bytes);
+        }
+        for said in self.node.take_log() {
+            match &said.1 {
+                Said::Event(event) => self.trace.line(said.0, format_args!("    told  {event:?}")),
+                Said::Request(request) => self.trace.line(said.0, format_args!("    asks  {request:?}")),
+            }
+            self.seen.control.push(said);
+        }
+        for record in self.node.take_records() {
+            self.trace.line(self.now, format_args!("    record {} {:?}", record.id, record.end));
+            self.seen.records.push((self.now, record));
+        }
+    }
+
+    fn tap(&mut self, way: Way, peer: SocketAddr, bytes: &[u8]) {
+        let Some(seen) = Seen::read(self.now, way, peer, bytes) else { return };
+        let arrow = if way == Way::In { "-->" } else { "<--" };
+        match &seen.kind {
+            Kind::Request { method, user } => self.trace.line(
+                self.now,
+                format_args!("  {peer} {arrow} {method} {user} cseq {} {}", seen.cseq, seen.call_id),
+            ),
+            Kind::Response { status } => self.trace.line(
+                self.now,
+                format_args!("  {peer} {arrow} {status} {} cseq {} {}", seen.method, seen.cseq, seen.call_id),
+            ),
+        }
+        self.seen.sip.push(seen);
+    }
+
+    fn send(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Vec<u8>) {
+        for at in self.network.arrivals(self.now, source.ip(), destination.ip()) {
+            self.at(at, Happening::Packet { source, destination, bytes: bytes.clone() });
+        }
+    }
+}
+
+fn carrier(scenario: &Scenario, rng: ChaCha8Rng) -> Party {
+    let numbers: BTreeMap<_, _> =
+        scenario.outside_agents.iter().map(|agent| (agent.number.clone(), agent.manner.clone())).collect();
+    let config = PhoneConfig {
+        user: "carrier".into(),
+        address: CARRIER,
+        media_address: CARRIER.ip(),
+        media_ports: 30_000..=39_999,
+        server: node::SIP,
+        credentials: None,
+        expires: Duration::from_secs(60),
+        manner: tandem_phone::Manner {
+            answer: tandem_phone::Answer::Refuse { after: Duration::ZERO, status: 404 },
+            ..tandem_phone::Manner::polite(300, Duration::ZERO)
+        },
+        numbers,
+        lines: 1_000,
+        listen_for: voices::all_frequencies(),
+    };
+    party("carrier", config, rng)
+}
+
+fn softphone(plan: &crate::scenario::PhonePlan, rng: ChaCha8Rng) -> Party {
+    let user = configuration::user(plan.user);
+    let password = if plan.knows_password { configuration::password(&user) } else { "guessed".to_owned() };
+    let address = phone_address(plan.user);
+    let config = PhoneConfig {
+        user: user.clone(),
+        address,
+        media_address: address.ip(),
+        media_ports: 4_000..=4_099,
+        server: node::SIP,
+        credentials: Some(Credentials { user: user.clone(), password }),
+        expires: Duration::from_secs(60),
+        manner: plan.manner.clone(),
+        numbers: BTreeMap::new(),
+        lines: 4,
+        listen_for: voices::all_frequencies(),
+    };
+    party(&user, config, rng)
+}
+
+fn party(name: &str, config: PhoneConfig, rng: ChaCha8Rng) -> Party {
+    Party { name: name.to_owned(), phone: Phone::new(config, rng), due: None, callers: BTreeMap::new() }
+}
