@@ -18,6 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest as _, Sha256};
 use tandem_time::Instant;
 
+use crate::header;
 use credentials::Credentials;
 use failures::Failures;
 
@@ -88,19 +89,19 @@ impl Authenticator {
     }
 
     /// Judges the values of the request's Authorization or Proxy-Authorization headers.
-    pub(crate) fn verify<'p>(
+    pub(crate) fn verify<'h, 'p>(
         &mut self,
         now: Instant,
         attempt: Attempt<'_>,
-        values: impl IntoIterator<Item = &'p [u8]>,
-        password: impl for<'u> Fn(&'u str) -> Option<&'p str>,
+        values: impl IntoIterator<Item = header::Credentials<'h>>,
+        password: impl FnOnce(&str) -> Option<&'p str>,
     ) -> Verdict {
         let ours = values
             .into_iter()
-            .filter_map(Credentials::parse)
-            .find(|credentials| credentials.realm == attempt.realm.as_bytes());
+            .filter_map(|value| Credentials::of(&value))
+            .find(|credentials| credentials.realm == attempt.realm);
         let Some(credentials) = ours else { return Verdict::Missing };
-        let user = String::from_utf8_lossy(&credentials.username).into_owned();
+        let user = credentials.username.clone();
         let password = password(&user);
         // Unknown users share one counter, so that made-up names cost no memory.
         let counted = if password.is_some() { user.as_str() } else { "" };
@@ -134,7 +135,7 @@ impl Authenticator {
         let Some(expected) = credentials.expected_response(attempt.method, password) else {
             return Judgement::Wrong;
         };
-        if !equal_in_constant_time(expected.as_bytes(), &credentials.response) {
+        if !equal_in_constant_time(expected.as_bytes(), credentials.response.as_bytes()) {
             return Judgement::Wrong;
         }
         let Some(nonce) = Nonce::decode(&credentials.nonce, &self.secret) else {
@@ -184,8 +185,7 @@ impl Nonce {
         format!("{:016x}{:016x}{}", self.issued.as_nanos(), self.salt, self.mac(secret))
     }
 
-    fn decode(text: &[u8], secret: &[u8; 32]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
+    fn decode(text: &str, secret: &[u8; 32]) -> Option<Self> {
         let issued = u64::from_str_radix(text.get(..16)?, 16).ok()?;
         let salt = u64::from_str_radix(text.get(16..32)?, 16).ok()?;
         let nonce = Self { issued: Instant::from_nanos(issued), salt };

@@ -4,12 +4,15 @@
 //! a session here is one INVITE dialog with one peer.
 
 mod auth;
+mod dialog;
 pub mod framing;
 pub mod header;
 mod lex;
 pub mod message;
+mod offer_answer;
 mod registrar;
 pub mod sdp;
+mod slab;
 pub mod source;
 pub mod transaction;
 pub mod transport;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tandem_time::Instant;
 
 use crate::transport::{FlowId, Hop};
+use crate::uri::Uri;
 
 /// What an operator decides about registrations.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,6 @@ pub(crate) enum Contacts {
 pub(crate) struct ContactRequest {
     /// The URI as written.
     pub(crate) uri: String,
-    /// What two equal URIs have in common (§19.1.4).
-    pub(crate) key: String,
     /// The `expires` parameter, in seconds.
     pub(crate) expires_s: Option<u32>,
 }
@@ -73,7 +72,6 @@ pub(crate) struct Binding {
     pub(crate) hop: Hop,
     /// When it is forgotten.
     pub(crate) expires: Instant,
-    key: String,
     call_id: String,
     cseq: u32,
 }
@@ -191,7 +189,7 @@ fn with_contacts(
 ) -> Result<Vec<Binding>, RegistrationError> {
     for contact in contacts {
         let lifetime = lifetime(contact, registration, policy)?;
-        if let Some(place) = bindings.iter().position(|binding| binding.key == contact.key) {
+        if let Some(place) = bindings.iter().position(|binding| is_same_uri(&binding.uri, &contact.uri)) {
             if bindings.get(place).is_some_and(|binding| is_out_of_order(binding, registration)) {
                 return Err(RegistrationError::OutOfOrder);
             }
@@ -207,7 +205,6 @@ fn with_contacts(
             uri: contact.uri.clone(),
             hop: registration.hop,
             expires: now + lifetime,
-            key: contact.key.clone(),
             call_id: registration.call_id.clone(),
             cseq: registration.cseq,
         });
@@ -230,6 +227,14 @@ fn lifetime(
         return Err(RegistrationError::TooBrief { min_expires_s });
     }
     Ok(asked.min(policy.max_expires))
+}
+
+/// §19.1.4.
+fn is_same_uri(left: &str, right: &str) -> bool {
+    match (Uri::parse(left.as_bytes()), Uri::parse(right.as_bytes())) {
+        (Ok(Uri::Sip(left)), Ok(Uri::Sip(right))) => left.is_equivalent(&right),
+        _ => left == right,
+    }
 }
 
 fn is_out_of_order(binding: &Binding, registration: &Registration) -> bool {

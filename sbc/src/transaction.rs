@@ -8,6 +8,9 @@
 
 mod invite_client;
 mod invite_server;
+mod layer;
+mod machine;
+mod matching;
 mod non_invite_client;
 mod non_invite_server;
 #[cfg(test)]
@@ -19,6 +22,8 @@ use tandem_time::Instant;
 
 pub use invite_client::{InviteClient, InviteClientInput};
 pub use invite_server::{InviteServer, InviteServerInput};
+pub(crate) use layer::{Outgoing, RequestMatch, ResponseMatch, Routed, TransactionId, Transactions};
+pub use matching::MAGIC_COOKIE;
 pub use non_invite_client::{NonInviteClient, NonInviteClientInput};
 pub use non_invite_server::{NonInviteServer, NonInviteServerInput};
 

@@ -76,8 +76,8 @@ impl Hop {
         }
         match (self.flow, failure.flow) {
             (Some(mine), Some(gone)) => mine == gone,
-            (Some(_), None) => false,
-            (None, _) => self.destination == failure.destination,
+            // Our connection may have died unseen, and opening another one failed.
+            _ => self.destination == failure.destination,
         }
     }
 }

@@ -2,16 +2,32 @@
 //!
 //! It checks the source of a packet before looking into it, runs transactions and dialogs, registers phones,
 //! admits calls from trunks, makes and answers offers. Its owner sees sessions, never messages.
+//!
+//! Owner thread: the signalling core. Events and packets are queued, never handed to a callback, so that the owner
+//! may call any method between two events.
 
+mod calling;
+mod compose;
 mod config;
+mod counters;
 mod event;
+mod in_dialog;
+mod owner;
+mod registration;
+mod serving;
+mod session;
 
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 pub use config::{Limits, ListenAddress, PhoneConfig, TrunkConfig, UserAgentConfig, UserCredentials};
+pub use counters::Counters;
 pub use event::{
     AudioCodec, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, MediaDirection, NegotiatedAudio,
     SessionEnd, SessionError, SessionId, Source, Usage,
@@ -21,104 +37,329 @@ pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
 pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure};
 
+use crate::auth::Authenticator;
+use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
+use crate::registrar::{Reachability, Registrar};
+use crate::source::{AllowList, SourceClass};
+use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Tell, Transactions};
+use crate::transport::Hop;
+use crate::trunk::{Admissions, TrunkLimits};
+use session::{Peer, Session, Sessions};
+
+/// Requests longer than this go over TCP, the way being not known to carry more (RFC 3261 §18.1.1).
+const DATAGRAM_REQUEST_MAX: usize = 1_300;
+
+/// What a client that came at a bad time is asked to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// A SIP user agent, client and server, with its registrar.
 #[derive(Debug)]
 pub struct UserAgent {
-    _config: Arc<UserAgentConfig>,
-    _rng: ChaCha8Rng,
+    config: Arc<UserAgentConfig>,
+    allow_list: AllowList,
+    passwords: BTreeMap<String, String>,
+    rng: ChaCha8Rng,
+    transactions: Transactions<Role>,
+    sessions: Sessions,
+    registrar: Registrar,
+    authenticator: Authenticator,
+    admissions: Admissions,
+    events: VecDeque<Event>,
+    /// What no transaction sends: ACKs of 2xx, and responses without state.
+    transmits: VecDeque<Transmit>,
+    counters: Counters,
+}
+
+/// What a transaction is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// An INVITE of ours.
+    Fork(SessionId),
+    /// A BYE of ours.
+    Farewell(SessionId),
+    /// An INVITE that made a session.
+    Incoming(SessionId),
+    /// Nobody waits for what comes of it.
+    Unattended,
+}
+
+/// A message, how it came, and from whom.
+#[derive(Clone, Copy)]
+struct Received<'a> {
+    packet: &'a Packet<'a>,
+    message: &'a Message<'a>,
+    essentials: &'a Essentials<'a>,
+    peer: &'a Peer,
 }
 
 impl UserAgent {
     /// A user agent without sessions. `rng` gives tags, branches, Call-IDs and nonces.
     #[must_use]
-    pub fn new(config: Arc<UserAgentConfig>, rng: ChaCha8Rng) -> Self {
-        Self { _config: config, _rng: rng }
+    pub fn new(config: Arc<UserAgentConfig>, mut rng: ChaCha8Rng) -> Self {
+        let authenticator = Authenticator::new(&mut rng);
+        Self {
+            allow_list: allow_list(&config),
+            passwords: passwords(&config),
+            transactions: Transactions::new(config.timers),
+            config,
+            rng,
+            sessions: Sessions::default(),
+            registrar: Registrar::default(),
+            authenticator,
+            admissions: Admissions::default(),
+            events: VecDeque::new(),
+            transmits: VecDeque::new(),
+            counters: Counters::default(),
+        }
     }
 
     /// Swaps the configuration; sessions under way keep what they began with.
-    pub fn reload(&mut self, _config: Arc<UserAgentConfig>) {}
+    pub fn reload(&mut self, config: Arc<UserAgentConfig>) {
+        self.allow_list = allow_list(&config);
+        self.passwords = passwords(&config);
+        self.transactions.set_timers(config.timers);
+        self.config = config;
+        let trunks = &self.config.trunks;
+        self.admissions.retain(|name| trunks.iter().any(|trunk| trunk.name == name));
+        let passwords = &self.passwords;
+        for change in self.registrar.retain(|user| passwords.contains_key(user)) {
+            self.tell_reachability(change);
+        }
+    }
 
-    /// Takes one datagram, or one message framed from a stream.
-    pub fn handle_packet(&mut self, _now: Instant, _packet: Packet<'_>) {}
+    /// Takes one datagram, or one message framed from a stream. A packet from an address that is neither a trunk's
+    /// nor a phone's is counted, and nothing else.
+    pub fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) {
+        let Some(class) = self.allow_list.class(packet.source.ip()) else {
+            self.counters.packets_refused_by_source += 1;
+            return;
+        };
+        if packet.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            self.counters.keep_alives += 1;
+            return;
+        }
+        let peer = self.peer(class);
+        let mut index = HeaderIndex::new();
+        match Message::parse(packet.bytes, &mut index) {
+            Ok(message) => self.handle_message(now, &packet, &peer, &message),
+            Err(malformed) => self.handle_malformed(&packet, &malformed),
+        }
+        self.handle_notices(now);
+    }
 
     /// Takes the news that something could not be sent, or that a connection is gone.
-    pub fn handle_transport_failure(&mut self, _now: Instant, _failure: TransportFailure) {}
+    pub fn handle_transport_failure(&mut self, now: Instant, failure: TransportFailure) {
+        if let Some(flow) = failure.flow {
+            self.registrar.forget_flow(flow);
+        }
+        self.transactions.handle_transport_failure(now, &failure);
+        self.handle_notices(now);
+    }
 
     /// Does what is due by `now`.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.transactions.handle_timeout(now);
+        self.handle_notices(now);
+        while let Some(session) = self.sessions.due(now) {
+            self.handle_session_timeout(now, session);
+        }
+        while let Some(change) = self.registrar.expire(now) {
+            self.tell_reachability(change);
+        }
+    }
 
     /// When [`UserAgent::handle_timeout`] should be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let deadlines =
+            [self.transactions.poll_timeout(), self.sessions.poll_timeout(), self.registrar.poll_timeout()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        None
+        self.transmits.pop_front().or_else(|| self.transactions.poll_transmit())
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
-    }
-
-    /// Calls a registered user or a number over a trunk. Ends in [`Event::Answered`] or [`Event::Ended`].
-    ///
-    /// # Errors
-    /// When there is nobody to send it to, or a limit is reached; then there is no session and no event.
-    pub fn invite(&mut self, _now: Instant, _invite: Invite) -> Result<SessionId, SessionError> {
-        Err(SessionError::NotRegistered)
-    }
-
-    /// Tells an incoming session's caller that it rings (180).
-    ///
-    /// # Errors
-    /// When the session is not an unanswered incoming one.
-    pub fn ring(&mut self, _now: Instant, _session: SessionId) -> Result<(), SessionError> {
-        Err(SessionError::UnknownSession)
-    }
-
-    /// Answers an incoming session (200) with our side of the media. [`Event::Media`] and [`Event::Confirmed`]
-    /// follow.
-    ///
-    /// # Errors
-    /// When the session is not an unanswered incoming one, or its offer has no codec of ours.
-    pub fn accept(
-        &mut self,
-        _now: Instant,
-        _session: SessionId,
-        _media: LocalMedia,
-    ) -> Result<(), SessionError> {
-        Err(SessionError::UnknownSession)
-    }
-
-    /// Refuses an incoming session with a final status of 300 to 699. [`Event::Ended`] follows.
-    ///
-    /// # Errors
-    /// When the session is not an unanswered incoming one.
-    pub fn reject(&mut self, _now: Instant, _session: SessionId, _status: u16) -> Result<(), SessionError> {
-        Err(SessionError::UnknownSession)
-    }
-
-    /// Ends a session in whatever state it is: 603 (or 487), CANCEL, or BYE. [`Event::Ended`] follows at once.
-    /// `cause` goes into a Reason header (RFC 3326).
-    ///
-    /// # Errors
-    /// When the session is unknown or already ended.
-    pub fn hang_up(&mut self, _now: Instant, _session: SessionId, _cause: &str) -> Result<(), SessionError> {
-        Err(SessionError::UnknownSession)
+        self.events.pop_front()
     }
 
     /// The Call-ID of a session that is not yet released.
     #[must_use]
-    pub fn call_id(&self, _session: SessionId) -> Option<&str> {
-        None
+    pub fn call_id(&self, session: SessionId) -> Option<&str> {
+        self.sessions.get(session).map(|session| session.call_id.as_str())
     }
 
     /// What is in use; all zero at rest.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        Usage::default()
+        Usage {
+            sessions: self.sessions.len(),
+            transactions: self.transactions.len(),
+            admissions: self.admissions.taken(),
+        }
     }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let layer = self.transactions.counters();
+        let mut counters = self.counters;
+        counters.retransmissions_sent += layer.retransmissions_sent;
+        counters.retransmissions_received += layer.retransmissions_received;
+        counters.timeouts += layer.timeouts;
+        counters.transport_errors += layer.transport_errors;
+        counters
+    }
+
+    fn peer(&self, class: SourceClass) -> Peer {
+        match class {
+            SourceClass::Trunk(index) => {
+                let name = self.config.trunks.get(index).map(|trunk| trunk.name.as_str());
+                Peer::Trunk(name.unwrap_or_default().into())
+            }
+            SourceClass::Phone => Peer::Phone,
+        }
+    }
+
+    fn handle_message(&mut self, now: Instant, packet: &Packet<'_>, peer: &Peer, message: &Message<'_>) {
+        let Ok(essentials) = message.essentials() else {
+            self.counters.parse_errors += 1;
+            return self.refuse_malformed(packet, message, 400);
+        };
+        let received = Received { packet, message, essentials: &essentials, peer };
+        match message.status() {
+            Some(status) => self.handle_response(now, received, status),
+            None => self.handle_request(now, received),
+        }
+    }
+
+    fn handle_malformed(&mut self, packet: &Packet<'_>, malformed: &Malformed<'_>) {
+        self.counters.parse_errors += 1;
+        if let Some(request) = malformed.answerable() {
+            self.refuse_malformed(packet, &request, malformed.error.status());
+        }
+    }
+
+    /// Answers a request that cannot be read well enough for a transaction, if its Via says where to.
+    fn refuse_malformed(&mut self, packet: &Packet<'_>, request: &Message<'_>, status: u16) {
+        const NEEDED: [HeaderName; 4] =
+            [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+        let is_answerable = request.method().is_some_and(|method| method != Method::Ack)
+            && NEEDED.into_iter().all(|name| request.has(name));
+        if let Ok(via) = request.top_via()
+            && is_answerable
+        {
+            let builder = compose::reply(request, packet.source, status, None, &self.config.product);
+            self.answer_without_state(serving::way_back(packet, &via), status, builder);
+        }
+    }
+
+    /// Sends a response that is made again when its request comes again.
+    fn answer_without_state(&mut self, hop: Hop, status: u16, builder: Builder) {
+        self.counters.count_answer(status);
+        self.transmits.push_back(hop.carry(builder.finish()));
+    }
+
+    fn handle_response(&mut self, now: Instant, received: Received<'_>, status: u16) {
+        self.counters.count_response(status);
+        // §8.1.3.3: a response with a second Via went astray.
+        let is_ours = received.message.vias().count() == 1;
+        let found = if is_ours {
+            self.transactions.response(now, received.message, received.essentials, status)
+        } else {
+            ResponseMatch::Stray
+        };
+        match found {
+            ResponseMatch::Stray => self.counters.stray_responses += 1,
+            ResponseMatch::Absorbed => {}
+            ResponseMatch::Deliver { transaction, user: Role::Fork(session), repeated } => {
+                self.handle_fork_response(now, session, transaction, received, status, repeated);
+            }
+            ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
+                self.end_farewell(session);
+            }
+            ResponseMatch::Deliver { .. } => {}
+        }
+    }
+
+    /// Deals with what transactions have to say by themselves.
+    fn handle_notices(&mut self, now: Instant) {
+        while let Some(notice) = self.transactions.poll_notice() {
+            match (notice.user, notice.tell) {
+                (Role::Fork(session), Tell::Timeout) => {
+                    self.handle_fork_failure(now, session, notice.transaction, 408, "no response");
+                }
+                (Role::Fork(session), Tell::TransportError) => {
+                    self.handle_fork_failure(now, session, notice.transaction, 503, "cannot be reached");
+                }
+                (Role::Farewell(session), Tell::Timeout | Tell::TransportError) => {
+                    self.end_farewell(session);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn end_farewell(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.farewells = session.farewells.saturating_sub(1);
+        }
+        self.settle(id);
+    }
+
+    /// Files a session's next deadline, and lets go of it when nothing is left. Every handler of a session ends
+    /// with this.
+    fn settle(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.settle(id) {
+            if let Some(trunk) = &session.admission {
+                self.admissions.release(trunk);
+            }
+            self.events.push_back(Event::Released { session: id });
+        }
+    }
+
+    fn tell_reachability(&mut self, change: Reachability) {
+        let Reachability { user, reachable } = change;
+        self.events.push_back(Event::Registration { user, reachable });
+    }
+
+    fn tell_ended(&mut self, session: SessionId, by: Ender, status: u16, reason: impl Into<String>) {
+        let end = SessionEnd { by, status, reason: reason.into() };
+        self.events.push_back(Event::Ended { session, end });
+    }
+
+    fn branch(&mut self) -> String {
+        format!("{MAGIC_COOKIE}{:016x}", self.rng.next_u64())
+    }
+
+    fn tag(&mut self) -> String {
+        format!("{:016x}", self.rng.next_u64())
+    }
+
+    /// Our address for a transport, of the family of the one it speaks to.
+    fn local_address(&self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
+        let fitting = |listen: &&ListenAddress| {
+            listen.transport == transport && listen.address.is_ipv4() == remote.is_ipv4()
+        };
+        self.config.listen.iter().find(fitting).map(|listen| listen.address)
+    }
+
+    fn trunk_limits(trunk: &TrunkConfig) -> TrunkLimits {
+        TrunkLimits { max_calls: trunk.max_calls, max_calls_per_second: trunk.max_calls_per_second }
+    }
+}
+
+fn allow_list(config: &UserAgentConfig) -> AllowList {
+    let trunks = config.trunks.iter().enumerate().flat_map(|(index, trunk)| {
+        trunk.sources.iter().map(move |prefix| (*prefix, SourceClass::Trunk(index)))
+    });
+    let phones = config.phones.sources.iter().map(|prefix| (*prefix, SourceClass::Phone));
+    AllowList::new(trunks.chain(phones))
+}
+
+fn passwords(config: &UserAgentConfig) -> BTreeMap<String, String> {
+    config.phones.users.iter().map(|user| (user.name.clone(), user.password.clone())).collect()
 }

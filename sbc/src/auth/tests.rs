@@ -5,6 +5,11 @@ use super::*;
 
 const REALM: &str = "tandem";
 
+fn credentials_of(text: &str) -> Credentials {
+    let value = header::Credentials::parse(text.as_bytes()).expect("credentials");
+    Credentials::of(&value).expect("a digest")
+}
+
 struct Setting {
     authenticator: Authenticator,
     rng: ChaCha8Rng,
@@ -35,8 +40,9 @@ impl Setting {
     fn verify(&mut self, header: &str) -> Verdict {
         let attempt =
             Attempt { method: b"REGISTER", source: "127.0.0.20".parse().expect("an address"), realm: REALM };
-        self.authenticator
-            .verify(self.now, attempt, [header.as_bytes()], |user| (user == "1001").then_some("secret"))
+        self.authenticator.verify(self.now, attempt, header::Credentials::parse(header.as_bytes()), |user| {
+            (user == "1001").then_some("secret")
+        })
     }
 }
 
@@ -73,10 +79,11 @@ fn the_example_of_rfc_7616() {
         ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
         ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
     ] {
-        let parsed = Credentials::parse(credentials(algorithm, response).as_bytes()).expect("a digest");
+        let text = credentials(algorithm, response);
+        let parsed = credentials_of(&text);
         let expected = parsed.expected_response(b"GET", "Circle of Life").expect("qop is auth");
         assert_eq!(expected, response);
-        assert_eq!(parsed.response, response.as_bytes());
+        assert_eq!(parsed.response, response);
     }
 }
 
@@ -205,13 +212,4 @@ fn remembered_nonces_are_bounded_and_a_forgotten_one_cannot_be_replayed() {
     }
     assert_eq!(setting.authenticator.used.len(), NONCES_MAX);
     assert_eq!(setting.verify(&used), Verdict::Stale);
-}
-
-#[test]
-fn quoted_strings_may_hold_commas_and_escapes() {
-    let parsed =
-        Credentials::parse(br#"digest  username = "a\"b, c" ,realm="x",nc=0000000f"#).expect("a digest");
-    assert_eq!(parsed.username, b"a\"b, c");
-    assert_eq!(parsed.realm, b"x");
-    assert_eq!(parsed.count, 15);
 }

@@ -59,7 +59,8 @@ pub enum Event {
         /// How.
         end: SessionEnd,
     },
-    /// Nothing of the session is left: no transaction, no dialog. Comes once, after [`Event::Ended`].
+    /// Nothing of the session is left: no dialog, no request without its answer. Comes once, after
+    /// [`Event::Ended`]. Transactions that only absorb retransmissions may outlive it, by 32 seconds at most.
     Released {
         /// The session.
         session: SessionId,

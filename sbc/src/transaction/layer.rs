@@ -1,0 +1,485 @@
+//! All transactions, with what they have to send and when their timers are due.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use tandem_time::Instant;
+
+use super::machine::{Input, Machine};
+use super::matching::Key;
+use super::{
+    Effects, InviteClient, InviteServer, NonInviteClient, NonInviteServer, Send, Tell, Timers, Timing,
+};
+use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Message, Method, StartLine};
+use crate::slab::{Slab, Slot};
+use crate::transport::{Hop, Transmit, TransportFailure};
+
+/// The most dialogs that one INVITE of ours may make; a 2xx of a further one is acknowledged each time it comes
+/// and ended each time.
+const DIALOGS_PER_INVITE_MAX: usize = 16;
+
+/// Names a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TransactionId(Slot);
+
+/// A request to send.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a, U> {
+    pub(crate) method: Method<'a>,
+    pub(crate) branch: &'a str,
+    pub(crate) first: Routed,
+    /// What to try when the first fails (RFC 3261 §18.1.1).
+    pub(crate) fallback: Option<Routed>,
+    pub(crate) user: U,
+}
+
+/// A message and its way.
+#[derive(Debug)]
+pub(crate) struct Routed {
+    pub(crate) hop: Hop,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a response was to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResponseMatch<U> {
+    /// No transaction of ours: late or forged.
+    Stray,
+    /// Seen before, and dealt with.
+    Absorbed,
+    /// For the transaction's user.
+    Deliver {
+        transaction: TransactionId,
+        user: U,
+        /// A 2xx whose To tag came before.
+        repeated: bool,
+    },
+}
+
+/// What a request was to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestMatch {
+    /// Not seen before.
+    New,
+    /// The same request on another path (RFC 3261 §8.2.2.2).
+    Merged,
+    /// Seen before, and dealt with.
+    Absorbed,
+}
+
+/// Something a transaction's user must know, and no message tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Notice<U> {
+    pub(crate) transaction: TransactionId,
+    pub(crate) user: U,
+    pub(crate) tell: Tell,
+}
+
+/// How often things happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LayerCounters {
+    pub(crate) retransmissions_sent: u64,
+    pub(crate) retransmissions_received: u64,
+    pub(crate) timeouts: u64,
+    pub(crate) transport_errors: u64,
+}
+
+#[derive(Debug)]
+struct Transaction<U> {
+    key: Key,
+    merged: Option<Key>,
+    machine: Machine,
+    hop: Hop,
+    user: U,
+    /// The request of a client, the latest response of a server.
+    message: Vec<u8>,
+    /// Of an INVITE client that was refused.
+    ack: Vec<u8>,
+    fallback: Option<Routed>,
+    /// The To tags of the 2xx that came.
+    accepted_tags: Vec<Box<str>>,
+}
+
+/// All transactions. `U` is what their user knows them by.
+#[derive(Debug)]
+pub(crate) struct Transactions<U> {
+    timers: Timers,
+    transactions: Slab<Transaction<U>>,
+    by_key: BTreeMap<(Side, Key), TransactionId>,
+    merged: BTreeMap<Key, TransactionId>,
+    deadlines: BTreeSet<(Instant, TransactionId)>,
+    transmits: VecDeque<Transmit>,
+    notices: VecDeque<Notice<U>>,
+    counters: LayerCounters,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Client,
+    Server,
+}
+
+impl<U: Copy> Transactions<U> {
+    pub(crate) fn new(timers: Timers) -> Self {
+        Self {
+            timers,
+            transactions: Slab::default(),
+            by_key: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            transmits: VecDeque::new(),
+            notices: VecDeque::new(),
+            counters: LayerCounters::default(),
+        }
+    }
+
+    /// For transactions that begin from now on.
+    pub(crate) fn set_timers(&mut self, timers: Timers) {
+        self.timers = timers;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.transactions.len()
+    }
+
+    pub(crate) fn counters(&self) -> LayerCounters {
+        self.counters
+    }
+
+    /// Sends a request.
+    pub(crate) fn request(&mut self, now: Instant, outgoing: Outgoing<'_, U>) -> TransactionId {
+        let Outgoing { method, branch, first: Routed { hop, bytes }, fallback, user } = outgoing;
+        let (machine, effects) = self.begin_client(now, method, hop);
+        let id = self.insert(
+            Side::Client,
+            Transaction {
+                key: Key::client(branch, method),
+                merged: None,
+                machine,
+                hop,
+                user,
+                message: bytes,
+                ack: Vec::new(),
+                fallback,
+                accepted_tags: Vec::new(),
+            },
+        );
+        self.settle(now, id, None, effects);
+        id
+    }
+
+    /// Takes a response (§17.1.3).
+    pub(crate) fn response(
+        &mut self,
+        now: Instant,
+        response: &Message<'_>,
+        essentials: &Essentials<'_>,
+        status: u16,
+    ) -> ResponseMatch<U> {
+        let branch = essentials.via.branch().unwrap_or_default();
+        let key = Key::client(branch, essentials.cseq.method);
+        let Some(&id) = self.by_key.get(&(Side::Client, key)) else { return ResponseMatch::Stray };
+        let timing = self.timing(id);
+        let Some(transaction) = self.transactions.get_mut(id.0) else { return ResponseMatch::Stray };
+        let before = transaction.machine.deadline();
+        let user = transaction.user;
+        let effects = transaction.machine.step(now, Input::Response { status }, &timing);
+        if effects.send == Some(Send::Ack) && transaction.ack.is_empty() {
+            transaction.ack = ack_of_refusal(&transaction.message, response).unwrap_or_default();
+        }
+        let is_success = (200..300).contains(&status);
+        let delivered = effects.tell == Some(Tell::Response);
+        let repeated = delivered && is_success && !transaction.is_first_of_its_tag(essentials);
+        if effects.tell.is_none() || repeated {
+            self.counters.retransmissions_received += 1;
+        }
+        self.settle(now, id, before, Effects { send: effects.send, tell: None });
+        if delivered {
+            ResponseMatch::Deliver { transaction: id, user, repeated }
+        } else {
+            ResponseMatch::Absorbed
+        }
+    }
+
+    /// Takes a request other than one that begins a transaction (§17.2.3).
+    pub(crate) fn repeat(
+        &mut self,
+        now: Instant,
+        request: &Message<'_>,
+        essentials: &Essentials<'_>,
+    ) -> RequestMatch {
+        let key = Key::server(request, essentials);
+        let Some(&id) = self.by_key.get(&(Side::Server, key)) else {
+            let known = Key::merged(essentials).is_some_and(|merged| self.merged.contains_key(&merged));
+            let starts_one = !matches!(essentials.cseq.method, Method::Ack | Method::Cancel);
+            return if known && starts_one { RequestMatch::Merged } else { RequestMatch::New };
+        };
+        let input = match essentials.cseq.method {
+            Method::Ack => Input::Ack,
+            _ => Input::Request,
+        };
+        let timing = self.timing(id);
+        let Some(transaction) = self.transactions.get_mut(id.0) else { return RequestMatch::New };
+        let before = transaction.machine.deadline();
+        let effects = transaction.machine.step(now, input, &timing);
+        if matches!(input, Input::Request) {
+            self.counters.retransmissions_received += 1;
+        }
+        self.settle(now, id, before, Effects { send: effects.send, tell: None });
+        match effects.tell {
+            // The ACK of a 2xx in an RFC 2543 client's transaction: its dialog knows what to do.
+            Some(Tell::Ack) => RequestMatch::New,
+            _ => RequestMatch::Absorbed,
+        }
+    }
+
+    /// Begins the transaction of a request that came; `hop` is the way its responses go (§18.2.2).
+    pub(crate) fn accept(
+        &mut self,
+        request: &Message<'_>,
+        essentials: &Essentials<'_>,
+        hop: Hop,
+        user: U,
+    ) -> TransactionId {
+        let machine = match essentials.cseq.method {
+            Method::Invite => Machine::InviteServer(InviteServer::new()),
+            _ => Machine::NonInviteServer(NonInviteServer::new()),
+        };
+        self.insert(
+            Side::Server,
+            Transaction {
+                key: Key::server(request, essentials),
+                merged: Key::merged(essentials),
+                machine,
+                hop,
+                user,
+                message: Vec::new(),
+                ack: Vec::new(),
+                fallback: None,
+                accepted_tags: Vec::new(),
+            },
+        )
+    }
+
+    /// Sends a response in a server transaction; nothing happens when it is gone.
+    pub(crate) fn respond(&mut self, now: Instant, id: TransactionId, status: u16, bytes: Vec<u8>) {
+        let timing = self.timing(id);
+        let Some(transaction) = self.transactions.get_mut(id.0) else { return };
+        transaction.message = bytes;
+        let before = transaction.machine.deadline();
+        let effects = transaction.machine.step(now, Input::Response { status }, &timing);
+        self.settle(now, id, before, effects);
+    }
+
+    /// The INVITE server transaction that a CANCEL means (§9.2).
+    pub(crate) fn cancelled(
+        &self,
+        request: &Message<'_>,
+        essentials: &Essentials<'_>,
+    ) -> Option<(TransactionId, U)> {
+        let id = *self.by_key.get(&(Side::Server, Key::cancelled(request, essentials)))?;
+        self.transactions.get(id.0).map(|transaction| (id, transaction.user))
+    }
+
+    /// Whether a request of ours went out under this branch and is still under way: it came back to us.
+    pub(crate) fn is_ours(&self, branch: &str, method: Method<'_>) -> bool {
+        self.by_key.contains_key(&(Side::Client, Key::client(branch, method)))
+    }
+
+    /// The request of a client transaction, and its way.
+    pub(crate) fn sent(&self, id: TransactionId) -> Option<(&[u8], Hop)> {
+        self.transactions.get(id.0).map(|transaction| (transaction.message.as_slice(), transaction.hop))
+    }
+
+    /// Lets another user have what comes of a transaction.
+    pub(crate) fn hand_over(&mut self, id: TransactionId, user: U) {
+        if let Some(transaction) = self.transactions.get_mut(id.0) {
+            transaction.user = user;
+        }
+    }
+
+    /// Gives a transaction up.
+    pub(crate) fn abandon(&mut self, id: TransactionId) {
+        let before = self.transactions.get(id.0).and_then(|transaction| transaction.machine.deadline());
+        self.remove(id, before);
+    }
+
+    pub(crate) fn handle_transport_failure(&mut self, now: Instant, failure: &TransportFailure) {
+        let hit: Vec<TransactionId> = self
+            .transactions
+            .iter()
+            .filter(|(_, transaction)| transaction.hop.is_hit_by(failure))
+            .map(|(slot, _)| TransactionId(slot))
+            .collect();
+        for id in hit {
+            self.fail(now, id);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(due, id)) = self.deadlines.first()
+            && due <= now
+        {
+            let timing = self.timing(id);
+            let Some(transaction) = self.transactions.get_mut(id.0) else {
+                self.deadlines.remove(&(due, id));
+                continue;
+            };
+            let effects = transaction.machine.fire(now, &timing).unwrap_or_default();
+            if effects.send.is_some() {
+                self.counters.retransmissions_sent += 1;
+            }
+            self.settle(now, id, Some(due), effects);
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(crate) fn poll_notice(&mut self) -> Option<Notice<U>> {
+        self.notices.pop_front()
+    }
+
+    fn begin_client(&self, now: Instant, method: Method<'_>, hop: Hop) -> (Machine, Effects) {
+        let timing = Timing { timers: self.timers, reliable: hop.transport.is_reliable() };
+        if method == Method::Invite {
+            let (machine, effects) = InviteClient::new(now, &timing);
+            return (Machine::InviteClient(machine), effects);
+        }
+        let (machine, effects) = NonInviteClient::new(now, &timing);
+        (Machine::NonInviteClient(machine), effects)
+    }
+
+    fn fail(&mut self, now: Instant, id: TransactionId) {
+        self.counters.transport_errors += 1;
+        let timing = self.timing(id);
+        let Some(transaction) = self.transactions.get_mut(id.0) else { return };
+        let before = transaction.machine.deadline();
+        if let Some(Routed { hop, bytes }) = transaction.fallback.take() {
+            transaction.hop = hop;
+            transaction.message = bytes;
+            let is_invite = matches!(transaction.machine, Machine::InviteClient(_));
+            let method = if is_invite { Method::Invite } else { Method::Bye };
+            let (machine, effects) = self.begin_client(now, method, hop);
+            if let Some(transaction) = self.transactions.get_mut(id.0) {
+                transaction.machine = machine;
+            }
+            return self.settle(now, id, before, effects);
+        }
+        let effects = transaction.machine.step(now, Input::TransportError, &timing);
+        self.settle(now, id, before, effects);
+    }
+
+    fn timing(&self, id: TransactionId) -> Timing {
+        let reliable =
+            self.transactions.get(id.0).is_some_and(|transaction| transaction.hop.transport.is_reliable());
+        Timing { timers: self.timers, reliable }
+    }
+
+    fn insert(&mut self, side: Side, transaction: Transaction<U>) -> TransactionId {
+        let key = (side, transaction.key.clone());
+        let merged = transaction.merged.clone();
+        let id = TransactionId(self.transactions.insert(transaction));
+        if let Some(merged) = merged {
+            self.merged.insert(merged, id);
+        }
+        self.by_key.insert(key, id);
+        id
+    }
+
+    /// Does what a step asks for, files the next deadline, and lets a terminated transaction go. Timers that are
+    /// zero fire at once.
+    fn settle(&mut self, now: Instant, id: TransactionId, before: Option<Instant>, effects: Effects) {
+        self.perform(id, effects);
+        let timing = self.timing(id);
+        loop {
+            let Some(transaction) = self.transactions.get_mut(id.0) else { return };
+            match transaction.machine.fire(now, &timing) {
+                Some(effects) => self.perform(id, effects),
+                None => break,
+            }
+        }
+        let Some(transaction) = self.transactions.get(id.0) else { return };
+        if transaction.machine.is_terminated() {
+            return self.remove(id, before);
+        }
+        let after = transaction.machine.deadline();
+        if before != after {
+            before.map(|due| self.deadlines.remove(&(due, id)));
+            after.map(|due| self.deadlines.insert((due, id)));
+        }
+    }
+
+    fn perform(&mut self, id: TransactionId, effects: Effects) {
+        let Some(transaction) = self.transactions.get(id.0) else { return };
+        let bytes = effects.send.map(|send| match send {
+            Send::Request | Send::Response => &transaction.message,
+            Send::Ack => &transaction.ack,
+        });
+        if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
+            self.transmits.push_back(transaction.hop.carry(bytes.clone()));
+        }
+        if let Some(tell) = effects.tell {
+            if tell == Tell::Timeout {
+                self.counters.timeouts += 1;
+            }
+            self.notices.push_back(Notice { transaction: id, user: transaction.user, tell });
+        }
+    }
+
+    fn remove(&mut self, id: TransactionId, before: Option<Instant>) {
+        let Some(transaction) = self.transactions.remove(id.0) else { return };
+        if let Some(due) = before {
+            self.deadlines.remove(&(due, id));
+        }
+        let side = match transaction.machine {
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) => Side::Client,
+            Machine::InviteServer(_) | Machine::NonInviteServer(_) => Side::Server,
+        };
+        let key = (side, transaction.key);
+        if self.by_key.get(&key) == Some(&id) {
+            self.by_key.remove(&key);
+        }
+        if let Some(merged) = transaction.merged
+            && self.merged.get(&merged) == Some(&id)
+        {
+            self.merged.remove(&merged);
+        }
+    }
+}
+
+impl<U> Transaction<U> {
+    fn is_first_of_its_tag(&mut self, essentials: &Essentials<'_>) -> bool {
+        let tag = essentials.to.tag().unwrap_or_default();
+        if self.accepted_tags.iter().any(|known| **known == *tag) {
+            return false;
+        }
+        if self.accepted_tags.len() < DIALOGS_PER_INVITE_MAX {
+            self.accepted_tags.push(tag.into());
+        }
+        true
+    }
+}
+
+/// §17.1.1.3: the ACK of a refusal has the INVITE's Request-URI, top Via, From, Call-ID, Route and CSeq number, and
+/// the response's To.
+fn ack_of_refusal(invite: &[u8], response: &Message<'_>) -> Option<Vec<u8>> {
+    let mut index = HeaderIndex::new();
+    let invite = Message::parse(invite, &mut index).ok()?;
+    let StartLine::Request { uri, .. } = invite.start() else { return None };
+    let uri = std::str::from_utf8(uri).ok()?;
+    let cseq = invite.cseq().ok()?;
+    let builder = Builder::request(Method::Ack, uri)
+        .copy(&invite, HeaderName::Via)
+        .copy(&invite, HeaderName::Route)
+        .header(HeaderName::MaxForwards, 70)
+        .copy(&invite, HeaderName::From)
+        .copy(response, HeaderName::To)
+        .copy(&invite, HeaderName::CallId)
+        .header(HeaderName::CSeq, format_args!("{} ACK", cseq.number));
+    Some(builder.finish())
+}

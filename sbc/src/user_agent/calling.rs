@@ -1,0 +1,362 @@
+//! Calls we make: the INVITE, its forks, and what comes back (RFC 3261 §13.2, §9.1).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rand::Rng;
+use tandem_time::Instant;
+
+use super::compose::{self, Description};
+use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
+use super::{
+    DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, Received, Role, SessionError,
+    SessionId, TrunkConfig, UserAgent,
+};
+use crate::dialog::Dialog;
+use crate::message::{Builder, HeaderName, Method, StartLine};
+use crate::offer_answer::Negotiation;
+use crate::registrar::Binding;
+use crate::transaction::{Outgoing, Routed, TransactionId};
+use crate::transport::{Hop, Transport};
+
+/// The most early dialogs of one session that are told apart.
+const EARLY_DIALOGS_MAX: usize = 16;
+
+/// One place to call.
+struct Destination {
+    uri: String,
+    hop: Hop,
+}
+
+/// What all INVITEs of a session have in common.
+struct Call<'a> {
+    session: SessionId,
+    from: &'a Identity,
+    call_id: &'a str,
+    local_tag: &'a str,
+    /// The user part of To.
+    callee: &'a str,
+    offer: &'a [u8],
+}
+
+impl UserAgent {
+    /// Calls a registered user or a number over a trunk. Ends in [`Event::Answered`] or [`Event::Ended`].
+    ///
+    /// # Errors
+    /// When there is nobody to send it to, or a limit is reached; then there is no session and no event.
+    pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
+        let limits = self.config.limits;
+        let is_full = self.sessions.len() >= limits.max_sessions as usize
+            || self.transactions.len() >= limits.max_transactions as usize;
+        if is_full {
+            return Err(SessionError::Limit);
+        }
+        let (peer, callee, destinations) = self.destinations(&invite.target)?;
+        let admission = self.reserve(&peer)?;
+        let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
+        let local_tag = self.tag();
+        let mut media = Negotiation::new(self.rng.next_u64(), invite.media);
+        let offer = media.offer();
+        let calling = Calling {
+            media,
+            give_up: now + limits.max_ringing,
+            has_rung: false,
+            early_tags: Vec::new(),
+            refusal: None,
+        };
+        let mut session =
+            Session::new(peer, call_id.clone(), local_tag.clone(), Phase::Calling(Box::new(calling)));
+        session.admission = admission;
+        let id = self.sessions.insert(session);
+        let call = Call {
+            session: id,
+            from: &invite.from,
+            call_id: &call_id,
+            local_tag: &local_tag,
+            callee: &callee,
+            offer: &offer,
+        };
+        for destination in destinations {
+            self.send_invite(now, &call, &destination);
+        }
+        self.settle(id);
+        Ok(id)
+    }
+
+    fn destinations(&self, target: &InviteTarget) -> Result<(Peer, String, Vec<Destination>), SessionError> {
+        match target {
+            InviteTarget::Trunk { trunk, number } => {
+                let trunk = self.trunk(trunk).ok_or(SessionError::UnknownTrunk)?;
+                let local =
+                    self.local_address(trunk.transport, trunk.peer).ok_or(SessionError::UnknownTrunk)?;
+                let mut uri = compose::sip_uri(number, trunk.peer);
+                if trunk.transport == Transport::Tcp {
+                    uri.push_str(";transport=tcp");
+                }
+                let hop = Hop { transport: trunk.transport, local, destination: trunk.peer, flow: None };
+                let peer = Peer::Trunk(trunk.name.as_str().into());
+                Ok((peer, number.clone(), vec![Destination { uri, hop }]))
+            }
+            InviteTarget::User(user) => {
+                let bindings = self.registrar.bindings(user);
+                if bindings.is_empty() {
+                    return Err(SessionError::NotRegistered);
+                }
+                Ok((Peer::Phone, user.clone(), bindings.iter().map(destination_of).collect()))
+            }
+        }
+    }
+
+    fn trunk(&self, name: &str) -> Option<&TrunkConfig> {
+        self.config.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
+    fn reserve(&mut self, peer: &Peer) -> Result<Option<Arc<str>>, SessionError> {
+        let Peer::Trunk(name) = peer else { return Ok(None) };
+        let trunk = self.trunk(name).ok_or(SessionError::UnknownTrunk)?;
+        let limits = Self::trunk_limits(trunk);
+        self.admissions.reserve(name, limits).map_err(|_| SessionError::Limit)?;
+        Ok(Some(Arc::clone(name)))
+    }
+
+    fn send_invite(&mut self, now: Instant, call: &Call<'_>, destination: &Destination) {
+        let branch = self.branch();
+        let (first, fallback) =
+            self.by_size(destination.hop, |agent, hop| agent.write_invite(call, destination, hop, &branch));
+        let user = Role::Fork(call.session);
+        let outgoing = Outgoing { method: Method::Invite, branch: &branch, first, fallback, user };
+        let transaction = self.transactions.request(now, outgoing);
+        if let Some(session) = self.sessions.get_mut(call.session) {
+            session.forks.push(Fork { transaction, state: ForkState::Calling });
+        }
+    }
+
+    /// §18.1.1: a request too long for a datagram goes over TCP first, and as a datagram when that fails.
+    fn by_size(&self, hop: Hop, write: impl Fn(&Self, &Hop) -> Vec<u8>) -> (Routed, Option<Routed>) {
+        let plain = Routed { hop, bytes: write(self, &hop) };
+        if hop.transport != Transport::Udp || plain.bytes.len() <= DATAGRAM_REQUEST_MAX {
+            return (plain, None);
+        }
+        let Some(local) = self.local_address(Transport::Tcp, hop.destination) else { return (plain, None) };
+        let stream = Hop { transport: Transport::Tcp, local, flow: None, ..hop };
+        (Routed { hop: stream, bytes: write(self, &stream) }, Some(plain))
+    }
+
+    /// The INVITE on a way. The Contact is that of the destination's own transport, whatever the size asks for.
+    fn write_invite(&self, call: &Call<'_>, destination: &Destination, hop: &Hop, branch: &str) -> Vec<u8> {
+        let host = compose::host(hop.local);
+        let from = match call.from.user.as_str() {
+            // RFC 3323 §4.1.1.3.
+            "" => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
+            user => compose::name_addr(call.from.display_name.as_deref(), compose::sip_uri(user, &host)),
+        };
+        let to_host = match &destination.hop {
+            hop if hop.flow.is_some() => host.clone(),
+            hop => compose::host(hop.destination),
+        };
+        let to = compose::name_addr(None, compose::sip_uri(call.callee, to_host));
+        let mut builder = Builder::request(Method::Invite, &destination.uri)
+            .header(HeaderName::Via, compose::via(hop, branch))
+            .header(HeaderName::MaxForwards, 70)
+            .header(HeaderName::From, format_args!("{from};tag={}", call.local_tag))
+            .header(HeaderName::To, to)
+            .header(HeaderName::CallId, call.call_id)
+            .header(HeaderName::CSeq, "1 INVITE")
+            .header(HeaderName::Contact, compose::contact(&destination.hop))
+            .header(HeaderName::Allow, compose::ALLOW)
+            .header(HeaderName::UserAgent, &self.config.product);
+        if call.from.user.is_empty() {
+            builder = builder.header(HeaderName::Privacy, "id");
+        }
+        builder.body("application/sdp", call.offer)
+    }
+
+    pub(super) fn handle_fork_response(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        received: Received<'_>,
+        status: u16,
+        repeated: bool,
+    ) {
+        match status {
+            ..200 => self.handle_provisional(now, id, transaction, received, status),
+            200..300 => self.handle_success(now, id, transaction, received, repeated),
+            300.. => {
+                let reason = compose::reason(received.message).unwrap_or_else(|| phrase(received));
+                self.end_fork(now, id, transaction, Refusal { by: Ender::Peer, status, reason });
+            }
+        }
+    }
+
+    /// No response came, or the INVITE could not be sent.
+    pub(super) fn handle_fork_failure(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        status: u16,
+        reason: &str,
+    ) {
+        let refusal = Refusal { by: Ender::Failure, status, reason: reason.to_owned() };
+        self.end_fork(now, id, transaction, refusal);
+    }
+
+    fn handle_provisional(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        received: Received<'_>,
+        status: u16,
+    ) {
+        let give_up = now + self.config.timers.transaction_timeout();
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let fork = session.forks.iter_mut().find(|fork| fork.transaction == transaction);
+        let mut is_cancel_due = false;
+        if let Some(fork) = fork {
+            is_cancel_due = fork.state == ForkState::CancelWaiting;
+            fork.state = match fork.state {
+                ForkState::Calling | ForkState::Proceeding => ForkState::Proceeding,
+                ForkState::CancelWaiting => ForkState::Cancelled { give_up },
+                cancelled @ ForkState::Cancelled { .. } => cancelled,
+            };
+        }
+        if let Phase::Calling(calling) = &mut session.phase {
+            if let Some(tag) = received.essentials.to.tag()
+                && status > 100
+                && calling.early_tags.len() < EARLY_DIALOGS_MAX
+                && !calling.early_tags.iter().any(|early| early == tag)
+            {
+                calling.early_tags.push(tag.to_owned());
+            }
+            if matches!(status, 180 | 183) && !calling.has_rung {
+                calling.has_rung = true;
+                self.events.push_back(Event::Ringing { session: id });
+            }
+        }
+        if is_cancel_due {
+            self.send_cancel(now, transaction, None);
+        }
+        self.settle(id);
+    }
+
+    /// §13.2.2.4: every 2xx is acknowledged each time it comes; the first makes the session, and each further
+    /// dialog is ended.
+    fn handle_success(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        received: Received<'_>,
+        repeated: bool,
+    ) {
+        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return };
+        let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
+        let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
+        self.send_ack(id, &dialog, received.essentials.cseq.number);
+        if repeated {
+            return;
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.forks.retain(|fork| fork.transaction != transaction);
+            if matches!(session.phase, Phase::Calling(_)) {
+                return self.win(now, id, dialog, received);
+            }
+        }
+        self.say_bye(now, id, &mut dialog, None);
+        self.settle(id);
+    }
+
+    fn win(&mut self, now: Instant, id: SessionId, mut dialog: Dialog, received: Received<'_>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Phase::Calling(calling) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
+        let mut media = calling.media;
+        let agreed = match compose::description(received.message) {
+            Description::Sdp(answer) => media.accept_answer(answer, received.packet.source.ip()).ok(),
+            _ => None,
+        };
+        self.cancel_forks(now, id, Some("answered elsewhere"));
+        let Some(audio) = agreed else {
+            self.say_bye(now, id, &mut dialog, Some("no common codec"));
+            self.tell_ended(id, Ender::Failure, 488, "no common codec");
+            return self.settle(id);
+        };
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media, success: None }));
+        }
+        self.events.push_back(Event::Media { session: id, audio });
+        self.events.push_back(Event::Answered { session: id });
+        self.settle(id);
+    }
+
+    /// The ACK of a 2xx is no transaction's; it is made anew for each copy of the 2xx.
+    fn send_ack(&mut self, id: SessionId, dialog: &Dialog, cseq: u32) {
+        let hop = self.way_in_dialog(id, dialog);
+        let branch = self.branch();
+        let bytes = dialog.ack(&compose::via(&hop, &branch), cseq).finish();
+        self.transmits.push_back(hop.carry(bytes));
+    }
+
+    /// An INVITE of ours has its final response, and it is no 2xx.
+    fn end_fork(&mut self, now: Instant, id: SessionId, transaction: TransactionId, refusal: Refusal) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.forks.retain(|fork| fork.transaction != transaction);
+        let is_last = session.forks.is_empty();
+        let Phase::Calling(calling) = &mut session.phase else { return self.settle(id) };
+        // §16.7 step 5: a 6xx speaks for all contacts.
+        let is_decided = is_last || refusal.status >= 600;
+        if calling.refusal.as_ref().is_none_or(|best| refusal.rank() < best.rank()) {
+            calling.refusal = Some(refusal);
+        }
+        if is_decided {
+            let best = calling.refusal.take();
+            session.phase = Phase::Over;
+            self.cancel_forks(now, id, None);
+            if let Some(Refusal { by, status, reason }) = best {
+                self.tell_ended(id, by, status, reason);
+            }
+        }
+        self.settle(id);
+    }
+
+    pub(super) fn send_cancel(&mut self, now: Instant, transaction: TransactionId, reason: Option<&str>) {
+        let Some((invite, hop)) = self.transactions.sent(transaction) else { return };
+        let Some(bytes) = compose::cancel(invite, reason) else { return };
+        let Some(branch) = compose::branch_of(invite) else { return };
+        let method = Method::Cancel;
+        let first = Routed { hop, bytes };
+        let outgoing = Outgoing { method, branch: &branch, first, fallback: None, user: Role::Unattended };
+        self.transactions.request(now, outgoing);
+    }
+
+    /// §9.1: an INVITE that was cancelled and has no final response after 64*T1 is given up.
+    pub(super) fn give_up_cancelled_forks(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let is_due = |fork: &Fork| matches!(fork.state, ForkState::Cancelled { give_up } if give_up <= now);
+        let due: Vec<Fork> = session.forks.extract_if(.., |fork| is_due(fork)).collect();
+        for fork in due {
+            self.transactions.abandon(fork.transaction);
+        }
+    }
+}
+
+/// A registered phone is reached where it registered from: on its connection, or at its source address when its
+/// Contact names another host, since then it is behind NAT.
+fn destination_of(binding: &Binding) -> Destination {
+    let hop = binding.hop;
+    let named = compose::address_of(&binding.uri).filter(|named| named.ip() == hop.destination.ip());
+    let destination: SocketAddr = match named {
+        Some(named) if hop.flow.is_none() => named,
+        _ => hop.destination,
+    };
+    Destination { uri: binding.uri.clone(), hop: Hop { destination, ..hop } }
+}
+
+fn phrase(received: Received<'_>) -> String {
+    match received.message.start() {
+        StartLine::Response { reason, .. } => String::from_utf8_lossy(reason).into_owned(),
+        StartLine::Request { .. } => String::new(),
+    }
+}

@@ -1,0 +1,154 @@
+//! What our messages have in common.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+
+use crate::header::{MediaType, parts};
+use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method, Reply, StartLine};
+use crate::transport::Hop;
+use crate::uri::Uri;
+
+/// The methods we know what to do with (RFC 3261 §20.5).
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO";
+
+/// The bodies we read.
+pub(super) const ACCEPT: &str = "application/sdp";
+
+/// A Via value for a request of ours; RFC 3581 §3: we ask for `rport` always.
+pub(super) fn via(hop: &Hop, branch: &str) -> String {
+    format!("SIP/2.0/{} {};branch={branch};rport", hop.transport.via_name(), hop.local)
+}
+
+/// A Contact value that leads back to us.
+pub(super) fn contact(hop: &Hop) -> String {
+    if hop.transport.is_reliable() {
+        return format!("<sip:{};transport=tcp>", hop.local);
+    }
+    format!("<sip:{}>", hop.local)
+}
+
+/// A name-addr (RFC 3261 §25.1) without a tag.
+pub(super) fn name_addr(display_name: Option<&str>, uri: impl Display) -> String {
+    match display_name {
+        Some(name) => format!("\"{}\" <{uri}>", name.replace('\\', "\\\\").replace('"', "\\\"")),
+        None => format!("<{uri}>"),
+    }
+}
+
+/// A `sip:` URI of somebody at an address.
+pub(super) fn sip_uri(user: &str, host: impl Display) -> String {
+    let mut uri = String::from("sip:");
+    for byte in user.bytes() {
+        // §25.1: unreserved and user-unreserved stand for themselves; `#` is dialled, and sent as it is nowhere.
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("{uri}@{host}")
+}
+
+/// The address as a URI's host.
+pub(super) fn host(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    }
+}
+
+/// A response to a request, up to what is its own.
+pub(super) fn reply(
+    request: &Message<'_>,
+    source: SocketAddr,
+    status: u16,
+    to_tag: Option<&str>,
+    product: &str,
+) -> Builder {
+    let reply = Reply { status, reason: None, to_tag, source: Some(source) };
+    let builder = Builder::response(request, &reply);
+    if status == 100 { builder } else { builder.header(HeaderName::Server, product) }
+}
+
+/// The CANCEL of an INVITE of ours (RFC 3261 §9.1).
+pub(super) fn cancel(invite: &[u8], reason: Option<&str>) -> Option<Vec<u8>> {
+    let mut index = HeaderIndex::new();
+    let invite = Message::parse(invite, &mut index).ok()?;
+    let StartLine::Request { uri, .. } = invite.start() else { return None };
+    let cseq = invite.cseq().ok()?;
+    let builder = Builder::request(Method::Cancel, std::str::from_utf8(uri).ok()?)
+        .copy(&invite, HeaderName::Via)
+        .copy(&invite, HeaderName::Route)
+        .header(HeaderName::MaxForwards, 70)
+        .copy(&invite, HeaderName::From)
+        .copy(&invite, HeaderName::To)
+        .copy(&invite, HeaderName::CallId)
+        .header(HeaderName::CSeq, format_args!("{} CANCEL", cseq.number));
+    Some(with_reason(builder, reason).finish())
+}
+
+/// Adds a Reason (RFC 3326): normal clearing, in the owner's words.
+pub(super) fn with_reason(builder: Builder, text: Option<&str>) -> Builder {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return builder };
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    builder.header(HeaderName::Reason, format_args!("Q.850;cause=16;text=\"{text}\""))
+}
+
+/// What a peer says why (RFC 3326), if it says.
+pub(super) fn reason(message: &Message<'_>) -> Option<String> {
+    let value = message.values(HeaderName::Reason).next()?;
+    let reason = crate::header::Parameterised::parse(value).ok()?;
+    match reason.params.unquoted("text") {
+        Some(text) => Some(String::from_utf8_lossy(&text).into_owned()),
+        None => Some(String::from_utf8_lossy(value).into_owned()),
+    }
+}
+
+/// The session description of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Description<'a> {
+    /// No body.
+    None,
+    /// This one.
+    Sdp(&'a [u8]),
+    /// A body that we do not read: 415.
+    Unsupported,
+}
+
+/// Finds the session description: the body, or a part of it (RFC 5621 §3.1).
+pub(super) fn description<'a>(message: &Message<'a>) -> Description<'a> {
+    let body = message.body();
+    if body.is_empty() {
+        return Description::None;
+    }
+    let is_encoded = message
+        .values(HeaderName::ContentEncoding)
+        .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
+    let Ok(Some(media_type)) = message.content_type() else { return Description::Unsupported };
+    if is_encoded {
+        return Description::Unsupported;
+    }
+    if media_type.is("application", "sdp") {
+        return Description::Sdp(body);
+    }
+    let Some(boundary) = media_type.boundary() else { return Description::Unsupported };
+    let is_sdp = |value: &[u8]| MediaType::parse(value).is_ok_and(|kind| kind.is("application", "sdp"));
+    parts(body, &boundary)
+        .find(|part| part.header("Content-Type").is_some_and(is_sdp))
+        .map_or(Description::Unsupported, |part| Description::Sdp(part.body))
+}
+
+/// The address that a URI names by itself; names would need DNS, which is not ours to ask.
+pub(super) fn address_of(uri: &str) -> Option<SocketAddr> {
+    let uri = Uri::parse(uri.as_bytes()).ok()?;
+    let sip = uri.as_sip()?;
+    let maddr = sip.params.value("maddr").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    Some(SocketAddr::new(maddr.or(sip.host.ip())?, sip.port.unwrap_or(5060)))
+}
+
+/// The branch of a request of ours.
+pub(super) fn branch_of(request: &[u8]) -> Option<String> {
+    let mut index = HeaderIndex::new();
+    let request = Message::parse(request, &mut index).ok()?;
+    request.top_via().ok()?.branch().map(str::to_owned)
+}

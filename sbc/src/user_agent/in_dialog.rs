@@ -1,0 +1,234 @@
+//! Requests inside dialogs (RFC 3261 §12.2.2, §14.2, §15.1.2), and ACKs of our 2xx.
+//!
+//! What each method means in each phase of its session:
+//!
+//! | | Offered | Answered | Calling | Confirmed | Leaving | Over |
+//! |---|---|---|---|---|---|---|
+//! | ACK | stray | confirms | stray | ends the 2xx of a re-INVITE | BYE goes out | stray |
+//! | BYE | 200, 487 to the INVITE | 200, ended | 481 | 200, ended | 200 | 200 |
+//! | INVITE | 500, Retry-After | 491 | 491 | answered; 491 while a 2xx waits for its ACK | 491 | 481 |
+//! | OPTIONS, INFO | 200 | 200 | 200 | 200 | 200 | 481 |
+//! | other known methods | 405 | 405 | 405 | 405 | 405 | 481 |
+//! | unknown methods | 501 | 501 | 501 | 501 | 501 | 481 |
+
+use tandem_time::Instant;
+
+use super::compose::{self, Description};
+use super::owner::with_capabilities;
+use super::session::{Confirmed, Peer, Phase, Success};
+use super::{Ender, Event, Received, Role, SessionId, UserAgent};
+use crate::dialog::{Dialog, OutOfOrder};
+use crate::message::{HeaderName, Method};
+use crate::offer_answer::Disagreement;
+use crate::transport::{Hop, Transport};
+
+impl UserAgent {
+    pub(super) fn handle_request_in_dialog(&mut self, now: Instant, received: Received<'_>) {
+        let Some(id) = self.session_of(received) else { return self.refuse(now, received, 481) };
+        match self.check_order(id, received) {
+            Ok(()) => {}
+            // §12.2.2.
+            Err(OutOfOrder) => return self.refuse(now, received, 500),
+        }
+        if self.refuse_requirements(now, received) {
+            return;
+        }
+        let is_over = self.sessions.get(id).is_none_or(|session| matches!(session.phase, Phase::Over));
+        match received.essentials.cseq.method {
+            Method::Bye => self.handle_bye(now, id, received),
+            _ if is_over => self.refuse(now, received, 481),
+            Method::Invite => self.handle_reinvite(now, id, received),
+            Method::Options => self.answer_options(now, received),
+            Method::Info => self.refuse(now, received, 200),
+            _ => self.refuse_method(now, received),
+        }
+    }
+
+    /// The session whose dialog a message is of, and whose peer it comes from.
+    fn session_of(&self, received: Received<'_>) -> Option<SessionId> {
+        let essentials = received.essentials;
+        let id = self.sessions.by_tag(essentials.to.tag()?)?;
+        let session = self.sessions.get(id)?;
+        if session.peer != *received.peer || session.call_id != essentials.call_id {
+            return None;
+        }
+        let is_of_dialog = match &session.phase {
+            Phase::Offered(offered) => offered.dialog.is_of(essentials),
+            Phase::Answered(answered) | Phase::Leaving(answered) => answered.dialog.is_of(essentials),
+            Phase::Confirmed(confirmed) => confirmed.dialog.is_of(essentials),
+            Phase::Calling(calling) => {
+                let tag = essentials.from.tag().unwrap_or_default();
+                calling.early_tags.iter().any(|early| early == tag)
+            }
+            Phase::Over => true,
+        };
+        is_of_dialog.then_some(id)
+    }
+
+    fn check_order(&mut self, id: SessionId, received: Received<'_>) -> Result<(), OutOfOrder> {
+        match self.sessions.get_mut(id).and_then(super::Session::dialog_mut) {
+            Some(dialog) => dialog.check_order(received.essentials.cseq.number),
+            None => Ok(()),
+        }
+    }
+
+    /// §15.1.2.
+    fn handle_bye(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
+        let is_early =
+            self.sessions.get(id).is_some_and(|session| matches!(session.phase, Phase::Calling(_)));
+        if is_early {
+            // §15: a callee must not send BYE in an early dialog.
+            return self.refuse(now, received, 481);
+        }
+        self.refuse(now, received, 200);
+        let reason = compose::reason(received.message).unwrap_or_else(|| "hung up".to_owned());
+        if self.refuse_offered(now, id, 487) {
+            self.tell_ended(id, Ender::Peer, 487, reason);
+            return self.settle(id);
+        }
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let was_ended = session.is_ended();
+        session.phase = Phase::Over;
+        if !was_ended {
+            self.tell_ended(id, Ender::Peer, 200, reason);
+        }
+        self.settle(id);
+    }
+
+    /// §14.2. We answer by ourselves; the owner hears of it when it changes the audio.
+    fn handle_reinvite(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let confirmed = match &mut session.phase {
+            Phase::Confirmed(confirmed) if confirmed.success.is_none() => confirmed,
+            Phase::Offered(_) => {
+                let seconds = rand::Rng::next_u32(&mut self.rng) % 11;
+                return self.respond_with(now, received, 500, |builder| {
+                    builder.header(HeaderName::RetryAfter, seconds)
+                });
+            }
+            _ => return self.refuse(now, received, 491),
+        };
+        let before = confirmed.media.agreed().cloned();
+        let source = received.packet.source.ip();
+        let (body, audio) = match compose::description(received.message) {
+            Description::Unsupported => return self.refuse_content(now, received),
+            Description::None => (confirmed.media.offer(), None),
+            Description::Sdp(offer) => match confirmed.media.answer(offer, source) {
+                Ok((answer, audio)) => (answer, Some(audio)),
+                Err(Disagreement::Malformed) => return self.refuse(now, received, 400),
+                Err(Disagreement::NothingInCommon) => return self.refuse(now, received, 488),
+            },
+        };
+        confirmed.dialog.refresh_target(received.message);
+        self.accept_reinvite(now, id, received, &body, audio.is_none());
+        if let Some(audio) = audio.filter(|audio| before.as_ref() != Some(audio)) {
+            self.events.push_back(Event::Media { session: id, audio });
+        }
+        self.settle(id);
+    }
+
+    fn accept_reinvite(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        received: Received<'_>,
+        body: &[u8],
+        is_offer: bool,
+    ) {
+        let transaction = self.begin(received, Role::Unattended);
+        let hop = Hop {
+            transport: received.packet.transport,
+            local: received.packet.local,
+            destination: received.packet.source,
+            flow: received.packet.flow,
+        };
+        let bytes = with_capabilities(self.reply(received, 200, None), &hop).body("application/sdp", body);
+        let cseq = received.essentials.cseq.number;
+        let success = Success::new(now, self.config.timers, transaction, bytes.clone(), cseq, is_offer);
+        self.respond(now, transaction, 200, bytes);
+        if let Some(session) = self.sessions.get_mut(id)
+            && let Phase::Confirmed(confirmed) = &mut session.phase
+        {
+            confirmed.success = Some(success);
+        }
+    }
+
+    /// An ACK that no transaction absorbed: of a 2xx, or of nothing.
+    pub(super) fn handle_ack(&mut self, now: Instant, received: Received<'_>) {
+        let cseq = received.essentials.cseq.number;
+        let id = self.session_of(received);
+        let Some((id, session)) = id.and_then(|id| Some((id, self.sessions.get_mut(id)?))) else {
+            self.counters.stray_acks += 1;
+            return;
+        };
+        match &mut session.phase {
+            Phase::Answered(answered) if answered.success.cseq == cseq => self.confirm(now, id, received),
+            Phase::Leaving(answered) if answered.success.cseq == cseq => {
+                if let Phase::Leaving(mut answered) = std::mem::replace(&mut session.phase, Phase::Over) {
+                    self.say_bye(now, id, &mut answered.dialog, None);
+                }
+                self.settle(id);
+            }
+            Phase::Confirmed(confirmed)
+                if confirmed.success.as_ref().is_some_and(|success| success.cseq == cseq) =>
+            {
+                self.confirm_reinvite(id, received);
+            }
+            // Again, for a 2xx that we sent again.
+            Phase::Confirmed(_) | Phase::Over => self.counters.retransmissions_received += 1,
+            _ => self.counters.stray_acks += 1,
+        }
+    }
+
+    fn confirm(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Phase::Answered(answered) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
+        let super::session::Answered { mut dialog, mut media, success } = *answered;
+        if success.is_offer {
+            let answer = match compose::description(received.message) {
+                Description::Sdp(answer) => media.accept_answer(answer, received.packet.source.ip()).ok(),
+                _ => None,
+            };
+            let Some(audio) = answer else {
+                // §13.2.1: an ACK must answer the offer of its 2xx; without an answer there is no media.
+                self.say_bye(now, id, &mut dialog, Some("no answer to the offer"));
+                self.tell_ended(id, Ender::Failure, 488, "no answer to the offer");
+                return self.settle(id);
+            };
+            self.events.push_back(Event::Media { session: id, audio });
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media, success: None }));
+        }
+        self.events.push_back(Event::Confirmed { session: id });
+        self.settle(id);
+    }
+
+    fn confirm_reinvite(&mut self, id: SessionId, received: Received<'_>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Phase::Confirmed(confirmed) = &mut session.phase else { return };
+        let was_offer = confirmed.success.take().is_some_and(|success| success.is_offer);
+        let before = confirmed.media.agreed().cloned();
+        if was_offer
+            && let Description::Sdp(answer) = compose::description(received.message)
+            && let Ok(audio) = confirmed.media.accept_answer(answer, received.packet.source.ip())
+            && before.as_ref() != Some(&audio)
+        {
+            self.events.push_back(Event::Media { session: id, audio });
+        }
+        self.settle(id);
+    }
+
+    /// The way a request of ours in a dialog goes: to the address that the next URI names; for a phone only when
+    /// that is the host it sends from, else it is behind NAT and the URI is of no use to us.
+    pub(super) fn way_in_dialog(&self, id: SessionId, dialog: &Dialog) -> Hop {
+        let hop = dialog.hop;
+        let Some(named) = compose::address_of(dialog.next_hop()) else { return hop };
+        let is_phone = self.sessions.get(id).is_some_and(|session| session.peer == Peer::Phone);
+        let is_reachable = named.ip() == hop.destination.ip() || !is_phone;
+        if !is_reachable || (is_phone && hop.transport == Transport::Tcp) {
+            return hop;
+        }
+        Hop { destination: named, ..hop }
+    }
+}

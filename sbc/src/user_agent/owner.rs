@@ -1,0 +1,265 @@
+//! What the owner asks of sessions that others began, and how any session is ended.
+
+use tandem_time::Instant;
+
+use super::compose::{self, Description};
+use super::session::{Answered, ForkState, Phase, Success};
+use super::{Ender, Event, LocalMedia, Role, SessionError, SessionId, UserAgent};
+use crate::dialog::Dialog;
+use crate::message::{Builder, HeaderName, Method};
+use crate::offer_answer::Negotiation;
+use crate::transaction::{Outgoing, Routed, TransactionId};
+
+/// §13.3.1.1: a ringing call says so again each minute, else proxies give it up.
+const RINGING_AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+impl UserAgent {
+    /// Tells an incoming session's caller that it rings (180).
+    ///
+    /// # Errors
+    /// When the session is not an unanswered incoming one.
+    pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), SessionError> {
+        self.check_offered(session)?;
+        self.send_ringing(now, session);
+        self.settle(session);
+        Ok(())
+    }
+
+    /// Answers an incoming session (200) with our side of the media. [`Event::Media`] and [`Event::Confirmed`]
+    /// follow.
+    ///
+    /// # Errors
+    /// When the session is not an unanswered incoming one, or its offer has no codec of ours.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        media: LocalMedia,
+    ) -> Result<(), SessionError> {
+        self.check_offered(session)?;
+        let origin_id = rand::Rng::next_u64(&mut self.rng);
+        let mut media = Negotiation::new(origin_id, media);
+        let Some(kept) = self.sessions.get_mut(session) else { return Err(SessionError::UnknownSession) };
+        let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
+        let invite = offered.invite.view();
+        let asked = offered.asked;
+        let (body, audio) = match compose::description(&invite) {
+            Description::Sdp(offer) => {
+                let (answer, audio) =
+                    media.answer(offer, asked.source.ip()).map_err(|_| SessionError::NoCommonCodec)?;
+                (answer, Some(audio))
+            }
+            _ => (media.offer(), None),
+        };
+        let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &self.config.product)
+            .copy(&invite, HeaderName::RecordRoute);
+        let bytes = with_capabilities(builder, &asked.hop).body("application/sdp", &body);
+        let cseq = invite.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let timers = self.config.timers;
+        let success = Success::new(now, timers, asked.transaction, bytes.clone(), cseq, audio.is_none());
+        let Phase::Offered(offered) = std::mem::replace(&mut kept.phase, Phase::Over) else {
+            return Err(SessionError::WrongState);
+        };
+        kept.phase = Phase::Answered(Box::new(Answered { dialog: offered.dialog, media, success }));
+        self.respond(now, asked.transaction, 200, bytes);
+        if let Some(audio) = audio {
+            self.events.push_back(Event::Media { session, audio });
+        }
+        self.settle(session);
+        Ok(())
+    }
+
+    /// Refuses an incoming session with a final status of 300 to 699. [`Event::Ended`] follows.
+    ///
+    /// # Errors
+    /// When the session is not an unanswered incoming one, or the status is none of those.
+    pub fn reject(&mut self, now: Instant, session: SessionId, status: u16) -> Result<(), SessionError> {
+        self.check_offered(session)?;
+        if !(300..700).contains(&status) {
+            return Err(SessionError::WrongState);
+        }
+        self.refuse_offered(now, session, status);
+        self.tell_ended(session, Ender::Owner, status, crate::message::reason_phrase(status));
+        self.settle(session);
+        Ok(())
+    }
+
+    /// Ends a session in whatever state it is: 603 (or 487), CANCEL, or BYE. [`Event::Ended`] follows at once.
+    /// `cause` goes into a Reason header (RFC 3326).
+    ///
+    /// # Errors
+    /// When the session is unknown or already ended.
+    pub fn hang_up(&mut self, now: Instant, session: SessionId, cause: &str) -> Result<(), SessionError> {
+        let kept = self.sessions.get_mut(session).filter(|kept| !kept.is_ended());
+        let Some(kept) = kept else { return Err(SessionError::UnknownSession) };
+        let status = match std::mem::replace(&mut kept.phase, Phase::Over) {
+            Phase::Offered(offered) => {
+                kept.phase = Phase::Offered(offered);
+                self.refuse_offered(now, session, 603);
+                603
+            }
+            Phase::Answered(answered) => {
+                // §15: BYE must wait for the ACK.
+                kept.phase = Phase::Leaving(answered);
+                200
+            }
+            Phase::Calling(_) => {
+                self.cancel_forks(now, session, Some(cause));
+                487
+            }
+            Phase::Confirmed(mut confirmed) => {
+                self.say_bye(now, session, &mut confirmed.dialog, Some(cause));
+                200
+            }
+            Phase::Leaving(_) | Phase::Over => return Err(SessionError::UnknownSession),
+        };
+        self.tell_ended(session, Ender::Owner, status, cause);
+        self.settle(session);
+        Ok(())
+    }
+
+    fn check_offered(&self, session: SessionId) -> Result<(), SessionError> {
+        match self.sessions.get(session) {
+            None => Err(SessionError::UnknownSession),
+            Some(kept) if matches!(kept.phase, Phase::Offered(_)) => Ok(()),
+            Some(_) => Err(SessionError::WrongState),
+        }
+    }
+
+    /// Sends 180; it makes the early dialog (§12.1.1).
+    fn send_ringing(&mut self, now: Instant, id: SessionId) {
+        let Some(kept) = self.sessions.get_mut(id) else { return };
+        let Phase::Offered(offered) = &mut kept.phase else { return };
+        offered.ringing = Some(now + RINGING_AGAIN);
+        let invite = offered.invite.view();
+        let asked = offered.asked;
+        let builder = compose::reply(&invite, asked.source, 180, Some(&kept.local_tag), &self.config.product)
+            .copy(&invite, HeaderName::RecordRoute);
+        let bytes = with_capabilities(builder, &asked.hop).finish();
+        self.respond(now, asked.transaction, 180, bytes);
+    }
+
+    /// Sends a final response other than 2xx, and is over. Whether there was an INVITE to refuse.
+    pub(super) fn refuse_offered(&mut self, now: Instant, id: SessionId, status: u16) -> bool {
+        let Some(kept) = self.sessions.get_mut(id) else { return false };
+        let Phase::Offered(offered) = &kept.phase else { return false };
+        let asked = offered.asked;
+        let product = &self.config.product;
+        let invite = offered.invite.view();
+        let bytes = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), product).finish();
+        kept.phase = Phase::Over;
+        self.respond(now, asked.transaction, status, bytes);
+        true
+    }
+
+    /// Sends BYE (§15.1.1); the session is not released before its answer.
+    pub(super) fn say_bye(&mut self, now: Instant, id: SessionId, dialog: &mut Dialog, reason: Option<&str>) {
+        let role = match self.sessions.get_mut(id) {
+            Some(session) => {
+                session.farewells += 1;
+                Role::Farewell(id)
+            }
+            None => Role::Unattended,
+        };
+        let hop = self.way_in_dialog(id, dialog);
+        let branch = self.branch();
+        let builder = dialog.request(Method::Bye, &compose::via(&hop, &branch));
+        let builder = builder.header(HeaderName::UserAgent, &self.config.product);
+        let bytes = compose::with_reason(builder, reason).finish();
+        let first = Routed { hop, bytes };
+        let outgoing = Outgoing { method: Method::Bye, branch: &branch, first, fallback: None, user: role };
+        self.transactions.request(now, outgoing);
+    }
+
+    /// Cancels every INVITE of ours that has no final response (§9.1).
+    pub(super) fn cancel_forks(&mut self, now: Instant, id: SessionId, reason: Option<&str>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let give_up = now + self.config.timers.transaction_timeout();
+        let mut due = Vec::new();
+        for fork in &mut session.forks {
+            fork.state = match fork.state {
+                ForkState::Calling | ForkState::CancelWaiting => ForkState::CancelWaiting,
+                ForkState::Proceeding => {
+                    due.push(fork.transaction);
+                    ForkState::Cancelled { give_up }
+                }
+                cancelled @ ForkState::Cancelled { .. } => cancelled,
+            };
+        }
+        for transaction in due {
+            self.send_cancel(now, transaction, reason);
+        }
+    }
+
+    /// What is due in a session by `now`.
+    pub(super) fn handle_session_timeout(&mut self, now: Instant, id: SessionId) {
+        let timers = self.config.timers;
+        self.give_up_cancelled_forks(now, id);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match &mut session.phase {
+            Phase::Offered(offered) if offered.ringing.is_some_and(|due| due <= now) => {
+                self.send_ringing(now, id);
+            }
+            Phase::Answered(answered) | Phase::Leaving(answered) if answered.success.give_up <= now => {
+                self.leave_unconfirmed(now, id);
+            }
+            Phase::Confirmed(confirmed)
+                if confirmed.success.as_ref().is_some_and(|success| success.give_up <= now) =>
+            {
+                self.leave_unconfirmed(now, id);
+            }
+            Phase::Answered(answered) | Phase::Leaving(answered) if answered.success.again <= now => {
+                answered.success.count_down(now, timers);
+                let (transaction, bytes) = (answered.success.transaction, answered.success.bytes.clone());
+                self.repeat_success(now, transaction, bytes);
+            }
+            Phase::Confirmed(confirmed) => {
+                let due = confirmed.success.as_mut().filter(|success| success.again <= now);
+                if let Some(success) = due {
+                    success.count_down(now, timers);
+                    let (transaction, bytes) = (success.transaction, success.bytes.clone());
+                    self.repeat_success(now, transaction, bytes);
+                }
+            }
+            Phase::Calling(calling) if calling.give_up <= now => {
+                session.phase = Phase::Over;
+                self.cancel_forks(now, id, Some("no answer"));
+                self.tell_ended(id, Ender::Failure, 408, "no answer");
+            }
+            _ => {}
+        }
+        self.settle(id);
+    }
+
+    fn repeat_success(&mut self, now: Instant, transaction: TransactionId, bytes: Vec<u8>) {
+        self.counters.retransmissions_sent += 1;
+        self.transactions.respond(now, transaction, 200, bytes);
+    }
+
+    /// §13.3.1.4: no ACK came in 64*T1; the dialog is there, and is ended.
+    fn leave_unconfirmed(&mut self, now: Instant, id: SessionId) {
+        self.counters.timeouts += 1;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let was_ended = session.is_ended();
+        let mut dialog = match std::mem::replace(&mut session.phase, Phase::Over) {
+            Phase::Answered(answered) | Phase::Leaving(answered) => answered.dialog,
+            Phase::Confirmed(confirmed) => confirmed.dialog,
+            other => {
+                session.phase = other;
+                return;
+            }
+        };
+        self.say_bye(now, id, &mut dialog, Some("no ACK"));
+        if !was_ended {
+            self.tell_ended(id, Ender::Failure, 408, "no ACK");
+        }
+    }
+}
+
+/// Contact, Allow and Supported, as 180 and 2xx have them (§13.3.1).
+pub(super) fn with_capabilities(builder: Builder, hop: &crate::transport::Hop) -> Builder {
+    builder
+        .header(HeaderName::Contact, compose::contact(hop))
+        .header(HeaderName::Allow, compose::ALLOW)
+        .header(HeaderName::Supported, "")
+}

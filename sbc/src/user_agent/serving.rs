@@ -1,0 +1,369 @@
+//! Requests that come: to which transaction and dialog they belong, and what is done with those that belong to none.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tandem_time::Instant;
+
+use super::compose::{self, Description};
+use super::session::{Asked, Offered, Peer, Phase, Session};
+use super::{Ender, Event, Identity, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent};
+use crate::auth::{Attempt, Verdict};
+use crate::dialog::Dialog;
+use crate::header::{NameAddr, Via};
+use crate::message::{Builder, HeaderName, Message, Method};
+use crate::offer_answer;
+use crate::transaction::{RequestMatch, TransactionId};
+use crate::transport::{Hop, Packet};
+use crate::uri::Uri;
+
+impl UserAgent {
+    pub(super) fn handle_request(&mut self, now: Instant, received: Received<'_>) {
+        let method = received.essentials.cseq.method;
+        self.counters.count_request(method);
+        match self.transactions.repeat(now, received.message, received.essentials) {
+            RequestMatch::Absorbed => return,
+            RequestMatch::Merged => return self.refuse(now, received, 482),
+            RequestMatch::New => {}
+        }
+        if method == Method::Ack {
+            return self.handle_ack(now, received);
+        }
+        if let Err(error) = received.message.validate() {
+            self.counters.parse_errors += 1;
+            return self.refuse_malformed(received.packet, received.message, error.status());
+        }
+        if self.is_overloaded(received) {
+            self.counters.requests_over_limit += 1;
+            let builder =
+                self.reply(received, 503, None).header(HeaderName::RetryAfter, RETRY_AFTER.as_secs());
+            let hop = way_back(received.packet, &received.essentials.via);
+            return self.answer_without_state(hop, 503, builder);
+        }
+        if method == Method::Cancel {
+            return self.handle_cancel(now, received);
+        }
+        if received.essentials.to.tag().is_some() && method != Method::Register {
+            return self.handle_request_in_dialog(now, received);
+        }
+        self.handle_request_outside_dialogs(now, received);
+    }
+
+    /// Requests that end what there is get a little more room than those that begin something.
+    fn is_overloaded(&self, received: Received<'_>) -> bool {
+        let max = self.config.limits.max_transactions as usize;
+        let is_new =
+            received.essentials.to.tag().is_none() && received.essentials.cseq.method != Method::Cancel;
+        let room = if is_new { max } else { max.saturating_add(max / 4).saturating_add(1) };
+        self.transactions.len() >= room
+    }
+
+    /// §8.2: method, then headers, then content.
+    fn handle_request_outside_dialogs(&mut self, now: Instant, received: Received<'_>) {
+        let method = received.essentials.cseq.method;
+        match method {
+            Method::Invite | Method::Options | Method::Register => {}
+            // They make sense in a dialog only.
+            Method::Bye | Method::Info => return self.refuse(now, received, 481),
+            _ => return self.refuse_method(now, received),
+        }
+        if !is_scheme_known(received.message) {
+            return self.refuse(now, received, 416);
+        }
+        if self.has_loop(received) {
+            return self.refuse(now, received, 482);
+        }
+        if self.refuse_requirements(now, received) {
+            return;
+        }
+        match method {
+            Method::Register => self.handle_register(now, received),
+            Method::Options => self.answer_options(now, received),
+            _ => self.handle_invite(now, received),
+        }
+    }
+
+    /// A request of ours that came back carries our Via (§16.3 step 4).
+    fn has_loop(&self, received: Received<'_>) -> bool {
+        received
+            .message
+            .vias()
+            .flatten()
+            .filter_map(|via| via.branch())
+            .any(|branch| self.transactions.is_ours(branch, received.essentials.cseq.method))
+    }
+
+    /// §8.2.2.3: 420 names what we do not support.
+    pub(super) fn refuse_requirements(&mut self, now: Instant, received: Received<'_>) -> bool {
+        let required: Vec<&[u8]> =
+            received.message.values(HeaderName::Require).filter(|value| !value.is_empty()).collect();
+        if required.is_empty() {
+            return false;
+        }
+        self.respond_with(now, received, 420, |builder| {
+            builder.raw(HeaderName::Unsupported, &required.join(&b", "[..]))
+        });
+        true
+    }
+
+    /// §8.2.1 and §21.5.2: 405 for what we know and do not do, 501 for the rest; both say what we do.
+    pub(super) fn refuse_method(&mut self, now: Instant, received: Received<'_>) {
+        let is_unknown = matches!(received.essentials.cseq.method, Method::Other(_));
+        let status = if is_unknown { 501 } else { 405 };
+        self.respond_with(now, received, status, |builder| builder.header(HeaderName::Allow, compose::ALLOW));
+    }
+
+    /// §8.2.3: 415 says what we would have read.
+    pub(super) fn refuse_content(&mut self, now: Instant, received: Received<'_>) {
+        self.respond_with(now, received, 415, |builder| {
+            builder.header(HeaderName::Accept, compose::ACCEPT).header(HeaderName::AcceptEncoding, "identity")
+        });
+    }
+
+    /// §11.2: as an INVITE would be answered.
+    pub(super) fn answer_options(&mut self, now: Instant, received: Received<'_>) {
+        self.respond_with(now, received, 200, |builder| {
+            builder
+                .header(HeaderName::Allow, compose::ALLOW)
+                .header(HeaderName::Accept, compose::ACCEPT)
+                .header(HeaderName::AcceptEncoding, "identity")
+                .header(HeaderName::AcceptLanguage, "en")
+                .header(HeaderName::Supported, "")
+        });
+    }
+
+    /// Begins a transaction and ends it at once.
+    pub(super) fn refuse(&mut self, now: Instant, received: Received<'_>, status: u16) {
+        self.respond_with(now, received, status, |builder| builder);
+    }
+
+    /// The same, with headers of its own.
+    pub(super) fn respond_with(
+        &mut self,
+        now: Instant,
+        received: Received<'_>,
+        status: u16,
+        headers: impl FnOnce(Builder) -> Builder,
+    ) {
+        let transaction = self.begin(received, Role::Unattended);
+        let tag = self.tag();
+        let bytes = headers(self.reply(received, status, Some(&tag))).finish();
+        self.respond(now, transaction, status, bytes);
+    }
+
+    pub(super) fn begin(&mut self, received: Received<'_>, role: Role) -> TransactionId {
+        let hop = way_back(received.packet, &received.essentials.via);
+        self.transactions.accept(received.message, received.essentials, hop, role)
+    }
+
+    pub(super) fn reply(&self, received: Received<'_>, status: u16, to_tag: Option<&str>) -> Builder {
+        let product = &self.config.product;
+        compose::reply(received.message, received.packet.source, status, to_tag, product)
+    }
+
+    pub(super) fn respond(&mut self, now: Instant, transaction: TransactionId, status: u16, bytes: Vec<u8>) {
+        self.counters.count_answer(status);
+        self.transactions.respond(now, transaction, status, bytes);
+    }
+
+    /// Who sent a request, when it is somebody: trunks by their address, phones by digest (§22.1). Else it has
+    /// been challenged.
+    pub(super) fn authenticate(&mut self, now: Instant, received: Received<'_>) -> Option<Source> {
+        if let Peer::Trunk(name) = received.peer {
+            return Some(Source::Trunk(name.to_string()));
+        }
+        let attempt = Attempt {
+            method: received.essentials.cseq.method.as_str().as_bytes(),
+            source: received.packet.source.ip(),
+            realm: &self.config.phones.realm,
+        };
+        let lines = [HeaderName::Authorization, HeaderName::ProxyAuthorization]
+            .into_iter()
+            .flat_map(|name| received.message.credentials(name))
+            .flatten();
+        let passwords = &self.passwords;
+        let verdict =
+            self.authenticator.verify(now, attempt, lines, |user| passwords.get(user).map(String::as_str));
+        match verdict {
+            Verdict::Authentic(user) => return Some(Source::User(user)),
+            Verdict::Missing => self.counters.challenges += 1,
+            Verdict::Stale => self.counters.challenges += 1,
+            Verdict::Refused => self.counters.authentication_failures += 1,
+        }
+        let stale = verdict == Verdict::Stale;
+        let realm = &self.config.phones.realm;
+        let challenges = self.authenticator.challenges(now, &mut self.rng, realm, stale);
+        self.respond_with(now, received, 401, |builder| {
+            challenges
+                .iter()
+                .fold(builder, |builder, challenge| builder.header(HeaderName::WwwAuthenticate, challenge))
+        });
+        None
+    }
+
+    fn handle_invite(&mut self, now: Instant, received: Received<'_>) {
+        if received.essentials.max_forwards == Some(0) {
+            // We are one hop of the call though we end this leg of it (RFC 7332 §3).
+            return self.refuse(now, received, 483);
+        }
+        let Some(source) = self.authenticate(now, received) else { return };
+        if let Source::User(user) = &source
+            && user_of(&received.essentials.from).as_deref() != Some(user)
+        {
+            return self.refuse(now, received, 403);
+        }
+        let description = compose::description(received.message);
+        let acceptable = match description {
+            Description::None => true,
+            Description::Sdp(offer) => offer_answer::is_acceptable(offer),
+            Description::Unsupported => return self.refuse_content(now, received),
+        };
+        let local_tag = self.tag();
+        let hop = self.way_of_dialog(received);
+        let dialog = Dialog::of_request(received.message, received.essentials, local_tag.clone(), hop);
+        // §8.1.1.8: an INVITE has a Contact.
+        let Some(dialog) = dialog else { return self.refuse(now, received, 400) };
+        let admission = match self.admit(now, received.peer) {
+            Ok(admission) => admission,
+            Err(retry_after) => {
+                self.counters.calls_over_limit += 1;
+                return self.respond_with(now, received, 503, |builder| {
+                    builder.header(HeaderName::RetryAfter, retry_after.as_secs())
+                });
+            }
+        };
+        let session = self.offer_session(now, received, dialog, admission);
+        self.events.push_back(Event::Incoming {
+            session,
+            source,
+            from: identity(&received.essentials.from),
+            dialled: dialled(received.message),
+            call_id: received.essentials.call_id.to_owned(),
+            acceptable,
+        });
+    }
+
+    fn admit(&mut self, now: Instant, peer: &Peer) -> Result<Option<Arc<str>>, std::time::Duration> {
+        if self.sessions.len() >= self.config.limits.max_sessions as usize {
+            return Err(RETRY_AFTER);
+        }
+        let Peer::Trunk(name) = peer else { return Ok(None) };
+        let Some(trunk) = self.config.trunks.iter().find(|trunk| *trunk.name == **name) else {
+            return Err(RETRY_AFTER);
+        };
+        let limits = Self::trunk_limits(trunk);
+        self.admissions.admit(now, name, limits).map_err(|refused| refused.retry_after)?;
+        Ok(Some(Arc::clone(name)))
+    }
+
+    /// Makes the session, and sends 100 at once (§17.2.1).
+    fn offer_session(
+        &mut self,
+        now: Instant,
+        received: Received<'_>,
+        dialog: Dialog,
+        admission: Option<Arc<str>>,
+    ) -> SessionId {
+        let transaction = self.begin(received, Role::Unattended);
+        let trying = self.reply(received, 100, None).finish();
+        self.respond(now, transaction, 100, trying);
+        let source = received.packet.source;
+        let asked = Asked { transaction, source, hop: dialog.hop };
+        let (call_id, local_tag) = (dialog.call_id.clone(), dialog.local_tag.clone());
+        let invite = received.message.to_owned();
+        let offered = Phase::Offered(Box::new(Offered { invite, asked, dialog, ringing: None }));
+        let mut session = Session::new(received.peer.clone(), call_id, local_tag, offered);
+        session.admission = admission;
+        let id = self.sessions.insert(session);
+        self.transactions.hand_over(transaction, Role::Incoming(id));
+        self.settle(id);
+        id
+    }
+
+    /// §9.2: 200 to the CANCEL, and 487 to an INVITE that has no final response.
+    fn handle_cancel(&mut self, now: Instant, received: Received<'_>) {
+        let found = self.transactions.cancelled(received.message, received.essentials);
+        let Some((_, role)) = found else { return self.refuse(now, received, 481) };
+        let offered = match role {
+            Role::Incoming(id) => {
+                self.sessions.get(id).filter(|session| session.peer == *received.peer).map(|_| id)
+            }
+            _ => None,
+        };
+        let tag = offered.and_then(|id| self.sessions.get(id)).map(|session| session.local_tag.clone());
+        let transaction = self.begin(received, Role::Unattended);
+        let tag = tag.unwrap_or_else(|| self.tag());
+        let bytes = self.reply(received, 200, Some(&tag)).finish();
+        self.respond(now, transaction, 200, bytes);
+        let reason = compose::reason(received.message).unwrap_or_else(|| "cancelled".to_owned());
+        if let Some(id) = offered
+            && self.refuse_offered(now, id, 487)
+        {
+            self.tell_ended(id, Ender::Peer, 487, reason);
+            self.settle(id);
+        }
+    }
+
+    /// Where requests of the dialog go that this INVITE makes. A phone is reached where it sends from, unless its
+    /// Contact names the same host: then it is not behind NAT. A trunk is reached where its Contact says.
+    fn way_of_dialog(&self, received: Received<'_>) -> Hop {
+        let Packet { transport, local, source, flow, .. } = *received.packet;
+        Hop { transport, local, destination: source, flow }
+    }
+}
+
+/// §18.2.2 with RFC 3581 §4: the way a response goes.
+pub(super) fn way_back(packet: &Packet<'_>, via: &Via<'_>) -> Hop {
+    let Packet { transport, local, source, flow, .. } = *packet;
+    let sent_by_port = via.port.unwrap_or(5060);
+    let destination = match via.maddr() {
+        // A connection is used while it lives; only then the port of sent-by counts.
+        _ if transport.is_reliable() => SocketAddr::new(source.ip(), sent_by_port),
+        Some(maddr) => SocketAddr::new(maddr, sent_by_port),
+        None if via.has_rport() => source,
+        None => SocketAddr::new(source.ip(), sent_by_port),
+    };
+    Hop { transport, local, destination, flow }
+}
+
+fn is_scheme_known(request: &Message<'_>) -> bool {
+    match request.request_uri() {
+        // §8.2.2.1; sips would need TLS on every hop, which we cannot promise.
+        Ok(Uri::Sip(uri)) => !uri.secure,
+        Ok(Uri::Tel(_)) => true,
+        _ => false,
+    }
+}
+
+/// The number or name that a request asks for.
+fn dialled(request: &Message<'_>) -> String {
+    match request.request_uri() {
+        Ok(Uri::Tel(tel)) => tel.digits(),
+        Ok(uri) => {
+            let user = uri.user().unwrap_or_default();
+            // §19.1.6: parameters of a telephone number do not belong to the number.
+            user.split(';').next().unwrap_or_default().to_owned()
+        }
+        Err(_) => String::new(),
+    }
+}
+
+pub(super) fn user_of(address: &NameAddr<'_>) -> Option<String> {
+    Some(address.uri().ok()?.user()?.into_owned())
+}
+
+/// RFC 3323 §4.1.1.3: a withheld caller is `anonymous` at `anonymous.invalid`.
+fn identity(from: &NameAddr<'_>) -> Identity {
+    let is_withheld = from
+        .uri()
+        .ok()
+        .and_then(|uri| uri.as_sip().map(|sip| sip.host.to_string()))
+        .is_some_and(|host| host.eq_ignore_ascii_case("anonymous.invalid"));
+    if is_withheld {
+        return Identity::default();
+    }
+    Identity {
+        user: user_of(from).unwrap_or_default(),
+        display_name: from.display_name().map(std::borrow::Cow::into_owned),
+    }
+}

@@ -1,0 +1,299 @@
+//! Sessions: what each is doing, and how they are found again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem_time::Instant;
+
+use super::{Ender, SessionId};
+use crate::dialog::Dialog;
+use crate::message::OwnedMessage;
+use crate::offer_answer::Negotiation;
+use crate::slab::{Slab, Slot};
+use crate::transaction::{Timers, TransactionId};
+use crate::transport::Hop;
+
+/// Whom a session is with; its later requests must come from there too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    Trunk(Arc<str>),
+    Phone,
+}
+
+/// One INVITE dialog, or the attempt at one.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) peer: Peer,
+    pub(super) call_id: String,
+    /// Ours in every dialog of the session.
+    pub(super) local_tag: String,
+    /// The trunk a slot of which it takes.
+    pub(super) admission: Option<Arc<str>>,
+    pub(super) phase: Phase,
+    /// Our INVITEs without a final response.
+    pub(super) forks: Vec<Fork>,
+    /// Our BYEs without a final response.
+    pub(super) farewells: usize,
+    /// As filed.
+    deadline: Option<Instant>,
+}
+
+/// What a session is doing. The callee's way is Offered, Answered, Confirmed; the caller's Calling, Confirmed
+/// (RFC 3261 §13). [`Event::Ended`](super::Event::Ended) is told on the step to Leaving or Over.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// An INVITE came and has no final response.
+    Offered(Box<Offered>),
+    /// Our 2xx is out, its ACK is not here.
+    Answered(Box<Answered>),
+    /// Our INVITEs are out.
+    Calling(Box<Calling>),
+    /// Both sides know that they talk.
+    Confirmed(Box<Confirmed>),
+    /// The owner hung up before the ACK: BYE must wait for it (§15).
+    Leaving(Box<Answered>),
+    /// Ended; INVITEs and BYEs of ours may still wait for their answers.
+    Over,
+}
+
+/// An INVITE that waits for the owner.
+#[derive(Debug)]
+pub(super) struct Offered {
+    pub(super) invite: OwnedMessage,
+    pub(super) asked: Asked,
+    pub(super) dialog: Dialog,
+    /// When 180 is due again.
+    pub(super) ringing: Option<Instant>,
+}
+
+/// Where a request came from and how it is answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) transaction: TransactionId,
+    pub(super) source: std::net::SocketAddr,
+    /// Our address that it came to, as the way of our Contact.
+    pub(super) hop: Hop,
+}
+
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) dialog: Dialog,
+    pub(super) media: Negotiation,
+    pub(super) success: Success,
+}
+
+#[derive(Debug)]
+pub(super) struct Confirmed {
+    pub(super) dialog: Dialog,
+    pub(super) media: Negotiation,
+    /// Our 2xx to a re-INVITE whose ACK is not here.
+    pub(super) success: Option<Success>,
+}
+
+#[derive(Debug)]
+pub(super) struct Calling {
+    pub(super) media: Negotiation,
+    pub(super) give_up: Instant,
+    pub(super) has_rung: bool,
+    /// The To tags of the dialogs that provisional responses made.
+    pub(super) early_tags: Vec<String>,
+    /// The best of the refusals so far.
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// A final response other than 2xx, or what stands for one (§8.1.3.1).
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) by: Ender,
+    pub(super) status: u16,
+    pub(super) reason: String,
+}
+
+impl Refusal {
+    /// §16.7 step 6: 6xx above all, then the lowest class; the first of equals.
+    pub(super) fn rank(&self) -> u16 {
+        match self.status {
+            600.. => 0,
+            status => status / 100,
+        }
+    }
+}
+
+/// One INVITE of ours that has no final response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fork {
+    pub(super) transaction: TransactionId,
+    pub(super) state: ForkState,
+}
+
+/// RFC 3261 §9.1: CANCEL must wait for a provisional response, and the INVITE must not wait for ever after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ForkState {
+    /// Nothing came.
+    Calling,
+    /// A provisional response came.
+    Proceeding,
+    /// CANCEL is due as soon as a provisional response comes.
+    CancelWaiting,
+    /// CANCEL is out.
+    Cancelled { give_up: Instant },
+}
+
+/// A 2xx to an INVITE, sent again until its ACK comes (§13.3.1.4), on every transport.
+#[derive(Debug)]
+pub(super) struct Success {
+    pub(super) transaction: TransactionId,
+    pub(super) bytes: Vec<u8>,
+    pub(super) cseq: u32,
+    pub(super) again: Instant,
+    pub(super) interval: Duration,
+    pub(super) give_up: Instant,
+    /// It carries our offer; the ACK has the answer.
+    pub(super) is_offer: bool,
+}
+
+impl Success {
+    pub(super) fn new(
+        now: Instant,
+        timers: Timers,
+        transaction: TransactionId,
+        bytes: Vec<u8>,
+        cseq: u32,
+        is_offer: bool,
+    ) -> Self {
+        let interval = timers.t1;
+        let give_up = now + timers.transaction_timeout();
+        Self { transaction, bytes, cseq, again: now + interval, interval, give_up, is_offer }
+    }
+
+    /// §13.3.1.4: the interval doubles up to T2.
+    pub(super) fn count_down(&mut self, now: Instant, timers: Timers) {
+        self.interval = self.interval.saturating_mul(2).min(timers.t2);
+        self.again = now + self.interval;
+    }
+
+    fn deadline(&self) -> Instant {
+        self.again.min(self.give_up)
+    }
+}
+
+impl Session {
+    pub(super) fn new(peer: Peer, call_id: String, local_tag: String, phase: Phase) -> Self {
+        Self {
+            peer,
+            call_id,
+            local_tag,
+            admission: None,
+            phase,
+            forks: Vec::new(),
+            farewells: 0,
+            deadline: None,
+        }
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_) | Phase::Over)
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Over) && self.forks.is_empty() && self.farewells == 0
+    }
+
+    pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Offered(offered) => Some(&mut offered.dialog),
+            Phase::Answered(answered) | Phase::Leaving(answered) => Some(&mut answered.dialog),
+            Phase::Confirmed(confirmed) => Some(&mut confirmed.dialog),
+            Phase::Calling(_) | Phase::Over => None,
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let phase = match &self.phase {
+            Phase::Offered(offered) => offered.ringing,
+            Phase::Answered(answered) | Phase::Leaving(answered) => Some(answered.success.deadline()),
+            Phase::Confirmed(confirmed) => confirmed.success.as_ref().map(Success::deadline),
+            Phase::Calling(calling) => Some(calling.give_up),
+            Phase::Over => None,
+        };
+        let forks = self.forks.iter().filter_map(|fork| match fork.state {
+            ForkState::Cancelled { give_up } => Some(give_up),
+            _ => None,
+        });
+        phase.into_iter().chain(forks).min()
+    }
+}
+
+/// All sessions not yet released.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    slab: Slab<Session>,
+    by_tag: BTreeMap<String, SessionId>,
+    deadlines: BTreeSet<(Instant, SessionId)>,
+}
+
+impl Sessions {
+    pub(super) fn insert(&mut self, session: Session) -> SessionId {
+        let tag = session.local_tag.clone();
+        let id = SessionId::from(self.slab.insert(session));
+        self.by_tag.insert(tag, id);
+        id
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.slab.get(id.into())
+    }
+
+    pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.slab.get_mut(id.into())
+    }
+
+    /// The session of a dialog in which our tag is this.
+    pub(super) fn by_tag(&self, local_tag: &str) -> Option<SessionId> {
+        self.by_tag.get(local_tag).copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Files a session under its next deadline. Gives it back, no longer kept, when nothing of it is left.
+    pub(super) fn settle(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.slab.get_mut(id.into())?;
+        let (before, after) = (session.deadline, session.next_deadline());
+        session.deadline = after;
+        let done = session.is_done();
+        if before != after || done {
+            before.map(|due| self.deadlines.remove(&(due, id)));
+            after.map(|due| self.deadlines.insert((due, id)));
+        }
+        if !done {
+            return None;
+        }
+        let session = self.slab.remove(id.into())?;
+        self.by_tag.remove(&session.local_tag);
+        Some(session)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    /// A session whose deadline has come.
+    pub(super) fn due(&self, now: Instant) -> Option<SessionId> {
+        self.deadlines.first().filter(|(due, _)| *due <= now).map(|(_, id)| *id)
+    }
+}
+
+impl From<Slot> for SessionId {
+    fn from(slot: Slot) -> Self {
+        Self { index: slot.index, generation: slot.generation }
+    }
+}
+
+impl From<SessionId> for Slot {
+    fn from(id: SessionId) -> Self {
+        Self { index: id.index, generation: id.generation }
+    }
+}
