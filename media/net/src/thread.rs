@@ -28,9 +28,9 @@ use crate::sockets::{Sockets, WAKE_TOKEN, from_token};
 use crate::sys::{BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, pin_current_thread};
 use crate::threads::{MediaThreadsConfig, Shared, Wake};
 
-/// A thread that had packets looks for the next ones no sooner than this after it last woke up. Under load one
-/// wake-up then serves many packets; a lone call never notices, since its packets are further apart. It is the most
-/// that relay adds to a packet's delay while the thread keeps up.
+/// A thread that had something to do looks for more no sooner than this after it last woke up. Under load one wake-up
+/// then serves many packets and players; a lone call hardly notices, since its packets are further apart. It is the
+/// most that this adds to a packet's delay while the thread keeps up.
 pub(crate) const GATHER: Duration = Duration::from_millis(1);
 
 /// A timer turn later than this is counted as late.
@@ -55,7 +55,7 @@ pub(crate) struct MediaThread {
     shared: Arc<Shared>,
     wake_core: Wake,
     epoch: std::time::Instant,
-    /// Whether the last turn had packets, and when it began.
+    /// When the turn under way began, if it found something to do.
     busy_since: Option<Instant>,
 }
 
@@ -97,6 +97,7 @@ impl MediaThread {
             self.take_commands();
             self.run_timers();
             self.drain();
+            self.shared.counters.publish(&self.worker);
             self.gather();
             if let Err(error) = self.wait(&mut ready) {
                 tracing::error!(%error, "media thread cannot wait for its sockets");
@@ -134,6 +135,7 @@ impl MediaThread {
             add(&self.shared.counters.late_turns, 1);
         }
         self.worker.handle_timeout(now);
+        self.busy_since.get_or_insert(now);
     }
 
     /// Does what the worker asks for. Socket requests come first, so that whoever reads `Closed` finds the ports
@@ -191,16 +193,12 @@ impl MediaThread {
         }
     }
 
-    /// Lets packets come together, see [`GATHER`]; never sleeps past a timer.
+    /// Lets packets and timers come together, see [`GATHER`].
     fn gather(&mut self) {
-        let Some(began) = self.busy_since else { return };
-        let now = self.now();
-        let mut until = began + GATHER;
-        if let Some(due) = self.worker.poll_timeout() {
-            until = until.min(due);
-        }
-        if now < until {
-            std::thread::park_timeout(until - now);
+        let Some(began) = self.busy_since.take() else { return };
+        let passed = self.now().saturating_duration_since(began);
+        if let Some(left) = GATHER.checked_sub(passed) {
+            std::thread::park_timeout(left);
         }
     }
 
@@ -230,7 +228,6 @@ impl MediaThread {
 
     fn receive_all(&mut self, ready: &Ready) {
         let began = self.now();
-        self.busy_since = None;
         // A full report means that more is waiting than one turn can show: the thread is behind.
         let behind = ready.len() == MAX_READY;
         for index in 0..ready.len() {
