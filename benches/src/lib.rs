@@ -1,3 +1,4 @@
-//! What the benchmarks share: a sink for RTP streams.
+//! What the benchmarks share: subjects and traffic of the relay benchmark, a sink for RTP streams.
 
+pub mod relay;
 pub mod sink;

@@ -1,0 +1,193 @@
+//! What it costs to relay a packet: a media thread against bare forwarders and rtpengine.
+//!
+//! `cargo bench -p tandem-benches --bench relay -- [--calls 100,400,800] [--seconds 4] [--rounds 3] [--json FILE]`
+//!
+//! Every call has two parties that send 50 packets a second each. All subjects of a round run one after the other,
+//! so that a noisy host disturbs each alike; medians over the rounds are what to read, and ratios more than figures.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tandem_benches::relay::Relay;
+use tandem_benches::relay::bare::{Bare, Style};
+use tandem_benches::relay::ours::Ours;
+use tandem_benches::relay::rtpengine::{self, RtpEngine};
+use tandem_benches::relay::traffic::{Run, Traffic};
+
+/// The parties' thread runs on the first core, what relays on the second.
+const PARTIES_CORE: usize = 0;
+const RELAY_CORE: usize = 1;
+/// A media thread's ports.
+const FIRST_PORT: u16 = 31_000;
+/// rtpengine's.
+const ENGINE_PORTS: (u16, u16) = (36_000, 44_000);
+/// Reach: a media thread costs at most so much of the bare forwarder.
+const TARGET: f64 = 1.4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    Bare(Style),
+    Ours,
+    RtpEngine,
+}
+
+impl Subject {
+    const ALL: [Self; 6] = [
+        Self::Bare(Style::Batched),
+        Self::Bare(Style::Single),
+        Self::Bare(Style::Gathering),
+        Self::Bare(Style::GatheringBatched),
+        Self::Ours,
+        Self::RtpEngine,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bare(Style::Batched) => "bare, recvmmsg",
+            Self::Bare(Style::Single) => "bare, recvfrom",
+            Self::Bare(Style::Gathering) => "bare, gathering, recvfrom",
+            Self::Bare(Style::GatheringBatched) => "bare, gathering, recvmmsg",
+            Self::Ours => "media thread",
+            Self::RtpEngine => "rtpengine",
+        }
+    }
+
+    fn start(self, parties: &[SocketAddr]) -> io::Result<Box<dyn Relay>> {
+        Ok(match self {
+            Self::Bare(style) => Box::new(Bare::start(parties, style, RELAY_CORE)?),
+            Self::Ours => Box::new(Ours::start(parties, FIRST_PORT, RELAY_CORE)?),
+            Self::RtpEngine => Box::new(RtpEngine::start(parties, ENGINE_PORTS)?),
+        })
+    }
+}
+
+struct Arguments {
+    calls: Vec<usize>,
+    measured: Duration,
+    rounds: usize,
+    json: Option<String>,
+}
+
+fn main() -> io::Result<()> {
+    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let subjects: Vec<Subject> = Subject::ALL
+        .into_iter()
+        .filter(|subject| *subject != Subject::RtpEngine || rtpengine::is_installed())
+        .collect();
+    if !subjects.contains(&Subject::RtpEngine) {
+        println!("rtpengine is not installed (Debian: rtpengine-daemon): skipped");
+    }
+    let mut rows = Vec::new();
+    for calls in &arguments.calls {
+        let measured = measure(*calls, &subjects, &arguments)?;
+        print_table(*calls, &measured);
+        rows.extend(measured.iter().map(|(subject, runs)| json_row(*calls, *subject, runs)));
+    }
+    if let Some(file) = arguments.json {
+        std::fs::write(file, format!("[\n{}\n]\n", rows.join(",\n")))?;
+    }
+    Ok(())
+}
+
+fn measure(
+    calls: usize,
+    subjects: &[Subject],
+    arguments: &Arguments,
+) -> io::Result<Vec<(Subject, Vec<Run>)>> {
+    let traffic = Traffic::bind(calls)?;
+    let mut measured: Vec<(Subject, Vec<Run>)> = subjects.iter().map(|it| (*it, Vec::new())).collect();
+    for _ in 0..arguments.rounds {
+        for (subject, runs) in &mut measured {
+            let relay = subject.start(traffic.parties())?;
+            runs.push(traffic.run(&*relay, arguments.measured, PARTIES_CORE)?);
+        }
+    }
+    Ok(measured)
+}
+
+fn print_table(calls: usize, measured: &[(Subject, Vec<Run>)]) {
+    let bound = |style| {
+        let of = measured.iter().find(|(subject, _)| *subject == Subject::Bare(style));
+        of.map_or(f64::NAN, |(_, runs)| median(runs, Run::cost))
+    };
+    println!("\n{calls} calls, {} packets/s in and out; medians of {}", calls * 100, measured[0].1.len());
+    println!(
+        "{:<28}{:>10}{:>10}{:>12}{:>8}{:>9}{:>9}{:>9}",
+        "", "µs/packet", "x bare", "x gathering", "lost", "p50 µs", "p99 µs", "max µs"
+    );
+    for (subject, runs) in measured {
+        let cost = median(runs, Run::cost);
+        println!(
+            "{:<28}{:>10.2}{:>10.2}{:>12.2}{:>8}{:>9.0}{:>9.0}{:>9.0}",
+            subject.name(),
+            cost,
+            cost / bound(Style::Batched),
+            cost / bound(Style::Gathering),
+            median(runs, |run| run.lost as f64),
+            median(runs, |run| micros(run.delay_p50)),
+            median(runs, |run| micros(run.delay_p99)),
+            median(runs, |run| micros(run.delay_max)),
+        );
+    }
+    if let Some((_, runs)) = measured.iter().find(|(subject, _)| *subject == Subject::Ours) {
+        let ratio = median(runs, Run::cost) / bound(Style::Batched);
+        let verdict = if ratio <= TARGET { "within" } else { "beyond" };
+        println!("media thread / bare forwarder = {ratio:.2}, {verdict} the reach of {TARGET}");
+    }
+}
+
+fn json_row(calls: usize, subject: Subject, runs: &[Run]) -> String {
+    let costs: Vec<String> = runs.iter().map(|run| format!("{:.3}", run.cost())).collect();
+    format!(
+        "  {{\"calls\": {calls}, \"subject\": \"{}\", \"us_per_packet\": [{}], \"lost\": {}, \"delay_p99_us\": {:.0}}}",
+        subject.name(),
+        costs.join(", "),
+        median(runs, |run| run.lost as f64),
+        median(runs, |run| micros(run.delay_p99)),
+    )
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
+    let mut values: Vec<f64> = runs.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+impl Arguments {
+    fn parse(given: impl Iterator<Item = String>) -> io::Result<Self> {
+        let mut arguments =
+            Self { calls: vec![100, 400, 800], measured: Duration::from_secs(4), rounds: 3, json: None };
+        let mut given = given;
+        while let Some(name) = given.next() {
+            if name == "--bench" {
+                continue;
+            }
+            let value = given.next().ok_or_else(|| wrong(&name))?;
+            match name.as_str() {
+                "--calls" => {
+                    arguments.calls = value
+                        .split(',')
+                        .map(str::parse)
+                        .collect::<Result<_, _>>()
+                        .map_err(|_| wrong(&name))?;
+                }
+                "--seconds" => {
+                    arguments.measured = Duration::from_secs(value.parse().map_err(|_| wrong(&name))?);
+                }
+                "--rounds" => arguments.rounds = value.parse().map_err(|_| wrong(&name))?,
+                "--json" => arguments.json = Some(value),
+                _ => return Err(wrong(&name)),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn wrong(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("what is {name}? See the head of benches/relay.rs"))
+}

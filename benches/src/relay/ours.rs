@@ -1,0 +1,115 @@
+//! One media thread with its worker, every call a bridge of two endpoints.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, StreamParameters};
+use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig};
+
+use super::account::Account;
+use super::{RELAY_ADDRESS, Relay};
+
+/// A running media thread with its calls.
+pub struct Ours {
+    threads: MediaThreads,
+    legs: Vec<SocketAddr>,
+}
+
+impl Ours {
+    /// Starts it between these parties, on this core.
+    ///
+    /// # Errors
+    /// When sockets or ports run out.
+    pub fn start(parties: &[SocketAddr], first_port: u16, core: usize) -> io::Result<Self> {
+        let config = MediaThreadsConfig {
+            threads: 1,
+            pin_to: vec![core],
+            max_endpoints: parties.len(),
+            seed: [7; 32],
+            epoch: Instant::now(),
+            wake: {
+                let waiting = std::thread::current();
+                Arc::new(move || waiting.unpark())
+            },
+        };
+        let (threads, mut handles) = MediaThreads::start(&config)?;
+        let mut handle = handles.pop().ok_or_else(|| io::Error::other("no media thread"))?;
+        let mut legs = Vec::with_capacity(parties.len());
+        let mut port = first_port;
+        for (index, party) in parties.iter().enumerate() {
+            let endpoint = endpoint(index);
+            let local = open(&mut handle, endpoint, &mut port)?;
+            send(&mut handle, Command::Configure { endpoint, stream: stream(*party) })?;
+            if index % 2 == 1 {
+                send(&mut handle, Command::Bridge { a: endpoint, b: self::endpoint(index - 1) })?;
+            }
+            legs.push(local);
+        }
+        Ok(Self { threads, legs })
+    }
+
+    /// The thread's totals.
+    #[must_use]
+    pub fn counters(&self) -> CountersSnapshot {
+        self.threads.counters().next().map(|counters| counters.snapshot()).unwrap_or_default()
+    }
+}
+
+impl Relay for Ours {
+    fn legs(&self) -> &[SocketAddr] {
+        &self.legs
+    }
+
+    fn cpu(&self) -> io::Result<Duration> {
+        Account::own_threads("media-").cpu()
+    }
+}
+
+fn endpoint(index: usize) -> EndpointId {
+    EndpointId { index: index as u32, generation: 1 }
+}
+
+/// Opens at the next even port that is free.
+fn open(handle: &mut MediaHandle, endpoint: EndpointId, port: &mut u16) -> io::Result<SocketAddr> {
+    loop {
+        let local = SocketAddr::new(RELAY_ADDRESS, *port);
+        *port = port.checked_add(2).ok_or_else(|| io::Error::other("out of ports"))?;
+        send(handle, Command::Open { endpoint, local })?;
+        match next_event(handle) {
+            Event::Opened { .. } => return Ok(local),
+            Event::OpenFailed { .. } => {}
+            other => return Err(io::Error::other(format!("unexpected {other:?}"))),
+        }
+    }
+}
+
+fn send(handle: &mut MediaHandle, command: Command) -> io::Result<()> {
+    handle.send(command).map_err(io::Error::other)
+}
+
+fn next_event(handle: &mut MediaHandle) -> Event {
+    loop {
+        if let Some(event) = handle.poll_event() {
+            return event;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+fn stream(party: SocketAddr) -> StreamParameters {
+    StreamParameters {
+        remote_rtp: party,
+        remote_rtcp: SocketAddr::new(party.ip(), party.port() + 1),
+        codec: Codec::Pcmu,
+        send_payload_type: 0,
+        receive_payload_type: 0,
+        send_event_payload_type: Some(101),
+        receive_event_payload_type: Some(101),
+        direction: Direction::SendReceive,
+        ptime: Duration::from_millis(20),
+        latch: LatchPolicy::Signalled,
+        media_timeout: None,
+    }
+}
