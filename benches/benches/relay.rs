@@ -57,7 +57,7 @@ impl Subject {
         Ok(match self {
             Self::Bare(style) => Box::new(Bare::start(parties, style, RELAY_CORE)?),
             Self::Ours => Box::new(Ours::start(parties, FIRST_PORT, RELAY_CORE)?),
-            Self::RtpEngine => Box::new(RtpEngine::start(parties, ENGINE_PORTS)?),
+            Self::RtpEngine => Box::new(RtpEngine::start(parties, ENGINE_PORTS, RELAY_CORE)?),
         })
     }
 }

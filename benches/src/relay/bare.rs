@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tandem_media_net::GATHER;
 use tandem_media_net::sys::{Batch, Epoll, Outgoing, Ready, pin_current_thread};
 
 use super::account::Account;
@@ -19,15 +20,15 @@ pub enum Style {
     Batched,
     /// Wakes for every packet; recvfrom and sendto.
     Single,
-    /// Wakes at most once a millisecond, as a media thread does; recvfrom and sendto.
+    /// Wakes at most once every [`GATHER`], as a media thread does; recvfrom and sendto.
     Gathering,
-    /// Wakes at most once a millisecond; recvmmsg and sendmmsg.
+    /// Wakes at most once every [`GATHER`]; recvmmsg and sendmmsg.
     GatheringBatched,
 }
 
 impl Style {
     fn gather(self) -> Option<Duration> {
-        matches!(self, Self::Gathering | Self::GatheringBatched).then_some(Duration::from_millis(1))
+        matches!(self, Self::Gathering | Self::GatheringBatched).then_some(GATHER)
     }
 
     fn batches(self) -> bool {

@@ -29,16 +29,17 @@ pub fn is_installed() -> bool {
 }
 
 impl RtpEngine {
-    /// Starts it between these parties.
+    /// Starts it between these parties, on this core.
     ///
     /// # Errors
     /// When it does not start, or refuses a call.
-    pub fn start(parties: &[SocketAddr], ports: (u16, u16)) -> io::Result<Self> {
+    pub fn start(parties: &[SocketAddr], ports: (u16, u16), core: usize) -> io::Result<Self> {
         let control = UdpSocket::bind(SocketAddr::new(RELAY_ADDRESS, 0))?;
         control.set_read_timeout(Some(ANSWER))?;
         let free = UdpSocket::bind(SocketAddr::new(RELAY_ADDRESS, 0))?.local_addr()?;
         control.connect(free)?;
-        let process = Command::new("rtpengine")
+        let process = Command::new("taskset")
+            .args(["--cpu-list", &core.to_string(), "rtpengine"])
             .args(["--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=3"])
             .args([
                 format!("--interface={RELAY_ADDRESS}"),

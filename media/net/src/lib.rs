@@ -13,6 +13,7 @@ mod thread;
 mod threads;
 
 pub use counters::{Counters, CountersSnapshot};
+pub use thread::GATHER;
 pub use threads::{
     MAX_THREADS, MediaHandle, MediaThreads, MediaThreadsConfig, RING_CAPACITY, RingFull, Wake,
 };

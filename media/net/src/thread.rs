@@ -31,7 +31,9 @@ use crate::threads::{MediaThreadsConfig, Shared, Wake};
 /// A thread that had something to do looks for more no sooner than this after it last woke up. Under load one wake-up
 /// then serves many packets and players; a lone call hardly notices, since its packets are further apart. It is the
 /// most that this adds to a packet's delay while the thread keeps up.
-pub(crate) const GATHER: Duration = Duration::from_millis(1);
+///
+/// Measured with 100 calls on a bare forwarder: 500 µs save a quarter of the processor time, 1 ms little more.
+pub const GATHER: Duration = Duration::from_micros(500);
 
 /// A timer turn later than this is counted as late.
 pub(crate) const LATE_TURN: Duration = Duration::from_millis(5);
