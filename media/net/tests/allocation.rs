@@ -1,0 +1,147 @@
+//! A media thread allocates nothing per packet. Alone in its process, since it counts allocations.
+#![allow(unsafe_code, reason = "a counting allocator has to implement the unsafe trait GlobalAlloc")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use tandem_media::{
+    Audio, Codec, Command, Direction, EndpointId, Event, LatchPolicy, PlayId, Segment, StreamParameters,
+};
+use tandem_media_net::{MediaHandle, MediaThreads, MediaThreadsConfig};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// Set on the media thread, by the callback with which it tells of events.
+    static COUNTED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn count() {
+    if COUNTED.try_with(Cell::get).unwrap_or(false) {
+        ALLOCATIONS.fetch_add(1, SeqCst);
+    }
+}
+
+// SAFETY: every call goes on to the system's allocator unchanged; counting touches no memory of the caller.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are the ones asked for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are the ones asked for.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are the ones asked for.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const MAX_ENDPOINTS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn event(handle: &mut MediaHandle) -> Event {
+    loop {
+        if let Some(event) = handle.poll_event() {
+            return event;
+        }
+        std::thread::park_timeout(Duration::from_secs(1));
+    }
+}
+
+/// Opens an endpoint for a party of its own; where the party sends to.
+fn open(handle: &mut MediaHandle, index: u32) -> (EndpointId, UdpSocket, SocketAddr) {
+    let endpoint = EndpointId { index, generation: 1 };
+    let party = UdpSocket::bind("127.0.0.2:0").expect("a free port");
+    party.set_read_timeout(Some(PATIENCE)).expect("set");
+    let remote = party.local_addr().expect("bound");
+    let local = (25_000..26_000)
+        .step_by(2)
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|local| {
+            handle.send(Command::Open { endpoint, local: *local }).expect("room");
+            event(handle) == Event::Opened { endpoint }
+        })
+        .expect("a free pair");
+    let stream = StreamParameters {
+        remote_rtp: remote,
+        remote_rtcp: remote,
+        codec: Codec::Pcmu,
+        send_payload_type: 0,
+        receive_payload_type: 0,
+        send_event_payload_type: None,
+        receive_event_payload_type: None,
+        direction: Direction::SendReceive,
+        ptime: Duration::from_millis(20),
+        latch: LatchPolicy::Signalled,
+        media_timeout: None,
+    };
+    handle.send(Command::Configure { endpoint, stream }).expect("room");
+    (endpoint, party, local)
+}
+
+fn packet(number: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(number.to_be_bytes());
+    packet.extend((u32::from(number) * 160).to_be_bytes());
+    packet.extend([7; 4 + 160]);
+    packet
+}
+
+#[test]
+fn relaying_and_playing_allocate_nothing_per_packet() {
+    let core = std::thread::current();
+    let config = MediaThreadsConfig {
+        threads: 1,
+        pin_to: vec![],
+        max_endpoints: MAX_ENDPOINTS,
+        seed: [1; 32],
+        epoch: Instant::now(),
+        wake: Arc::new(move || {
+            COUNTED.set(true);
+            core.unpark();
+        }),
+    };
+    let (_threads, mut handles) = MediaThreads::start(&config).expect("a thread");
+    let handle = handles.last_mut().expect("a handle");
+    let (a, alice, to_alice) = open(handle, 0);
+    let (b, bob, _) = open(handle, 1);
+    let (listening, listener, _) = open(handle, 2);
+    assert!(ALLOCATIONS.load(SeqCst) > 0, "the thread is counted: opening allocates");
+
+    handle.send(Command::Bridge { a, b }).expect("room");
+    let segments: Arc<[Segment]> = Arc::new([Segment::Audio(Arc::new(Audio::from_samples(vec![9; 800])))]);
+    let play = Command::Play { endpoint: listening, play: PlayId(1), segments, times: None, barge_in: false };
+    handle.send(play).expect("room");
+    // The answer to an impossible command: what was sent before it has been taken.
+    let nobody = EndpointId { index: MAX_ENDPOINTS as u32, generation: 0 };
+    handle.send(Command::Open { endpoint: nobody, local: to_alice }).expect("room");
+    assert_eq!(event(handle), Event::OpenFailed { endpoint: nobody });
+
+    let mut buffer = [0; 2048];
+    let mut exchange = |number: u16| {
+        alice.send_to(&packet(number), to_alice).expect("sent");
+        bob.recv(&mut buffer).expect("relayed");
+        if number.is_multiple_of(10) {
+            listener.recv(&mut buffer).expect("played");
+        }
+    };
+    (0..100).for_each(&mut exchange);
+    let before = ALLOCATIONS.load(SeqCst);
+    (100..600).for_each(&mut exchange);
+    assert_eq!(ALLOCATIONS.load(SeqCst), before);
+}

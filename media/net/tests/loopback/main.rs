@@ -1,0 +1,7 @@
+//! Media threads with real sockets on loopback, one subject a file.
+
+mod batch;
+mod media;
+mod node;
+mod rings;
+mod threads;
