@@ -1,2 +1,108 @@
-//! Project tasks.
-fn main() {}
+//! The project's tasks: what a newcomer types, and what CI runs.
+//!
+//! Each is a few commands that it names before it runs them. Nothing here knows what the project does.
+
+mod tools;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+/// Project tasks.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs the daemon with built-in phones on loopback: a call from carrier to agent, shown and verified.
+    Demo {
+        /// Handed to `tandem demo`, such as `--keep`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Runs all tests, those with SIPp and baresip included; installs these with apt when they are missing and it may.
+    Test {
+        /// Handed to `cargo test`, such as a name to filter by.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// What CI runs: format, clippy with warnings as errors, and the tests.
+    Ci,
+    /// Simulates calls in virtual time under a seed.
+    Sim {
+        /// Handed to the simulator: the seed, and its options.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Runs the benchmarks.
+    Bench {
+        /// Handed to `cargo bench`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// A step that failed; it has said why itself.
+struct Failed;
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Demo { arguments } => cargo(["run", "--quiet", "--bin", "tandem", "--", "demo"], arguments),
+        Task::Test { arguments } => test(arguments),
+        Task::Ci => ci(),
+        Task::Sim { arguments } => {
+            cargo(["run", "--quiet", "--release", "--package", "tandem-sim", "--"], arguments)
+        }
+        Task::Bench { arguments } => cargo(["bench", "--package", "tandem-benches"], arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed) => ExitCode::FAILURE,
+    }
+}
+
+fn test(arguments: Vec<OsString>) -> Result<(), Failed> {
+    tools::ensure(tools::TESTS)?;
+    cargo(["test", "--workspace"], arguments)
+}
+
+fn ci() -> Result<(), Failed> {
+    let started = Instant::now();
+    cargo(["fmt", "--all", "--check"], Vec::new())?;
+    cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"], Vec::new())?;
+    test(Vec::new())?;
+    println!("==> all of it held, in {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+fn cargo<const N: usize>(fixed: [&str; N], more: Vec<OsString>) -> Result<(), Failed> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    run(Command::new(cargo).current_dir(root).args(fixed).args(more))
+}
+
+/// Names the command, runs it, and says so when it fails.
+fn run(command: &mut Command) -> Result<(), Failed> {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
+    let name = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    println!("==> {name}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => {
+            eprintln!("==> {name}: {status}");
+            Err(Failed)
+        }
+        Err(error) => {
+            eprintln!("==> {name}: {error}");
+            Err(Failed)
+        }
+    }
+}
