@@ -442,7 +442,8 @@ impl Call {
             local.set_ip(elsewhere);
         }
         let outbox = &mut scene.outbox;
-        stream.handle_timeout(scene.now, |destination, bytes| {
+        stream.handle_timeout(scene.now, |distance, destination, bytes| {
+            let local = SocketAddr::new(local.ip(), local.port() + distance);
             outbox.push(Output::Rtp { local, destination, bytes });
         });
     }

@@ -28,6 +28,7 @@ mod phone;
 mod registration;
 mod report;
 mod retransmission;
+mod rtcp;
 mod sdp;
 mod stream;
 mod tone;

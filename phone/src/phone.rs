@@ -231,11 +231,13 @@ impl Phone {
         }
     }
 
-    /// Takes an RTP packet that came to `local`.
+    /// Takes an RTP packet that came to `local`, or an RTCP packet when its port is odd.
     pub fn handle_rtp(&mut self, now: Duration, local: SocketAddr, source: SocketAddr, bytes: &[u8]) {
-        let key = self.by_port.get(&local.port()).and_then(|key| self.calls.get_mut(key));
-        if let Some(stream) = key.and_then(|call| call.stream.as_mut()) {
-            stream.handle_packet(now, source, bytes);
+        let key = self.by_port.get(&(local.port() & !1)).and_then(|key| self.calls.get_mut(key));
+        match key.and_then(|call| call.stream.as_mut()) {
+            Some(stream) if local.port().is_multiple_of(2) => stream.handle_packet(now, source, bytes),
+            Some(stream) => stream.handle_report(now, bytes),
+            None => {}
         }
     }
 

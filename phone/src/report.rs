@@ -30,7 +30,7 @@ pub enum Output {
         /// The even port.
         local: SocketAddr,
     },
-    /// Send an RTP packet.
+    /// Send an RTP packet, or an RTCP packet when the local port is odd.
     Rtp {
         /// From this address of ours.
         local: SocketAddr,

@@ -13,6 +13,7 @@ use webrtc_util::marshal::{Marshal as _, Unmarshal as _};
 
 use crate::ear::{Ear, Heard};
 use crate::g711::Law;
+use crate::rtcp;
 use crate::sdp::{AudioStream, Direction, EVENT_PAYLOAD_TYPE};
 use crate::tone::Oscillator;
 
@@ -76,6 +77,8 @@ pub struct Received {
     pub unusable: u64,
     /// RTCP packets.
     pub rtcp: u64,
+    /// RTCP packets that do not add up (RFC 3550 §A.2).
+    pub rtcp_invalid: u64,
     /// Keys pressed, in order.
     pub events: Vec<HeardEvent>,
 }
@@ -118,6 +121,17 @@ pub(crate) struct Stream {
     /// Of `received.events`, in the same order.
     event_timestamps: Vec<u32>,
     last: Option<LastPacket>,
+    reports: Reports,
+}
+
+/// What the next RTCP report needs.
+#[derive(Debug, Default)]
+struct Reports {
+    next_at: Option<Duration>,
+    /// The middle of the NTP time of the other side's last sender report, and when it came.
+    last_sender_report: Option<(u32, Duration)>,
+    /// Packets and losses at our last report.
+    before: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -145,6 +159,8 @@ enum Key {
 struct LastPacket {
     ssrc: u32,
     highest: u16,
+    /// How often the sequence number wrapped.
+    cycles: u16,
     /// Bit n: `highest − n` has come.
     seen: u64,
     /// Sequence number and timestamp that would follow the last audio packet.
@@ -173,6 +189,7 @@ impl Stream {
             received: Received::default(),
             event_timestamps: Vec::new(),
             last: None,
+            reports: Reports::default(),
         }
     }
 
@@ -198,12 +215,14 @@ impl Stream {
             direction,
         });
         self.mouth.next_at.get_or_insert(now);
+        self.reports.next_at.get_or_insert(now + rtcp::INTERVAL);
         true
     }
 
     /// No packet leaves any more.
     pub(crate) fn close(&mut self) {
         self.mouth.next_at = None;
+        self.reports.next_at = None;
     }
 
     /// Presses keys one after the other; returns how many were taken.
@@ -214,12 +233,20 @@ impl Stream {
         self.mouth.keys.len() - before
     }
 
-    pub(crate) const fn poll_timeout(&self) -> Option<Duration> {
-        self.mouth.next_at
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        [self.mouth.next_at, self.reports.next_at].into_iter().flatten().min()
     }
 
-    /// The packets that are due.
-    pub(crate) fn handle_timeout(&mut self, now: Duration, mut send: impl FnMut(SocketAddr, Vec<u8>)) {
+    /// The packets that are due. `send` is told the local port's distance from the even one.
+    pub(crate) fn handle_timeout(&mut self, now: Duration, mut send: impl FnMut(u16, SocketAddr, Vec<u8>)) {
+        if self.reports.next_at.is_some_and(|at| at <= now) {
+            self.reports.next_at = Some(now + rtcp::INTERVAL);
+            if let Some(Agreement { mut remote, .. }) = self.agreement {
+                remote.set_port(remote.port() | 1);
+                let report = self.report(now);
+                send(1, remote, report);
+            }
+        }
         let Some(mut at) = self.mouth.next_at else { return };
         if at + PTIME * MAX_BURST < now {
             at = now;
@@ -228,18 +255,13 @@ impl Stream {
             at += PTIME;
             let Some(agreement) = self.agreement else { continue };
             if let Some(packet) = self.mouth.speak(&agreement) {
-                send(agreement.remote, packet);
+                send(0, agreement.remote, packet);
             }
         }
         self.mouth.next_at = Some(at);
     }
 
     pub(crate) fn handle_packet(&mut self, now: Duration, source: SocketAddr, bytes: &[u8]) {
-        // RTCP on the RTP port is told by its packet types (RFC 5761 §4).
-        if bytes.get(1).is_some_and(|second| (200..=204).contains(second)) {
-            self.received.rtcp += 1;
-            return;
-        }
         let (Ok(packet), Some(agreement)) = (Packet::unmarshal(&mut &*bytes), self.agreement) else {
             self.received.unusable += 1;
             return;
@@ -265,6 +287,47 @@ impl Stream {
         }
     }
 
+    /// A packet to the odd port.
+    pub(crate) fn handle_report(&mut self, now: Duration, bytes: &[u8]) {
+        match rtcp::read(bytes) {
+            Some(sender_report) => {
+                self.received.rtcp += 1;
+                if let Some(middle) = sender_report {
+                    self.reports.last_sender_report = Some((middle, now));
+                }
+            }
+            None => self.received.rtcp_invalid += 1,
+        }
+    }
+
+    fn report(&mut self, now: Duration) -> Vec<u8> {
+        let packets = u32::try_from(self.mouth.sent.packets).unwrap_or(u32::MAX);
+        let sender = rtcp::Sender {
+            ssrc: self.mouth.ssrc,
+            rtp_timestamp: self.mouth.timestamp,
+            packets,
+            octets: packets.wrapping_mul(PTIME_SAMPLES),
+        };
+        let (came, lost) = (self.received.packets, self.received.lost);
+        let (came_since, lost_since) =
+            (came - self.reports.before.0, lost.saturating_sub(self.reports.before.1));
+        self.reports.before = (came, lost);
+        let (last_report, delay) = match self.reports.last_sender_report {
+            Some((middle, at)) => (middle, rtcp::middle_ntp(now - at)),
+            None => (0, 0),
+        };
+        let block = self.last.map(|last| rtcp::Block {
+            ssrc: last.ssrc,
+            fraction_lost: u8::try_from(lost_since * 256 / (came_since + lost_since).max(1))
+                .unwrap_or(u8::MAX),
+            cumulative_lost: u32::try_from(lost).unwrap_or(u32::MAX),
+            highest_sequence: u32::from(last.cycles) << 16 | u32::from(last.highest),
+            last_report,
+            delay,
+        });
+        rtcp::write(now, sender, block)
+    }
+
     /// What came in so far.
     pub(crate) const fn received(&self) -> &Received {
         &self.received
@@ -286,7 +349,13 @@ impl Stream {
     fn count(&mut self, header: &Header) -> bool {
         const MAX_DROPOUT: u16 = 3_000;
         const MAX_MISORDER: u16 = 64;
-        let fresh = LastPacket { ssrc: header.ssrc, highest: header.sequence_number, seen: 1, audio: None };
+        let fresh = LastPacket {
+            ssrc: header.ssrc,
+            highest: header.sequence_number,
+            cycles: 0,
+            seen: 1,
+            audio: None,
+        };
         let Some(last) = &mut self.last else {
             self.last = Some(fresh);
             return true;
@@ -302,6 +371,7 @@ impl Stream {
         if ahead != 0 && ahead < MAX_DROPOUT {
             self.received.lost += u64::from(ahead) - 1;
             last.seen = last.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            last.cycles = last.cycles.wrapping_add(u16::from(header.sequence_number < last.highest));
             last.highest = header.sequence_number;
             true
         } else if behind < MAX_MISORDER {

@@ -36,6 +36,7 @@ fn both_hear_each_others_tone_and_nothing_else() {
         assert!(bob.heard.windows.iter().all(|window| only(&window.tones, ALICE_HZ)));
         assert_eq!((bob.received.lost, bob.received.timestamp_leaps, bob.received.unusable), (0, 0, 0));
         assert!(bob.acknowledged);
+        assert_eq!((bob.received.rtcp, bob.received.rtcp_invalid), (2, 0), "a report every two seconds");
         assert_eq!(alice.answered.unwrap() + secs(5), alice.ended);
     }
 }
