@@ -30,14 +30,19 @@ struct Heard {
     bytes: Vec<u8>,
 }
 
-/// An open RTP address. The port after it is bound too: for RTCP, and for phones that send RTP from elsewhere.
+/// An open RTP address, and the RTCP address after it.
 struct Media {
-    rtp: Arc<UdpSocket>,
-    rtcp: UdpSocket,
+    rtp: Socket,
+    rtcp: Socket,
+}
+
+/// A bound socket and the task that reads it.
+struct Socket {
+    socket: Arc<UdpSocket>,
     reader: JoinHandle<()>,
 }
 
-impl Drop for Media {
+impl Drop for Socket {
     fn drop(&mut self) {
         self.reader.abort();
     }
@@ -115,27 +120,31 @@ impl Task {
     /// The socket bound to `local`: an RTP port, or the one after it.
     fn media_socket(&self, local: SocketAddr) -> Option<&UdpSocket> {
         match self.media.get(&local) {
-            Some(media) => Some(&media.rtp),
+            Some(media) => Some(&media.rtp.socket),
             None => {
                 let even = SocketAddr::new(local.ip(), local.port().checked_sub(1)?);
-                self.media.get(&even).map(|media| &media.rtcp)
+                self.media.get(&even).map(|media| &*media.rtcp.socket)
             }
         }
     }
 
-    async fn open(&self, local: SocketAddr) -> io::Result<Media> {
-        let rtp = Arc::new(UdpSocket::bind(local).await?);
-        let rtcp = UdpSocket::bind((local.ip(), local.port() + 1)).await?;
-        let (socket, heard) = (Arc::clone(&rtp), self.heard.0.clone());
+    async fn open(&self, rtp: SocketAddr) -> io::Result<Media> {
+        let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + 1);
+        Ok(Media { rtp: self.bind(rtp).await?, rtcp: self.bind(rtcp).await? })
+    }
+
+    async fn bind(&self, local: SocketAddr) -> io::Result<Socket> {
+        let socket = Arc::new(UdpSocket::bind(local).await?);
+        let (reading, heard) = (Arc::clone(&socket), self.heard.0.clone());
         let reader = tokio::spawn(async move {
             let mut datagram = vec![0; MAX_DATAGRAM];
-            while let Ok((len, source)) = socket.recv_from(&mut datagram).await {
+            while let Ok((len, source)) = reading.recv_from(&mut datagram).await {
                 let bytes = datagram.get(..len).unwrap_or_default().to_vec();
                 if heard.send(Heard { local, source, bytes }).await.is_err() {
                     return;
                 }
             }
         });
-        Ok(Media { rtp, rtcp, reader })
+        Ok(Socket { socket, reader })
     }
 }
