@@ -43,6 +43,8 @@ const _: () = assert!(MAX_PACKET_LEN >= MAX_COMPOUND_LEN);
 #[derive(Debug)]
 struct Agreed {
     stream: StreamParameters,
+    /// Samples of a packet of ours.
+    packet_samples: usize,
     rtp: Latch,
     rtcp: Latch,
 }
@@ -156,6 +158,7 @@ impl Endpoint {
         let mut agreed = Agreed {
             rtp: Latch::new(stream.remote_rtp, stream.latch),
             rtcp: Latch::new(stream.remote_rtcp, stream.latch),
+            packet_samples: samples_in(stream.ptime),
             stream,
         };
         if let Some(before) = &self.agreed
@@ -353,7 +356,7 @@ impl Endpoint {
             Payload::Audio(_) => agreed.stream.send_payload_type,
             Payload::TelephoneEvent(_) => agreed.stream.send_event_payload_type?,
         };
-        let ticks = samples_in(agreed.stream.ptime) as u32;
+        let ticks = agreed.packet_samples as u32;
         let stamp = self.outgoing.relay(now, &inbound.header, inbound.restarted, ticks, payload_type)?;
         let payload = packet.get_mut(inbound.header.payload())?;
         if let Payload::Audio(codec) = inbound.payload {

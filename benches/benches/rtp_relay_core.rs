@@ -1,0 +1,141 @@
+//! What relaying one packet costs without its sockets: the media worker against a parse and marshal by the `rtp`
+//! crate, and against copying the packet; also a frame of a player.
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rtp::packet::Packet;
+use tandem_media::{
+    Audio, Channel, Codec, Command, Direction, Disposition, EndpointId, LatchPolicy, PlayId, Segment,
+    StreamParameters, Worker,
+};
+use tandem_time::Instant;
+use webrtc_util::marshal::{Marshal, Unmarshal};
+
+/// Octets of a packet with 20 ms of G.711.
+const PACKET: usize = 172;
+
+fn party(index: u32) -> SocketAddr {
+    SocketAddr::from(([127, 0, 1, (index >> 8) as u8], 10_000 + 2 * (index & 0xff) as u16))
+}
+
+fn stream(index: u32, codec: Codec) -> StreamParameters {
+    StreamParameters {
+        remote_rtp: party(index),
+        remote_rtcp: party(index),
+        codec,
+        send_payload_type: 0,
+        receive_payload_type: 0,
+        send_event_payload_type: Some(101),
+        receive_event_payload_type: Some(101),
+        direction: Direction::SendReceive,
+        ptime: Duration::from_millis(20),
+        latch: LatchPolicy::Signalled,
+        media_timeout: Some(Duration::from_secs(30)),
+    }
+}
+
+/// A worker with `count` open endpoints; those of odd index speak `odd`.
+fn worker(count: u32, odd: Codec) -> (Worker, Vec<EndpointId>) {
+    let mut worker = Worker::new(ChaCha8Rng::seed_from_u64(1), count as usize);
+    let ids: Vec<_> = (0..count).map(|index| EndpointId { index, generation: 1 }).collect();
+    for endpoint in &ids {
+        let (endpoint, now) = (*endpoint, Instant::START);
+        let codec = if endpoint.index % 2 == 1 { odd } else { Codec::Pcmu };
+        worker.handle_command(now, Command::Open { endpoint, local: party(endpoint.index) });
+        worker.handle_bound(now, endpoint, true);
+        worker.handle_command(now, Command::Configure { endpoint, stream: stream(endpoint.index, codec) });
+    }
+    (worker, ids)
+}
+
+fn packet() -> [u8; PACKET] {
+    let mut packet = [0x55; PACKET];
+    packet[..12].copy_from_slice(&[0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7]);
+    packet
+}
+
+/// Relays packets of all endpoints in turn, as 50 a second of each would come.
+fn relay(c: &mut Criterion, name: &str, endpoints: u32, odd: Codec) {
+    let (mut worker, ids) = worker(endpoints, odd);
+    for pair in ids.chunks_exact(2) {
+        worker.handle_command(Instant::START, Command::Bridge { a: pair[0], b: pair[1] });
+    }
+    let (mut buffer, mut round, mut next) = (packet(), 0u32, 0);
+    c.benchmark_group("relay").throughput(Throughput::Elements(1)).bench_function(name, |bencher| {
+        bencher.iter(|| {
+            if next == ids.len() {
+                (next, round) = (0, round + 1);
+            }
+            let endpoint = ids[next];
+            next += 1;
+            buffer[1] = 0;
+            buffer[2..4].copy_from_slice(&(round as u16).to_be_bytes());
+            buffer[4..8].copy_from_slice(&(round * 160).to_be_bytes());
+            buffer[8..12].copy_from_slice(&endpoint.index.to_be_bytes());
+            let now = Instant::from_millis(u64::from(round) * 20);
+            let source = party(endpoint.index);
+            let disposition =
+                worker.handle_packet(now, endpoint, Channel::Rtp, source, black_box(&mut buffer), PACKET);
+            assert!(matches!(disposition, Disposition::Forward { .. }));
+        });
+    });
+}
+
+fn relays(c: &mut Criterion) {
+    relay(c, "worker, one call", 2, Codec::Pcmu);
+    relay(c, "worker, 1000 calls", 2_000, Codec::Pcmu);
+    relay(c, "worker, one call, transcoding", 2, Codec::Pcma);
+    let mut group = c.benchmark_group("relay");
+    group.throughput(Throughput::Elements(1));
+    let original = packet();
+    group.bench_function("rtp crate, parse and marshal", |bencher| {
+        bencher.iter(|| {
+            let mut packet = Packet::unmarshal(&mut black_box(&original[..])).expect("a packet");
+            packet.header.ssrc = 9;
+            packet.header.sequence_number = packet.header.sequence_number.wrapping_add(1);
+            black_box(packet.marshal().expect("a packet"))
+        });
+    });
+    let mut copy = packet();
+    group.bench_function("copy of the packet", |bencher| {
+        bencher.iter(|| black_box(&mut copy).copy_from_slice(black_box(&original)));
+    });
+}
+
+/// One tick of 1,000 players, as cost of a frame.
+fn players(c: &mut Criterion) {
+    const PLAYERS: u32 = 1_000;
+    let (mut worker, ids) = worker(PLAYERS, Codec::Pcma);
+    let music: Arc<[Segment]> = [Segment::Audio(Arc::new(Audio::from_samples(vec![900; 80_000])))].into();
+    for endpoint in ids {
+        let (play, segments) = (PlayId(1), Arc::clone(&music));
+        worker.handle_command(
+            Instant::START,
+            Command::Play { endpoint, play, segments, times: None, barge_in: false },
+        );
+    }
+    let mut round = 0;
+    let mut group = c.benchmark_group("play");
+    group.throughput(Throughput::Elements(u64::from(PLAYERS)));
+    group.bench_function("worker, a frame of each of 1000 players", |bencher| {
+        bencher.iter(|| {
+            worker.handle_timeout(Instant::from_millis(round * 20));
+            round += 1;
+            while let Some(transmit) = worker.poll_transmit() {
+                black_box(transmit.bytes);
+            }
+            while let Some(event) = worker.poll_event() {
+                black_box(event);
+            }
+        });
+    });
+}
+
+criterion_group!(benches, relays, players);
+criterion_main!(benches);
