@@ -1,0 +1,191 @@
+//! The media worker allocates nothing once its endpoints are open: relaying, playing, keys, reports and refusals
+//! counted call by call. Here, because counting takes unsafe code, which no other crate may hold.
+#![allow(unsafe_code, reason = "a counting allocator has to implement the unsafe trait GlobalAlloc")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tandem_media::{
+    Audio, Channel, Codec, CollectId, CollectRules, Command, Direction, Disposition, EndpointId, Event,
+    LatchPolicy, PlayId, Segment, StreamParameters, Terminators, Tone, Worker,
+};
+use tandem_time::Instant;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // Not there any more when the thread ends.
+    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+// SAFETY: every call goes on to the system's allocator unchanged; counting touches no memory of the caller.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are the ones asked for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are the ones asked for.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are the ones asked for.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const ENDPOINTS: u32 = 40;
+
+fn party(index: u32) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 10], 30_000 + 2 * index as u16))
+}
+
+fn stream(index: u32) -> StreamParameters {
+    let codec = if index.is_multiple_of(3) { Codec::Pcma } else { Codec::Pcmu };
+    StreamParameters {
+        remote_rtp: party(index),
+        remote_rtcp: party(index),
+        codec,
+        send_payload_type: 0,
+        receive_payload_type: 0,
+        send_event_payload_type: Some(96),
+        receive_event_payload_type: Some(101),
+        direction: Direction::SendReceive,
+        ptime: Duration::from_millis(20),
+        latch: LatchPolicy::SignalledAddress,
+        media_timeout: Some(Duration::from_millis(500)),
+    }
+}
+
+/// Half of the endpoints bridged in pairs, half playing and collecting.
+fn worker() -> Worker {
+    let mut worker = Worker::new(ChaCha8Rng::seed_from_u64(1), ENDPOINTS as usize);
+    let now = Instant::START;
+    let music: Arc<[Segment]> = [
+        Segment::Audio(Arc::new(Audio::from_samples(vec![900; 4_000]))),
+        Segment::Digits("12#".into()),
+        Segment::Tone(Tone::Busy),
+        Segment::Silence(Duration::from_millis(33)),
+    ]
+    .into();
+    let rules = CollectRules {
+        max_digits: 64,
+        terminators: Terminators::default(),
+        first_digit_timeout: Duration::from_secs(3),
+        inter_digit_timeout: Duration::from_millis(400),
+        clear_typeahead: false,
+        sensitive: false,
+    };
+    for index in 0..ENDPOINTS {
+        let endpoint = EndpointId { index, generation: 1 };
+        worker.handle_command(now, Command::Open { endpoint, local: party(index) });
+        worker.handle_bound(now, endpoint, true);
+        worker.handle_command(now, Command::Configure { endpoint, stream: stream(index) });
+        if index < ENDPOINTS / 2 && index % 2 == 1 {
+            let a = EndpointId { index: index - 1, generation: 1 };
+            worker.handle_command(now, Command::Bridge { a, b: endpoint });
+        } else if index >= ENDPOINTS / 2 {
+            let (play, segments) = (PlayId(1), Arc::clone(&music));
+            worker.handle_command(
+                now,
+                Command::Play { endpoint, play, segments, times: None, barge_in: false },
+            );
+            let (collect, rules) = (CollectId(1), rules.clone());
+            worker.handle_command(now, Command::Collect { endpoint, collect, rules });
+        }
+    }
+    worker
+}
+
+/// What was seen, so that the test fails when it exercises nothing.
+#[derive(Default)]
+struct Seen {
+    relayed: u64,
+    sent: u64,
+    digits: u64,
+    timeouts: u64,
+    collected: u64,
+}
+
+fn drain(worker: &mut Worker, seen: &mut Seen) {
+    while worker.poll_io().is_some() {}
+    while worker.poll_transmit().is_some() {
+        seen.sent += 1;
+    }
+    while let Some(event) = worker.poll_event() {
+        match event {
+            Event::Digit { .. } => seen.digits += 1,
+            Event::MediaTimeout { .. } => seen.timeouts += 1,
+            Event::Collected { .. } => seen.collected += 1,
+            _ => {}
+        }
+    }
+}
+
+/// One party's packet of this 20 ms: audio, a key for a while, garbage, nothing for a while.
+fn packet(index: u32, tick: u32, buffer: &mut [u8; 172]) -> usize {
+    buffer[..2].copy_from_slice(&[0x80, 0]);
+    buffer[2..4].copy_from_slice(&(tick as u16).to_be_bytes());
+    buffer[4..8].copy_from_slice(&(tick * 160).to_be_bytes());
+    buffer[8..12].copy_from_slice(&(index + 7).to_be_bytes());
+    match tick % 100 {
+        0..5 => {
+            buffer[1] = 101;
+            buffer[4..8].copy_from_slice(&(tick / 100 * 16_000).to_be_bytes());
+            buffer[12..16].copy_from_slice(&[(tick / 100 % 16) as u8, 0x0a, 0, 160]);
+            16
+        }
+        50..80 => 0,
+        90 => 7,
+        _ => 172,
+    }
+}
+
+#[test]
+fn the_worker_allocates_nothing_per_packet_tick_key_or_report() {
+    let mut worker = worker();
+    let mut seen = Seen::default();
+    drain(&mut worker, &mut seen);
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
+    let mut buffer = [0x55; 172];
+    let before = ALLOCATIONS.get();
+    for tick in 0..1_500 {
+        let now = Instant::from_millis(u64::from(tick) * 20);
+        for index in 0..ENDPOINTS {
+            let endpoint = EndpointId { index, generation: 1 };
+            let len = packet(index, tick, &mut buffer);
+            let disposition =
+                worker.handle_packet(now, endpoint, Channel::Rtp, party(index), &mut buffer, len);
+            seen.relayed += u64::from(matches!(disposition, Disposition::Forward { .. }));
+            buffer[..8].copy_from_slice(&report);
+            worker.handle_packet(now, endpoint, Channel::Rtcp, party(index), &mut buffer, 8);
+            drain(&mut worker, &mut seen);
+        }
+        worker.handle_timeout(now);
+        drain(&mut worker, &mut seen);
+    }
+    let allocated = ALLOCATIONS.get() - before;
+    assert_eq!(allocated, 0, "in {} packets", seen.relayed + seen.sent);
+    assert!(seen.relayed > 10_000 && seen.sent > 10_000, "{} relayed, {} sent", seen.relayed, seen.sent);
+    assert!(seen.digits >= 600 && seen.timeouts >= 200, "{} digits, {} timeouts", seen.digits, seen.timeouts);
+    assert_eq!(seen.collected, u64::from(ENDPOINTS) / 2, "each collection waited for a second key in vain");
+    let before = ALLOCATIONS.get();
+    drop(std::hint::black_box(vec![0u8; 1]));
+    assert_eq!(ALLOCATIONS.get(), before + 1, "the count works");
+}
