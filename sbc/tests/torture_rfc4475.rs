@@ -3,6 +3,8 @@
 //! Application-layer messages (§3.3) are well-formed or not like any other; the fact that an application must act on
 //! is asserted to be readable.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use tandem_sbc::header::{Contact, NameAddr, ViaTransport, parts};
 use tandem_sbc::message::{ErrorKind, HeaderIndex, HeaderName, Message, Method};
 use tandem_sbc::sdp::SessionDescription;

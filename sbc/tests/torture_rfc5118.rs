@@ -1,5 +1,7 @@
 //! The messages of RFC 5118, SIP torture tests for IPv6, with the verdict it asks of a parser.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::{IpAddr, Ipv6Addr};
 
 use tandem_sbc::message::{ErrorKind, HeaderIndex, Message, Method, ParseError};
