@@ -19,6 +19,11 @@ pub const MAX_MEDIA: usize = 16;
 /// Formats of one media section.
 pub const MAX_FORMATS: usize = 64;
 
+/// Types of session lines that are kept unread, in the order they are written: four before `c=`, the others after `t=`.
+const OTHER_SESSION_LINES: &str = "iueprzk";
+/// Types of media lines that are kept unread: one before `c=`, the other after `b=`.
+const OTHER_MEDIA_LINES: &str = "ik";
+
 /// A session description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionDescription {

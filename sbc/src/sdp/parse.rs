@@ -18,6 +18,9 @@ pub(super) fn description(bytes: &[u8]) -> Result<SessionDescription, SdpError> 
         if count > MAX_LINES {
             return Err(fail(Kind::TooManyLines));
         }
+        if line.contains(&0) {
+            return Err(fail(Kind::Line));
+        }
         let text = String::from_utf8_lossy(line);
         let (kind, value) =
             split_line(&text).ok_or(fail(if count == 1 { Kind::Version } else { Kind::Line }))?;
@@ -74,12 +77,20 @@ impl Reader {
             's' => self.name = value.into(),
             't' => self.times.push(timing(value).ok_or(Kind::Timing)?),
             'v' => return Err(Kind::Version),
-            _ => {
-                let other = OtherLine { kind, value: value.into() };
-                self.media.last_mut().map_or(&mut self.others, |m| &mut m.others).push(other);
-            }
+            _ => self.other(kind, value),
         }
         Ok(())
+    }
+
+    /// RFC 8866 §5: lines of a type that is not defined are ignored.
+    fn other(&mut self, kind: char, value: &str) {
+        let (others, known) = match self.media.last_mut() {
+            Some(media) => (&mut media.others, super::OTHER_MEDIA_LINES),
+            None => (&mut self.others, super::OTHER_SESSION_LINES),
+        };
+        if known.contains(kind) {
+            others.push(OtherLine { kind, value: value.into() });
+        }
     }
 
     fn media(&mut self, value: &str) -> Result<(), Kind> {
