@@ -3,7 +3,7 @@
 //! Owner: whoever reads the connection. After an error the stream has lost its frame and must be closed.
 
 use crate::lex;
-use crate::message::limits::{MAX_HEADERS, MAX_MESSAGE};
+use crate::message::limits::MAX_MESSAGE;
 use crate::message::{ErrorKind, HeaderName, ParseError};
 
 /// What came on a stream.
@@ -109,10 +109,10 @@ fn content_length(headers: &[u8]) -> Result<usize, ParseError> {
     let error = |kind, offset| ParseError::new(kind, Some(HeaderName::ContentLength), offset);
     let mut found: Option<usize> = None;
     let mut at = 0;
-    for line in headers.split_inclusive(|&b| b == b'\n').take(MAX_HEADERS * 4) {
-        let name_len = lex::span(line, lex::TOKEN);
-        if HeaderName::of(&line[..name_len]) == HeaderName::ContentLength
-            && let Some(value) = lex::trim_start(&line[name_len..]).strip_prefix(b":")
+    while let Some(line) = headers.get(at..).and_then(folded_line) {
+        let (name, value) = line.split_at(lex::span(line, lex::TOKEN));
+        if HeaderName::of(name) == HeaderName::ContentLength
+            && let Some(value) = lex::trim_start(value).strip_prefix(b":")
         {
             let length = lex::decimal(lex::trim(value)).and_then(|n| usize::try_from(n).ok());
             let length = length.ok_or(error(ErrorKind::Number, at))?;
@@ -124,4 +124,15 @@ fn content_length(headers: &[u8]) -> Result<usize, ParseError> {
         at += line.len();
     }
     found.ok_or(error(ErrorKind::NoContentLength, headers.len()))
+}
+
+/// The first line with its line end and the folded lines that belong to it; `None` when there is none.
+fn folded_line(headers: &[u8]) -> Option<&[u8]> {
+    let mut end = 0;
+    loop {
+        end += memchr::memchr(b'\n', headers.get(end..)?)? + 1;
+        if !matches!(headers.get(end), Some(b' ' | b'\t')) {
+            return headers.get(..end);
+        }
+    }
 }
