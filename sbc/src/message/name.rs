@@ -142,7 +142,11 @@ impl HeaderName {
             [] => Self::Extension,
             &[letter] => Self::of_compact(letter.to_ascii_lowercase()),
             _ => match NAMES.get(usize::from(TABLE[slot(name)])) {
-                Some((known, text)) if text.as_bytes().eq_ignore_ascii_case(name) => *known,
+                Some((known, text))
+                    if text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name) =>
+                {
+                    *known
+                }
                 _ => Self::Extension,
             },
         }

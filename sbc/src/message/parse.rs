@@ -126,15 +126,32 @@ impl Scan<'_, '_> {
                 self.at = begin + 2;
                 return Ok(());
             }
-            let name_len = lex::span(self.bytes.get(begin..).unwrap_or_default(), TOKEN);
+            let (name_len, name) = self.name(begin);
             let end = self.end_of_header(begin + name_len)?;
-            if let Err(error) = self.header(begin, name_len, end) {
+            if let Err(error) = self.header(begin, name_len, name, end) {
                 if error.kind == ErrorKind::TooManyHeaders {
                     return Err(error);
                 }
                 first_error.get_or_insert(error);
             }
         }
+    }
+
+    /// The length of the name at `begin`, and the name. A known one needs no check of its bytes.
+    #[inline]
+    fn name(&self, begin: usize) -> (usize, HeaderName) {
+        /// Longer than any known name with a few spaces after it.
+        const NEAR: usize = 32;
+        let rest = self.bytes.get(begin..).unwrap_or_default();
+        let near = rest.get(..NEAR).unwrap_or(rest);
+        if let Some(colon) = memchr::memchr(b':', near) {
+            let name_bytes = near[..colon].trim_ascii_end();
+            let name = HeaderName::of(name_bytes);
+            if name != HeaderName::Extension {
+                return (name_bytes.len(), name);
+            }
+        }
+        (lex::span(rest, TOKEN), HeaderName::Extension)
     }
 
     /// Where the header's last line ends, before its CRLF; moves past that.
@@ -153,9 +170,13 @@ impl Scan<'_, '_> {
     }
 
     #[inline]
-    fn header(&mut self, begin: usize, name_len: usize, end: usize) -> Result<(), ParseError> {
-        let name_bytes = &self.bytes[begin..begin + name_len];
-        let name = HeaderName::of(name_bytes);
+    fn header(
+        &mut self,
+        begin: usize,
+        name_len: usize,
+        name: HeaderName,
+        end: usize,
+    ) -> Result<(), ParseError> {
         let error = |kind, offset| Err(ParseError::new(kind, Some(name), offset));
         // HCOLON is *( SP / HTAB ) ":" SWS: no fold before the colon.
         let mut colon = begin + name_len;
