@@ -27,6 +27,9 @@ pub use matching::MAGIC_COOKIE;
 pub use non_invite_client::{NonInviteClient, NonInviteClientInput};
 pub use non_invite_server::{NonInviteServer, NonInviteServerInput};
 
+/// The shortest time between two copies of a message, whatever the timers are set to.
+pub(crate) const INTERVAL_MIN: Duration = Duration::from_millis(1);
+
 /// The timers of RFC 3261 §17 (table 4).
 #[derive(Clone, Copy, Debug)]
 pub struct Timers {
@@ -108,6 +111,7 @@ impl Retransmission {
     }
 
     fn with_interval(self, now: Instant, interval: Duration) -> Self {
+        let interval = interval.max(INTERVAL_MIN);
         Self { at: now + interval, interval }
     }
 }

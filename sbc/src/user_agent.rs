@@ -57,6 +57,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 pub struct UserAgent {
     config: Arc<UserAgentConfig>,
     allow_list: AllowList,
+    /// As in the configuration.
+    trunks: Vec<Peer>,
     passwords: BTreeMap<String, String>,
     rng: ChaCha8Rng,
     transactions: Transactions<Role>,
@@ -99,6 +101,7 @@ impl UserAgent {
         let authenticator = Authenticator::new(&mut rng);
         Self {
             allow_list: allow_list(&config),
+            trunks: trunks(&config),
             passwords: passwords(&config),
             transactions: Transactions::new(config.timers),
             config,
@@ -116,6 +119,7 @@ impl UserAgent {
     /// Swaps the configuration; sessions under way keep what they began with.
     pub fn reload(&mut self, config: Arc<UserAgentConfig>) {
         self.allow_list = allow_list(&config);
+        self.trunks = trunks(&config);
         self.passwords = passwords(&config);
         self.transactions.set_timers(config.timers);
         self.config = config;
@@ -138,7 +142,10 @@ impl UserAgent {
             self.counters.keep_alives += 1;
             return;
         }
-        let peer = self.peer(class);
+        let peer = match class {
+            SourceClass::Trunk(index) => self.trunks.get(index).cloned().unwrap_or(Peer::Phone),
+            SourceClass::Phone => Peer::Phone,
+        };
         let mut index = HeaderIndex::new();
         match Message::parse(packet.bytes, &mut index) {
             Ok(message) => self.handle_message(now, &packet, &peer, &message),
@@ -212,16 +219,6 @@ impl UserAgent {
         counters.timeouts += layer.timeouts;
         counters.transport_errors += layer.transport_errors;
         counters
-    }
-
-    fn peer(&self, class: SourceClass) -> Peer {
-        match class {
-            SourceClass::Trunk(index) => {
-                let name = self.config.trunks.get(index).map(|trunk| trunk.name.as_str());
-                Peer::Trunk(name.unwrap_or_default().into())
-            }
-            SourceClass::Phone => Peer::Phone,
-        }
     }
 
     fn handle_message(&mut self, now: Instant, packet: &Packet<'_>, peer: &Peer, message: &Message<'_>) {
@@ -358,6 +355,10 @@ fn allow_list(config: &UserAgentConfig) -> AllowList {
     });
     let phones = config.phones.sources.iter().map(|prefix| (*prefix, SourceClass::Phone));
     AllowList::new(trunks.chain(phones))
+}
+
+fn trunks(config: &UserAgentConfig) -> Vec<Peer> {
+    config.trunks.iter().map(|trunk| Peer::Trunk(trunk.name.as_str().into())).collect()
 }
 
 fn passwords(config: &UserAgentConfig) -> BTreeMap<String, String> {

@@ -11,7 +11,7 @@ use crate::dialog::Dialog;
 use crate::message::OwnedMessage;
 use crate::offer_answer::Negotiation;
 use crate::slab::{Slab, Slot};
-use crate::transaction::{Timers, TransactionId};
+use crate::transaction::{INTERVAL_MIN, Timers, TransactionId};
 use crate::transport::Hop;
 
 /// Whom a session is with; its later requests must come from there too.
@@ -169,7 +169,7 @@ impl Success {
 
     /// §13.3.1.4: the interval doubles up to T2.
     pub(super) fn count_down(&mut self, now: Instant, timers: Timers) {
-        self.interval = self.interval.saturating_mul(2).min(timers.t2);
+        self.interval = self.interval.saturating_mul(2).min(timers.t2).max(INTERVAL_MIN);
         self.again = now + self.interval;
     }
 

@@ -2,4 +2,14 @@
 
 mod call_from_trunk;
 mod call_to_trunk;
+mod calls_from_phones;
+mod cancel_by_us;
+mod cancel_from_peer;
+mod client_transactions;
+mod confirmation;
+mod delayed_offer;
+mod forking;
+mod registration;
+mod reinvite;
+mod server_transactions;
 mod support;

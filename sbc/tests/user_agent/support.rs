@@ -331,6 +331,11 @@ impl World {
         sent
     }
 
+    /// Nothing of that kind was sent.
+    pub(crate) fn expect_silence_of(&mut self, what: &str) {
+        assert!(self.sent.iter().all(|sent| sent.what() != what), "sent {what}");
+    }
+
     pub(crate) fn expect_silence(&mut self) {
         let sent: Vec<String> = self.sent.iter().map(Sent::what).collect();
         assert!(sent.is_empty(), "sent {sent:?}");
@@ -396,5 +401,87 @@ pub(crate) fn name(event: &Event) -> &'static str {
         Event::Ended { .. } => "Ended",
         Event::Released { .. } => "Released",
         Event::Registration { .. } => "Registration",
+    }
+}
+
+/// Answers a challenge as RFC 7616 has it, with the algorithm named.
+pub(crate) fn credentials(
+    challenge: &Sent,
+    method: &str,
+    user: &str,
+    password: &str,
+    algorithm: &str,
+    nc: u32,
+) -> String {
+    use md5::Digest;
+    let hash = |parts: &[&str]| {
+        let text = parts.join(":");
+        let bytes = match algorithm {
+            "MD5" => md5::Md5::digest(&text).to_vec(),
+            _ => sha2::Sha256::digest(&text).to_vec(),
+        };
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let offered = challenge
+        .headers("WWW-Authenticate")
+        .into_iter()
+        .find(|value| value.contains(&format!("algorithm={algorithm},")))
+        .expect("the algorithm is offered");
+    let nonce = offered.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a nonce");
+    let a1 = hash(&[user, "tandem", password]);
+    let a2 = hash(&[method, "sip:127.0.0.1"]);
+    let response = hash(&[&a1, nonce, &format!("{nc:08x}"), "cnonce", "auth", &a2]);
+    format!(
+        "Authorization: Digest username=\"{user}\", realm=\"tandem\", nonce=\"{nonce}\", uri=\"sip:127.0.0.1\", \
+         algorithm={algorithm}, qop=auth, nc={nc:08x}, cnonce=\"cnonce\", response=\"{response}\"\r\n"
+    )
+}
+
+/// A REGISTER of user 1001 for a Contact, from a phone.
+pub(crate) fn register(cseq: u32, headers: &str) -> Request {
+    let mut register = Request::new("REGISTER", "sip:127.0.0.1");
+    register.via = format!("SIP/2.0/UDP {PHONE};rport");
+    register.branch = format!("z9hG4bK-register-{cseq}");
+    register.from = "<sip:1001@127.0.0.1>;tag=phone".into();
+    register.to = "<sip:1001@127.0.0.1>".into();
+    register.call_id = "register-1".into();
+    register.cseq = cseq;
+    headers.clone_into(&mut register.headers);
+    register
+}
+
+impl World {
+    /// Sends a REGISTER, answers its challenge, and gives the final response.
+    pub(crate) fn register_with(&mut self, register: &Request) -> Sent {
+        self.register_on(Transport::Udp, None, PHONE, register)
+    }
+
+    pub(crate) fn register_on(
+        &mut self,
+        transport: Transport,
+        flow: Option<FlowId>,
+        from: &str,
+        register: &Request,
+    ) -> Sent {
+        self.receive_on(transport, flow, from, &register.text());
+        let challenge = self.expect("401 REGISTER");
+        let again = register.clone().with(|again| {
+            again.cseq += 1;
+            again.branch.push_str("-again");
+            again.headers.push_str(&credentials(&challenge, "REGISTER", "1001", "secret-1001", "SHA-256", 1));
+        });
+        self.receive_on(transport, flow, from, &again.text());
+        self.sent.pop_front().expect("a response")
+    }
+
+    /// Registers a phone of user 1001 at `at`, from there.
+    pub(crate) fn register_phone(&mut self, cseq: u32, at: &str) {
+        let text = register(cseq, &contact(&format!("1001@{at}")));
+        let response = self.register_on(Transport::Udp, None, at, &text);
+        assert_eq!(response.what(), "200 REGISTER");
+    }
+
+    pub(crate) fn call_user(&mut self) -> SessionId {
+        self.call(InviteTarget::User("1001".to_owned()))
     }
 }

@@ -1,0 +1,227 @@
+//! Phones register (RFC 3261 §10.3, RFC 3665 §2).
+
+use tandem_sbc::user_agent::{Event, FlowId, InviteTarget, SessionError, Transport};
+
+use crate::support::{CARRIER, PHONE, World, address, contact, credentials, media, register};
+
+fn told(reachable: bool) -> Vec<Event> {
+    vec![Event::Registration { user: "1001".into(), reachable }]
+}
+
+/// RFC 3665 §2.1, with either algorithm (RFC 8760).
+#[test]
+fn a_phone_answers_the_challenge_and_is_registered() {
+    for algorithm in ["MD5", "SHA-256"] {
+        let mut world = World::new();
+        let first = register(1, &contact("1001@127.0.0.20:5080"));
+        world.receive(PHONE, &first.text());
+        let challenge = world.expect("401 REGISTER");
+        assert_eq!(challenge.headers("WWW-Authenticate").len(), 2);
+        assert_eq!(world.events(), []);
+        let second = first.with(|second| {
+            second.cseq = 2;
+            second.branch.push('2');
+            second.headers.push_str(&credentials(
+                &challenge,
+                "REGISTER",
+                "1001",
+                "secret-1001",
+                algorithm,
+                1,
+            ));
+        });
+        world.receive(PHONE, &second.text());
+        let ok = world.expect("200 REGISTER");
+        assert_eq!(ok.header("Contact"), "<sip:1001@127.0.0.20:5080>;expires=3600");
+        assert_eq!(world.events(), told(true));
+        let counters = world.counters();
+        assert_eq!(
+            (counters.challenges, counters.registrations, counters.authentication_failures),
+            (1, 1, 0)
+        );
+    }
+}
+
+#[test]
+fn a_wrong_password_is_challenged_again_and_counted() {
+    let mut world = World::new();
+    let first = register(1, &contact("1001@127.0.0.20:5080"));
+    world.receive(PHONE, &first.text());
+    let challenge = world.expect("401 REGISTER");
+    let wrong = first.with(|wrong| {
+        wrong.cseq = 2;
+        wrong.branch.push('2');
+        wrong.headers.push_str(&credentials(&challenge, "REGISTER", "1001", "guess", "MD5", 1));
+    });
+    world.receive(PHONE, &wrong.text());
+    let again = world.expect("401 REGISTER");
+    assert!(!again.text.contains("stale=true"));
+    assert_eq!(world.counters().authentication_failures, 1);
+    assert_eq!(world.events(), []);
+}
+
+/// RFC 7616 §3.4: the same nonce and count a second time.
+#[test]
+fn replayed_credentials_are_stale() {
+    let mut world = World::new();
+    let first = register(1, &contact("1001@127.0.0.20:5080"));
+    world.receive(PHONE, &first.text());
+    let challenge = world.expect("401 REGISTER");
+    let authorization = credentials(&challenge, "REGISTER", "1001", "secret-1001", "MD5", 1);
+    for (cseq, expected) in [(2, "200 REGISTER"), (3, "401 REGISTER")] {
+        let again = first.clone().with(|again| {
+            again.cseq = cseq;
+            again.branch.push_str(&cseq.to_string());
+            again.headers.push_str(&authorization);
+        });
+        world.receive(PHONE, &again.text());
+        let response = world.expect(expected);
+        assert_eq!(response.text.contains("stale=true"), cseq == 3);
+    }
+}
+
+/// §10.3 step 4: nobody registers somebody else.
+#[test]
+fn a_user_cannot_register_another() {
+    let mut world = World::new();
+    let other =
+        register(1, &contact("1002@127.0.0.20:5080")).with(|other| other.to = "<sip:1002@127.0.0.1>".into());
+    assert_eq!(world.register_with(&other).what(), "403 REGISTER");
+    assert_eq!(world.events(), []);
+}
+
+#[test]
+fn a_trunk_cannot_register() {
+    let mut world = World::new();
+    world.receive(CARRIER, &register(1, &contact("1001@127.0.0.10")).text());
+    world.expect("403 REGISTER");
+}
+
+/// RFC 3665 §2.4, §10.3: a query, a refresh, a removal, an expiry.
+#[test]
+fn a_registration_is_listed_refreshed_removed_and_expires() {
+    let mut world = World::new();
+    let here = "Contact: <sip:1001@127.0.0.20:5080>;expires=60\r\n";
+    world.register_with(&register(1, here));
+    assert_eq!(world.events(), told(true));
+    let listed = world.register_with(&register(3, ""));
+    assert_eq!(listed.header("Contact"), "<sip:1001@127.0.0.20:5080>;expires=60");
+    world.pass_ms(59_000);
+    world.register_with(&register(5, here));
+    world.pass_ms(59_000);
+    assert_eq!(world.events(), []);
+    world.pass_ms(1_000);
+    assert_eq!(world.events(), told(false));
+    world.register_with(&register(7, here));
+    let removed = world.register_with(&register(9, &here.replace("60\r", "0\r")));
+    assert!(removed.headers("Contact").is_empty());
+    assert_eq!(world.events(), [told(true), told(false)].concat());
+    world.rest();
+}
+
+/// §10.2.2.
+#[test]
+fn the_wildcard_removes_every_contact() {
+    let mut world = World::new();
+    world.register_with(&register(1, "Contact: <sip:1001@127.0.0.20:5080>, <sip:1001@127.0.0.20:5081>\r\n"));
+    assert_eq!(world.register_with(&register(3, "Contact: *\r\n")).what(), "400 REGISTER");
+    let with_other = "Contact: *\r\nContact: <sip:1001@127.0.0.20>\r\nExpires: 0\r\n";
+    assert_eq!(world.register_with(&register(5, with_other)).what(), "400 REGISTER");
+    assert_eq!(world.events(), told(true));
+    let removed = world.register_with(&register(7, "Contact: *\r\nExpires: 0\r\n"));
+    assert_eq!(removed.what(), "200 REGISTER");
+    assert_eq!(world.events(), told(false));
+}
+
+/// §10.3 step 7.
+#[test]
+fn a_registration_that_is_too_brief_is_423() {
+    let mut world = World::new();
+    let response = world.register_with(&register(1, "Contact: <sip:1001@127.0.0.20>\r\nExpires: 59\r\n"));
+    assert_eq!(response.what(), "423 REGISTER");
+    assert_eq!(response.header("Min-Expires"), "60");
+}
+
+/// §10.3 step 7: what came late changes nothing.
+#[test]
+fn a_registration_that_was_overtaken_is_500() {
+    let mut world = World::new();
+    world.register_with(&register(10, &contact("1001@127.0.0.20:5080")));
+    let late = register(4, "Contact: <sip:1001@127.0.0.20:5080>;expires=0\r\n");
+    assert_eq!(world.register_with(&late).what(), "500 REGISTER");
+    assert_eq!(world.events(), told(true));
+}
+
+#[test]
+fn nobody_is_called_who_is_not_registered() {
+    let mut world = World::new();
+    let from = tandem_sbc::user_agent::Identity::default();
+    let target = InviteTarget::User("1001".into());
+    let invite = tandem_sbc::user_agent::Invite { target, from, media: media() };
+    assert_eq!(world.own(|agent, now| agent.invite(now, invite)), Err(SessionError::NotRegistered));
+    world.rest();
+}
+
+/// A phone behind NAT is called where it registered from, whatever its Contact says.
+#[test]
+fn a_phone_behind_nat_is_called_at_its_source() {
+    let mut world = World::new();
+    world.register_with(&register(1, &contact("1001@192.168.1.5:5060")));
+    world.call_user();
+    let invite = world.expect("INVITE");
+    assert_eq!(invite.to, address(PHONE));
+    assert_eq!(invite.request_uri(), "sip:1001@192.168.1.5:5060");
+    world.receive(
+        PHONE,
+        &invite.answer("200 OK", "phone", &contact("1001@192.168.1.5:5060"), crate::support::SDP),
+    );
+    assert_eq!(world.expect("ACK").to, address(PHONE));
+}
+
+/// A phone that is not is called where its Contact says.
+#[test]
+fn a_phone_is_called_at_its_contact() {
+    let mut world = World::new();
+    world.register_with(&register(1, &contact("1001@127.0.0.20:6000")));
+    world.call_user();
+    assert_eq!(world.expect("INVITE").to, address("127.0.0.20:6000"));
+}
+
+/// A phone on a connection is called on it, and at its source once it is gone.
+#[test]
+fn a_phone_on_a_connection_is_called_on_it_while_it_lives() {
+    let mut world = World::new();
+    let on_tcp = register(1, "Contact: <sip:1001@192.168.1.5;transport=tcp>\r\n").with(|register| {
+        register.via = "SIP/2.0/TCP 192.168.1.5;rport".into();
+    });
+    let flow = Some(FlowId(7));
+    let response = world.register_on(Transport::Tcp, flow, "127.0.0.20:40000", &on_tcp);
+    assert_eq!((response.transport, response.flow), (Transport::Tcp, flow));
+    let first = world.call_user();
+    let invite = world.expect("INVITE");
+    assert_eq!((invite.transport, invite.flow), (Transport::Tcp, flow));
+    assert_eq!(invite.header("Contact"), "<sip:127.0.0.1:5060;transport=tcp>");
+    world.fail(Transport::Tcp, "127.0.0.20:40000", flow);
+    world.call_user();
+    let invite = world.expect("INVITE");
+    assert_eq!(
+        (invite.transport, invite.flow, invite.to),
+        (Transport::Tcp, None, address("127.0.0.20:40000"))
+    );
+    let ended = world
+        .events()
+        .into_iter()
+        .any(|event| matches!(event, Event::Ended { session, .. } if session == first));
+    assert!(ended, "the first call was on the connection that broke");
+}
+
+#[test]
+fn a_user_who_left_the_configuration_is_unregistered() {
+    let mut world = World::new();
+    world.register_phone(1, PHONE);
+    assert_eq!(world.events(), told(true));
+    let mut config = crate::support::config();
+    config.phones.users.retain(|user| user.name != "1001");
+    world.own(|agent, _| agent.reload(std::sync::Arc::new(config)));
+    assert_eq!(world.events(), told(false));
+}
