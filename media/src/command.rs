@@ -1,5 +1,6 @@
 //! What the switch asks of a media worker, and what it is told.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,8 @@ pub enum Command {
         /// Either endpoint.
         endpoint: EndpointId,
     },
-    /// Plays segments in order; replaces what was playing. Ends in one [`Event::PlayEnded`].
+    /// Plays segments in order; replaces what was playing. Ends in one [`Event::PlayEnded`]. Time passes whether or
+    /// not the party may be sent anything. To a bridged party a play replaces the other one for as long as it lasts.
     Play {
         /// The endpoint.
         endpoint: EndpointId,
@@ -65,10 +67,10 @@ pub enum Command {
         segments: Arc<[Segment]>,
         /// How often all of them are played; `None` is for ever.
         times: Option<u32>,
-        /// Whether a digit ends it.
+        /// Whether a digit ends it: one keyed now, or one typed ahead that a collection takes.
         barge_in: bool,
     },
-    /// Collects digits; replaces a collection under way. Ends in one [`Event::Collected`].
+    /// Collects digits, first those typed ahead; replaces a collection under way. Ends in one [`Event::Collected`].
     Collect {
         /// The endpoint.
         endpoint: EndpointId,
@@ -156,7 +158,7 @@ pub enum LatchPolicy {
 }
 
 /// A piece of a play.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Segment {
     /// Decoded audio at 8 kHz.
     Audio(Arc<Audio>),
@@ -168,10 +170,23 @@ pub enum Segment {
     Silence(Duration),
 }
 
+impl fmt::Debug for Segment {
+    /// Shows how many digits, never which: they may have been collected.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Audio(audio) => audio.fmt(f),
+            Self::Digits(digits) => write!(f, "Digits({} of them)", digits.len()),
+            Self::Tone(tone) => tone.fmt(f),
+            Self::Silence(duration) => write!(f, "Silence({duration:?})"),
+        }
+    }
+}
+
 /// The rules of a digit collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectRules {
-    /// Ends as soon as so many digits are in; at most [`CollectRules::MAX_DIGITS`].
+    /// Ends as soon as so many digits are in; at most [`CollectRules::MAX_DIGITS`]. A terminator keyed directly
+    /// after the last of them is taken for the end of this collection and is not part of the next one.
     pub max_digits: u8,
     /// Digits that end the collection and are not part of it.
     pub terminators: Terminators,

@@ -103,3 +103,57 @@ impl Deadlines {
         self.places[slot as usize] = place as u32;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SLOTS: u32 = 12;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Set(u32, Option<u64>),
+        PopDue(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..SLOTS + 2, prop::option::of(0u64..50)).prop_map(|(slot, at)| Step::Set(slot, at)),
+            (0u64..50).prop_map(Step::PopDue),
+        ]
+    }
+
+    proptest! {
+        /// Against an ordered set, which allocates but is plain to see.
+        #[test]
+        fn the_earliest_is_always_first(steps in prop::collection::vec(step(), 1..200)) {
+            let mut deadlines = Deadlines::new(SLOTS as usize);
+            let mut model = BTreeSet::new();
+            for step in steps {
+                match step {
+                    Step::Set(slot, at) => {
+                        let at = at.map(Instant::from_nanos);
+                        deadlines.set(slot, at);
+                        if slot < SLOTS {
+                            model.retain(|(_, other)| *other != slot);
+                            model.extend(at.map(|at| (at, slot)));
+                        }
+                    }
+                    Step::PopDue(now) => {
+                        let now = Instant::from_nanos(now);
+                        let due = model.first().copied().filter(|(at, _)| *at <= now);
+                        prop_assert_eq!(deadlines.pop_due(now), due.map(|(_, slot)| slot));
+                        if let Some(due) = due {
+                            model.remove(&due);
+                        }
+                    }
+                }
+                prop_assert_eq!(deadlines.earliest(), model.first().map(|(at, _)| *at));
+            }
+        }
+    }
+}

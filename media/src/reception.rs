@@ -7,7 +7,7 @@ use crate::rtp::Header;
 /// A forward step of this many sequence numbers or more is a restart, not loss (RFC 3550 §A.1).
 pub const MAX_DROPOUT: u16 = 3_000;
 
-/// A backward step of more than this is a restart, not reordering (RFC 3550 §A.1).
+/// A backward step of this many or more is a restart, not reordering (RFC 3550 §A.1).
 pub const MAX_MISORDER: u16 = 100;
 
 /// Nanoseconds of one tick of the 8 kHz clock that G.711 and telephone-event share.
@@ -163,7 +163,7 @@ impl Run {
                 self.cycles = self.cycles.wrapping_add(1 << 16);
             }
             self.highest = sequence;
-        } else if step <= u16::MAX - MAX_MISORDER {
+        } else if step <= 0u16.wrapping_sub(MAX_MISORDER) {
             if self.suspect_next == Some(sequence) {
                 return Arrival::Restarted;
             }
@@ -212,5 +212,95 @@ impl Run {
             highest_sequence: self.extended_highest(),
             jitter: self.jitter_scaled >> 4,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(ssrc: u32, sequence: u16, timestamp: u32) -> Header {
+        let mut packet = [0x80; 12];
+        packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+        packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        packet[8..12].copy_from_slice(&ssrc.to_be_bytes());
+        Header::parse(&packet).unwrap()
+    }
+
+    fn receive(reception: &mut Reception, sequences: impl IntoIterator<Item = u16>) {
+        for sequence in sequences {
+            reception.receive(Instant::START, &header(1, sequence, 0), false);
+        }
+    }
+
+    #[test]
+    fn sequence_numbers_wrap_and_lost_ones_are_counted_once() {
+        let mut reception = Reception::default();
+        receive(&mut reception, [65_533, 65_535, 65_534, 1, 1, 2, 6]);
+        // 65533 … 65535, 0 … 6 were sent: 0, 3, 4 and 5 never came, and 1 came twice.
+        assert_eq!((reception.expected(), reception.received(), reception.lost()), (10, 7, 3));
+        assert_eq!(reception.report().unwrap().highest_sequence, 65_536 + 6);
+    }
+
+    #[test]
+    fn a_report_covers_what_came_since_the_one_before() {
+        let mut reception = Reception::default();
+        assert_eq!(reception.report(), None);
+        receive(&mut reception, [0, 1, 2, 7]);
+        let first = reception.report().unwrap();
+        assert_eq!((first.fraction_lost, first.cumulative_lost), (128, 4));
+        assert_eq!(reception.report(), None, "nothing came since");
+        receive(&mut reception, [8, 9, 8, 9]);
+        let second = reception.report().unwrap();
+        assert_eq!((second.fraction_lost, second.cumulative_lost), (0, 2), "duplicates make up (§A.3)");
+    }
+
+    /// §A.1: the limits of a gap and of reordering, and one beyond each.
+    #[test]
+    fn a_jump_too_far_is_not_believed() {
+        for (step, arrival) in [
+            (2_999, Arrival::Counted),
+            (3_000, Arrival::Suspect),
+            (-99, Arrival::Counted),
+            (-100, Arrival::Suspect),
+        ] {
+            let mut reception = Reception::default();
+            receive(&mut reception, [1_000]);
+            let jumped = header(1, 1_000u16.wrapping_add_signed(step), 0);
+            assert_eq!(reception.receive(Instant::START, &jumped, false), arrival, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_jump_is_believed_when_its_successor_follows() {
+        let mut reception = Reception::default();
+        receive(&mut reception, [1_000, 20_000, 1_001]);
+        assert_eq!((reception.expected(), reception.received()), (2, 2), "one stray packet changes nothing");
+        receive(&mut reception, [30_000]);
+        assert_eq!(reception.receive(Instant::START, &header(1, 30_001, 0), false), Arrival::Restarted);
+        assert_eq!((reception.expected(), reception.received()), (3, 3), "no loss across a restart");
+    }
+
+    /// §A.8: a steady alternation of D ticks settles at D.
+    #[test]
+    fn jitter_settles_at_the_mean_difference_of_transit() {
+        let mut reception = Reception::default();
+        for n in 0..2_000u32 {
+            let late_ms = if n % 2 == 0 { 0 } else { 5 };
+            let at = Instant::from_millis(u64::from(n) * 20 + late_ms);
+            reception.receive(at, &header(1, n as u16, n * 160 + 77), true);
+        }
+        assert!((4_500..=5_000).contains(&reception.jitter_us()), "{}", reception.jitter_us());
+    }
+
+    #[test]
+    fn a_new_timestamp_base_is_no_jitter() {
+        let mut reception = Reception::default();
+        for n in 0..100u32 {
+            let base = if n < 50 { 0 } else { 3_000_000_000 };
+            let at = Instant::from_millis(u64::from(n) * 20);
+            reception.receive(at, &header(1, n as u16, base + n * 160), true);
+        }
+        assert_eq!(reception.jitter_max_us(), 0);
     }
 }

@@ -238,3 +238,78 @@ impl Writer<'_> {
         self.word(block.delay_since_last);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &[u8; CNAME_LEN] = b"Zm9vYmFyYmF6cXV4";
+
+    /// The figures of §6.4.1, §6.5 and §6.6 filled in by hand: SR with a block, SDES with a CNAME, BYE.
+    const COMPOUND: &[u8] = b"\x81\xc8\x00\x0c\x01\x02\x03\x04\
+        \x00\x00\x00\x2a\x80\x00\x00\x00\x00\x00\x03\xe8\x00\x00\x00\x05\x00\x00\x03\x20\
+        \x0a\x0b\x0c\x0d\x40\xff\xff\xfe\x00\x01\x00\x09\x00\x00\x00\x1e\x11\x22\x33\x44\x00\x01\x00\x00\
+        \x81\xca\x00\x06\x01\x02\x03\x04\x01\x10Zm9vYmFyYmF6cXV4\x00\x00\
+        \x81\xcb\x00\x01\x01\x02\x03\x04";
+
+    fn info() -> SenderInfo {
+        SenderInfo { ntp: 0x2a_8000_0000, rtp_timestamp: 1_000, packets: 5, octets: 800 }
+    }
+
+    fn block() -> ReportBlock {
+        let reception = ReceptionReport {
+            ssrc: 0x0a0b_0c0d,
+            fraction_lost: 64,
+            cumulative_lost: -2,
+            highest_sequence: 65_545,
+            jitter: 30,
+        };
+        ReportBlock { reception, last_sender_report: 0x1122_3344, delay_since_last: 65_536 }
+    }
+
+    #[test]
+    fn a_compound_is_written_as_the_figures_show() {
+        let compound = Compound {
+            ssrc: 0x0102_0304,
+            sender: Some(info()),
+            block: Some(block()),
+            cname: NAME,
+            goodbye: true,
+        };
+        let mut buffer = [0; MAX_COMPOUND_LEN];
+        let len = compound.write(&mut buffer);
+        assert_eq!(&buffer[..len], COMPOUND);
+        assert_eq!(len, MAX_COMPOUND_LEN, "the longest there is");
+    }
+
+    #[test]
+    fn a_compound_is_read_as_the_figures_show() {
+        let packets: Vec<_> = parse(COMPOUND).unwrap().collect();
+        let [Packet::Report { ssrc, sender, blocks }, Packet::Other, Packet::Goodbye { ssrc: leaves }] =
+            packets[..]
+        else {
+            panic!("{packets:?}");
+        };
+        assert_eq!((ssrc, sender, leaves), (0x0102_0304, Some(info()), Some(0x0102_0304)));
+        assert_eq!(blocks.collect::<Vec<_>>(), [block()]);
+    }
+
+    /// §A.2: what a compound must satisfy before any of it is believed.
+    #[test]
+    fn a_compound_is_refused_as_a_whole() {
+        let altered = |at: usize, byte: u8| {
+            let mut compound = COMPOUND.to_vec();
+            compound[at] = byte;
+            parse(&compound).is_none()
+        };
+        assert!(parse(&[]).is_none());
+        assert!((1..COMPOUND.len()).all(|len| [52, 80].contains(&len) || parse(&COMPOUND[..len]).is_none()));
+        assert!(altered(1, 202), "it begins with a report");
+        assert!(altered(0, 0xa1), "without padding");
+        assert!(altered(52, 0x41), "every packet is of version 2");
+        assert!(altered(0, 0x82), "its blocks fit in the packet");
+        assert!(altered(3, 5), "the sender's information fits in the packet");
+        assert!(altered(80, 0x82), "the sources that leave fit in the packet");
+        assert!(altered(83, 2), "the lengths add up");
+    }
+}

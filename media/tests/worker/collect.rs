@@ -207,7 +207,8 @@ fn no_debug_output_tells_which_digits_were_keyed() {
         caller.keys(keys);
         let down = caller.source.press(last, 4);
         caller.bench.packet(caller.endpoint, party(0), &down[0]);
-        format!("{:?} {:?}", caller.bench.events, caller.bench.worker)
+        let played_back = Segment::Digits(keys.into());
+        format!("{:?} {:?} {played_back:?}", caller.bench.events, caller.bench.worker)
     };
     assert_eq!(shown("9", '8'), shown("1", '2'));
     assert!(shown("9", '8').contains("DigitString(3 digits)"), "while it is under way");
@@ -259,4 +260,21 @@ fn a_collection_of_no_digits_ends_at_once() {
     let mut caller = Caller::new();
     caller.collect(1, rules(0, "#"));
     assert_eq!(caller.told(), ["1::MaxDigits"]);
+}
+
+#[test]
+fn keys_that_nobody_drains_are_dropped_and_counted() {
+    let mut caller = Caller::new();
+    for _ in 0..10 {
+        let packet = caller.source.press('1', 2).swap_remove(0);
+        let mut buffer = packet.clone();
+        let (now, endpoint) = (caller.bench.now, caller.endpoint);
+        caller.bench.worker.handle_packet(now, endpoint, Channel::Rtp, party(0), &mut buffer, packet.len());
+    }
+    caller.bench.drain();
+    // Four events an endpoint; the first is that media started.
+    assert_eq!((caller.told().len(), caller.bench.worker.counters().events_dropped), (7, 3));
+    caller.collect(1, rules(20, ""));
+    caller.bench.run(MS * 5_000);
+    assert_eq!(caller.told(), ["1:1111111111:InterDigitTimeout"], "but they were collected");
 }
