@@ -207,6 +207,11 @@ impl ContactCentre {
         self.timers.cancel(&Timer::MaxWait(call));
         self.timers.cancel(&Timer::Announcement(call));
         let Some(entry) = self.calls.remove(&call) else { return };
+        if let Stage::Queued(visit) | Stage::Connecting { visit, .. } = &entry.stage
+            && let Some(queue) = self.routing.queues.get_mut(&visit.queue)
+        {
+            queue.leave(visit.place);
+        }
         for agent in entry.agents {
             self.force_release(now, call, &agent);
         }

@@ -1,5 +1,11 @@
 //! The contact centre from outside: flow files, and calls through the model switch in virtual time.
 
+mod agents;
+mod configuration;
 mod conformance;
+mod erlang;
 mod flow_files;
+mod flows;
+mod hang_ups;
+mod random;
 mod support;

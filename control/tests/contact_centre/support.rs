@@ -1,10 +1,17 @@
 //! The demo's flows with two small queues, for tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use tandem_control::{AgentConfig, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow};
-use tandem_control_api::DialTarget;
+use tandem_control::{
+    AgentConfig, AgentState, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow,
+};
+use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, World};
+use tandem_control_api::{
+    CallFact, CallRecord, CollectEnd, CollectRules, Command, CommandError, DialTarget, Event, Prompt, Repeat,
+    Request,
+};
+use tandem_time::Instant;
 
 pub(crate) const PAUSE: Duration = Duration::from_secs(30);
 pub(crate) const WRAP_UP: Duration = Duration::from_secs(5);
@@ -75,4 +82,139 @@ pub(crate) fn queue(name: &str, agents: &[&str], announce: Option<Duration>) -> 
         wrap_up: WRAP_UP,
         max_waiting: 10,
     }
+}
+
+/// A world in which everything is as the test says, written down as it happens.
+#[derive(Debug, Default)]
+pub(crate) struct Scene {
+    /// What the caller types into one collection after the other; nothing when there is no more.
+    pub(crate) typed: VecDeque<&'static str>,
+    /// How phones behave; those not named are answered after three seconds and never hung up.
+    pub(crate) phones: BTreeMap<&'static str, Phone>,
+    /// The command that fails, by name, and how.
+    pub(crate) failing: Option<(&'static str, CommandError)>,
+    /// What was asked and what ended, with the time, as a reader would tell it.
+    pub(crate) log: Vec<String>,
+    /// The records of ended calls.
+    pub(crate) records: Vec<CallRecord>,
+}
+
+impl World for Scene {
+    fn digits(&mut self, rules: &CollectRules) -> (Duration, String, CollectEnd) {
+        let second = Duration::from_secs(1);
+        let Some(typed) = self.typed.pop_front() else {
+            return (rules.first_digit_timeout, String::new(), CollectEnd::FirstDigitTimeout);
+        };
+        match typed.split_once(|key| rules.terminators.contains(key)) {
+            Some((digits, _)) => (second, digits.to_owned(), CollectEnd::Terminator),
+            None if typed.len() == usize::from(rules.max_digits) => {
+                (second, typed.to_owned(), CollectEnd::MaxDigits)
+            }
+            None => (second, typed.to_owned(), CollectEnd::InterDigitTimeout),
+        }
+    }
+
+    fn phone(&mut self, target: &DialTarget) -> Phone {
+        let (DialTarget::User(name) | DialTarget::Trunk { number: name, .. }) = target;
+        let usual = Phone::Answers { after: Duration::from_secs(3), talks: None };
+        self.phones.get(name.as_str()).copied().unwrap_or(usual)
+    }
+
+    fn failure(&mut self, command: &Command) -> Option<CommandError> {
+        self.failing.clone().filter(|(name, _)| *name == command.name()).map(|(_, error)| error)
+    }
+
+    fn told(&mut self, now: Instant, event: &Event) {
+        match event {
+            Event::LegEnded { leg, end, .. } => self.log.push(format!("{now} {leg} ended by {:?}", end.by)),
+            Event::CallEnded { record, .. } => self.records.push((**record).clone()),
+            _ => {}
+        }
+    }
+
+    fn asked(&mut self, now: Instant, request: &Request) {
+        self.log.push(format!("{now} {}", told_shortly(&request.command)));
+    }
+}
+
+fn told_shortly(command: &Command) -> String {
+    let name = command.name();
+    match command {
+        Command::Play { prompts, repeat, .. } => {
+            let prompts = prompts.iter().map(|prompt| match prompt {
+                Prompt::Named(name) => name.clone(),
+                Prompt::Digits(digits) => format!("digits {digits}"),
+                other => format!("{other:?}"),
+            });
+            let again = if *repeat == Repeat::Forever { " for ever" } else { "" };
+            format!("{name} {}{again}", prompts.collect::<Vec<_>>().join(" + "))
+        }
+        Command::Dial { target: DialTarget::User(to) | DialTarget::Trunk { number: to, .. }, .. } => {
+            format!("{name} {to}")
+        }
+        Command::Hangup { leg, cause } => format!("{name} {leg} {cause:?}"),
+        Command::Reject { reason, .. } => format!("{name} {reason:?}"),
+        Command::SetData { fact, .. } => format!("note {}", fact_shortly(fact)),
+        Command::Collect { rules, .. } => format!("{name} {} to {}", rules.min_digits, rules.max_digits),
+        Command::Answer { leg } | Command::Stop { leg } | Command::Unbridge { leg } => {
+            format!("{name} {leg}")
+        }
+        Command::Bridge { a, b } => format!("{name} {a} {b}"),
+    }
+}
+
+pub(crate) fn fact_shortly(fact: &CallFact) -> String {
+    match fact {
+        CallFact::FlowStarted { flow } => format!("flow {flow}"),
+        CallFact::FlowStep { activity, exit } => format!("step {activity} -> {exit}"),
+        CallFact::Variable { name, value } => format!("{name} = {value}"),
+        CallFact::QueueEntered { queue } => format!("waits in {queue}"),
+        CallFact::QueueLeft { queue, reason } => format!("leaves {queue}: {reason}"),
+        CallFact::AgentOffered { agent } => format!("offered to {agent}"),
+        CallFact::AgentMissed { agent, reason } => format!("missed by {agent}: {reason}"),
+        CallFact::AgentAnswered { agent } => format!("answered by {agent}"),
+    }
+}
+
+pub(crate) type Model = ModelSwitch<ContactCentre, Scene>;
+
+/// The centre of [`config`] in a scene, with these phones registered.
+pub(crate) fn model(config: ContactCentreConfig, scene: Scene, registered: &[&str]) -> Model {
+    let mut model = ModelSwitch::new(ContactCentre::new(config).expect("a sound configuration"), scene);
+    for user in registered {
+        model.register_at(Instant::START, user, true);
+    }
+    model
+}
+
+/// Somebody calls at so many seconds; hangs up after `patience` seconds.
+pub(crate) fn call(model: &mut Model, at: u64, dialled: &str, patience: Option<u64>) {
+    let caller = Caller {
+        number: "+15550111".to_owned(),
+        dialled: dialled.to_owned(),
+        patience: patience.map(Duration::from_secs),
+    };
+    model.call_at(Instant::from_millis(at * 1_000), caller);
+}
+
+/// Runs to so many seconds; no rule may be broken.
+pub(crate) fn run_to(model: &mut Model, seconds: u64) {
+    model.run_until(Instant::from_millis(seconds * 1_000));
+    assert_eq!(model.violations(), []);
+}
+
+/// The log so far, without the facts.
+pub(crate) fn log(model: &Model) -> Vec<&str> {
+    model.world().log.iter().map(String::as_str).filter(|line| !line.contains(" note ")).collect()
+}
+
+/// The facts of the first call that ended.
+pub(crate) fn facts(model: &Model) -> Vec<String> {
+    let record = model.world().records.first().expect("a call has ended");
+    record.timeline.iter().map(|entry| fact_shortly(&entry.fact)).collect()
+}
+
+/// What an agent is doing.
+pub(crate) fn state<'a>(centre: &'a ContactCentre, agent: &str) -> &'a AgentState {
+    centre.agent_states().find(|(id, _)| *id == agent).expect("the agent exists").1
 }
