@@ -20,7 +20,7 @@ use rsip::{Header, Method, Request, Response, SipMessage, Uri};
 
 use crate::callee::Alerting;
 use crate::caller::{Inviting, Reinvite};
-use crate::manner::{Habit, Manner};
+use crate::manner::{Answer, Habit, Manner};
 use crate::message::{self, Identity, RequestHead};
 use crate::outbox::Outbox;
 use crate::phone::PhoneConfig;
@@ -255,6 +255,10 @@ impl Call {
     fn hang_up_as(&mut self, scene: &mut Scene<'_>, by: Side) {
         match &self.state {
             State::Inviting(_) => self.cancel(scene),
+            State::Alerting(_) if self.manner.answer == Answer::Ignore => {
+                self.end(scene, Side::Ours, 0);
+                self.state = State::Over { until: scene.now + LINGER };
+            }
             State::Alerting(_) => self.refuse(scene, 603, Vec::new(), Side::Ours),
             State::Up(_) => self.bye(scene, by),
             State::Refused { .. } | State::Leaving { .. } | State::Over { .. } | State::Vanished { .. } => {}

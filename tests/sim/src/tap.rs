@@ -48,6 +48,8 @@ pub struct Seen {
     pub method: String,
     /// The topmost Via's branch.
     pub branch: String,
+    /// The From tag.
+    pub from_tag: Option<String>,
     /// The To tag.
     pub to_tag: Option<String>,
 }
@@ -84,6 +86,7 @@ impl Seen {
             cseq: cseq.parse().ok()?,
             method: method.trim().to_owned(),
             branch: parameter(header("Via", "v")?, "branch")?,
+            from_tag: parameter(header("From", "f")?, "tag"),
             to_tag: parameter(header("To", "t")?, "tag"),
         })
     }

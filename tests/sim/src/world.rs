@@ -204,7 +204,7 @@ impl World {
 
     /// Looked at only when it could matter: once everybody has hung up.
     fn is_at_rest(&self) -> bool {
-        self.now > HEALS_AT
+        self.now >= HEALS_AT
             && self.node.ledger() == Ledger::default()
             && self.node.endpoints() == 0
             && self.node.calls_in_centre() == 0
@@ -224,8 +224,11 @@ impl World {
             }
             Happening::StrangerRtp { plan, packet } => self.stranger_rtp(plan, packet),
             Happening::EverybodyHangsUp => {
-                self.trace.line(self.now, format_args!("the network heals, everybody hangs up"));
+                self.trace.line(self.now, format_args!("the network heals, everybody hangs up and goes"));
                 for n in 0..self.parties.len() {
+                    if n > 0 {
+                        self.act(n, |phone, now| phone.unregister(now));
+                    }
                     self.act(n, |phone, now| {
                         let live: Vec<CallKey> = phone.live_calls().collect();
                         live.into_iter().for_each(|call| phone.hang_up(now, call));

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, Event, LegRecord};
+use tandem_time::Instant;
 
-use crate::tap::{Kind, Way};
+use crate::tap::{Kind, Seen, Way};
 use crate::watched::Said;
 use crate::world::Observed;
 
@@ -88,19 +89,87 @@ pub(super) fn one_record_per_call(run: &Observed, fail: &mut dyn FnMut(String)) 
 pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, fail: &mut dyn FnMut(String)) {
     for (made, record) in &run.records {
         for leg in &record.legs {
-            if leg.answered.map(|at| at.since_start()) != answered_at(run, leg) {
-                let seen = answered_at(run, leg);
-                fail(format!(
-                    "{} of {} answered {:?}, by the edge {seen:?}",
-                    leg.id, record.id, leg.answered
-                ));
+            let talk = Talk::seen(run, leg);
+            if leg.answered.map(Instant::since_start) != talk.answered {
+                let (id, call, seen) = (leg.id, record.id, talk.answered);
+                fail(format!("{id} of {call} answered {:?}, by the edge {seen:?}", leg.answered));
             }
-            let bye = first_bye(run, leg);
-            if leg.answered.is_some() && bye != Some(leg.ended.since_start()) {
-                fail(format!("{} of {} ended {:?}, by the edge {bye:?}", leg.id, record.id, leg.ended));
+            if leg.answered.is_some() && talk.ended != Some(leg.ended.since_start()) {
+                let (id, call, seen) = (leg.id, record.id, talk.ended);
+                fail(format!("{id} of {call} ended {:?}, by the edge {seen:?}", leg.ended));
             }
         }
         check_totals(*made, record, fail);
+    }
+}
+
+/// From when to when a leg was answered, by the messages that passed the edge.
+#[derive(Default)]
+struct Talk {
+    /// Our 200 (inbound), or theirs (outbound): the dialog's tag and the INVITE's sequence number.
+    accepted: Option<(Option<String>, u32)>,
+    answered: Option<Duration>,
+    ended: Option<Duration>,
+}
+
+impl Talk {
+    fn seen(run: &Observed, leg: &LegRecord) -> Self {
+        let mut talk = Self::default();
+        for seen in run.sip.iter().filter(|seen| seen.call_id == leg.sip_call_id) {
+            match leg.direction {
+                Direction::Inbound => talk.inbound(seen),
+                Direction::Outbound => talk.outbound(seen),
+            }
+        }
+        // A 2xx after the leg's end is acknowledged and hung up at once: nobody answered any more.
+        if talk.answered.is_some_and(|at| at > leg.ended.since_start()) {
+            talk.answered = None;
+        }
+        talk
+    }
+
+    fn inbound(&mut self, seen: &Seen) {
+        let tag = self.accepted.as_ref().and_then(|(tag, _)| tag.as_ref());
+        match (&seen.kind, seen.way) {
+            (Kind::Response { status: 200..300 }, Way::Out) if seen.method == "INVITE" => {
+                self.accepted.get_or_insert((seen.to_tag.clone(), seen.cseq));
+            }
+            (Kind::Request { method, .. }, Way::In) if method == "ACK" => {
+                let ours = self.accepted == Some((seen.to_tag.clone(), seen.cseq));
+                if ours && self.ended.is_none() {
+                    self.answered.get_or_insert(seen.at);
+                }
+            }
+            (Kind::Request { method, .. }, way) if method == "BYE" => {
+                let their_tag = if way == Way::In { &seen.to_tag } else { &seen.from_tag };
+                if tag.is_some() && tag == their_tag.as_ref() {
+                    self.ended.get_or_insert(seen.at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn outbound(&mut self, seen: &Seen) {
+        let tag = self.accepted.as_ref().and_then(|(tag, _)| tag.as_ref());
+        match (&seen.kind, seen.way) {
+            (Kind::Response { status: 200..300 }, Way::In) if seen.method == "INVITE" => {
+                if self.ended.is_none() && self.accepted.is_none() {
+                    self.answered = Some(seen.at);
+                }
+                self.accepted.get_or_insert((seen.to_tag.clone(), seen.cseq));
+            }
+            (Kind::Request { method, .. }, Way::Out) if method == "CANCEL" => {
+                self.ended.get_or_insert(seen.at);
+            }
+            (Kind::Request { method, .. }, way) if method == "BYE" => {
+                let their_tag = if way == Way::In { &seen.from_tag } else { &seen.to_tag };
+                if tag.is_some() && tag == their_tag.as_ref() {
+                    self.ended.get_or_insert(seen.at);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -116,32 +185,6 @@ fn check_totals(made: Duration, record: &CallRecord, fail: &mut dyn FnMut(String
     if record.ended.since_start() > made {
         fail(format!("{} was recorded before its end", record.id));
     }
-}
-
-fn answered_at(run: &Observed, leg: &LegRecord) -> Option<Duration> {
-    let mut of_leg = run.sip.iter().filter(|seen| seen.call_id == leg.sip_call_id);
-    match leg.direction {
-        Direction::Outbound => {
-            // A 2xx after the leg's end is acknowledged and hung up at once: nobody answered any more.
-            let answer = of_leg
-                .find(|seen| seen.way == Way::In && matches!(seen.status_to("INVITE"), Some(200..300)))?;
-            (answer.at < leg.ended.since_start()).then_some(answer.at)
-        }
-        Direction::Inbound => {
-            let ok = of_leg
-                .find(|seen| seen.way == Way::Out && matches!(seen.status_to("INVITE"), Some(200..300)))?;
-            let ack = of_leg.find(|seen| {
-                let Kind::Request { method, .. } = &seen.kind else { return false };
-                method == "ACK" && seen.way == Way::In && seen.cseq == ok.cseq && seen.to_tag == ok.to_tag
-            })?;
-            (ack.at < leg.ended.since_start()).then_some(ack.at)
-        }
-    }
-}
-
-fn first_bye(run: &Observed, leg: &LegRecord) -> Option<Duration> {
-    let of_leg = run.sip.iter().filter(|seen| seen.call_id == leg.sip_call_id);
-    of_leg.filter(|seen| seen.is_request("BYE")).map(|seen| seen.at).next()
 }
 
 /// From the `Dial` that rings it to the end of that leg, an agent's phone is nobody else's.
