@@ -68,7 +68,9 @@ impl Task {
     pub(crate) async fn run(mut self, mut asked: Receiver<Action>) {
         let mut datagram = vec![0; MAX_DATAGRAM];
         loop {
-            let due = self.began + self.phone.poll_timeout().unwrap_or_else(|| self.now() + REST);
+            // A phone may name a time that no clock reaches.
+            let rest = self.now() + REST;
+            let due = self.began + self.phone.poll_timeout().map_or(rest, |at| at.min(rest));
             tokio::select! {
                 action = asked.recv() => match action {
                     Some(action) => action(&mut self.phone, self.began.elapsed()),

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,6 +18,9 @@ use crate::process::Process;
 
 /// How long the daemon may take to be ready, or to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether a daemon that is not ready still runs.
+const PACE: Duration = Duration::from_millis(200);
 
 /// The addresses of a node and its carrier.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +105,7 @@ impl Node {
 
         let notify = folder.path().join("notify");
         let socket = UnixDatagram::bind(&notify)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(PACE))?;
         let mut child = Command::new(binary)
             .arg("serve")
             .arg("--config")
@@ -114,7 +117,7 @@ impl Node {
             .stderr(Stdio::piped())
             .spawn()?;
         let log = child.stderr.take().map(Lines::of);
-        let node = Self { child, log, ports, folder };
+        let mut node = Self { child, log, ports, folder };
         node.await_ready(&socket)?;
         Ok(node)
     }
@@ -138,14 +141,22 @@ impl Node {
         Self::start(&target.join("release/tandem"), Ports::demo(), quiet)
     }
 
-    fn await_ready(&self, socket: &UnixDatagram) -> io::Result<()> {
+    /// Waits for the daemon's word that it is ready; a daemon that ends instead is told with its log.
+    fn await_ready(&mut self, socket: &UnixDatagram) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
         let mut message = [0_u8; 256];
-        loop {
-            let len = socket.recv(&mut message)?;
-            if message[..len].windows(7).any(|it| it == b"READY=1") {
-                return Ok(());
+        while Instant::now() < deadline {
+            match socket.recv(&mut message) {
+                Ok(len) if message[..len].windows(7).any(|it| it == b"READY=1") => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!("it ended, {status}:\n{}", self.log().join("\n"))));
             }
         }
+        Err(io::Error::other("the daemon is not ready in time"))
     }
 
     /// Where it listens.
