@@ -14,8 +14,8 @@ mod reader;
 
 pub use address::IpPrefix;
 pub use model::{
-    Agent, Announcement, Config, EntryPoint, Limits, Log, LogFormat, LogLevel, Phones, Queue, Reach, Rtp,
-    Sip, SipListen, SipTimers, Transport, Trunk, User,
+    Agent, Announcement, Config, DigestAlgorithm, EntryPoint, Limits, Log, LogFormat, LogLevel, Phones,
+    Queue, Reach, Rtp, Sip, SipListen, SipTimers, Transport, Trunk, User,
 };
 pub use parse::Disk;
 pub use problem::{Problem, Problems};

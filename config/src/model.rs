@@ -179,12 +179,23 @@ pub struct Phones {
     pub sources: Vec<IpPrefix>,
     /// The digest realm.
     pub realm: String,
+    /// What phones are challenged with, the preferred algorithm first.
+    pub digest: Vec<DigestAlgorithm>,
     /// Shortest registration accepted.
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
     /// The users.
     pub users: Vec<User>,
+}
+
+/// A digest algorithm (RFC 7616 §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// MD5.
+    Md5,
+    /// SHA-256.
+    Sha256,
 }
 
 /// A softphone's account.

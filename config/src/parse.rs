@@ -297,7 +297,7 @@ fn read_ports(section: &Section<'_, '_>) -> Option<RangeInclusive<u16>> {
 fn read_limits(section: Section<'_, '_>, rtp: Option<&Rtp>) -> Option<Limits> {
     let pairs =
         rtp.map_or(MAX_CALLS, |rtp| (u32::from(*rtp.ports.end()) + 1 - u32::from(*rtp.ports.start())) / 2);
-    let max_calls = section.integer_or("max_calls", 1..=pairs, pairs);
+    let max_calls = section.integer_or("max_calls", 1..=MAX_CALLS, pairs);
     let max_legs_per_call = section.integer_or("max_legs_per_call", 2..=64, 8);
     let max_call_duration = section.seconds_or("max_call_duration_s", 1..=604_800, 14_400);
     let max_sessions = section.integer_or("max_sessions", 1..=10 * MAX_CALLS, 100_000);

@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_config::{Reach, Transport};
+use tandem_config::{DigestAlgorithm, Reach, Transport};
 
 #[test]
 fn the_sample_is_the_demo_s_table() {
@@ -67,11 +67,13 @@ fn what_is_left_out_has_the_default_the_sample_names() {
     // The values that the demo sets to something else than the default.
     assert_eq!(left_out.node_name, "tandem");
     assert_eq!(left_out.phones.realm, "tandem");
+    assert_eq!(left_out.phones.digest, [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]);
     assert_eq!(left_out.trunks[0].max_calls, 1_000);
     assert_eq!(left_out.trunks[0].max_calls_per_second, 100);
     assert_eq!(left_out.queues[0].wrap_up, Duration::from_secs(10));
     left_out.node_name.clone_from(&written.node_name);
     left_out.phones.realm.clone_from(&written.phones.realm);
+    left_out.phones.digest.clone_from(&written.phones.digest);
     left_out.trunks.clone_from(&written.trunks);
     left_out.queues[0].wrap_up = written.queues[0].wrap_up;
     assert_eq!(left_out, written);

@@ -70,22 +70,24 @@ impl Authenticator {
         Self { secret, used: BTreeMap::new(), forgotten: Instant::START, failures: Failures::default() }
     }
 
-    /// The values of a WWW-Authenticate or Proxy-Authenticate header each, the preferred algorithm first
-    /// (RFC 8760 §2.3).
+    /// The values of a WWW-Authenticate or Proxy-Authenticate header each, in the order of `algorithms`, the
+    /// preferred one first (RFC 8760 §2.3).
     pub(crate) fn challenges(
         &self,
         now: Instant,
         rng: &mut ChaCha8Rng,
         realm: &str,
+        algorithms: &[DigestAlgorithm],
         stale: bool,
-    ) -> [String; 2] {
+    ) -> Vec<String> {
         let nonce = Nonce { issued: now, salt: rng.next_u64() }.encode(&self.secret);
         let stale = if stale { ", stale=true" } else { "" };
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
-            let realm = quote(realm);
+        let realm = quote(realm);
+        let challenge = |algorithm: &DigestAlgorithm| {
             let algorithm = algorithm.name();
             format!("Digest realm={realm}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}")
-        })
+        };
+        algorithms.iter().map(challenge).collect()
     }
 
     /// Judges the values of the request's Authorization or Proxy-Authorization headers.
@@ -203,12 +205,14 @@ impl Nonce {
 
 /// A digest algorithm (RFC 7616 §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Algorithm {
+pub enum DigestAlgorithm {
+    /// MD5, which every phone knows.
     Md5,
+    /// SHA-256.
     Sha256,
 }
 
-impl Algorithm {
+impl DigestAlgorithm {
     fn name(self) -> &'static str {
         match self {
             Self::Md5 => "MD5",

@@ -26,7 +26,9 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
-pub use config::{Limits, ListenAddress, PhoneConfig, TrunkConfig, UserAgentConfig, UserCredentials};
+pub use config::{
+    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, TrunkConfig, UserAgentConfig, UserCredentials,
+};
 pub use counters::Counters;
 pub use event::{
     AudioCodec, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, MediaDirection, NegotiatedAudio,

@@ -2,8 +2,8 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig, UserAgentConfig,
-    UserCredentials,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig,
+    UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -90,11 +90,19 @@ fn phones(phones: &config::Phones) -> PhoneConfig {
     PhoneConfig {
         sources: phones.sources.iter().map(prefix).collect(),
         realm: phones.realm.clone(),
+        digest: phones.digest.iter().map(digest).collect(),
         users: users
             .map(|user| UserCredentials { name: user.name.clone(), password: user.password.clone() })
             .collect(),
         min_expires: phones.min_expires,
         max_expires: phones.max_expires,
+    }
+}
+
+const fn digest(algorithm: &config::DigestAlgorithm) -> DigestAlgorithm {
+    match algorithm {
+        config::DigestAlgorithm::Md5 => DigestAlgorithm::Md5,
+        config::DigestAlgorithm::Sha256 => DigestAlgorithm::Sha256,
     }
 }
 

@@ -263,7 +263,7 @@ mod tests {
 
     use rand_chacha::rand_core::SeedableRng as _;
     use tandem_control_api::{CallFact, CallId, Command, CommandError, CommandId, Event, Request};
-    use tandem_sbc::user_agent::{Limits, PhoneConfig, Timers};
+    use tandem_sbc::user_agent::{DigestAlgorithm, Limits, PhoneConfig, Timers};
 
     use super::*;
 
@@ -305,6 +305,7 @@ mod tests {
             sources: Vec::new(),
             realm: "example.com".to_owned(),
             users: Vec::new(),
+            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             min_expires: Duration::from_secs(60),
             max_expires: Duration::from_secs(3_600),
         };

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
 use crate::address::IpPrefix;
-use crate::model::{Agent, Announcement, EntryPoint, Phones, Queue, Reach, Transport, Trunk, User};
+use crate::model::{
+    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, Transport, Trunk, User,
+};
 use crate::reader::{Names, Section};
 
 /// The most entries of a kind.
@@ -18,6 +20,9 @@ const MAX_AGENTS_PER_QUEUE: usize = 10_000;
 const MAX_ENTRY_POINTS: usize = 100_000;
 /// The most addresses, prefixes and ranges in one list.
 const MAX_SOURCES: usize = 1_000;
+
+/// RFC 8760 §2.3 puts the strongest first.
+const ALL_DIGESTS: [DigestAlgorithm; 2] = [DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
 
 const SOURCES: &str = "a list of addresses, prefixes and ranges such as \
     [\"192.0.2.10\", \"198.51.100.0/24\", \"127.0.0.20-127.0.0.29\"]";
@@ -74,6 +79,8 @@ pub(super) fn read_phones(
     let realm = section.parsed_or("realm", "a realm without quotes", "tandem".to_owned(), |text| {
         text.chars().all(|c| c != '"' && c != '\\' && !c.is_control()).then(|| text.to_owned())
     });
+    section.know(&["digest"]);
+    let digest = if section.has("digest") { read_digest(&section) } else { Some(ALL_DIGESTS.to_vec()) };
     let min_expires = section.seconds_or("min_expires_s", 1..=86_400, 30);
     let max_expires = section.seconds_or("max_expires_s", 1..=86_400, 3_600);
     if let (Some(low), Some(high)) = (min_expires, max_expires) {
@@ -83,10 +90,29 @@ pub(super) fn read_phones(
     Some(Phones {
         sources: prefixes?,
         realm: realm?,
+        digest: digest?,
         min_expires: min_expires?,
         max_expires: max_expires?,
         users,
     })
+}
+
+fn read_digest(section: &Section<'_, '_>) -> Option<Vec<DigestAlgorithm>> {
+    let expected = "a list of \"SHA-256\" and \"MD5\", the preferred one first";
+    let mut algorithms = Vec::new();
+    let entries = section.strings("digest", expected, ALL_DIGESTS.len())?;
+    for (text, field) in &entries {
+        match text.as_str() {
+            "MD5" => algorithms.push(DigestAlgorithm::Md5),
+            "SHA-256" => algorithms.push(DigestAlgorithm::Sha256),
+            _ => section.problem(field, format!("found {text:?}"), "write \"SHA-256\" or \"MD5\"".into()),
+        }
+    }
+    if entries.is_empty() {
+        section
+            .problem_here("digest is empty, so no phone could register".into(), format!("write {expected}"));
+    }
+    Some(algorithms)
 }
 
 pub(super) fn read_agents(

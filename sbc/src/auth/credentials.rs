@@ -1,6 +1,6 @@
 //! The credentials in an Authorization header.
 
-use super::Algorithm;
+use super::DigestAlgorithm;
 use crate::header;
 
 /// What we read of `Digest …` (RFC 7616 §3.4).
@@ -13,7 +13,7 @@ pub(super) struct Credentials {
     /// nc, how often the nonce was used with this.
     pub(super) count: u32,
     uri: String,
-    algorithm: Option<Algorithm>,
+    algorithm: Option<DigestAlgorithm>,
     cnonce: String,
     nc: String,
     qop: String,
@@ -29,7 +29,7 @@ impl Credentials {
         let nc = param("nc");
         // RFC 7616 §3.4: MD5 when it is not said.
         let algorithm = value.param("algorithm").unwrap_or("MD5".into());
-        let is_named = |known: &Algorithm| algorithm.eq_ignore_ascii_case(known.name());
+        let is_named = |known: &DigestAlgorithm| algorithm.eq_ignore_ascii_case(known.name());
         Some(Self {
             username: param("username"),
             realm: param("realm"),
@@ -37,7 +37,7 @@ impl Credentials {
             response: param("response").to_ascii_lowercase(),
             count: u32::from_str_radix(&nc, 16).unwrap_or(0),
             uri: param("uri"),
-            algorithm: [Algorithm::Md5, Algorithm::Sha256].into_iter().find(is_named),
+            algorithm: [DigestAlgorithm::Md5, DigestAlgorithm::Sha256].into_iter().find(is_named),
             cnonce: param("cnonce"),
             nc,
             qop: param("qop"),

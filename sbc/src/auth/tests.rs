@@ -23,13 +23,18 @@ impl Setting {
         Self { authenticator, rng, now: Instant::from_millis(1_000_000) }
     }
 
-    fn challenge(&mut self) -> [String; 2] {
-        self.authenticator.challenges(self.now, &mut self.rng, REALM, false)
+    fn challenge(&mut self) -> Vec<String> {
+        self.challenge_again(false)
+    }
+
+    fn challenge_again(&mut self, stale: bool) -> Vec<String> {
+        let algorithms = [DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+        self.authenticator.challenges(self.now, &mut self.rng, REALM, &algorithms, stale)
     }
 
     fn nonce(&mut self) -> String {
-        let [challenge, _] = self.challenge();
-        challenge
+        self.challenge()
+            .swap_remove(0)
             .split("nonce=\"")
             .nth(1)
             .and_then(|rest| rest.split('"').next())
@@ -46,7 +51,7 @@ impl Setting {
     }
 }
 
-fn header(algorithm: Algorithm, user: &str, password: &str, nonce: &str, nc: &str) -> String {
+fn header(algorithm: DigestAlgorithm, user: &str, password: &str, nonce: &str, nc: &str) -> String {
     let a1 = algorithm.hash(&[user.as_bytes(), REALM.as_bytes(), password.as_bytes()]);
     let a2 = algorithm.hash(&[b"REGISTER", b"sip:127.0.0.1"]);
     let response = algorithm.hash(&[
@@ -91,7 +96,8 @@ fn the_example_of_rfc_7616() {
 #[test]
 fn both_algorithms_are_offered() {
     let mut setting = Setting::new();
-    let [first, second] = setting.challenge();
+    let challenges = setting.challenge();
+    let [first, second] = challenges.as_slice() else { panic!("{challenges:?}") };
     assert!(first.starts_with("Digest realm=\"tandem\", nonce=\""), "{first}");
     assert!(first.ends_with("algorithm=SHA-256, qop=\"auth\""), "{first}");
     assert!(second.ends_with("algorithm=MD5, qop=\"auth\""), "{second}");
@@ -99,7 +105,7 @@ fn both_algorithms_are_offered() {
 
 #[test]
 fn either_algorithm_opens() {
-    for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+    for algorithm in [DigestAlgorithm::Md5, DigestAlgorithm::Sha256] {
         let mut setting = Setting::new();
         let nonce = setting.nonce();
         let verdict = setting.verify(&header(algorithm, "1001", "secret", &nonce, "00000001"));
@@ -112,7 +118,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
     let mut setting = Setting::new();
     let nonce = setting.nonce();
     for (user, password) in [("1001", "guess"), ("1002", "secret")] {
-        let verdict = setting.verify(&header(Algorithm::Sha256, user, password, &nonce, "00000001"));
+        let verdict = setting.verify(&header(DigestAlgorithm::Sha256, user, password, &nonce, "00000001"));
         assert_eq!(verdict, Verdict::Refused);
     }
 }
@@ -122,7 +128,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
 fn a_replayed_count_is_stale() {
     let mut setting = Setting::new();
     let nonce = setting.nonce();
-    let mut with_count = |nc| setting.verify(&header(Algorithm::Md5, "1001", "secret", &nonce, nc));
+    let mut with_count = |nc| setting.verify(&header(DigestAlgorithm::Md5, "1001", "secret", &nonce, nc));
     assert_eq!(with_count("00000001"), Verdict::Authentic("1001".into()));
     assert_eq!(with_count("00000001"), Verdict::Stale);
     assert_eq!(with_count("0000000a"), Verdict::Authentic("1001".into()));
@@ -135,12 +141,12 @@ fn a_nonce_expires() {
     let mut setting = Setting::new();
     let nonce = setting.nonce();
     setting.now += NONCE_LIFETIME - Duration::from_nanos(1);
-    let verdict = setting.verify(&header(Algorithm::Md5, "1001", "secret", &nonce, "00000001"));
+    let verdict = setting.verify(&header(DigestAlgorithm::Md5, "1001", "secret", &nonce, "00000001"));
     assert_eq!(verdict, Verdict::Authentic("1001".into()));
     setting.now += Duration::from_nanos(1);
-    let verdict = setting.verify(&header(Algorithm::Md5, "1001", "secret", &nonce, "00000002"));
+    let verdict = setting.verify(&header(DigestAlgorithm::Md5, "1001", "secret", &nonce, "00000002"));
     assert_eq!(verdict, Verdict::Stale);
-    let [challenge, _] = setting.authenticator.challenges(setting.now, &mut setting.rng, REALM, true);
+    let challenge = setting.challenge_again(true).swap_remove(0);
     assert!(challenge.ends_with(", stale=true"), "{challenge}");
 }
 
@@ -150,7 +156,7 @@ fn a_nonce_of_somebody_else_does_not_open() {
     let mut nonce = setting.nonce();
     let last = if nonce.pop() == Some('0') { '1' } else { '0' };
     nonce.push(last);
-    let verdict = setting.verify(&header(Algorithm::Md5, "1001", "secret", &nonce, "00000001"));
+    let verdict = setting.verify(&header(DigestAlgorithm::Md5, "1001", "secret", &nonce, "00000001"));
     assert_eq!(verdict, Verdict::Stale);
 }
 
@@ -158,9 +164,9 @@ fn a_nonce_of_somebody_else_does_not_open() {
 fn credentials_without_qop_are_refused() {
     let mut setting = Setting::new();
     let nonce = setting.nonce();
-    let a1 = Algorithm::Md5.hash(&[b"1001", REALM.as_bytes(), b"secret"]);
-    let a2 = Algorithm::Md5.hash(&[b"REGISTER", b"sip:127.0.0.1"]);
-    let response = Algorithm::Md5.hash(&[a1.as_bytes(), nonce.as_bytes(), a2.as_bytes()]);
+    let a1 = DigestAlgorithm::Md5.hash(&[b"1001", REALM.as_bytes(), b"secret"]);
+    let a2 = DigestAlgorithm::Md5.hash(&[b"REGISTER", b"sip:127.0.0.1"]);
+    let response = DigestAlgorithm::Md5.hash(&[a1.as_bytes(), nonce.as_bytes(), a2.as_bytes()]);
     let verdict = setting.verify(&format!(
         "Digest username=\"1001\", realm=\"{REALM}\", nonce=\"{nonce}\", uri=\"sip:127.0.0.1\", response=\"{response}\""
     ));
@@ -179,8 +185,8 @@ fn other_realms_and_schemes_are_not_ours() {
 fn guessing_is_cut_short_at_the_limit_and_forgiven_after_the_window() {
     let mut setting = Setting::new();
     let nonce = setting.nonce();
-    let right = header(Algorithm::Md5, "1001", "secret", &nonce, "00000001");
-    let wrong = header(Algorithm::Md5, "1001", "guess", &nonce, "00000001");
+    let right = header(DigestAlgorithm::Md5, "1001", "secret", &nonce, "00000001");
+    let wrong = header(DigestAlgorithm::Md5, "1001", "guess", &nonce, "00000001");
     for _ in 1..FAILURES_MAX {
         assert_eq!(setting.verify(&wrong), Verdict::Refused);
     }
@@ -188,7 +194,7 @@ fn guessing_is_cut_short_at_the_limit_and_forgiven_after_the_window() {
     for _ in 0..FAILURES_MAX {
         assert_eq!(setting.verify(&wrong), Verdict::Refused);
     }
-    let right = header(Algorithm::Md5, "1001", "secret", &nonce, "00000002");
+    let right = header(DigestAlgorithm::Md5, "1001", "secret", &nonce, "00000002");
     assert_eq!(setting.verify(&right), Verdict::Refused);
     setting.now += WINDOW;
     assert_eq!(setting.verify(&right), Verdict::Authentic("1001".into()));
@@ -198,13 +204,13 @@ fn guessing_is_cut_short_at_the_limit_and_forgiven_after_the_window() {
 fn remembered_nonces_are_bounded_and_a_forgotten_one_cannot_be_replayed() {
     let mut setting = Setting::new();
     let first = setting.nonce();
-    let used = header(Algorithm::Md5, "1001", "secret", &first, "00000001");
+    let used = header(DigestAlgorithm::Md5, "1001", "secret", &first, "00000001");
     assert_eq!(setting.verify(&used), Verdict::Authentic("1001".into()));
     for index in 0..NONCES_MAX {
         assert_eq!(setting.authenticator.used.len(), index.min(NONCES_MAX) + 1);
         setting.now += Duration::from_nanos(1);
         let nonce = setting.nonce();
-        let verdict = setting.verify(&header(Algorithm::Md5, "1001", "secret", &nonce, "00000001"));
+        let verdict = setting.verify(&header(DigestAlgorithm::Md5, "1001", "secret", &nonce, "00000001"));
         assert_eq!(verdict, Verdict::Authentic("1001".into()));
         if setting.authenticator.forgotten > Instant::START {
             break;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use crate::auth::DigestAlgorithm;
 use crate::source::IpPrefix;
 use crate::transaction::Timers;
 use crate::transport::Transport;
@@ -57,6 +58,9 @@ pub struct PhoneConfig {
     pub sources: Vec<IpPrefix>,
     /// The digest realm.
     pub realm: String,
+    /// What phones are challenged with, the preferred algorithm first. Either is taken from them whatever the
+    /// challenge; some phones give up when it names one they do not know.
+    pub digest: Vec<DigestAlgorithm>,
     /// The users.
     pub users: Vec<UserCredentials>,
     /// Shortest registration accepted (423 below).

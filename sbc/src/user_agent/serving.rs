@@ -191,8 +191,9 @@ impl UserAgent {
             Verdict::Refused => self.counters.authentication_failures += 1,
         }
         let stale = verdict == Verdict::Stale;
-        let realm = &self.config.phones.realm;
-        let challenges = self.authenticator.challenges(now, &mut self.rng, realm, stale);
+        let phones = &self.config.phones;
+        let (realm, algorithms) = (&phones.realm, &phones.digest);
+        let challenges = self.authenticator.challenges(now, &mut self.rng, realm, algorithms, stale);
         self.respond_with(now, received, 401, |builder| {
             challenges
                 .iter()

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tandem_sbc::user_agent::{
-    AudioCodec, Counters, Event, FlowId, Identity, Invite, InviteTarget, IpPrefix, Limits, ListenAddress,
-    LocalMedia, Packet, PhoneConfig, SessionId, Timers, Transport, TransportFailure, TrunkConfig, Usage,
-    UserAgent, UserAgentConfig, UserCredentials,
+    AudioCodec, Counters, DigestAlgorithm, Event, FlowId, Identity, Invite, InviteTarget, IpPrefix, Limits,
+    ListenAddress, LocalMedia, Packet, PhoneConfig, SessionId, Timers, Transport, TransportFailure,
+    TrunkConfig, Usage, UserAgent, UserAgentConfig, UserCredentials,
 };
 use tandem_time::Instant;
 
@@ -221,6 +221,7 @@ pub(crate) fn config() -> UserAgentConfig {
             sources: vec![prefix("127.0.0.20"), prefix("127.0.0.21")],
             realm: "tandem".to_owned(),
             users: vec![user("1001"), user("1002")],
+            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             min_expires: Duration::from_secs(60),
             max_expires: Duration::from_secs(3_600),
         },

@@ -11,8 +11,8 @@ use tandem_control_api::CallRecord;
 use tandem_media as media;
 use tandem_media::{Channel, Disposition, EndpointId, IoRequest, Worker};
 use tandem_sbc::user_agent::{
-    IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, Timers, Transport, TrunkConfig, UserAgent,
-    UserAgentConfig, UserCredentials,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, Timers, Transport, TrunkConfig,
+    UserAgent, UserAgentConfig, UserCredentials,
 };
 use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
@@ -183,6 +183,7 @@ fn user_agent_config() -> UserAgentConfig {
             sources: vec![host(ALICE)],
             realm: "tandem.test".to_owned(),
             users: vec![UserCredentials { name: "alice".to_owned(), password: "secret".to_owned() }],
+            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
         },

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tandem_control::{AgentConfig, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow};
 use tandem_control_api::DialTarget;
 use tandem_sbc::user_agent::{
-    IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig, UserAgentConfig,
-    UserCredentials,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig,
+    UserAgentConfig, UserCredentials,
 };
 use tandem_switch::SwitchConfig;
 
@@ -69,6 +69,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 .map(user)
                 .map(|name| UserCredentials { password: password(&name), name })
                 .collect(),
+            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
         },
