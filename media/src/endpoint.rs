@@ -302,12 +302,6 @@ impl Endpoint {
         if agreed.rtp.fix(source) && source != agreed.stream.remote_rtp {
             agreed.rtcp.follow(next_port(source));
         }
-        self.heard_at = now;
-        let mut rescheduled = false;
-        if let Watch::Reported(timeout) = self.watch {
-            self.watch = Watch::On(timeout);
-            rescheduled = true;
-        }
         let restarted = match self.reception.receive(now, &header, matches!(payload, Payload::Audio(_))) {
             Arrival::Counted => false,
             Arrival::Restarted => {
@@ -316,6 +310,12 @@ impl Endpoint {
             }
             Arrival::Suspect => return Err(Refusal::SequenceJump),
         };
+        self.heard_at = now;
+        let mut rescheduled = false;
+        if let Watch::Reported(timeout) = self.watch {
+            self.watch = Watch::On(timeout);
+            rescheduled = true;
+        }
         Ok(Inbound { header, payload, restarted, rescheduled })
     }
 

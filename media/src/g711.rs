@@ -1,4 +1,5 @@
-//! G.711 µ-law and A-law by table (ITU-T G.711, tables 1a, 1b, 2a and 2b).
+//! G.711 µ-law and A-law (ITU-T G.711, tables 1a, 1b, 2a and 2b): decoded and transcoded by table, encoded by
+//! arithmetic, since an encoding table would push what a call needs out of the cache.
 //!
 //! Linear samples are 16 bits wide: the 14-bit values of µ-law times 4 and the 13-bit values of A-law times 8, so
 //! that both laws have the same full scale (+3.17 and +3.14 dBm0).
