@@ -65,7 +65,10 @@ fn a_malformed_value_is_reported_where_it_stands() {
     assert!(contacts[0].is_ok());
     let error = contacts[1].unwrap_err();
     let expected = "OPTIONS sip:b@example.com SIP/2.0\r\n".len() + text.len() - 2;
-    assert_eq!((error.kind, error.header, error.offset), (ErrorKind::Value, Some(HeaderName::Contact), expected));
+    assert_eq!(
+        (error.kind, error.header, error.offset),
+        (ErrorKind::Value, Some(HeaderName::Contact), expected)
+    );
     assert_eq!(error.to_string(), format!("malformed header value in Contact at byte {expected}"));
 }
 
@@ -116,7 +119,8 @@ fn start_lines_are_read_to_the_letter() {
 #[test]
 fn an_ack_is_never_answered() {
     let broken = |method: &str| {
-        let bytes = format!("{method} sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nCSeq: 1 {method}\r\nl: 9\r\n\r\n");
+        let bytes =
+            format!("{method} sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nCSeq: 1 {method}\r\nl: 9\r\n\r\n");
         let mut index = tandem_sbc::message::HeaderIndex::new();
         let error = tandem_sbc::message::Message::parse(bytes.as_bytes(), &mut index).unwrap_err();
         error.answerable().is_some()
@@ -130,7 +134,11 @@ fn essentials_name_what_is_missing_repeated_or_out_of_range() {
     const ALL: &str = "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\n\
                        CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n";
     let error = |from: &str, to: &str| {
-        message(&ALL.replace(from, to)).view().essentials().map(|_| ()).map_err(|e| (e.kind, e.header.unwrap().as_str()))
+        message(&ALL.replace(from, to))
+            .view()
+            .essentials()
+            .map(|_| ())
+            .map_err(|e| (e.kind, e.header.unwrap().as_str()))
     };
     assert_eq!(error("", ""), Ok(()));
     assert_eq!(error("Via: ", "X: "), Err((ErrorKind::Missing, "Via")));
@@ -151,13 +159,26 @@ fn essentials_name_what_is_missing_repeated_or_out_of_range() {
 
 #[test]
 fn vias_of_every_shape() {
-    let via = Via::parse(b"SIP/2.0/WSS [2001:db8::1] : 5061 ; Branch = z9hG4bK1;rport=5;received=192.0.2.1;ttl=1").unwrap();
-    assert_eq!((via.transport, via.host, via.port), (ViaTransport::Wss, Host::parse(b"[2001:db8::1]").unwrap(), Some(5061)));
+    let via =
+        Via::parse(b"SIP/2.0/WSS [2001:db8::1] : 5061 ; Branch = z9hG4bK1;rport=5;received=192.0.2.1;ttl=1")
+            .unwrap();
+    assert_eq!(
+        (via.transport, via.host, via.port),
+        (ViaTransport::Wss, Host::parse(b"[2001:db8::1]").unwrap(), Some(5061))
+    );
     assert_eq!((via.branch(), via.has_rport(), via.rport()), (Some("z9hG4bK1"), true, Some(5)));
     assert_eq!(via.received().unwrap().to_string(), "192.0.2.1");
-    for broken in ["SIP/2.0/UDP", "SIP/2.0 host", "SIP/2.0/UDP host:99999", "SIP/2.0/UDP [::1", "SIP/2.0/UDPhost x=y", "",
-        "SIP/2.0/UDP host;", "SIP/2.0/UDP host;a=\"", "SIP/2.0/UDP 2001:db8::1"]
-    {
+    for broken in [
+        "SIP/2.0/UDP",
+        "SIP/2.0 host",
+        "SIP/2.0/UDP host:99999",
+        "SIP/2.0/UDP [::1",
+        "SIP/2.0/UDPhost x=y",
+        "",
+        "SIP/2.0/UDP host;",
+        "SIP/2.0/UDP host;a=\"",
+        "SIP/2.0/UDP 2001:db8::1",
+    ] {
         assert!(Via::parse(broken.as_bytes()).is_err(), "{broken:?}");
     }
 }
@@ -171,7 +192,9 @@ fn display_names_may_be_tokens_quoted_escaped_or_absent() {
     assert_eq!(name("<sip:b@x>"), None);
     assert_eq!(name("sip:b@x"), None);
     assert_eq!(name("J\u{f6}rg <sip:b@x>").as_deref(), Some("J\u{f6}rg"), "raw UTF-8, as carriers send it");
-    for broken in ["\"Bob", "\"Bob\" sip:b@x", "Bob <sip:b@x", "Bob", "", "<sip:a@b> x", "sip:a@b?x=y", "sip:a@b,c"] {
+    for broken in
+        ["\"Bob", "\"Bob\" sip:b@x", "Bob <sip:b@x", "Bob", "", "<sip:a@b> x", "sip:a@b?x=y", "sip:a@b,c"]
+    {
         assert!(NameAddr::parse(broken.as_bytes()).is_err(), "{broken:?}");
     }
 }
@@ -198,9 +221,14 @@ fn uris_of_every_scheme() {
     let parts = *sip.as_sip().unwrap();
     assert!(parts.secure && parts.is_loose_router());
     assert_eq!((parts.user_bytes, parts.password), (Some(&b"alice"[..]), Some(&b"secret"[..])));
-    assert_eq!((parts.host, parts.port, parts.transport()), (Host::Name("example.com"), Some(5061), Some("TCP")));
+    assert_eq!(
+        (parts.host, parts.port, parts.transport()),
+        (Host::Name("example.com"), Some(5061), Some("TCP"))
+    );
     assert_eq!(parts.headers, Some(&b"Subject=x&a=b"[..]));
-    let Uri::Tel(tel) = Uri::parse(b"tel:+1-555-(0100);phone-context=example.com").unwrap() else { panic!("tel") };
+    let Uri::Tel(tel) = Uri::parse(b"tel:+1-555-(0100);phone-context=example.com").unwrap() else {
+        panic!("tel")
+    };
     assert_eq!((tel.number, tel.digits().as_str()), ("+1-555-(0100)", "+15550100"));
     assert!(tel.params.has("phone-context"));
     assert_eq!(Uri::parse(b"tel:*31#").unwrap().user().unwrap(), "*31#");
@@ -211,10 +239,35 @@ fn uris_of_every_scheme() {
 
 #[test]
 fn malformed_uris_are_refused() {
-    for broken in ["", "sip", "sip:", "sip:@host", "sip:a b@c", "sip:a@", "sip:a@b:99999", "sip:a@b:", "sip:a@[::1", "sip:a@b;",
-        "sip:a@b;=x", "sip:a@b?", "sip:a@b?x&&y", "sip:%zz@b", "sip:a@b@c", "sip:a@b;x=%4", "<sip:a@b>", "1sip:a", "urn:",
-        "urn:a b", "tel:", "tel:+", "tel:+1x", "tel:abcx", "sip:\"a\"@b", "sip:a@b:5060x", "sip:a@2001:db8::1"]
-    {
+    for broken in [
+        "",
+        "sip",
+        "sip:",
+        "sip:@host",
+        "sip:a b@c",
+        "sip:a@",
+        "sip:a@b:99999",
+        "sip:a@b:",
+        "sip:a@[::1",
+        "sip:a@b;",
+        "sip:a@b;=x",
+        "sip:a@b?",
+        "sip:a@b?x&&y",
+        "sip:%zz@b",
+        "sip:a@b@c",
+        "sip:a@b;x=%4",
+        "<sip:a@b>",
+        "1sip:a",
+        "urn:",
+        "urn:a b",
+        "tel:",
+        "tel:+",
+        "tel:+1x",
+        "tel:abcx",
+        "sip:\"a\"@b",
+        "sip:a@b:5060x",
+        "sip:a@2001:db8::1",
+    ] {
         assert_eq!(Uri::parse(broken.as_bytes()).map_err(|e| e.kind), Err(ErrorKind::Uri), "{broken:?}");
     }
 }
@@ -245,11 +298,22 @@ fn credentials_read_quoted_and_bare_parameters() {
     let value = b"Digest username=\"al\\\"ice\", realm=\"a, b\",nonce = \"x\" , nc=00000001,qop=auth, response=\"0f\"";
     let credentials = Credentials::parse(value).unwrap();
     assert!(credentials.is_digest());
-    let params: Vec<_> =
-        ["username", "REALM", "nonce", "nc", "qop", "opaque"].map(|name| credentials.param(name)).into_iter().collect();
+    let params: Vec<_> = ["username", "REALM", "nonce", "nc", "qop", "opaque"]
+        .map(|name| credentials.param(name))
+        .into_iter()
+        .collect();
     let expected = [Some("al\"ice"), Some("a, b"), Some("x"), Some("00000001"), Some("auth"), None];
     assert_eq!(params.iter().map(|p| p.as_deref()).collect::<Vec<_>>(), expected);
-    for broken in ["Digest", "Digest ", "Digest a", "Digest a=", "Digest a=\"x", "Digest a=b,,c=d", "Digest a=b c=d", ""] {
+    for broken in [
+        "Digest",
+        "Digest ",
+        "Digest a",
+        "Digest a=",
+        "Digest a=\"x",
+        "Digest a=b,,c=d",
+        "Digest a=b c=d",
+        "",
+    ] {
         assert!(Credentials::parse(broken.as_bytes()).is_err(), "{broken:?}");
     }
 }
