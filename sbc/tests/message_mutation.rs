@@ -58,9 +58,9 @@ fn mutate(seed: u64) {
             one_mutation(&mut rng, &mut bytes);
         }
         let caught = std::panic::catch_unwind(|| {
-            exercise::message(&bytes);
+            exercise::message::read(&bytes);
             if round % 16 == 0 {
-                exercise::stream(&bytes, &[1 + (round % 97) as usize, 1 + (round % 701) as usize]);
+                exercise::stream::read(&bytes, &[1 + (round % 97) as usize, 1 + (round % 701) as usize]);
             }
         });
         assert!(caught.is_ok(), "seed {seed:#x} round {round}: {}", bytes.escape_ascii());
