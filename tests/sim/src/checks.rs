@@ -16,7 +16,35 @@ pub struct Failure {
     pub message: String,
 }
 
-type Check = fn(&Observed, &mut dyn FnMut(String));
+type Check = fn(&Observed, &mut Judge);
+
+/// What one check found.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    check: &'static str,
+    judged: u64,
+    failures: Vec<Failure>,
+}
+
+impl Judge {
+    /// One more thing was looked at that could have been wrong.
+    fn looked(&mut self) {
+        self.judged += 1;
+    }
+
+    fn fail(&mut self, message: String) {
+        self.failures.push(Failure { check: self.check, message });
+    }
+}
+
+/// What all checks found.
+#[derive(Debug)]
+pub struct Judgement {
+    /// What should not have been; empty when all is well.
+    pub failures: Vec<Failure>,
+    /// How many things each check looked at: a check that looks at nothing shows nothing.
+    pub judged: Vec<(&'static str, u64)>,
+}
 
 const CHECKS: &[(&str, Check)] = &[
     ("time_goes_on", resources::time_goes_on),
@@ -41,10 +69,13 @@ const CHECKS: &[(&str, Check)] = &[
 
 /// Judges a run by every check.
 #[must_use]
-pub fn all(observed: &Observed) -> Vec<Failure> {
-    let mut failures = Vec::new();
+pub fn all(run: &Observed) -> Judgement {
+    let mut judgement = Judgement { failures: Vec::new(), judged: Vec::new() };
     for (name, check) in CHECKS {
-        check(observed, &mut |message| failures.push(Failure { check: name, message }));
+        let mut judge = Judge { check: name, judged: 0, failures: Vec::new() };
+        check(run, &mut judge);
+        judgement.failures.extend(judge.failures);
+        judgement.judged.push((name, judge.judged));
     }
-    failures
+    judgement
 }

@@ -44,7 +44,7 @@ pub(crate) fn password(user: &str) -> String {
     format!("secret-{user}")
 }
 
-/// The address of a user's phone.
+/// The address of a phone.
 pub(crate) fn phone_address(n: u16) -> SocketAddr {
     let host = u8::try_from(19 + n).unwrap_or(u8::MAX);
     SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 5_060))

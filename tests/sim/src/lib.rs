@@ -29,14 +29,14 @@ pub struct Verdict {
     pub observed: Observed,
     /// What happened, in order.
     pub trace: Trace,
-    /// What should not have been; empty when all is well.
-    pub failures: Vec<checks::Failure>,
+    /// What the checks found.
+    pub judgement: checks::Judgement,
 }
 
 /// Plays a seed. The trace's lines are kept when asked for; its hash is always made.
 #[must_use]
 pub fn run(seed: u64, keep_trace: bool) -> Verdict {
     let (observed, trace) = world::World::new(Scenario::of(seed), keep_trace).run();
-    let failures = checks::all(&observed);
-    Verdict { observed, trace, failures }
+    let judgement = checks::all(&observed);
+    Verdict { observed, trace, judgement }
 }

@@ -1,30 +1,48 @@
-//! `tandem-sim SEED [--trace]`: plays one seed and says what became of it. Ends with 1 when a check failed.
+//! `tandem-sim SEED [--trace]` plays one seed and says what became of it; `tandem-sim FROM..TO` plays many and shows
+//! those that fail. Ends with 1 when a check failed.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let keep_trace = arguments.iter().any(|argument| argument == "--trace");
-    let Some(seed) = arguments.iter().find_map(|argument| argument.parse().ok()) else {
-        eprintln!("usage: tandem-sim SEED [--trace]");
+    let Some((from, to)) = arguments.iter().find_map(|argument| seeds(argument)) else {
+        eprintln!("usage: tandem-sim SEED [--trace] | FROM..TO");
         return ExitCode::from(2);
     };
+    let failed = (from..to).filter(|seed| !play(*seed, keep_trace, to - from == 1)).count();
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `7` or `0..300`.
+fn seeds(argument: &str) -> Option<(u64, u64)> {
+    match argument.split_once("..") {
+        Some((from, to)) => Some((from.parse().ok()?, to.parse().ok()?)),
+        None => argument.parse().ok().map(|seed| (seed, seed + 1)),
+    }
+}
+
+/// Whether the seed passed.
+fn play(seed: u64, keep_trace: bool, tell: bool) -> bool {
     let verdict = tandem_sim::run(seed, keep_trace);
+    let failures = &verdict.judgement.failures;
     for line in verdict.trace.lines() {
         println!("{line}");
     }
-    for failure in &verdict.failures {
+    for failure in failures {
         println!("FAILED {}: {}", failure.check, failure.message);
     }
     let observed = &verdict.observed;
-    println!(
-        "seed {seed}: {} callers, {} records, {} SIP messages, settled at {:?}, trace {:016x}, {} failures",
-        observed.scenario.callers.len(),
-        observed.records.len(),
-        observed.sip.len(),
-        observed.settled_at,
-        verdict.trace.hash(),
-        verdict.failures.len(),
-    );
-    if verdict.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if tell || !failures.is_empty() {
+        println!(
+            "seed {seed}: {} callers, {} records, {} SIP messages, settled at {:?}, trace {:016x}, {} failures",
+            observed.scenario.callers.len(),
+            observed.records.len(),
+            observed.sip.len(),
+            observed.settled_at,
+            verdict.trace.hash(),
+            failures.len(),
+        );
+    }
+    failures.is_empty()
 }

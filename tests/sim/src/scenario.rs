@@ -69,8 +69,10 @@ pub struct Scenario {
 /// A softphone and its user.
 #[derive(Clone, Debug)]
 pub struct PhonePlan {
-    /// 1 is user 1001.
+    /// 1 is user 1001. Two phones may be of one user.
     pub user: u16,
+    /// Which host it is: 1 is the first.
+    pub host: u16,
     /// When it registers.
     pub registers_at: Duration,
     /// When it unregisters, if it does.
@@ -262,16 +264,19 @@ impl Draw {
 
     fn phones(&mut self) -> Vec<PhonePlan> {
         let mut plans = Vec::new();
-        for user in 1..=USERS {
+        for host in 1..=USERS {
             if !self.chance(45) {
                 continue;
             }
+            // Some users have a second phone: both ring, the first to answer wins.
+            let user = if host > 1 && self.chance(15) { self.rng.random_range(1..host) } else { host };
             plans.push(PhonePlan {
                 user,
+                host,
                 registers_at: self.millis(100, 8_000),
                 leaves_at: if self.chance(10) { Some(self.millis(15_000, 60_000)) } else { None },
                 knows_password: !self.chance(5),
-                manner: self.agent(phone_address(user).ip()),
+                manner: self.agent(),
             });
         }
         plans
@@ -283,12 +288,12 @@ impl Draw {
             .map(|n| OutsideAgent {
                 number: format!("+1555019{n}"),
                 support: self.chance(50),
-                manner: self.agent(CARRIER.ip()),
+                manner: self.agent(),
             })
             .collect()
     }
 
-    fn agent(&mut self, _host: IpAddr) -> Manner {
+    fn agent(&mut self) -> Manner {
         let answer = match self.rng.random_range(0..100) {
             0..62 => Answer::After(self.millis(0, 4_000)),
             62..72 => Answer::RingForEver,
@@ -335,7 +340,7 @@ impl Draw {
     }
 
     fn callers(&mut self, phones: &[PhonePlan]) -> Vec<CallerPlan> {
-        let count = self.rng.random_range(3..=12);
+        let count = self.rng.random_range(4..=20);
         (0..count).map(|n| self.caller(n, phones)).collect()
     }
 
@@ -402,8 +407,8 @@ impl Draw {
         let count = if self.chance(40) { self.rng.random_range(1..=2) } else { 0 };
         (0..count)
             .map(|_| {
-                let user = self.rng.random_range(1..=USERS);
-                let host = self.one_of(&[CARRIER.ip(), phone_address(user).ip(), crate::node::ADDRESS]);
+                let phone = phone_address(self.rng.random_range(1..=USERS));
+                let host = self.one_of(&[CARRIER.ip(), phone.ip(), crate::node::ADDRESS]);
                 let from = self.millis(5_000, 60_000);
                 Partition { host, from, until: (from + self.millis(500, 40_000)).min(HEALS_AT) }
             })

@@ -427,7 +427,7 @@ fn carrier(scenario: &Scenario, rng: ChaCha8Rng) -> Party {
 fn softphone(plan: &crate::scenario::PhonePlan, rng: ChaCha8Rng) -> Party {
     let user = configuration::user(plan.user);
     let password = if plan.knows_password { configuration::password(&user) } else { "guessed".to_owned() };
-    let address = phone_address(plan.user);
+    let address = phone_address(plan.host);
     let config = PhoneConfig {
         user: user.clone(),
         address,

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tandem_control_api::{CallFact, CallRecord, LegRecord};
+use tandem_control_api::{CallFact, CallRecord, LegRecord, TimelineEntry};
 use tandem_phone::{Habit, Manner, Report};
 
+use super::Judge;
 use crate::configuration::{ANNOUNCEMENT, MUSIC};
 use crate::network::Weather;
 use crate::scenario::{CallerPlan, Goal};
@@ -40,7 +41,16 @@ struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     fn of(run: &'a Observed) -> Self {
-        Self { by_call_id: run.reports.iter().map(|it| (it.report.sip_call_id.as_str(), it)).collect() }
+        let mut by_call_id: BTreeMap<&str, &PartyReport> = BTreeMap::new();
+        // A user's phones ring under one Call-ID: the one that talked counts, the longest if several thought they did.
+        let talk = |it: &PartyReport| it.report.answered.map(|at| it.report.ended - at);
+        for party in &run.reports {
+            let longest = by_call_id.entry(&party.report.sip_call_id).or_insert(party);
+            if talk(party) > talk(longest) {
+                *longest = party;
+            }
+        }
+        Self { by_call_id }
     }
 
     fn party(&self, leg: &LegRecord) -> Option<&'a PartyReport> {
@@ -58,8 +68,7 @@ fn manner_of<'a>(run: &'a Observed, party: &PartyReport) -> Option<&'a Manner> {
         return Some(&plan.manner);
     }
     let outside = run.scenario.outside_agents.iter().find(|agent| agent.number == party.report.to);
-    let inside =
-        run.scenario.phones.iter().find(|phone| crate::configuration::user(phone.user) == party.party);
+    let inside = run.scenario.phones.iter().find(|phone| phone.manner.hz == party.report.hz);
     outside.map(|agent| &agent.manner).or(inside.map(|phone| &phone.manner))
 }
 
@@ -84,7 +93,7 @@ fn enough(run: &Observed) -> f64 {
 }
 
 /// Nobody ever hears a party that is not in the same call, nor a stranger, nor anything else unexplained.
-pub(super) fn nobody_hears_a_third_party(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
     let mut allowed: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
     for (_, record) in &run.records {
@@ -110,9 +119,10 @@ pub(super) fn nobody_hears_a_third_party(run: &Observed, fail: &mut dyn FnMut(St
     for party in &run.reports {
         let allowed = allowed.get(party.report.sip_call_id.as_str()).map(Vec::as_slice).unwrap_or_default();
         for window in &party.report.heard.windows {
+            judge.looked();
             if let Some(hz) = window.tones.iter().find(|hz| !allowed.contains(hz)) {
                 let (name, call_id) = (&party.party, &party.report.sip_call_id);
-                fail(format!("{name} in {call_id} hears {hz} Hz at {:?} ({window:?})", window.at));
+                judge.fail(format!("{name} in {call_id} hears {hz} Hz at {:?} ({window:?})", window.at));
                 break;
             }
         }
@@ -121,7 +131,7 @@ pub(super) fn nobody_hears_a_third_party(run: &Observed, fail: &mut dyn FnMut(St
 
 /// Caller and agent hear each other from the agent's answer to the first BYE, unless one of them sends from where it
 /// must not be believed: then it is not heard at all.
-pub(super) fn bridged_parties_hear_each_other(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn bridged_parties_hear_each_other(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
     for (_, record) in &run.records {
         let Some((caller_leg, agent_legs)) = record.legs.split_first() else { continue };
@@ -132,8 +142,8 @@ pub(super) fn bridged_parties_hear_each_other(run: &Observed, fail: &mut dyn FnM
             let Some(span) = Span::settled(answered.since_start(), until.unwrap_or_default()) else {
                 continue;
             };
-            judge_direction(run, caller, agent, span, fail);
-            judge_direction(run, agent, caller, span, fail);
+            judge_direction(run, caller, agent, span, judge);
+            judge_direction(run, agent, caller, span, judge);
         }
     }
 }
@@ -144,27 +154,28 @@ fn judge_direction(
     listener: &PartyReport,
     speaker: &PartyReport,
     span: Span,
-    fail: &mut dyn FnMut(String),
+    judge: &mut Judge,
 ) {
     let (Some(theirs), Some(ours)) = (manner_of(run, speaker), manner_of(run, listener)) else { return };
     let share = share_heard(&listener.report, span, &[speaker.report.hz]);
     let names = format!("{} hears {} ({} Hz)", listener.party, speaker.party, speaker.report.hz);
     if is_unbelievable(theirs) {
         if share > 0.0 {
-            fail(format!("{names}, whose RTP comes from elsewhere"));
+            judge.fail(format!("{names}, whose RTP comes from elsewhere"));
         }
         return;
     }
     let disturbed = !theirs.keys.is_empty() || !theirs.holds.is_empty() || !ours.holds.is_empty();
     let cut =
         [listener.host, speaker.host].iter().any(|host| run.scenario.cut_off(*host, span.from, span.until));
+    judge.judged += u64::from(!disturbed && !cut);
     if !disturbed && !cut && share < enough(run) {
-        fail(format!("{names} only {:.0} % of {span:?}", share * 100.0));
+        judge.fail(format!("{names} only {:.0} % of {span:?}", share * 100.0));
     }
 }
 
 /// From entering a queue to leaving it, music or the announcement is there.
-pub(super) fn waiting_callers_hear_music(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn waiting_callers_hear_music(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
     for (_, record) in &run.records {
         let Some(caller) = record.legs.first().and_then(|leg| calls.party(leg)) else { continue };
@@ -172,10 +183,14 @@ pub(super) fn waiting_callers_hear_music(run: &Observed, fail: &mut dyn FnMut(St
         if is_disturbed(run, caller, span) {
             continue;
         }
+        judge.looked();
         let share = share_heard(&caller.report, span, &[prompt_hz(MUSIC), prompt_hz(ANNOUNCEMENT)]);
         if share < enough(run) {
             let (call, percent) = (record.id, share * 100.0);
-            fail(format!("{} in {call} hears music only {percent:.0} % of {span:?}", caller.report.from));
+            judge.fail(format!(
+                "{} in {call} hears music only {percent:.0} % of {span:?}",
+                caller.report.from
+            ));
         }
     }
 }
@@ -201,7 +216,7 @@ fn is_disturbed(run: &Observed, party: &PartyReport, span: Span) -> bool {
 }
 
 /// `+15550102` plays its prompt, `+15550103` echoes, for as long as the caller is there.
-pub(super) fn announcements_and_echo_are_heard(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn announcements_and_echo_are_heard(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
     for (_, record) in &run.records {
         let Some(leg) = record.legs.first() else { continue };
@@ -219,20 +234,25 @@ pub(super) fn announcements_and_echo_are_heard(run: &Observed, fail: &mut dyn Fn
         let share = share_heard(&caller.report, span, &[expected]);
         if plan.goal == Goal::Echo && is_unbelievable(&plan.manner) {
             if share > 0.0 {
-                fail(format!("{} hears an echo of RTP from elsewhere", plan.from));
+                judge.fail(format!("{} hears an echo of RTP from elsewhere", plan.from));
             }
             continue;
         }
         let pressed = plan.goal == Goal::Echo && !plan.manner.keys.is_empty();
-        if !pressed && !is_disturbed(run, caller, span) && share < enough(run) {
+        if pressed || is_disturbed(run, caller, span) {
+            continue;
+        }
+        judge.looked();
+        if share < enough(run) {
             let percent = share * 100.0;
-            fail(format!("{} hears {expected} Hz only {percent:.0} % of {span:?}", plan.from));
+            judge.fail(format!("{} hears {expected} Hz only {percent:.0} % of {span:?}", plan.from));
         }
     }
 }
 
-/// The echo gives back the keys that were pressed; `+15550104` plays them as tones.
-pub(super) fn digits_arrive_once_and_in_order(run: &Observed, fail: &mut dyn FnMut(String)) {
+/// The echo gives back the keys that were pressed, `+15550104` plays them as tones, the menu leads to the queue that was
+/// chosen.
+pub(super) fn digits_arrive_once_and_in_order(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
     for (_, record) in &run.records {
         let Some(leg) = record.legs.first() else { continue };
@@ -254,13 +274,34 @@ pub(super) fn digits_arrive_once_and_in_order(run: &Observed, fail: &mut dyn FnM
         let finished = |extra| report.answered.is_some_and(|at| at + last + typing + extra < report.ended);
         let got = match plan.goal {
             Goal::Echo if begun && finished(SETTLING) => report.received.digit_string(),
-            Goal::ReadBack if begun && pressed.len() == 5 && finished(Duration::from_secs(3)) => {
+            // Tones suffer from lost packets; telephone-events are sent often enough not to.
+            Goal::ReadBack
+                if begun
+                    && pressed.len() == 5
+                    && finished(Duration::from_secs(3))
+                    && run.scenario.weather == Weather::FINE =>
+            {
                 format!("{}#", report.heard.digit_string())
+            }
+            Goal::Menu if begun && matches!(pressed.as_str(), "1" | "2") && finished(SETTLING) => {
+                match record.timeline.iter().find_map(queue_entered) {
+                    Some("sales") => "1".to_owned(),
+                    Some("support") => "2".to_owned(),
+                    other => format!("{other:?}"),
+                }
             }
             _ => continue,
         };
-        if got != pressed && run.scenario.weather == Weather::FINE {
-            fail(format!("{} pressed {pressed} and got {got}", plan.from));
+        judge.looked();
+        if got != pressed {
+            judge.fail(format!("{} pressed {pressed} and got {got}", plan.from));
         }
+    }
+}
+
+fn queue_entered(entry: &TimelineEntry) -> Option<&str> {
+    match &entry.fact {
+        CallFact::QueueEntered { queue } => Some(queue),
+        _ => None,
     }
 }

@@ -6,36 +6,38 @@ use std::time::Duration;
 use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, Event, LegRecord};
 use tandem_time::Instant;
 
+use super::Judge;
 use crate::tap::{Kind, Seen, Way};
 use crate::watched::Said;
 use crate::world::Observed;
 
 /// Each command ends in exactly one `Done`, and nothing is done that nobody asked for.
-pub(super) fn one_outcome_per_command(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn one_outcome_per_command(run: &Observed, judge: &mut Judge) {
     let mut asked: BTreeMap<CommandId, (&'static str, u32)> = BTreeMap::new();
     for (at, said) in &run.control {
         match said {
             Said::Request(request) => {
                 if asked.insert(request.id, (request.command.name(), 0)).is_some() {
-                    fail(format!("{:?} was used twice, at {at:?}", request.id));
+                    judge.fail(format!("{:?} was used twice, at {at:?}", request.id));
                 }
             }
             Said::Event(Event::Done { command, .. }) => match asked.get_mut(command) {
                 Some((_, outcomes)) => *outcomes += 1,
-                None => fail(format!("{command:?} was done at {at:?}, but never asked for")),
+                None => judge.fail(format!("{command:?} was done at {at:?}, but never asked for")),
             },
             Said::Event(_) => {}
         }
     }
     for (id, (name, outcomes)) in asked {
+        judge.looked();
         if outcomes != 1 {
-            fail(format!("{name} {id:?} had {outcomes} outcomes"));
+            judge.fail(format!("{name} {id:?} had {outcomes} outcomes"));
         }
     }
 }
 
 /// Each offered call ends once, last of all, and has one record; a caller who was answered has one.
-pub(super) fn one_record_per_call(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
     let (mut offered, mut ended) = (BTreeSet::new(), BTreeSet::new());
     for (at, said) in &run.control {
         let Said::Event(event) = said else { continue };
@@ -46,7 +48,7 @@ pub(super) fn one_record_per_call(run: &Observed, fail: &mut dyn FnMut(String)) 
             }
             Event::CallEnded { call, .. } => {
                 if !ended.insert(*call) {
-                    fail(format!("{call} ended twice"));
+                    judge.fail(format!("{call} ended twice"));
                 }
                 continue;
             }
@@ -57,49 +59,51 @@ pub(super) fn one_record_per_call(run: &Observed, fail: &mut dyn FnMut(String)) 
             Event::Done { .. } | Event::Registration { .. } => continue,
         };
         if ended.contains(&call) {
-            fail(format!("{event:?} at {at:?}, after the call's end"));
+            judge.fail(format!("{event:?} at {at:?}, after the call's end"));
         }
     }
     if offered != ended {
-        fail(format!("offered {offered:?}, ended {ended:?}"));
+        judge.fail(format!("offered {offered:?}, ended {ended:?}"));
     }
     let mut records: BTreeMap<&str, u32> = BTreeMap::new();
     for (_, record) in &run.records {
+        judge.looked();
         if !offered.remove(&record.id) {
-            fail(format!("{} has a record too many", record.id));
+            judge.fail(format!("{} has a record too many", record.id));
         }
         for leg in &record.legs {
             *records.entry(&leg.sip_call_id).or_default() += 1;
         }
     }
     if !offered.is_empty() {
-        fail(format!("no record of {offered:?}"));
+        judge.fail(format!("no record of {offered:?}"));
     }
     for report in &run.reports {
         let count = records.get(report.report.sip_call_id.as_str()).copied().unwrap_or(0);
         if count > 1 || (count == 0 && report.report.answered.is_some()) {
             let (party, call_id) = (&report.party, &report.report.sip_call_id);
-            fail(format!("{count} records of the answered call {call_id} of {party}"));
+            judge.fail(format!("{count} records of the answered call {call_id} of {party}"));
         }
     }
 }
 
 /// An answered leg lasts from the ACK of its caller, or the 200 of the called party, to the first BYE, to the
 /// nanosecond.
-pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, judge: &mut Judge) {
     for (made, record) in &run.records {
         for leg in &record.legs {
             let talk = Talk::seen(run, leg);
+            judge.looked();
             if leg.answered.map(Instant::since_start) != talk.answered {
                 let (id, call, seen) = (leg.id, record.id, talk.answered);
-                fail(format!("{id} of {call} answered {:?}, by the edge {seen:?}", leg.answered));
+                judge.fail(format!("{id} of {call} answered {:?}, by the edge {seen:?}", leg.answered));
             }
             if leg.answered.is_some() && talk.ended != Some(leg.ended.since_start()) {
                 let (id, call, seen) = (leg.id, record.id, talk.ended);
-                fail(format!("{id} of {call} ended {:?}, by the edge {seen:?}", leg.ended));
+                judge.fail(format!("{id} of {call} ended {:?}, by the edge {seen:?}", leg.ended));
             }
         }
-        check_totals(*made, record, fail);
+        check_totals(*made, record, judge);
     }
 }
 
@@ -159,7 +163,8 @@ impl Talk {
                 }
                 self.accepted.get_or_insert((seen.to_tag.clone(), seen.cseq));
             }
-            (Kind::Request { method, .. }, Way::Out) if method == "CANCEL" => {
+            // With an answer, it is for the user's other phones.
+            (Kind::Request { method, .. }, Way::Out) if method == "CANCEL" && tag.is_none() => {
                 self.ended.get_or_insert(seen.at);
             }
             (Kind::Request { method, .. }, way) if method == "BYE" => {
@@ -173,22 +178,22 @@ impl Talk {
     }
 }
 
-fn check_totals(made: Duration, record: &CallRecord, fail: &mut dyn FnMut(String)) {
+fn check_totals(made: Duration, record: &CallRecord, judge: &mut Judge) {
     let last = record.legs.iter().map(|leg| leg.ended).max();
     if last != Some(record.ended) {
-        fail(format!("{} ended {:?}, its last leg {last:?}", record.id, record.ended));
+        judge.fail(format!("{} ended {:?}, its last leg {last:?}", record.id, record.ended));
     }
     let caller = record.legs.first();
     if caller.is_none_or(|caller| caller.answered != record.answered || caller.started != record.offered) {
-        fail(format!("{} does not begin as its caller's leg does", record.id));
+        judge.fail(format!("{} does not begin as its caller's leg does", record.id));
     }
     if record.ended.since_start() > made {
-        fail(format!("{} was recorded before its end", record.id));
+        judge.fail(format!("{} was recorded before its end", record.id));
     }
 }
 
 /// From the `Dial` that rings it to the end of that leg, an agent's phone is nobody else's.
-pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, judge: &mut Judge) {
     let mut dials = BTreeMap::new();
     let mut legs = BTreeMap::new();
     let mut holding: BTreeMap<String, CommandId> = BTreeMap::new();
@@ -200,8 +205,9 @@ pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, fail: &mut dyn Fn
                         DialTarget::User(user) => user.clone(),
                         DialTarget::Trunk { number, .. } => number.clone(),
                     };
+                    judge.looked();
                     if let Some(other) = holding.insert(agent.clone(), request.id) {
-                        fail(format!(
+                        judge.fail(format!(
                             "{agent} is rung by {:?} at {at:?} and still held by {other:?}",
                             request.id
                         ));

@@ -2,47 +2,51 @@
 
 use tandem_switch::Ledger;
 
+use super::Judge;
 use crate::scenario::{HEALS_AT, STRANGER};
 use crate::tap::Way;
 use crate::world::Observed;
 
 /// No machine asks to be woken again and again at one and the same time.
-pub(super) fn time_goes_on(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn time_goes_on(run: &Observed, judge: &mut Judge) {
+    judge.looked();
     if let Some(stuck) = &run.stuck {
-        fail(stuck.clone());
+        judge.fail(stuck.clone());
     }
 }
 
 /// Once the network is fine and everybody has hung up, every leg, port, timer and command is given back.
-pub(super) fn everything_is_given_back_in_bounded_time(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn everything_is_given_back_in_bounded_time(run: &Observed, judge: &mut Judge) {
+    judge.looked();
     if run.ledger != Ledger::default() {
-        fail(format!("the ledger is not zero at the end: {:?}", run.ledger));
+        judge.fail(format!("the ledger is not zero at the end: {:?}", run.ledger));
     }
     if run.endpoints != 0 {
-        fail(format!("{} media endpoints are left", run.endpoints));
+        judge.fail(format!("{} media endpoints are left", run.endpoints));
     }
     if run.calls_in_centre != 0 {
-        fail(format!("{} calls are left in the contact centre", run.calls_in_centre));
+        judge.fail(format!("{} calls are left in the contact centre", run.calls_in_centre));
     }
     if run.settled_at.is_none() {
-        fail(format!("not at rest at the end, though all hung up at {HEALS_AT:?}"));
+        judge.fail(format!("not at rest at the end, though all hung up at {HEALS_AT:?}"));
     }
 }
 
 /// Nothing is parsed, kept or sent for a source on no list; its voice is heard by nobody (which
 /// `nobody_hears_a_third_party` sees, since it has a frequency of its own).
-pub(super) fn strangers_get_nothing(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn strangers_get_nothing(run: &Observed, judge: &mut Judge) {
+    run.sip.iter().filter(|seen| seen.peer.ip() == STRANGER).for_each(|_| judge.looked());
     if run.packets_to_strangers != 0 {
-        fail(format!("{} packets were sent to strangers", run.packets_to_strangers));
+        judge.fail(format!("{} packets were sent to strangers", run.packets_to_strangers));
     }
     for answer in run.sip.iter().filter(|seen| seen.way == Way::Out) {
         if answer.call_id.starts_with("stranger-") || answer.peer.ip() == STRANGER {
-            fail(format!("{:?} to {} at {:?}", answer.kind, answer.peer, answer.at));
+            judge.fail(format!("{:?} to {} at {:?}", answer.kind, answer.peer, answer.at));
         }
     }
     for (_, record) in &run.records {
         if record.legs.iter().any(|leg| leg.sip_call_id.starts_with("stranger-")) {
-            fail(format!("{} has a record", record.id));
+            judge.fail(format!("{} has a record", record.id));
         }
     }
 }

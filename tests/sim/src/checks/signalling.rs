@@ -1,13 +1,15 @@
 //! What passes the node's edge as SIP.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use super::Judge;
 use crate::scenario::STRANGER;
 use crate::tap::{Kind, Seen, Way};
 use crate::world::Observed;
 
 /// RFC 3261 §17.2.1: an INVITE transaction ends in exactly one final response, however often that is sent.
-pub(super) fn one_final_answer_per_invite(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn one_final_answer_per_invite(run: &Observed, judge: &mut Judge) {
     /// Status and To tag.
     type Final<'a> = (u16, Option<&'a str>);
     let mut finals: BTreeMap<(&str, &str), BTreeSet<Final<'_>>> = BTreeMap::new();
@@ -24,35 +26,53 @@ pub(super) fn one_final_answer_per_invite(run: &Observed, fail: &mut dyn FnMut(S
         }
     }
     for ((call_id, branch), finals) in finals {
+        judge.looked();
         if finals.len() != 1 {
-            fail(format!("INVITE {branch} of {call_id} was answered {finals:?}"));
+            judge.fail(format!("INVITE {branch} of {call_id} was answered {finals:?}"));
         }
     }
 }
 
-/// RFC 3261 §13.2.2.4 and §17.1.1.3: every final response to an INVITE of ours gets its ACK.
-pub(super) fn final_answers_are_acknowledged(run: &Observed, fail: &mut dyn FnMut(String)) {
+/// RFC 3261 §13.2.2.4 and §17.1.1.3: every final response to an INVITE of ours gets its ACK, if it comes while the
+/// transaction lives: within 64·T1 of the INVITE or of its CANCEL, or any time after a provisional response.
+pub(super) fn final_answers_are_acknowledged(run: &Observed, judge: &mut Judge) {
+    const GIVE_UP: Duration = Duration::from_secs(32);
+    let mut gives_up: BTreeMap<&str, Duration> = BTreeMap::new();
     let mut owed: BTreeMap<(&str, u32, Option<&str>), &Seen> = BTreeMap::new();
     for seen in &run.sip {
         let key = (seen.call_id.as_str(), seen.cseq, seen.to_tag.as_deref());
         match (&seen.kind, seen.way) {
-            (Kind::Response { status: 200.. }, Way::In) if seen.method == "INVITE" => {
-                owed.insert(key, seen);
+            (Kind::Request { method, .. }, Way::Out) if method == "INVITE" => {
+                gives_up.entry(&seen.branch).or_insert(seen.at + GIVE_UP);
+            }
+            (Kind::Request { method, .. }, Way::Out) if method == "CANCEL" => {
+                let limit = gives_up.entry(&seen.branch).or_default();
+                *limit = (*limit).min(seen.at + GIVE_UP);
             }
             (Kind::Request { method, .. }, Way::Out) if method == "ACK" => {
                 owed.remove(&key);
+            }
+            (Kind::Response { status }, Way::In) if seen.method == "INVITE" => {
+                let limit = gives_up.entry(&seen.branch).or_default();
+                if *status >= 200 && seen.at < *limit {
+                    judge.looked();
+                    owed.insert(key, seen);
+                } else if *status < 200 && seen.at < *limit {
+                    *limit = Duration::MAX;
+                }
             }
             _ => {}
         }
     }
     for ((call_id, ..), answer) in owed {
-        fail(format!("{:?} at {:?} for {call_id} was not acknowledged", answer.kind, answer.at));
+        judge.fail(format!("{:?} at {:?} for {call_id} was not acknowledged", answer.kind, answer.at));
     }
 }
 
 /// Another implementation's parser reads all of it.
-pub(super) fn the_nodes_messages_can_be_read(run: &Observed, fail: &mut dyn FnMut(String)) {
+pub(super) fn the_nodes_messages_can_be_read(run: &Observed, judge: &mut Judge) {
+    run.sip.iter().filter(|seen| seen.way == Way::Out).for_each(|_| judge.looked());
     if run.unreadable != 0 {
-        fail(format!("{} messages could not be read", run.unreadable));
+        judge.fail(format!("{} messages could not be read", run.unreadable));
     }
 }
