@@ -1,5 +1,6 @@
 //! The Tandem daemon and its command line.
 
+mod demo;
 mod load;
 mod logging;
 mod node;
@@ -35,11 +36,22 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Runs a node with built-in phones on loopback: a carrier's call reaches an agent, every number of the demo is
+    /// tried, and what was heard is verified.
+    Demo {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE", default_value = demo::DEFAULT_CONFIG)]
+        config: PathBuf,
+        /// Leaves the node running afterwards.
+        #[arg(long)]
+        keep: bool,
+    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve { config } => serve::serve(&config),
+        Command::Demo { config, keep } => demo::demo(&config, keep),
         Command::Check { config } => match Loaded::read(&config) {
             Ok(loaded) => {
                 println!("{}: ok: {}", config.display(), loaded.summary());

@@ -30,7 +30,7 @@ use tandem_media_net::{MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
 use tandem_sbc_net::{BindError, FilterState, Inbox, Transports};
 use tandem_store::{Closed, Store, StoreError};
-use tandem_switch::Switch;
+use tandem_switch::{Ledger, Switch};
 use tandem_time::Instant;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle as TaskHandle;
@@ -39,6 +39,7 @@ use self::call_log::CallLog;
 pub(crate) use self::changes::Changes;
 use self::clock::Clock;
 use self::core::{Core, MediaLink, Order, Reload, Waker};
+pub(crate) use self::core::{Seen, Tap, Way};
 use self::picture::{NodeStatus, Picture};
 use crate::load::Loaded;
 
@@ -96,7 +97,7 @@ impl fmt::Debug for Node {
 impl Node {
     /// Starts everything `loaded` says, on the tokio runtime this is called on. When something cannot be had,
     /// nothing is left running.
-    pub(crate) async fn start(loaded: Loaded) -> Result<Self, StartError> {
+    pub(crate) async fn start(loaded: Loaded, tap: Option<Tap>) -> Result<Self, StartError> {
         let clock = Clock::start();
         let config = &loaded.config;
         let server = Server::bind(config.http_listen).await?;
@@ -141,6 +142,7 @@ impl Node {
             picture: show,
             picture_due: Instant::START,
             draining: false,
+            tap,
         };
         let core = start_core(core, Arc::clone(&waker))?;
 
@@ -195,6 +197,11 @@ impl Node {
     /// Calls without a record yet.
     pub(crate) fn calls(&self) -> u64 {
         self.picture.borrow().calls()
+    }
+
+    /// What is in use, as it was a moment ago.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.picture.borrow().ledger()
     }
 
     /// Whether the core and the media threads do their work.

@@ -40,7 +40,7 @@ pub(crate) fn serve(path: &Path) -> ExitCode {
 
 async fn run(path: &Path, loaded: Loaded) -> Result<(), String> {
     let mut signals = Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
-    let mut node = Node::start(loaded).await.map_err(|error| error.to_string())?;
+    let mut node = Node::start(loaded, None).await.map_err(|error| error.to_string())?;
     tell(&[NotifyState::Ready]);
     let config = &node.loaded().config;
     tracing::info!(node = %config.node_name, config = %path.display(), http = %config.http_listen, "ready");

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::mpsc::Receiver;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -50,6 +51,31 @@ pub(super) struct Reload {
     pub(super) contact_centre: ContactCentreConfig,
 }
 
+/// A SIP message that came or went.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// When.
+    pub(crate) at: Instant,
+    /// From or to whom.
+    pub(crate) peer: SocketAddr,
+    /// Which way.
+    pub(crate) way: Way,
+    /// The message.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Which way a message went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To us.
+    In,
+    /// From us.
+    Out,
+}
+
+/// Shows every SIP message to somebody who watches; what does not fit the queue is not shown.
+pub(crate) type Tap = SyncSender<Seen>;
+
 /// Wakes the core's thread, once it runs.
 #[derive(Debug, Default)]
 pub(super) struct Waker(OnceLock<Thread>);
@@ -76,6 +102,7 @@ pub(super) struct Core {
     /// When the picture is renewed.
     pub(super) picture_due: Instant,
     pub(super) draining: bool,
+    pub(super) tap: Option<Tap>,
 }
 
 /// A media thread as the core sees it.
@@ -157,7 +184,10 @@ impl Core {
             let Some(inbound) = self.inbox.poll() else { return taken > 0 };
             let now = self.clock.now();
             match inbound {
-                Inbound::Packet(packet) => self.switch.handle_packet(now, packet.as_packet()),
+                Inbound::Packet(packet) => {
+                    self.tap(now, packet.source, Way::In, &packet.bytes);
+                    self.switch.handle_packet(now, packet.as_packet());
+                }
                 Inbound::Failure(failure) => self.switch.handle_transport_failure(now, failure),
             }
             self.send_outputs();
@@ -195,7 +225,10 @@ impl Core {
         loop {
             while let Some(output) = self.switch.poll_output() {
                 match output {
-                    Output::Sip(transmit) => failures.extend(self.transports.send(transmit).err()),
+                    Output::Sip(transmit) => {
+                        self.tap(self.clock.now(), transmit.destination, Way::Out, &transmit.bytes);
+                        failures.extend(self.transports.send(transmit).err());
+                    }
                     Output::Media { worker, command } => match self.media.get_mut(worker.0) {
                         Some(link) => link.send(command),
                         None => tracing::error!(worker = worker.0, "there is no such media thread"),
@@ -207,6 +240,13 @@ impl Core {
             // What cannot be sent may make the switch say something else.
             let Some(failure) = failures.pop() else { return };
             self.switch.handle_transport_failure(self.clock.now(), failure);
+        }
+    }
+
+    fn tap(&self, at: Instant, peer: SocketAddr, way: Way, bytes: &[u8]) {
+        if let Some(tap) = &self.tap {
+            // Whoever watches too slowly misses something; calls do not wait for it.
+            let _ = tap.try_send(Seen { at, peer, way, bytes: bytes.to_vec() });
         }
     }
 

@@ -62,6 +62,11 @@ impl Picture {
         self.counters.calls_offered.saturating_sub(self.counters.calls_ended)
     }
 
+    /// What is in use.
+    pub(crate) const fn ledger(&self) -> Ledger {
+        self.ledger
+    }
+
     /// Whether new calls are refused.
     pub(crate) const fn is_draining(&self) -> bool {
         self.draining
