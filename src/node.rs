@@ -117,6 +117,7 @@ impl Node {
         let (media, handles) = MediaThreads::start(&MediaThreadsConfig {
             threads,
             pin_to,
+            realtime: true,
             max_endpoints: wiring::port_pairs(config),
             seed: rng.random(),
             epoch: clock.epoch(),

@@ -1,6 +1,6 @@
 //! What it costs to relay a packet: a media thread against bare forwarders and rtpengine.
 //!
-//! `cargo bench -p tandem-benches --bench relay -- [--calls 100,400,800] [--seconds 4] [--rounds 3] [--json FILE]`
+//! `cargo bench -p tandem-benches --bench relay -- [--calls 100,400,800] [--seconds 4] [--rounds 3] [--realtime yes] [--json FILE]`
 //!
 //! Every call has two parties that send 50 packets a second each. All subjects of a round run one after the other,
 //! so that a noisy host disturbs each alike; medians over the rounds are what to read, and ratios more than figures.
@@ -9,15 +9,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_benches::relay::Relay;
 use tandem_benches::relay::bare::{Bare, Style};
 use tandem_benches::relay::ours::Ours;
 use tandem_benches::relay::rtpengine::{self, RtpEngine};
 use tandem_benches::relay::traffic::{Run, Traffic};
+use tandem_benches::relay::{Placement, Relay};
 
-/// The parties' thread runs on the first core, what relays on the second.
-const PARTIES_CORE: usize = 0;
-const RELAY_CORE: usize = 1;
 /// A media thread's ports.
 const FIRST_PORT: u16 = 31_000;
 /// rtpengine's.
@@ -53,11 +50,11 @@ impl Subject {
         }
     }
 
-    fn start(self, parties: &[SocketAddr]) -> io::Result<Box<dyn Relay>> {
+    fn start(self, parties: &[SocketAddr], placement: Placement) -> io::Result<Box<dyn Relay>> {
         Ok(match self {
-            Self::Bare(style) => Box::new(Bare::start(parties, style, RELAY_CORE)?),
-            Self::Ours => Box::new(Ours::start(parties, FIRST_PORT, RELAY_CORE)?),
-            Self::RtpEngine => Box::new(RtpEngine::start(parties, ENGINE_PORTS, RELAY_CORE)?),
+            Self::Bare(style) => Box::new(Bare::start(parties, style, placement)?),
+            Self::Ours => Box::new(Ours::start(parties, FIRST_PORT, placement)?),
+            Self::RtpEngine => Box::new(RtpEngine::start(parties, ENGINE_PORTS, placement)?),
         })
     }
 }
@@ -66,6 +63,7 @@ struct Arguments {
     calls: Vec<usize>,
     measured: Duration,
     rounds: usize,
+    placement: Placement,
     json: Option<String>,
 }
 
@@ -99,8 +97,8 @@ fn measure(
     let mut measured: Vec<(Subject, Vec<Run>)> = subjects.iter().map(|it| (*it, Vec::new())).collect();
     for _ in 0..arguments.rounds {
         for (subject, runs) in &mut measured {
-            let relay = subject.start(traffic.parties())?;
-            runs.push(traffic.run(&*relay, arguments.measured, PARTIES_CORE)?);
+            let relay = subject.start(traffic.parties(), arguments.placement)?;
+            runs.push(traffic.run(&*relay, arguments.measured, arguments.placement)?);
         }
     }
     Ok(measured)
@@ -160,8 +158,13 @@ fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
 
 impl Arguments {
     fn parse(given: impl Iterator<Item = String>) -> io::Result<Self> {
-        let mut arguments =
-            Self { calls: vec![100, 400, 800], measured: Duration::from_secs(4), rounds: 3, json: None };
+        let mut arguments = Self {
+            calls: vec![100, 400, 800],
+            measured: Duration::from_secs(4),
+            rounds: 3,
+            placement: Placement { parties_core: 0, relay_core: 1, realtime: false },
+            json: None,
+        };
         let mut given = given;
         while let Some(name) = given.next() {
             if name == "--bench" {
@@ -180,6 +183,7 @@ impl Arguments {
                     arguments.measured = Duration::from_secs(value.parse().map_err(|_| wrong(&name))?);
                 }
                 "--rounds" => arguments.rounds = value.parse().map_err(|_| wrong(&name))?,
+                "--realtime" => arguments.placement.realtime = value == "yes",
                 "--json" => arguments.json = Some(value),
                 _ => return Err(wrong(&name)),
             }

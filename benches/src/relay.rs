@@ -13,8 +13,30 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use tandem_media_net::sys::{make_current_thread_realtime, pin_current_thread};
+
 /// Where the relay's sockets are.
 pub const RELAY_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+
+/// Where and how threads of a benchmark run.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement {
+    /// Where the parties are.
+    pub parties_core: usize,
+    /// Where the relay is.
+    pub relay_core: usize,
+    /// Whether both go before whatever else the host runs, as far as that is allowed.
+    pub realtime: bool,
+}
+
+impl Placement {
+    fn prepare_thread(self, core: usize) -> io::Result<()> {
+        if self.realtime {
+            make_current_thread_realtime()?;
+        }
+        pin_current_thread(core)
+    }
+}
 
 /// Something that relays. Dropping it stops it.
 pub trait Relay {

@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tandem_media_net::GATHER;
-use tandem_media_net::sys::{Batch, Epoll, Outgoing, Ready, pin_current_thread};
+use tandem_media_net::sys::{Batch, Epoll, Outgoing, Ready};
 
 use super::account::Account;
-use super::{RELAY_ADDRESS, Relay};
+use super::{Placement, RELAY_ADDRESS, Relay};
 
 /// How a bare forwarder waits and reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,18 +47,18 @@ pub struct Bare {
 const THREAD_NAME: &str = "bare";
 
 impl Bare {
-    /// Starts it between these parties, on this core.
+    /// Starts it between these parties.
     ///
     /// # Errors
     /// When sockets or threads run out.
-    pub fn start(parties: &[SocketAddr], style: Style, core: usize) -> io::Result<Self> {
+    pub fn start(parties: &[SocketAddr], style: Style, placement: Placement) -> io::Result<Self> {
         let rtp = parties.iter().map(|_| bind()).collect::<io::Result<Vec<_>>>()?;
         let rtcp = parties.iter().map(|_| bind()).collect::<io::Result<Vec<_>>>()?;
         let legs = rtp.iter().map(UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
         let stop = Arc::new(AtomicBool::new(false));
         let forwarder = Forwarder { rtp, rtcp, parties: parties.to_vec(), stop: Arc::clone(&stop) };
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            pin_current_thread(core)?;
+            placement.prepare_thread(placement.relay_core)?;
             forwarder.run(style)
         })?;
         Ok(Self { legs, account: Account::own_threads(THREAD_NAME), stop, thread: Some(thread) })

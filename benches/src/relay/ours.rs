@@ -9,7 +9,7 @@ use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, St
 use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 use super::account::Account;
-use super::{RELAY_ADDRESS, Relay};
+use super::{Placement, RELAY_ADDRESS, Relay};
 
 /// A running media thread with its calls.
 pub struct Ours {
@@ -18,14 +18,15 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Starts it between these parties, on this core.
+    /// Starts it between these parties.
     ///
     /// # Errors
     /// When sockets or ports run out.
-    pub fn start(parties: &[SocketAddr], first_port: u16, core: usize) -> io::Result<Self> {
+    pub fn start(parties: &[SocketAddr], first_port: u16, placement: Placement) -> io::Result<Self> {
         let config = MediaThreadsConfig {
             threads: 1,
-            pin_to: vec![core],
+            pin_to: vec![placement.relay_core],
+            realtime: placement.realtime,
             max_endpoints: parties.len(),
             seed: [7; 32],
             epoch: Instant::now(),
@@ -101,7 +102,8 @@ fn next_event(handle: &mut MediaHandle) -> Event {
 fn stream(party: SocketAddr) -> StreamParameters {
     StreamParameters {
         remote_rtp: party,
-        remote_rtcp: SocketAddr::new(party.ip(), party.port() + 1),
+        // Its next port is another party's: as RFC 5761 has it, but not counted there.
+        remote_rtcp: party,
         codec: Codec::Pcmu,
         send_payload_type: 0,
         receive_payload_type: 0,

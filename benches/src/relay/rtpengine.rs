@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::bencode::{Value, dictionary, text_of};
-use super::{RELAY_ADDRESS, Relay};
+use super::{Placement, RELAY_ADDRESS, Relay};
 
 /// How long it may take to start.
 const START: Duration = Duration::from_secs(10);
@@ -29,17 +29,17 @@ pub fn is_installed() -> bool {
 }
 
 impl RtpEngine {
-    /// Starts it between these parties, on this core.
+    /// Starts it between these parties.
     ///
     /// # Errors
     /// When it does not start, or refuses a call.
-    pub fn start(parties: &[SocketAddr], ports: (u16, u16), core: usize) -> io::Result<Self> {
+    pub fn start(parties: &[SocketAddr], ports: (u16, u16), placement: Placement) -> io::Result<Self> {
         let control = UdpSocket::bind(SocketAddr::new(RELAY_ADDRESS, 0))?;
         control.set_read_timeout(Some(ANSWER))?;
         let free = UdpSocket::bind(SocketAddr::new(RELAY_ADDRESS, 0))?.local_addr()?;
         control.connect(free)?;
         let process = Command::new("taskset")
-            .args(["--cpu-list", &core.to_string(), "rtpengine"])
+            .args(["--cpu-list", &placement.relay_core.to_string(), "rtpengine"])
             .args(["--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=3"])
             .args([
                 format!("--interface={RELAY_ADDRESS}"),
@@ -47,6 +47,7 @@ impl RtpEngine {
                 format!("--port-min={}", ports.0),
                 format!("--port-max={}", ports.1),
             ])
+            .args(placement.realtime.then_some(["--scheduling=rr", "--priority=1"]).into_iter().flatten())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
-use tandem_media_net::sys::{Epoll, Ready, pin_current_thread};
+use tandem_media_net::sys::{Epoll, Ready};
 
-use super::Relay;
+use super::{Placement, Relay};
 
 /// One G.711 packet.
 const PTIME: Duration = Duration::from_millis(20);
@@ -78,18 +78,18 @@ impl Traffic {
         &self.addresses
     }
 
-    /// Sends through the relay for so long, after a warm-up, from this core.
+    /// Sends through the relay for so long, after a warm-up.
     ///
     /// # Errors
     /// When the relay is gone or the parties' thread fails.
-    pub fn run(&self, relay: &dyn Relay, measured: Duration, core: usize) -> io::Result<Run> {
+    pub fn run(&self, relay: &dyn Relay, measured: Duration, placement: Placement) -> io::Result<Run> {
         let received = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
         let mut parties = Parties::new(self, relay.legs(), Arc::clone(&received))?;
         std::thread::scope(|scope| {
             let stopped = Arc::clone(&stop);
             let sending = scope.spawn(move || {
-                pin_current_thread(core)?;
+                placement.prepare_thread(placement.parties_core)?;
                 parties.talk(&stopped)?;
                 io::Result::Ok(parties)
             });
@@ -239,14 +239,15 @@ fn rtp_packet(party: usize, sequence: u16) -> [u8; PACKET] {
     packet
 }
 
-/// Takes one packet and tells how long it took.
+/// Takes one packet and tells how long it took; none for an RTCP report, which is shorter.
 fn receive(socket: &UdpSocket) -> Option<Duration> {
     let mut packet = [0; PACKET];
     let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
     let mut parts = [IoSliceMut::new(&mut packet)];
     let message =
         recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT);
-    let came = message.ok()?.cmsgs().ok()?.find_map(|control| match control {
+    let message = message.ok().filter(|message| message.bytes == PACKET)?;
+    let came = message.cmsgs().ok()?.find_map(|control| match control {
         ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
         _ => None,
     })?;

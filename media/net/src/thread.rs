@@ -25,7 +25,10 @@ use tandem_time::Instant;
 
 use crate::counters::add;
 use crate::sockets::{Sockets, WAKE_TOKEN, from_token};
-use crate::sys::{BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, pin_current_thread};
+use crate::sys::{
+    BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, make_current_thread_realtime,
+    pin_current_thread,
+};
 use crate::threads::{MediaThreadsConfig, Shared, Wake};
 
 /// A thread that had something to do looks for more no sooner than this after it last woke up. Under load one wake-up
@@ -57,6 +60,7 @@ pub(crate) struct MediaThread {
     shared: Arc<Shared>,
     wake_core: Wake,
     epoch: std::time::Instant,
+    realtime: bool,
     /// When the turn under way began, if it found something to do.
     busy_since: Option<Instant>,
 }
@@ -83,12 +87,18 @@ impl MediaThread {
             shared,
             wake_core: Arc::clone(&config.wake),
             epoch: config.epoch,
+            realtime: config.realtime,
             busy_since: None,
         })
     }
 
     /// Runs until told to stop.
     pub(crate) fn run(mut self, pin_to: Option<usize>) {
+        if self.realtime
+            && let Err(error) = make_current_thread_realtime()
+        {
+            tracing::info!(%error, "media thread runs in the usual class: others on its core can make it late");
+        }
         if let Some(core) = pin_to
             && let Err(error) = pin_current_thread(core)
         {

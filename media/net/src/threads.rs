@@ -35,6 +35,9 @@ pub struct MediaThreadsConfig {
     /// The cores they are pinned to, one after the other, from the start again when there are more threads. Empty:
     /// not pinned. A core that cannot be had is logged and not fatal.
     pub pin_to: Vec<usize>,
+    /// Whether packets go before whatever else runs on those cores (SCHED_RR), as far as the process may ask for it.
+    /// A refusal is logged and not fatal.
+    pub realtime: bool,
     /// Endpoints a thread can hold; also the bound of [`tandem_media::EndpointId`]'s `index`.
     pub max_endpoints: usize,
     /// Where SSRCs and first sequence numbers come from. Random in production.
@@ -50,6 +53,7 @@ impl fmt::Debug for MediaThreadsConfig {
         f.debug_struct("MediaThreadsConfig")
             .field("threads", &self.threads)
             .field("pin_to", &self.pin_to)
+            .field("realtime", &self.realtime)
             .field("max_endpoints", &self.max_endpoints)
             .finish_non_exhaustive()
     }

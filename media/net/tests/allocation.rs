@@ -108,6 +108,7 @@ fn relaying_and_playing_allocate_nothing_per_packet() {
     let config = MediaThreadsConfig {
         threads: 1,
         pin_to: vec![],
+        realtime: false,
         max_endpoints: MAX_ENDPOINTS,
         seed: [1; 32],
         epoch: Instant::now(),

@@ -29,6 +29,7 @@ fn no_descriptor_is_left_after_a_thousand_opens_and_closes() {
     let config = MediaThreadsConfig {
         threads: 1,
         pin_to: vec![],
+        realtime: false,
         max_endpoints: 4,
         seed: [1; 32],
         epoch: Instant::now(),

@@ -26,6 +26,7 @@ pub(crate) fn config(wake: Wake) -> MediaThreadsConfig {
     MediaThreadsConfig {
         threads: 1,
         pin_to: vec![],
+        realtime: false,
         max_endpoints: MAX_ENDPOINTS,
         seed: [1; 32],
         epoch: Instant::now(),
