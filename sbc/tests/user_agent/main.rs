@@ -5,6 +5,7 @@ mod call_to_trunk;
 mod calls_from_phones;
 mod cancel_by_us;
 mod cancel_from_peer;
+mod chaos;
 mod client_transactions;
 mod confirmation;
 mod delayed_offer;

@@ -46,10 +46,13 @@ fn options_tells_what_we_can() {
     world.rest();
 }
 
+/// Its name, what is wrong with the INVITE, the response, and a line of it.
+type Refusal = (&'static str, fn(&mut Request), &'static str, &'static str);
+
 /// What is refused with which status, and which header says why.
 #[test]
 fn refusals_of_an_invite() {
-    let cases: [(&str, fn(&mut Request), &str, &str); 8] = [
+    let cases: [Refusal; 8] = [
         ("§8.2.2.1 scheme", |i| i.uri = "urn:service:sos".into(), "416 INVITE", ""),
         ("§8.2.2.1 sips", |i| i.uri = "sips:100@127.0.0.1".into(), "416 INVITE", ""),
         (

@@ -347,6 +347,11 @@ impl World {
         self.sent.drain(..).map(|sent| (sent.at_ms, sent.what())).collect()
     }
 
+    /// All messages so far.
+    pub(crate) fn messages(&mut self) -> Vec<Sent> {
+        self.sent.drain(..).collect()
+    }
+
     /// All events so far.
     pub(crate) fn events(&mut self) -> Vec<Event> {
         self.events.drain(..).collect()

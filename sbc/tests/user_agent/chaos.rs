@@ -1,0 +1,262 @@
+//! Whatever peers send, lose, repeat and reorder, and whatever the owner asks for in between: nothing panics, every
+//! session is told of in order, and all of it is gone in bounded time.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tandem_sbc::user_agent::{Event, SessionId, Transport};
+
+use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, contact, media};
+
+/// One thing that happens. The numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    /// The carrier calls; a number used before makes a copy on another path.
+    Invite(u8),
+    /// The carrier sends a request in or out of a dialog that it may know.
+    Request {
+        method: &'static str,
+        message: usize,
+        cseq: u8,
+    },
+    /// A peer answers one of our requests, perhaps long ago, perhaps once more.
+    Answer {
+        message: usize,
+        status: &'static str,
+        tag: u8,
+    },
+    /// A peer sends what we sent back to us.
+    Echo(usize),
+    /// A peer's message arrives with a byte changed.
+    Damage {
+        message: usize,
+        at: usize,
+        byte: u8,
+    },
+    Call,
+    CallUser,
+    Ring(usize),
+    Accept(usize),
+    Reject(usize),
+    HangUp(usize),
+    Pass(u16),
+    Break {
+        tcp: bool,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let method = prop::sample::select(vec!["ACK", "BYE", "CANCEL", "INVITE", "OPTIONS", "INFO", "UPDATE"]);
+    let status = prop::sample::select(vec![
+        "100 Trying",
+        "180 Ringing",
+        "183 Session Progress",
+        "200 OK",
+        "200 OK",
+        "302 Moved",
+        "481 No",
+        "486 Busy Here",
+        "487 Request Terminated",
+        "500 No",
+        "603 Decline",
+    ]);
+    let number = any::<usize>();
+    let step = prop_oneof![
+        3 => (0..6_u8).prop_map(Step::Invite),
+        6 => (method, number, 0..6_u8).prop_map(|(method, message, cseq)| Step::Request { method, message, cseq }),
+        8 => (number, status, 0..3_u8).prop_map(|(message, status, tag)| Step::Answer { message, status, tag }),
+        1 => number.prop_map(Step::Echo),
+        2 => (number, number, any::<u8>()).prop_map(|(message, at, byte)| Step::Damage { message, at, byte }),
+        2 => Just(Step::Call),
+        1 => Just(Step::CallUser),
+        1 => number.prop_map(Step::Ring),
+        3 => number.prop_map(Step::Accept),
+        1 => number.prop_map(Step::Reject),
+        2 => number.prop_map(Step::HangUp),
+        3 => (0..40_000_u16).prop_map(Step::Pass),
+        1 => any::<bool>().prop_map(|tcp| Step::Break { tcp }),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+struct Chaos {
+    world: World,
+    /// All we sent, still to be answered or not.
+    ours: Vec<Sent>,
+    /// All the peers sent, to come again.
+    theirs: Vec<String>,
+    sessions: BTreeMap<SessionId, Life>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Alive,
+    Ended,
+    Released,
+}
+
+impl Chaos {
+    fn new() -> Self {
+        let mut world = World::new();
+        world.register_phone(1, PHONE);
+        world.register_phone(3, "127.0.0.20:5090");
+        let mut chaos = Self { world, ours: Vec::new(), theirs: Vec::new(), sessions: BTreeMap::new() };
+        chaos.observe();
+        chaos
+    }
+
+    /// Checks the order of what the owner hears.
+    fn observe(&mut self) {
+        self.ours.extend(self.world.messages());
+        for event in self.world.events() {
+            let (session, from, to) = match event {
+                Event::Incoming { session, .. } => (session, None, Life::Alive),
+                Event::Ringing { session }
+                | Event::Answered { session }
+                | Event::Confirmed { session }
+                | Event::Media { session, .. } => (session, Some(Life::Alive), Life::Alive),
+                Event::Ended { session, .. } => (session, Some(Life::Alive), Life::Ended),
+                Event::Released { session } => (session, Some(Life::Ended), Life::Released),
+                Event::Registration { .. } => continue,
+            };
+            assert_eq!(self.sessions.get(&session).copied(), from, "{event:?}");
+            self.sessions.insert(session, to);
+        }
+    }
+
+    fn receive(&mut self, text: String) {
+        self.world.receive(CARRIER, &text);
+        self.world.receive(PHONE, &text);
+        self.theirs.push(text);
+    }
+
+    fn pick(&self, number: usize) -> Option<&Sent> {
+        self.ours.get(number.checked_rem(self.ours.len())?)
+    }
+
+    fn session(&self, number: usize) -> Option<SessionId> {
+        self.sessions.keys().nth(number.checked_rem(self.sessions.len())?).copied()
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Invite(number) => {
+                let copies = self.theirs.len();
+                let invite = Request::invite().with(|invite| {
+                    invite.call_id = format!("call-{number}");
+                    invite.branch = format!("z9hG4bK-{number}-{}", copies % 2);
+                    if number == 5 {
+                        invite.body.clear();
+                    }
+                });
+                self.receive(invite.text());
+            }
+            Step::Request { method, message, cseq } => {
+                if let Some(text) = self.request(method, message, cseq) {
+                    self.receive(text);
+                }
+            }
+            Step::Answer { message, status, tag } => {
+                if let Some(sent) = self.pick(message) {
+                    let text = sent.answer(status, &format!("tag{tag}"), &contact(CARRIER), SDP);
+                    self.receive(text);
+                }
+            }
+            Step::Echo(message) => {
+                if let Some(text) = self.pick(message).map(|sent| sent.text.clone()) {
+                    self.receive(text);
+                }
+            }
+            Step::Damage { message, at, byte } => self.damage(message, at, byte),
+            Step::Call | Step::CallUser => self.call(matches!(step, Step::CallUser)),
+            Step::Ring(number) => self.own(number, |agent, now, session| agent.ring(now, session)),
+            Step::Accept(number) => {
+                self.own(number, |agent, now, session| agent.accept(now, session, media()))
+            }
+            Step::Reject(number) => self.own(number, |agent, now, session| agent.reject(now, session, 486)),
+            Step::HangUp(number) => {
+                self.own(number, |agent, now, session| agent.hang_up(now, session, "bye"))
+            }
+            Step::Pass(ms) => self.world.pass_ms(ms.into()),
+            Step::Break { tcp } => {
+                let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+                self.world.fail(transport, CARRIER, None);
+            }
+        }
+        self.observe();
+    }
+
+    /// A request in the dialog of something we sent, whichever side began it; CANCEL takes the INVITE's place.
+    fn request(&self, method: &'static str, message: usize, cseq: u8) -> Option<String> {
+        let sent = self.pick(message)?;
+        let mut request = match sent.text.starts_with("SIP/2.0") {
+            true => Request::within(method, cseq.into(), sent),
+            false => Request::from_callee(method, cseq.into(), sent, "tag1"),
+        };
+        if matches!(method, "CANCEL" | "ACK") && cseq < 3 {
+            request.branch = sent.branch();
+        }
+        if method == "INVITE" {
+            request.headers = contact(CARRIER);
+            if cseq != 4 {
+                SDP.clone_into(&mut request.body);
+            }
+        }
+        Some(request.text())
+    }
+
+    fn damage(&mut self, message: usize, at: usize, byte: u8) {
+        let Some(index) = message.checked_rem(self.theirs.len()) else { return };
+        let mut bytes = self.theirs.get(index).cloned().unwrap_or_default().into_bytes();
+        if let Some(place) = at.checked_rem(bytes.len()).and_then(|at| bytes.get_mut(at)) {
+            *place = byte;
+        }
+        self.world.receive(CARRIER, &String::from_utf8_lossy(&bytes));
+    }
+
+    fn call(&mut self, user: bool) {
+        use tandem_sbc::user_agent::{Identity, Invite, InviteTarget};
+        let target = match user {
+            true => InviteTarget::User("1001".into()),
+            false => InviteTarget::Trunk { trunk: "carrier-a".into(), number: "100".into() },
+        };
+        let invite = Invite { target, from: Identity::default(), media: media() };
+        if let Ok(session) = self.world.own(|agent, now| agent.invite(now, invite)) {
+            assert_eq!(self.sessions.insert(session, Life::Alive), None);
+        }
+    }
+
+    fn own<T>(
+        &mut self,
+        number: usize,
+        act: impl FnOnce(&mut tandem_sbc::user_agent::UserAgent, tandem_time::Instant, SessionId) -> T,
+    ) {
+        if let Some(session) = self.session(number) {
+            self.world.own(|agent, now| act(agent, now, session));
+        }
+    }
+
+    fn end(mut self) {
+        for (session, life) in self.sessions.clone() {
+            if life == Life::Alive {
+                self.world.own(|agent, now| agent.hang_up(now, session, "end")).expect("a session not ended");
+            }
+        }
+        self.world.rest();
+        self.observe();
+        assert!(self.sessions.values().all(|life| *life == Life::Released), "{:?}", self.sessions);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn everything_settles(steps in steps()) {
+        let mut chaos = Chaos::new();
+        for step in steps {
+            chaos.step(step);
+        }
+        chaos.end();
+    }
+}
