@@ -471,10 +471,7 @@ impl Endpoint {
         let samples = samples.get_mut(..samples_in(ptime))?;
         let at = self.playing.as_mut()?.next_frame(ptime, samples)?;
         let agreed = self.agreed.as_ref()?;
-        let Some(destination) = agreed.send_to() else {
-            self.outgoing.resynchronise();
-            return None;
-        };
+        let destination = agreed.send_to()?;
         let len = HEADER_LEN + samples.len();
         let packet = buffer.get_mut(..len)?;
         agreed.stream.codec.encode_into(samples, packet.get_mut(HEADER_LEN..)?);

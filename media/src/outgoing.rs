@@ -29,7 +29,6 @@ enum Feed {
 /// How a relayed source's numbers become ours.
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
-    source_ssrc: u32,
     /// The source's highest sequence number so far.
     highest: u16,
     /// How far the source went on since the anchor; older packets belong before the switch.
@@ -115,7 +114,8 @@ impl Outgoing {
         Stamp { marker, payload_type, sequence, timestamp, ssrc: self.ssrc }
     }
 
-    /// The numbers of a relayed packet; none when it belongs before the latest switch.
+    /// The numbers of a relayed packet; none when it belongs before the latest switch. `restarted` says that the
+    /// source's numbers have nothing to do with those before.
     #[inline]
     pub(crate) fn relay(
         &mut self,
@@ -125,8 +125,7 @@ impl Outgoing {
         ticks: u32,
         payload_type: u8,
     ) -> Option<Stamp> {
-        let follows = |anchor: &Anchor| anchor.source_ssrc == source.ssrc && !restarted;
-        let switched = !matches!(&self.feed, Feed::Relayed(anchor) if follows(anchor));
+        let switched = restarted || !matches!(self.feed, Feed::Relayed(_));
         if switched {
             self.feed = Feed::Relayed(self.anchor(now, source, ticks));
         }
@@ -153,7 +152,6 @@ impl Outgoing {
             Some(_) => self.switched_timestamp(now, ticks),
         };
         Anchor {
-            source_ssrc: source.ssrc,
             highest: source.sequence,
             advanced: 0,
             sequence_offset: self.next_sequence.wrapping_sub(source.sequence),

@@ -13,7 +13,7 @@ pub(crate) struct Player {
     segments: Arc<[Segment]>,
     /// Rounds that follow this one; `None` is for ever.
     rounds_left: Option<u32>,
-    /// Whether this round gave a sample: a round without any must not be repeated for ever.
+    /// Whether there was a sample: rounds without any must not be repeated for ever.
     sounded: bool,
     index: usize,
     sound: Sound,
@@ -140,7 +140,7 @@ impl Player {
                 true
             }
         };
-        if again && std::mem::take(&mut self.sounded) { Sound::Start } else { Sound::Ended }
+        if again && self.sounded { Sound::Start } else { Sound::Ended }
     }
 }
 

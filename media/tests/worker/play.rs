@@ -151,3 +151,16 @@ fn packets_carry_as_much_audio_as_agreed_within_reason() {
         assert_eq!(sent.len() * octets, 9_600);
     }
 }
+
+#[test]
+fn a_play_that_replaces_another_waits_until_the_last_frame_has_sounded() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    let start = bench.now;
+    bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(1_000))]));
+    bench.run(MS * 6);
+    bench.command(play(endpoint, 2, vec![Segment::Audio(audio_of_ms(1_000))]));
+    bench.run(MS * 40);
+    let times: Vec<_> = bench.take_rtp(endpoint).iter().map(|sent| sent.at - start).collect();
+    assert_eq!(times, [Duration::ZERO, MS * 20, MS * 40]);
+}

@@ -122,3 +122,33 @@ fn events_that_are_no_digits_are_relayed_but_not_told() {
     assert!(bench.packet(endpoint, party(0), &flash.audio(&[16, 0x8a, 0, 160])).is_some());
     assert!(!bench.take_events().iter().any(|event| matches!(event, Event::Digit { .. })));
 }
+
+#[test]
+fn a_source_that_starts_anew_may_press_at_earlier_timestamps() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    for (ssrc, timestamp) in [(1, 1_000_000), (2, 500)] {
+        let mut source = Source { timestamp, ..Source::new(ssrc, 0) };
+        press(&mut bench, endpoint, party(0), &mut source, '5');
+    }
+    let told = bench.take_events().iter().filter(|event| matches!(event, Event::Digit { .. })).count();
+    assert_eq!(told, 2);
+}
+
+/// All packets of a press bear the time of its start; what follows it must not begin before its end.
+#[test]
+fn a_switch_after_a_relayed_press_advances_past_the_press() {
+    let mut bench = Bench::new(2);
+    let [a, b] = [0, 1].map(|index| bench.open(index, stream(index)));
+    bench.command(Command::Bridge { a, b });
+    let mut caller = Source::new(3, 0);
+    for packet in caller.press('5', 97) {
+        bench.packet(a, party(0), &packet);
+        bench.run(PTIME);
+    }
+    bench.command(play(b, 1, vec![Segment::Audio(audio_of_ms(20))]));
+    bench.run(PTIME);
+    let sent = bench.take_rtp(b);
+    let (pressed, played) = (sent[0].rtp().header.timestamp, sent[100].rtp().header.timestamp);
+    assert_eq!(played.wrapping_sub(pressed), 100 * 160);
+}
