@@ -1,4 +1,4 @@
-//! One line at a call's start, answer and end: a control plane that logs what passes and changes nothing.
+//! One line at a call's start, at each answer and at its end: a control plane that logs what passes and changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,14 @@ use tandem_time::Instant;
 #[derive(Debug)]
 pub(crate) struct CallLog<P> {
     plane: P,
-    /// The calls whose caller has not been answered yet, by the caller's leg: as many as the switch has at most.
-    unanswered: BTreeMap<LegId, CallId>,
+    /// The legs that have not been answered yet: as many as the switch has at most.
+    unanswered: BTreeMap<LegId, Unanswered>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Unanswered {
+    Caller(CallId),
+    Called(CallId),
 }
 
 impl<P> CallLog<P> {
@@ -29,7 +35,7 @@ impl<P> CallLog<P> {
     fn log(&mut self, event: &Event) {
         match event {
             Event::CallOffered { call, leg, origin, from, dialled } => {
-                self.unanswered.insert(*leg, *call);
+                self.unanswered.insert(*leg, Unanswered::Caller(*call));
                 let (kind, origin) = match origin {
                     Origin::Trunk(name) => ("trunk", name),
                     Origin::User(name) => ("user", name),
@@ -37,19 +43,19 @@ impl<P> CallLog<P> {
                 let from = &from.number;
                 tracing::info!(%call, %kind, %origin, %from, %dialled, "call offered");
             }
-            Event::Done { outcome: Ok(Outcome::Answered { leg }), .. } => {
-                if let Some(call) = self.unanswered.remove(leg) {
-                    tracing::info!(%call, "call answered");
-                }
+            Event::LegCreated { call, leg, .. } => {
+                self.unanswered.insert(*leg, Unanswered::Called(*call));
             }
+            Event::Done { outcome: Ok(Outcome::Answered { leg }), .. } => match self.unanswered.remove(leg) {
+                Some(Unanswered::Caller(call)) => tracing::info!(%call, "call answered"),
+                Some(Unanswered::Called(call)) => tracing::info!(%call, %leg, "called party answered"),
+                None => {}
+            },
             Event::LegEnded { leg, .. } => drop(self.unanswered.remove(leg)),
             Event::CallEnded { call, record } => log_end(*call, record),
             Event::Registration { user, reachable: true } => tracing::info!(%user, "phone registered"),
             Event::Registration { user, reachable: false } => tracing::info!(%user, "phone gone"),
-            Event::Done { .. }
-            | Event::LegCreated { .. }
-            | Event::LegRinging { .. }
-            | Event::Digit { .. } => {}
+            Event::Done { .. } | Event::LegRinging { .. } | Event::Digit { .. } => {}
         }
     }
 }

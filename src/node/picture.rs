@@ -8,6 +8,7 @@ use std::time::{Duration, Instant as WallInstant};
 use tandem_api::{Health, Kind, Metric, Readiness, Sample, Status};
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::CountersSnapshot as MediaCounters;
+use tandem_sbc::user_agent::Counters as SignallingCounters;
 use tandem_sbc_net::Transports;
 use tandem_switch::{Counters, Ledger, Switch};
 use tandem_time::Instant;
@@ -26,6 +27,7 @@ pub(crate) struct Picture {
     draining: bool,
     ledger: Ledger,
     counters: Counters,
+    signalling: SignallingCounters,
     queues: Vec<(String, QueueDepth)>,
     /// Agents by state.
     agents: BTreeMap<&'static str, u64>,
@@ -51,6 +53,7 @@ impl Picture {
             draining,
             ledger: switch.ledger(),
             counters: switch.counters().clone(),
+            signalling: switch.signalling_counters(),
             queues: centre.queue_depths().map(|(name, depth)| (name.to_owned(), depth)).collect(),
             agents,
             media,
@@ -106,6 +109,7 @@ impl Status for NodeStatus {
         let picture = Arc::clone(&self.picture.borrow());
         let mut metrics = ledger(&picture.ledger);
         metrics.extend(calls(&picture.counters));
+        metrics.push(signalling(&picture.signalling));
         metrics.extend(contact_centre(&picture));
         metrics.extend(media(&picture.media));
         metrics.extend(transports(&self.transports));
@@ -147,6 +151,11 @@ fn calls(counters: &Counters) -> Vec<Metric> {
         counter("media_events_stale", "Media events that had crossed a command", counters.media_events_stale),
         counter("endpoints_failed", "Media endpoints that could not be opened", counters.endpoints_failed),
     ]
+}
+
+fn signalling(counters: &SignallingCounters) -> Metric {
+    let events = counters.iter().map(|(event, count)| sample([("event", event)], count));
+    family("sip_signalling", "What the user agent counted", Kind::Counter, events)
 }
 
 fn contact_centre(picture: &Picture) -> Vec<Metric> {

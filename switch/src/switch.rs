@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tandem_control_api::{CallRecord, ControlPlane, LegId};
 use tandem_media as media;
-use tandem_sbc::user_agent::{Invite, Packet, Transmit, TransportFailure, UserAgent, UserAgentConfig};
+use tandem_sbc::user_agent::{
+    Counters as SignallingCounters, Invite, Packet, Transmit, TransportFailure, UserAgent, UserAgentConfig,
+};
 use tandem_time::Instant;
 
 use crate::calls::{Action, Calls};
@@ -184,6 +186,12 @@ impl<P: ControlPlane> Switch<P> {
             admissions: signalling.admissions,
             ..self.calls.ledger()
         }
+    }
+
+    /// What the user agent counted since the switch began.
+    #[must_use]
+    pub fn signalling_counters(&self) -> SignallingCounters {
+        self.user_agent.counters()
     }
 
     /// What was counted since the switch began.

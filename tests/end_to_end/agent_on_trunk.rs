@@ -37,7 +37,7 @@ fn caller_beside(runtime: &tokio::runtime::Runtime, node: &Node) -> LivePhone {
         user: "caller".to_owned(),
         address,
         media_address: address.ip(),
-        media_ports: 42_000..=42_099,
+        media_ports: ports.carrier_rtp.0..=ports.carrier_rtp.1,
         server: ports.sip,
         credentials: None,
         expires: Duration::from_secs(60),
@@ -56,7 +56,7 @@ fn an_agent_at_a_number_answers_and_the_caller_hangs_up() {
     let runtime = runtime();
     let caller_phone = caller_beside(&runtime, &node);
     let call = caller_phone.call("+15551234", "+15550105", caller()).expect("a call");
-    node.log_line("agent answered").expect("the agent answers");
+    node.log_line("called party answered").expect("the agent answers");
     caller_phone.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
     agent.finish().expect("the agent's end saw ACK and BYE");
     caller_phone.ended(call, PATIENCE).expect("the call ends");

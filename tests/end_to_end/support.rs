@@ -51,7 +51,7 @@ pub(crate) fn carrier(runtime: &Runtime, node: &Node) -> LivePhone {
         user: "carrier".to_owned(),
         address: ports.carrier,
         media_address: ports.carrier.ip(),
-        media_ports: 40_000..=40_999,
+        media_ports: ports.carrier_rtp.0..=ports.carrier_rtp.1,
         server: ports.sip,
         credentials: None,
         expires: Duration::from_secs(60),

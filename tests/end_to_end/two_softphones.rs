@@ -45,6 +45,7 @@ fn each_of_two_callers_gets_an_agent_of_his_own() {
     drop((alice, bob));
 
     let records = records(&mut node);
-    let agents: Vec<Option<&str>> = records.iter().map(|it| it.agent.as_deref()).collect();
-    assert_eq!(agents, [Some("alice"), Some("bob")], "{records:#?}");
+    let mut agents: Vec<_> = records.iter().map(|it| (it.from.as_str(), it.agent.as_deref())).collect();
+    agents.sort_unstable();
+    assert_eq!(agents, [("+15551111", Some("alice")), ("+15552222", Some("bob"))], "{records:#?}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::{node, records};
 
-const OPTIONS: &str = "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.99:5060;branch=z9hG4bKx\r\n\
+const OPTIONS: &str = "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.99:5060;rport;branch=z9hG4bKx\r\n\
     From: <sip:a@127.0.0.99>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: unlisted\r\nCSeq: 1 OPTIONS\r\n\
     Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
 

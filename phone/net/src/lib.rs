@@ -5,6 +5,7 @@
 
 mod task;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -172,7 +173,13 @@ impl LivePhone {
             }
             std::thread::park_timeout(PACE);
         }
-        let heard = self.ask(move |phone, _| phone.heard(call).map(|heard| format!("{heard:?}")))?;
-        Err(io::Error::other(format!("{hz} Hz not heard for {long:?}; heard: {heard:?}")))
+        let tones: BTreeMap<u16, u32> = self.ask(move |phone, _| {
+            let windows = phone.heard(call).map(|heard| heard.windows.as_slice()).unwrap_or_default();
+            windows.iter().filter_map(|window| window.tones.first()).fold(BTreeMap::new(), |mut tones, hz| {
+                *tones.entry(*hz).or_default() += 1;
+                tones
+            })
+        })?;
+        Err(io::Error::other(format!("{hz} Hz not heard for {long:?}; windows by strongest tone: {tones:?}")))
     }
 }

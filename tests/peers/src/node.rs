@@ -33,6 +33,8 @@ pub struct Ports {
     pub rtp: (u16, u16),
     /// Where the node calls carrier-a.
     pub carrier: SocketAddr,
+    /// The first and last port of RTP at the carrier's address.
+    pub carrier_rtp: (u16, u16),
 }
 
 impl Ports {
@@ -44,6 +46,7 @@ impl Ports {
             http: SocketAddr::from(([127, 0, 0, 1], 8080)),
             rtp: (20_000, 29_999),
             carrier: SocketAddr::from(([127, 0, 0, 10], 5070)),
+            carrier_rtp: (40_000, 49_999),
         }
     }
 
@@ -62,6 +65,7 @@ impl Ports {
             http: free_port([127, 0, 0, 1])?,
             rtp: (first, first + RTP_PORTS - 1),
             carrier: free_port([127, 0, 0, 10])?,
+            carrier_rtp: (first, first + RTP_PORTS - 1),
         })
     }
 }
