@@ -1,4 +1,7 @@
-//! What the benchmarks share: subjects and traffic of the relay benchmark, a sink for RTP streams.
+//! What the benchmarks share: subjects and traffic of the relay benchmark, a sink for RTP streams, the signalling core
+//! with a carrier to call it, an allocator that counts.
 
+pub mod call_setup;
+pub mod counting;
 pub mod relay;
 pub mod sink;
