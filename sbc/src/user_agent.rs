@@ -46,7 +46,7 @@ use crate::source::{AllowList, SourceClass};
 use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Tell, Transactions};
 use crate::transport::Hop;
 use crate::trunk::{Admissions, TrunkLimits};
-use session::{Peer, Session, Sessions};
+use session::{Peer, Sessions};
 
 /// Requests longer than this go over TCP, the way being not known to carry more (RFC 3261 §18.1.1).
 const DATAGRAM_REQUEST_MAX: usize = 1_300;

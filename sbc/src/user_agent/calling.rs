@@ -265,7 +265,10 @@ impl UserAgent {
                 return self.win(now, id, dialog, received);
             }
         }
-        self.say_bye(now, id, &mut dialog, None);
+        // Whoever answers one INVITE under ever new tags fills our transactions to the limit, and not beyond.
+        if self.transactions.len() < self.config.limits.max_transactions as usize {
+            self.say_bye(now, id, &mut dialog, None);
+        }
         self.settle(id);
     }
 

@@ -15,6 +15,7 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::owner::with_capabilities;
+use super::serving::way_of_dialog;
 use super::session::{Confirmed, Peer, Phase, Success};
 use super::{Ender, Event, Received, Role, SessionId, UserAgent};
 use crate::dialog::{Dialog, OutOfOrder};
@@ -66,10 +67,15 @@ impl UserAgent {
     }
 
     fn check_order(&mut self, id: SessionId, received: Received<'_>) -> Result<(), OutOfOrder> {
-        match self.sessions.get_mut(id).and_then(super::Session::dialog_mut) {
-            Some(dialog) => dialog.check_order(received.essentials.cseq.number),
-            None => Ok(()),
+        let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
+        let is_phone = session.peer == Peer::Phone;
+        let Some(dialog) = session.dialog_mut() else { return Ok(()) };
+        dialog.check_order(received.essentials.cseq.number)?;
+        if is_phone {
+            // A phone behind NAT may have got another address, or another connection, since.
+            dialog.hop = way_of_dialog(received);
         }
+        Ok(())
     }
 
     /// §15.1.2.
@@ -136,12 +142,7 @@ impl UserAgent {
         is_offer: bool,
     ) {
         let transaction = self.begin(received, Role::Unattended);
-        let hop = Hop {
-            transport: received.packet.transport,
-            local: received.packet.local,
-            destination: received.packet.source,
-            flow: received.packet.flow,
-        };
+        let hop = way_of_dialog(received);
         let bytes = with_capabilities(self.reply(received, 200, None), &hop).body("application/sdp", body);
         let cseq = received.essentials.cseq.number;
         let success = Success::new(now, self.config.timers, transaction, bytes.clone(), cseq, is_offer);

@@ -220,7 +220,7 @@ impl UserAgent {
             Description::Unsupported => return self.refuse_content(now, received),
         };
         let local_tag = self.tag();
-        let hop = self.way_of_dialog(received);
+        let hop = way_of_dialog(received);
         let dialog = Dialog::of_request(received.message, received.essentials, local_tag.clone(), hop);
         // §8.1.1.8: an INVITE has a Contact.
         let Some(dialog) = dialog else { return self.refuse(now, received, 400) };
@@ -304,13 +304,12 @@ impl UserAgent {
             self.settle(id);
         }
     }
+}
 
-    /// Where requests of the dialog go that this INVITE makes. A phone is reached where it sends from, unless its
-    /// Contact names the same host: then it is not behind NAT. A trunk is reached where its Contact says.
-    fn way_of_dialog(&self, received: Received<'_>) -> Hop {
-        let Packet { transport, local, source, flow, .. } = *received.packet;
-        Hop { transport, local, destination: source, flow }
-    }
+/// The way that a request came, as the way that ours go in its dialog.
+pub(super) fn way_of_dialog(received: Received<'_>) -> Hop {
+    let Packet { transport, local, source, flow, .. } = *received.packet;
+    Hop { transport, local, destination: source, flow }
 }
 
 /// §18.2.2 with RFC 3581 §4: the way a response goes.

@@ -41,6 +41,31 @@ fn a_phone_calls_after_a_challenge() {
     assert_eq!(world.expect("BYE").to, address(PHONE));
 }
 
+/// A phone behind NAT whose address changes in a call is followed to where it sends from.
+#[test]
+fn a_phone_that_moves_is_followed() {
+    let mut world = World::new();
+    world.receive(PHONE, &invite().text());
+    let challenge = world.expect("401 INVITE");
+    let again = invite().with(|again| {
+        again.cseq = 2;
+        again.branch.push('2');
+        again.headers = contact("1001@192.168.1.5");
+        again.headers.push_str(&credentials(&challenge, "INVITE", "1001", "secret-1001", "MD5", 1));
+    });
+    world.receive(PHONE, &again.text());
+    let session = world.incoming();
+    world.own(|agent, now| agent.accept(now, session, media())).expect("accepted");
+    world.expect("100 INVITE");
+    let ok = world.expect("200 INVITE");
+    world.receive(PHONE, &Request::within("ACK", 2, &ok).text());
+    let moved = "127.0.0.21:6000";
+    world.receive(moved, &Request::within("OPTIONS", 3, &ok).text());
+    world.expect("200 OPTIONS");
+    world.own(|agent, now| agent.hang_up(now, session, "")).expect("a session");
+    assert_eq!(world.expect("BYE").to, address(moved));
+}
+
 /// A caller says who it is; one that proves to be another is not believed.
 #[test]
 fn a_phone_cannot_call_in_anothers_name() {

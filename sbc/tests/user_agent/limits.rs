@@ -2,7 +2,7 @@
 
 use tandem_sbc::user_agent::{Identity, Invite, InviteTarget, SessionError};
 
-use crate::support::{CARRIER, Request, World, config, media};
+use crate::support::{CARRIER, Request, SDP, World, config, contact, media};
 
 fn invite(number: u32) -> Request {
     Request::invite().with(|invite| {
@@ -96,6 +96,25 @@ fn transactions_at_a_time() {
     world.expect("200 BYE");
     assert_eq!(world.event_names(), ["Ended", "Released"]);
     world.rest();
+}
+
+/// A carrier that answers one INVITE under ever new tags gets ACKs, and BYEs up to the limit.
+#[test]
+fn dialogs_of_one_invite() {
+    let mut config = config();
+    config.limits.max_transactions = 30;
+    let mut world = World::with(config);
+    let (_, invite) = world.answered();
+    for number in 0..60 {
+        let ok = invite.answer("200 OK", &format!("tag{number}"), &contact(CARRIER), SDP);
+        world.receive(CARRIER, &ok);
+        world.expect("ACK");
+        if number < 29 {
+            world.expect("BYE");
+        }
+        world.expect_silence();
+    }
+    assert_eq!(world.agent.usage().transactions, 30);
 }
 
 /// A released session's id finds nothing, though its slot is used again.
