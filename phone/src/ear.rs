@@ -15,6 +15,12 @@ pub const WINDOW_SAMPLES: usize = 800;
 /// Audio that comes later than this, in samples, is not heard.
 const LATENESS: i64 = 1_600;
 
+/// Sources heard at a time.
+const MAX_SOURCES: usize = 8;
+
+/// A source that was not heard for so long, while another is, has ceased.
+const CEASED: Duration = Duration::from_millis(300);
+
 /// A timestamp this far from the last one is a new beginning, not a gap.
 const MAX_JUMP: i64 = 40_000;
 
@@ -79,6 +85,15 @@ pub(crate) struct Ear {
     tones: Bank,
     digits: Bank,
     heard: Heard,
+    /// Those heard lately; at most [`MAX_SOURCES`].
+    sources: Vec<Source>,
+}
+
+/// The audio of one synchronisation source. Two at a time are not what a phone expects, but it hears both.
+#[derive(Debug)]
+struct Source {
+    ssrc: u32,
+    last_at: Duration,
     /// The extended timestamp of the next packet if all is in order; none before the first.
     expected: Option<i64>,
     open: BTreeMap<i64, OpenWindow>,
@@ -114,45 +129,32 @@ impl Ear {
             tones: Bank::new(listen_for),
             digits: Bank::new(&DIGIT_TONES),
             heard: Heard::default(),
-            expected: None,
-            open: BTreeMap::new(),
-            next_window: 0,
-            digit_run: DigitRun::default(),
+            sources: Vec::new(),
         }
     }
 
-    /// Takes the audio of one packet. Returns whether its timestamp began anew.
-    pub(crate) fn hear(&mut self, now: Duration, timestamp: u32, samples: &[i16]) -> bool {
-        let (start, jumped) = self.extend(timestamp);
-        let count = i64::try_from(samples.len()).unwrap_or(0);
-        if start < self.next_window * WINDOW_SAMPLES as i64 {
-            self.heard.late += 1;
-            return jumped;
+    /// Takes the audio of one packet.
+    pub(crate) fn hear(&mut self, now: Duration, ssrc: u32, timestamp: u32, samples: &[i16]) {
+        let ceased = |source: &Source| source.ssrc != ssrc && source.last_at + CEASED < now;
+        while let Some(place) = self.sources.iter().position(ceased) {
+            self.cease(place);
         }
-        for (place, sample) in (start..).zip(samples) {
-            let index = place.div_euclid(WINDOW_SAMPLES as i64);
-            let window = self.open.entry(index).or_insert_with(|| OpenWindow {
-                at: now,
-                present: 0,
-                samples: Box::new([0.0; WINDOW_SAMPLES]),
-            });
-            window.at = window.at.min(now);
-            window.present += 1;
-            let offset = usize::try_from(place.rem_euclid(WINDOW_SAMPLES as i64)).unwrap_or(0);
-            if let Some(slot) = window.samples.get_mut(offset) {
-                *slot = f32::from(*sample);
+        let place = self.sources.iter().position(|source| source.ssrc == ssrc).unwrap_or_else(|| {
+            if self.sources.len() >= MAX_SOURCES {
+                self.cease(0);
             }
+            self.sources.push(Source::new(ssrc, now));
+            self.sources.len() - 1
+        });
+        let Some(source) = self.sources.get_mut(place) else { return };
+        source.last_at = now;
+        let (start, mut done) = source.extend(timestamp);
+        if source.place(now, start, samples) {
+            done.extend(source.take_before(start + samples.len() as i64 - LATENESS));
+        } else {
+            self.heard.late += 1;
         }
-        let end = start + count;
-        self.expected = Some(self.expected.map_or(end, |expected| expected.max(end)));
-        self.close_before(end - LATENESS);
-        jumped
-    }
-
-    /// Analyses what is still open: the stream has ended, or begins anew.
-    pub(crate) fn flush(&mut self) {
-        self.close_before(i64::MAX);
-        self.expected = None;
+        self.finish(place, done);
     }
 
     /// What was heard so far, without the last 200 ms.
@@ -162,47 +164,34 @@ impl Ear {
 
     /// What was heard, all of it.
     pub(crate) fn into_heard(mut self) -> Heard {
-        self.flush();
+        while !self.sources.is_empty() {
+            self.cease(0);
+        }
         self.heard
     }
 
-    /// Extends a timestamp to 64 bits beside the last one (RFC 3550 §5.1: it wraps).
-    fn extend(&mut self, timestamp: u32) -> (i64, bool) {
-        if let Some(expected) = self.expected {
-            let ahead = i64::from(timestamp.wrapping_sub(expected as u32) as i32);
-            if ahead.abs() <= MAX_JUMP {
-                return (expected + ahead, false);
-            }
-        }
-        let jumped = self.expected.is_some();
-        self.flush();
-        // A new beginning: on a window's edge, congruent to the timestamp modulo 2^32.
-        let epoch = (self.next_window * WINDOW_SAMPLES as i64) >> 32;
-        let mut start = (epoch << 32) + i64::from(timestamp);
-        if start < self.next_window * WINDOW_SAMPLES as i64 {
-            start += 1 << 32;
-        }
-        // The first packets may come in another order, too.
-        self.next_window = self.next_window.max((start - LATENESS).div_euclid(WINDOW_SAMPLES as i64));
-        (start, jumped)
+    fn cease(&mut self, place: usize) {
+        let Some(source) = self.sources.get_mut(place) else { return };
+        let done = source.take_before(i64::MAX);
+        self.finish(place, done);
+        self.sources.remove(place);
     }
 
-    fn close_before(&mut self, place: i64) {
-        while let Some(entry) = self.open.first_entry() {
-            let index = *entry.key();
-            if (index + 1).saturating_mul(WINDOW_SAMPLES as i64) > place {
-                return;
+    fn finish(&mut self, place: usize, done: Vec<(bool, OpenWindow)>) {
+        for (follows, window) in done {
+            let Some(source) = self.sources.get_mut(place) else { return };
+            let mut run = std::mem::take(&mut source.digit_run);
+            if !follows {
+                run = DigitRun::default();
             }
-            let window = entry.remove();
-            if index > self.next_window {
-                self.digit_run = DigitRun::default();
+            self.analyse(&window, &mut run);
+            if let Some(source) = self.sources.get_mut(place) {
+                source.digit_run = run;
             }
-            self.next_window = index + 1;
-            self.analyse(&window);
         }
     }
 
-    fn analyse(&mut self, window: &OpenWindow) {
+    fn analyse(&mut self, window: &OpenWindow, run: &mut DigitRun) {
         let samples = window.samples.as_slice();
         let energy: f32 = samples.iter().map(|s| s * s).sum();
         let mean_square = energy / f32::from(window.present.max(1));
@@ -212,7 +201,7 @@ impl Ear {
         } else {
             self.tones.standing_out(samples, energy)
         };
-        self.look_for_digits(window.at, samples, silent);
+        self.look_for_digits(window.at, samples, silent, run);
         if self.heard.windows.len() >= Heard::MAX_WINDOWS {
             self.heard.windows_dropped += 1;
             return;
@@ -227,14 +216,14 @@ impl Ear {
     }
 
     /// A digit counts when two blocks in a row have it, and again only after it ceased (ITU-T Q.24).
-    fn look_for_digits(&mut self, at: Duration, samples: &[f32], silent: bool) {
+    fn look_for_digits(&mut self, at: Duration, samples: &[f32], silent: bool, run: &mut DigitRun) {
         for (number, block) in (0..).zip(samples.chunks(DIGIT_BLOCK)) {
             let digit = if silent { None } else { self.dual_tone(block) };
-            if digit != self.digit_run.digit {
-                self.digit_run = DigitRun { digit, blocks: 0 };
+            if digit != run.digit {
+                *run = DigitRun { digit, blocks: 0 };
             }
-            self.digit_run.blocks = self.digit_run.blocks.saturating_add(1);
-            if let (Some(digit), 2) = (digit, self.digit_run.blocks)
+            run.blocks = run.blocks.saturating_add(1);
+            if let (Some(digit), 2) = (digit, run.blocks)
                 && self.heard.digits.len() < Heard::MAX_DIGITS
             {
                 let into = Duration::from_secs(1) * number * DIGIT_BLOCK as u32 / RATE_HZ;
@@ -258,6 +247,77 @@ impl Ear {
             return None;
         }
         DIGITS.get(row)?.get(column).copied()
+    }
+}
+
+impl Source {
+    const fn new(ssrc: u32, now: Duration) -> Self {
+        Self {
+            ssrc,
+            last_at: now,
+            expected: None,
+            open: BTreeMap::new(),
+            next_window: 0,
+            digit_run: DigitRun { digit: None, blocks: 0 },
+        }
+    }
+
+    /// Extends a timestamp to 64 bits beside the last one (RFC 3550 §5.1: it wraps). One that is far off begins anew
+    /// and completes the windows that were open.
+    fn extend(&mut self, timestamp: u32) -> (i64, Vec<(bool, OpenWindow)>) {
+        if let Some(expected) = self.expected {
+            let ahead = i64::from(timestamp.wrapping_sub(expected as u32) as i32);
+            if ahead.abs() <= MAX_JUMP {
+                return (expected + ahead, Vec::new());
+            }
+        }
+        let done = self.take_before(i64::MAX);
+        self.expected = None;
+        let earliest = self.next_window * WINDOW_SAMPLES as i64;
+        let mut start = ((earliest >> 32) << 32) + i64::from(timestamp);
+        if start < earliest {
+            start += 1 << 32;
+        }
+        // The first packets may come in another order, too.
+        self.next_window = self.next_window.max((start - LATENESS).div_euclid(WINDOW_SAMPLES as i64));
+        (start, done)
+    }
+
+    /// Puts samples in place; false when it is too late for them.
+    fn place(&mut self, now: Duration, start: i64, samples: &[i16]) -> bool {
+        if start < self.next_window * WINDOW_SAMPLES as i64 {
+            return false;
+        }
+        for (place, sample) in (start..).zip(samples) {
+            let index = place.div_euclid(WINDOW_SAMPLES as i64);
+            let window = self.open.entry(index).or_insert_with(|| OpenWindow {
+                at: now,
+                present: 0,
+                samples: Box::new([0.0; WINDOW_SAMPLES]),
+            });
+            window.present += 1;
+            let offset = usize::try_from(place.rem_euclid(WINDOW_SAMPLES as i64)).unwrap_or(0);
+            if let Some(slot) = window.samples.get_mut(offset) {
+                *slot = f32::from(*sample);
+            }
+        }
+        let end = start + samples.len() as i64;
+        self.expected = Some(self.expected.map_or(end, |expected| expected.max(end)));
+        true
+    }
+
+    /// The windows that end before `place`, each with whether it follows the one before without a gap.
+    fn take_before(&mut self, place: i64) -> Vec<(bool, OpenWindow)> {
+        let mut done = Vec::new();
+        while let Some(entry) = self.open.first_entry() {
+            let index = *entry.key();
+            if (index + 1).saturating_mul(WINDOW_SAMPLES as i64) > place {
+                break;
+            }
+            done.push((index <= self.next_window, entry.remove()));
+            self.next_window = index + 1;
+        }
+        done
     }
 }
 
@@ -285,7 +345,7 @@ mod tests {
     fn heard(packets: &[(u32, Vec<i16>)]) -> Heard {
         let mut ear = Ear::new(&[440, 500, 550, 600, 950]);
         for (n, (timestamp, samples)) in (0..).zip(packets) {
-            ear.hear(Duration::from_millis(20) * n, *timestamp, samples);
+            ear.hear(Duration::from_millis(20) * n, 1, *timestamp, samples);
         }
         ear.into_heard()
     }
@@ -314,6 +374,19 @@ mod tests {
         assert!(heard.windows.iter().filter(|w| w.samples == 800).count() >= 8);
         assert!(heard.windows.iter().filter(|w| w.samples == 800).all(|w| w.tones == [500]));
         assert_eq!(heard.late, 0);
+    }
+
+    #[test]
+    fn two_sources_at_a_time_are_both_heard() {
+        let mut ear = Ear::new(&[500, 600]);
+        let (one, other) = (packets(&tone(500.0, 0, 8_000), 0), packets(&tone(600.0, 0, 8_000), 99));
+        for (n, (one, other)) in (0..).zip(one.iter().zip(&other)) {
+            ear.hear(Duration::from_millis(20) * n, 1, one.0, &one.1);
+            ear.hear(Duration::from_millis(20) * n, 2, other.0, &other.1);
+        }
+        let heard = ear.into_heard();
+        assert!(heard.time_of_tone(500) >= Duration::from_millis(900));
+        assert!(heard.time_of_tone(600) >= Duration::from_millis(900));
     }
 
     #[test]

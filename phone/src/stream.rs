@@ -362,7 +362,6 @@ impl Stream {
         };
         if last.ssrc != header.ssrc {
             self.received.ssrc_changes += 1;
-            self.ear.flush();
             self.last = Some(fresh);
             return true;
         }
@@ -401,7 +400,7 @@ impl Stream {
             let length = u32::try_from(samples.len()).unwrap_or(0);
             last.audio = Some((sequence.wrapping_add(1), timestamp.wrapping_add(length)));
         }
-        self.ear.hear(now, timestamp, &samples);
+        self.ear.hear(now, packet.header.ssrc, timestamp, &samples);
     }
 
     /// Packets of one event have its first packet's timestamp (RFC 4733 §2.2.2).

@@ -67,6 +67,11 @@ const CHECKS: &[(&str, Check)] = &[
     ("digits_arrive_once_and_in_order", audio::digits_arrive_once_and_in_order),
 ];
 
+/// The names of all checks.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|(name, _)| *name)
+}
+
 /// Judges a run by every check.
 #[must_use]
 pub fn all(run: &Observed) -> Judgement {

@@ -8,6 +8,7 @@ pub mod checks;
 mod configuration;
 mod network;
 mod node;
+mod sabotage;
 mod scenario;
 mod tap;
 mod trace;
@@ -16,6 +17,7 @@ mod watched;
 mod world;
 
 pub use network::{Partition, Weather};
+pub use sabotage::Sabotage;
 pub use scenario::{CallerPlan, Goal, Knobs, OutsideAgent, PhonePlan, Placer, Scenario, StrangerPlan};
 pub use tap::{Kind, Seen, Way};
 pub use trace::Trace;
@@ -36,7 +38,17 @@ pub struct Verdict {
 /// Plays a seed. The trace's lines are kept when asked for; its hash is always made.
 #[must_use]
 pub fn run(seed: u64, keep_trace: bool) -> Verdict {
-    let (observed, trace) = world::World::new(Scenario::of(seed), keep_trace).run();
+    play(seed, keep_trace, None)
+}
+
+/// Plays a seed with a fault put into the node: the checks must find it.
+#[must_use]
+pub fn run_sabotaged(seed: u64, sabotage: Sabotage) -> Verdict {
+    play(seed, false, Some(sabotage))
+}
+
+fn play(seed: u64, keep_trace: bool, sabotage: Option<Sabotage>) -> Verdict {
+    let (observed, trace) = world::World::new(Scenario::of(seed), keep_trace, sabotage).run();
     let judgement = checks::all(&observed);
     Verdict { observed, trace, judgement }
 }

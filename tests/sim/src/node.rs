@@ -14,6 +14,7 @@ use tandem_switch::{Ledger, Output, Switch, WorkerIndex};
 use tandem_time::Instant;
 
 use crate::configuration;
+use crate::sabotage::Sabotage;
 use crate::scenario::Knobs;
 use crate::voices;
 use crate::watched::{Said, Watched};
@@ -33,7 +34,16 @@ pub(crate) struct Departure {
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) sip: bool,
+    pub(crate) making: Making,
+}
+
+/// What made a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Making {
+    Sip,
+    Relayed,
+    /// A player's audio, or RTCP.
+    Played,
 }
 
 /// The node with its sockets and rings.
@@ -49,10 +59,18 @@ pub(crate) struct Node {
     departures: Vec<Departure>,
     records: Vec<CallRecord>,
     buffer: Box<[u8; 2_048]>,
+    sabotage: Option<Sabotage>,
+    /// The party that hears others, when wires are crossed.
+    crossed: Option<SocketAddr>,
 }
 
 impl Node {
-    pub(crate) fn new(seed: u64, knobs: &Knobs, agents: &configuration::Agents) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        knobs: &Knobs,
+        agents: &configuration::Agents,
+        sabotage: Option<Sabotage>,
+    ) -> Self {
         let rng = |stream: u64| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(stream);
@@ -73,12 +91,15 @@ impl Node {
             departures: Vec::new(),
             records: Vec::new(),
             buffer: Box::new([0; 2_048]),
+            sabotage,
+            crossed: None,
         }
     }
 
     pub(crate) fn handle_sip(&mut self, now: Duration, source: SocketAddr, bytes: &[u8]) {
         let packet = Packet { transport: Transport::Udp, local: SIP, source, flow: None, bytes };
         self.switch.handle_packet(instant(now), packet);
+        self.departures.extend(self.sabotage.and_then(|it| it.answer_to(source)));
         self.drain(now);
     }
 
@@ -90,6 +111,9 @@ impl Node {
         source: SocketAddr,
         bytes: &[u8],
     ) -> bool {
+        if self.sabotage.is_some_and(|it| it.loses_media(bytes)) {
+            return true;
+        }
         let channel = if port.is_multiple_of(2) { Channel::Rtp } else { Channel::Rtcp };
         let (Some(endpoint), Some(place)) =
             (self.sockets.get(&(port & !1)).copied(), self.buffer.get_mut(..bytes.len()))
@@ -109,7 +133,7 @@ impl Node {
             && let (Some(port), Some(bytes)) = (self.ports.get(&endpoint), self.buffer.get(..len))
         {
             let (source, bytes) = (SocketAddr::new(ADDRESS, *port), bytes.to_vec());
-            self.departures.push(Departure { source, destination, bytes, sip: false });
+            self.departures.push(Departure { source, destination, bytes, making: Making::Relayed });
         }
         self.drain(now);
         true
@@ -136,6 +160,9 @@ impl Node {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        if self.sabotage == Some(Sabotage::StandsStill) {
+            return Some(Duration::from_secs(1));
+        }
         let rings = [self.commands.front().map(|(at, _)| *at), self.events.front().map(|(at, _)| *at)];
         let machines = [self.switch.poll_timeout(), self.worker.poll_timeout()];
         let machines = machines.into_iter().flatten().map(Instant::since_start);
@@ -143,15 +170,26 @@ impl Node {
     }
 
     pub(crate) fn take_departures(&mut self) -> Vec<Departure> {
+        if let Some(sabotage) = self.sabotage {
+            sabotage.spoil_departures(&mut self.departures);
+            self.cross_wires(sabotage);
+        }
         std::mem::take(&mut self.departures)
     }
 
     pub(crate) fn take_records(&mut self) -> Vec<CallRecord> {
+        if let Some(sabotage) = self.sabotage {
+            sabotage.spoil_records(&mut self.records);
+        }
         std::mem::take(&mut self.records)
     }
 
     pub(crate) fn take_log(&mut self) -> Vec<(Duration, Said)> {
-        self.switch.plane_mut().take_log()
+        let mut log = self.switch.plane_mut().take_log();
+        if let Some(sabotage) = self.sabotage {
+            sabotage.spoil_log(&mut log);
+        }
+        log
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
@@ -180,7 +218,7 @@ impl Node {
                     source: transmit.local,
                     destination: transmit.destination,
                     bytes: transmit.bytes,
-                    sip: true,
+                    making: Making::Sip,
                 }),
                 Output::Media { command, .. } => {
                     let at = self.ring(now, self.commands.back().map(|(at, _)| *at));
@@ -209,12 +247,33 @@ impl Node {
                 source: SocketAddr::new(ADDRESS, port),
                 destination: transmit.destination,
                 bytes: transmit.bytes.to_vec(),
-                sip: false,
+                making: Making::Played,
             });
         }
         while let Some(event) = self.worker.poll_event() {
+            if self.sabotage.is_some_and(|it| it.loses_event(&event)) {
+                continue;
+            }
             let at = self.ring(now, self.events.back().map(|(at, _)| *at));
             self.events.push_back((at, event));
+        }
+    }
+
+    /// What leaves for one party leaves for another too.
+    fn cross_wires(&mut self, sabotage: Sabotage) {
+        let relayed = self.departures.iter().filter(|it| sabotage.crosses(it.making));
+        let packets: Vec<(SocketAddr, Vec<u8>)> =
+            relayed.map(|it| (it.destination, it.bytes.clone())).collect();
+        for (destination, bytes) in packets {
+            match self.crossed {
+                Some(other) if other != destination => self.departures.push(Departure {
+                    source: SIP,
+                    destination: other,
+                    bytes,
+                    making: Making::Relayed,
+                }),
+                _ => self.crossed = Some(destination),
+            }
         }
     }
 

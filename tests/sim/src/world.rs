@@ -13,7 +13,8 @@ use tandem_switch::Ledger;
 
 use crate::configuration::{self, CARRIER, phone_address};
 use crate::network::Network;
-use crate::node::{self, Node};
+use crate::node::{self, Making, Node};
+use crate::sabotage::Sabotage;
 use crate::scenario::{HEALS_AT, Placer, SETTLES_WITHIN, STRANGER, Scenario, StrangerPlan};
 use crate::tap::{Kind, Seen, Way};
 use crate::trace::Trace;
@@ -95,13 +96,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(scenario: Scenario, keep_trace: bool) -> Self {
+    pub(crate) fn new(scenario: Scenario, keep_trace: bool, sabotage: Option<Sabotage>) -> Self {
         let rng = |stream: u64| {
             let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
             rng.set_stream(stream);
             rng
         };
-        let node = Node::new(scenario.seed, &scenario.knobs, &scenario.agents());
+        let node = Node::new(scenario.seed, &scenario.knobs, &scenario.agents(), sabotage);
         let network = Network::new(rng(2), scenario.weather, scenario.partitions.clone(), HEALS_AT);
         let mut parties = vec![carrier(&scenario, rng(100))];
         parties.extend((101..).zip(&scenario.phones).map(|(stream, plan)| softphone(plan, rng(stream))));
@@ -361,7 +362,7 @@ impl World {
             if departure.destination.ip() == STRANGER {
                 self.seen.packets_to_strangers += 1;
             }
-            if departure.sip {
+            if departure.making == Making::Sip {
                 self.tap(Way::Out, departure.destination, &departure.bytes);
             }
             self.send(departure.source, departure.destination, departure.bytes);

@@ -1,0 +1,157 @@
+//! Faults put into the node's shell on purpose, so that tests can show that each check fails when it should.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tandem_control_api::{CallRecord, Command, CommandId, Event, Request};
+use tandem_media::Event as MediaEvent;
+
+use crate::node::{Departure, Making, SIP};
+use crate::scenario::STRANGER;
+use crate::watched::Said;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Records get lost.
+    LosesRecords,
+    /// Records last a second longer than the call.
+    AddsASecond,
+    /// The news of closed endpoints gets lost.
+    KeepsEndpoints,
+    /// What one party is sent, another is sent too.
+    CrossesWires,
+    /// RTP from parties is not listened to.
+    Deaf,
+    /// What the node plays is not sent.
+    Mute,
+    /// Telephone-events from parties get lost.
+    LosesDigits,
+    /// Strangers get an answer.
+    AnswersStrangers,
+    /// A refusal follows each acceptance of a call.
+    AnswersTwice,
+    /// ACKs are not sent.
+    NeverAcks,
+    /// 180 is sent with another version of SIP.
+    Garbles,
+    /// The outcomes of some commands get lost.
+    LosesOutcomes,
+    /// Agents are offered a second call at once.
+    OffersTwice,
+    /// The node is due again and again.
+    StandsStill,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::LosesRecords,
+        Self::AddsASecond,
+        Self::KeepsEndpoints,
+        Self::CrossesWires,
+        Self::Deaf,
+        Self::Mute,
+        Self::LosesDigits,
+        Self::AnswersStrangers,
+        Self::AnswersTwice,
+        Self::NeverAcks,
+        Self::Garbles,
+        Self::LosesOutcomes,
+        Self::OffersTwice,
+        Self::StandsStill,
+    ];
+
+    /// Whether an incoming packet to an RTP port is lost.
+    pub(crate) fn loses_media(self, bytes: &[u8]) -> bool {
+        const TELEPHONE_EVENT: u8 = 101;
+        match self {
+            Self::Deaf => true,
+            Self::LosesDigits => bytes.get(1).is_some_and(|second| second & 0x7f == TELEPHONE_EVENT),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn loses_event(self, event: &MediaEvent) -> bool {
+        self == Self::KeepsEndpoints && matches!(event, MediaEvent::Closed { .. })
+    }
+
+    pub(crate) fn answer_to(self, source: SocketAddr) -> Option<Departure> {
+        let answers = self == Self::AnswersStrangers && source.ip() == STRANGER;
+        answers.then(|| Departure {
+            source: SIP,
+            destination: source,
+            bytes: b"SIP/2.0 403 Forbidden\r\n\r\n".to_vec(),
+            making: Making::Sip,
+        })
+    }
+
+    pub(crate) fn spoil_departures(self, departures: &mut Vec<Departure>) {
+        let is_sip = |it: &Departure, start: &[u8]| it.making == Making::Sip && it.bytes.starts_with(start);
+        match self {
+            Self::Mute => departures.retain(|it| it.making != Making::Played),
+            Self::NeverAcks => departures.retain(|it| !is_sip(it, b"ACK ")),
+            Self::Garbles => {
+                for it in departures.iter_mut().filter(|it| is_sip(it, b"SIP/2.0 100")) {
+                    it.bytes.splice(..7, *b"SIP/9.0");
+                }
+            }
+            Self::AnswersTwice => {
+                let accepted = |it: &&Departure| {
+                    is_sip(it, b"SIP/2.0 200") && String::from_utf8_lossy(&it.bytes).contains(" INVITE\r\n")
+                };
+                let again: Vec<Departure> = departures.iter().filter(accepted).map(refusal).collect();
+                departures.extend(again);
+            }
+            _ => {}
+        }
+    }
+
+    /// What a second party is sent of a packet for the first.
+    pub(crate) fn crosses(self, making: Making) -> bool {
+        self == Self::CrossesWires && making == Making::Relayed
+    }
+
+    pub(crate) fn spoil_records(self, records: &mut Vec<CallRecord>) {
+        match self {
+            Self::LosesRecords => records.clear(),
+            Self::AddsASecond => {
+                for leg in records.iter_mut().flat_map(|record| &mut record.legs) {
+                    leg.ended += Duration::from_secs(1);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn spoil_log(self, log: &mut Vec<(Duration, Said)>) {
+        match self {
+            Self::LosesOutcomes => {
+                log.retain(|(_, said)| !matches!(said, Said::Event(Event::Done { command, .. }) if command.0 % 7 == 0));
+            }
+            Self::OffersTwice => {
+                let second = |(at, said): &(Duration, Said)| match said {
+                    Said::Request(Request { id, command: command @ Command::Dial { .. } }) => {
+                        let id = CommandId(u64::MAX - id.0);
+                        Some((*at, Said::Request(Request { id, command: command.clone() })))
+                    }
+                    _ => None,
+                };
+                let offers: Vec<_> = log.iter().filter_map(second).collect();
+                log.extend(offers);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The same answer as a refusal by somebody else.
+fn refusal(accepted: &Departure) -> Departure {
+    let text = String::from_utf8_lossy(&accepted.bytes).replacen("200 OK", "486 Busy Here", 1);
+    Departure {
+        source: accepted.source,
+        destination: accepted.destination,
+        bytes: text.into_bytes(),
+        making: Making::Sip,
+    }
+}

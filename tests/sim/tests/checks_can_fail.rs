@@ -1,0 +1,42 @@
+//! A check that cannot fail shows nothing: with a fault put into the node, the one that should see it does.
+
+use std::collections::BTreeSet;
+
+use tandem_sim::{Sabotage, run_sabotaged};
+
+/// Runs of fine weather, in which nothing else explains what is missing.
+const SEEDS: [u64; 6] = [0, 3, 6, 9, 12, 15];
+
+#[test]
+fn every_sabotage_is_found_by_the_check_it_is_for() {
+    let table = [
+        (Sabotage::LosesRecords, "one_record_per_call"),
+        (Sabotage::AddsASecond, "records_count_the_seconds_that_passed_the_edge"),
+        (Sabotage::KeepsEndpoints, "everything_is_given_back_in_bounded_time"),
+        (Sabotage::CrossesWires, "nobody_hears_a_third_party"),
+        (Sabotage::Deaf, "bridged_parties_hear_each_other"),
+        (Sabotage::Mute, "waiting_callers_hear_music"),
+        (Sabotage::Mute, "announcements_and_echo_are_heard"),
+        (Sabotage::LosesDigits, "digits_arrive_once_and_in_order"),
+        (Sabotage::AnswersStrangers, "strangers_get_nothing"),
+        (Sabotage::AnswersTwice, "one_final_answer_per_invite"),
+        (Sabotage::NeverAcks, "final_answers_are_acknowledged"),
+        (Sabotage::Garbles, "the_nodes_messages_can_be_read"),
+        (Sabotage::LosesOutcomes, "one_outcome_per_command"),
+        (Sabotage::OffersTwice, "an_agent_holds_at_most_one_offer"),
+        (Sabotage::StandsStill, "time_goes_on"),
+    ];
+    let all: BTreeSet<&str> = tandem_sim::checks::names().collect();
+    let shown: BTreeSet<&str> = table.iter().map(|(_, check)| *check).collect();
+    assert_eq!(shown, all, "every check has a sabotage");
+    for sabotage in Sabotage::ALL {
+        let found: BTreeSet<&str> = SEEDS
+            .iter()
+            .flat_map(|seed| run_sabotaged(*seed, sabotage).judgement.failures)
+            .map(|failure| failure.check)
+            .collect();
+        for (_, check) in table.iter().filter(|(it, _)| *it == sabotage) {
+            assert!(found.contains(check), "{check} does not see that the node {sabotage:?}; {found:?} do");
+        }
+    }
+}
