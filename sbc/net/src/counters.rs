@@ -57,7 +57,7 @@ counters! {
     tcp_accepted,
     /// Connections from unlisted sources, reset.
     tcp_unlisted,
-    /// Connections from listed sources reset because there were too many.
+    /// Connections from listed sources reset, and connections not made, because there were too many.
     tcp_over_limit,
     /// Connections made.
     tcp_connected,

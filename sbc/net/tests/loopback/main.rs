@@ -3,4 +3,5 @@
 mod node;
 mod sources;
 mod tcp;
+mod timeouts;
 mod udp;

@@ -3,6 +3,7 @@
 use crate::node::{LISTED, Node, config, message, udp_from};
 use tandem_sbc::transport::Transport;
 use tandem_sbc_net::{BindError, Transports, UDP_SEND_QUEUE};
+use tokio::io::AsyncReadExt;
 
 #[tokio::test]
 async fn a_datagram_comes_in_with_its_addresses_and_an_answer_goes_back() {
@@ -94,4 +95,25 @@ async fn a_taken_address_is_named() {
     let error = Transports::bind(&again, &inbox).expect_err("the port is taken");
     assert!(matches!(error, BindError::Address { listen, .. } if listen == again.listen[0]));
     assert!(error.to_string().contains(&again.listen[0].address.to_string()), "{error}");
+}
+
+/// The core's thread is no thread of the runtime.
+#[tokio::test]
+async fn any_thread_can_send() {
+    let node = Node::start(&config(), 8);
+    let peer = udp_from(LISTED).await;
+    let listener = tokio::net::TcpListener::bind((LISTED, 0)).await.expect("a free port");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let destination = peer.local_addr().expect("bound");
+            node.send(Transport::Udp, destination, None, b"udp".to_vec()).expect("sent");
+            let destination = listener.local_addr().expect("bound");
+            node.send(Transport::Tcp, destination, None, b"tcp".to_vec()).expect("queued");
+        });
+    });
+    let mut buffer = [0; 16];
+    assert_eq!(peer.recv(&mut buffer).await.expect("received"), 3);
+    let (mut stream, _) = listener.accept().await.expect("accepted");
+    stream.read_exact(&mut buffer[..3]).await.expect("received");
+    assert_eq!(&buffer[..3], b"tcp");
 }
