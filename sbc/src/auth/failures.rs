@@ -51,3 +51,23 @@ impl Failures {
         self.entries.remove(&(source, user.to_owned()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn entries_are_bounded() {
+        let mut failures = Failures::default();
+        for number in 0..=ENTRIES_MAX {
+            assert_eq!(failures.entries.len(), number.min(ENTRIES_MAX));
+            let bits = u32::try_from(number).expect("a small number");
+            failures.count(Instant::START, Ipv4Addr::from_bits(bits).into(), "1001");
+        }
+        assert_eq!(failures.entries.len(), ENTRIES_MAX);
+        failures.count(Instant::START + WINDOW, Ipv4Addr::LOCALHOST.into(), "1001");
+        assert_eq!(failures.entries.len(), 1, "what no longer counts goes first");
+    }
+}

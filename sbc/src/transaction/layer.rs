@@ -132,7 +132,7 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
-    /// For transactions that begin from now on.
+    /// For timers that start from now on.
     pub(crate) fn set_timers(&mut self, timers: Timers) {
         self.timers = timers;
     }

@@ -11,7 +11,7 @@ use crate::registrar::{ContactRequest, Contacts, Policy, Registration, Registrat
 use crate::transport::Hop;
 use crate::uri::Uri;
 
-/// The most Contacts of one REGISTER.
+/// The most Contacts of one REGISTER; 400 beyond.
 const CONTACTS_MAX: usize = 16;
 
 impl UserAgent {
@@ -68,8 +68,8 @@ fn registration(received: Received<'_>) -> Option<Registration> {
     let packet = received.packet;
     let mut listed = Vec::new();
     let mut has_wildcard = false;
-    for contact in received.message.contacts().take(CONTACTS_MAX) {
-        let contact = contact.ok()?;
+    for (index, contact) in received.message.contacts().enumerate() {
+        let contact = contact.ok().filter(|_| index < CONTACTS_MAX)?;
         match contact {
             Contact::Star => has_wildcard = true,
             Contact::Address(address) => {

@@ -266,7 +266,8 @@ impl UserAgent {
         admission: Option<Arc<str>>,
     ) -> SessionId {
         let transaction = self.begin(received, Role::Unattended);
-        let trying = self.reply(received, 100, None).finish();
+        // §8.2.6.1: Timestamp comes back, so that the client can measure the way.
+        let trying = self.reply(received, 100, None).copy(received.message, HeaderName::Timestamp).finish();
         self.respond(now, transaction, 100, trying);
         let source = received.packet.source;
         let asked = Asked { transaction, source, hop: dialog.hop };

@@ -7,8 +7,12 @@ use crate::support::{CARRIER, Request, World, address, media};
 #[test]
 fn the_caller_hangs_up() {
     let mut world = World::new();
-    world.receive(CARRIER, &Request::invite().text());
+    world.receive(
+        CARRIER,
+        &Request::invite().with(|invite| invite.headers.push_str("Timestamp: 54\r\n")).text(),
+    );
     let trying = world.expect("100 INVITE");
+    assert_eq!(trying.header("Timestamp"), "54", "RFC 3261 §8.2.6.1");
     assert_eq!(trying.to, address(CARRIER));
     assert_eq!(trying.tag("To"), "", "RFC 3261 §8.2.6.2");
     let events = world.events();

@@ -117,6 +117,38 @@ fn dialogs_of_one_invite() {
     assert_eq!(world.agent.usage().transactions, 30);
 }
 
+/// Dialogs of one INVITE are told apart up to a limit; beyond it, each copy of a 2xx is hung up again.
+#[test]
+fn dialogs_told_apart() {
+    let mut world = World::new();
+    let (_, invite) = world.answered();
+    for (number, copies_hung_up) in (1..16).map(|number| (number, 1)).chain([(16, 2)]) {
+        let ok = invite.answer("200 OK", &format!("tag{number}"), &contact(CARRIER), SDP);
+        world.receive(CARRIER, &ok);
+        world.receive(CARRIER, &ok);
+        let sent = world.sent();
+        let byes = sent.iter().filter(|(_, what)| what == "BYE").count();
+        assert_eq!((byes, sent.len() - byes), (copies_hung_up, 2), "dialog {number}");
+    }
+}
+
+/// Early dialogs of one call are told apart up to a limit.
+#[test]
+fn early_dialogs() {
+    let mut world = World::new();
+    world.call_carrier();
+    let invite = world.expect("INVITE");
+    for number in 0..17 {
+        world.receive(CARRIER, &invite.answer("180 Ringing", &format!("tag{number}"), "", ""));
+    }
+    for (tag, what) in [("tag15", "200 OPTIONS"), ("tag16", "481 OPTIONS")] {
+        let options =
+            Request::from_callee("OPTIONS", 1, &invite, tag).with(|options| options.branch.push_str(tag));
+        world.receive(CARRIER, &options.text());
+        world.expect(what);
+    }
+}
+
 /// A released session's id finds nothing, though its slot is used again.
 #[test]
 fn session_ids_are_not_reused() {

@@ -225,3 +225,16 @@ fn a_user_who_left_the_configuration_is_unregistered() {
     world.own(|agent, _| agent.reload(std::sync::Arc::new(config)));
     assert_eq!(world.events(), told(false));
 }
+
+#[test]
+fn contacts_of_one_request_are_bounded() {
+    for (count, what) in [(16, "200 REGISTER"), (17, "400 REGISTER")] {
+        let mut world = World::new();
+        let contacts: String =
+            (0..count).map(|port| contact(&format!("1001@127.0.0.20:{}", 5080 + port))).collect();
+        let response = world.register_with(&register(1, &contacts));
+        assert_eq!(response.what(), what);
+        let kept = if count == 16 { 3 } else { 0 };
+        assert_eq!(response.headers("Contact").len(), kept, "the latest of a user");
+    }
+}
