@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tandem_control_api::{CallId, CallRecord, ControlPlane, Event, LegId, Origin, Outcome, Request};
+use tandem_control_api::{
+    CallFact, CallId, CallRecord, Command, ControlPlane, Event, LegId, Origin, Outcome, Request,
+};
 use tandem_time::Instant;
 
 /// Logs the calls of the plane within.
@@ -60,6 +62,20 @@ impl<P> CallLog<P> {
     }
 }
 
+fn log_fact(call: CallId, fact: &CallFact) {
+    match fact {
+        CallFact::AgentAnswered { agent } => tracing::info!(%call, %agent, "agent answered"),
+        CallFact::AgentMissed { agent, reason } => tracing::info!(%call, %agent, %reason, "agent missed"),
+        CallFact::FlowStarted { flow } => tracing::debug!(%call, %flow, "flow started"),
+        CallFact::FlowStep { activity, exit } => tracing::debug!(%call, %activity, %exit, "flow step"),
+        CallFact::QueueEntered { queue } => tracing::debug!(%call, %queue, "queue entered"),
+        CallFact::QueueLeft { queue, reason } => tracing::debug!(%call, %queue, %reason, "queue left"),
+        CallFact::AgentOffered { agent } => tracing::debug!(%call, %agent, "agent offered"),
+        // Its value is the caller's business.
+        CallFact::Variable { name, .. } => tracing::debug!(%call, %name, "variable set"),
+    }
+}
+
 fn log_end(call: CallId, record: &CallRecord) {
     let duration_ms = (record.ended - record.offered).as_millis();
     let (by, status, cause) = (record.end.by, record.end.status, &record.end.cause);
@@ -82,6 +98,10 @@ impl<P: ControlPlane> ControlPlane for CallLog<P> {
     }
 
     fn poll_request(&mut self) -> Option<Request> {
-        self.plane.poll_request()
+        let request = self.plane.poll_request()?;
+        if let Command::SetData { call, fact } = &request.command {
+            log_fact(*call, fact);
+        }
+        Some(request)
     }
 }
