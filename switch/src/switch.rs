@@ -98,11 +98,6 @@ impl<P: ControlPlane> Switch<P> {
         self.calls.reload(config, prompts);
     }
 
-    /// The user agent, for what it counts.
-    pub const fn user_agent(&self) -> &UserAgent {
-        &self.user_agent
-    }
-
     /// The control plane, to look at.
     pub const fn plane(&self) -> &P {
         &self.plane

@@ -66,7 +66,12 @@ impl Calls {
     pub(super) fn refuse(&mut self, leg_id: LegId, status: u16, cause: EndCause) {
         let Some(leg) = self.legs.get(leg_id) else { return };
         let state = leg.state;
-        let Some(session) = state.session() else { return };
+        let (LegState::Offered { session }
+        | LegState::Preparing { session, .. }
+        | LegState::Accepting { session, .. }) = state
+        else {
+            return;
+        };
         let (endpoint, by) = (state.endpoint(), EndedBy::Switch);
         self.set_state(leg_id, LegState::Ending { session, endpoint, asked: None, by, cause });
         for settled in state.settle(DialFailure::Media) {

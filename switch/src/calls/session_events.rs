@@ -71,7 +71,10 @@ impl Calls {
             (_, Ok((session, _))) => {
                 self.actions.push_back(Action::HangUp { session, cause: EndCause::Cancelled.name() });
             }
-            (_, Err(error)) => self.dial_failed(now, leg_id, cause::invite_failure(error)),
+            (Some((LegState::Dialling { .. }, _)), Err(error)) => {
+                self.dial_failed(now, leg_id, cause::invite_failure(error));
+            }
+            (_, Err(_)) => {}
         }
     }
 
