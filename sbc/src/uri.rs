@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::header::{Params, ValueError};
 use crate::lex::{self, HOST, URI, URI_PARAM, USER};
 use crate::message::ErrorKind;
+use crate::message::limits::MAX_URI_PARAMS;
 
 /// A URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,22 +323,29 @@ pub(crate) fn host_port_of(bytes: &[u8]) -> Option<(Host<'_>, Option<u16>)> {
     }
 }
 
-/// `*( ";" pname [ "=" pvalue ] )`; `bytes` is empty or begins with the semicolon.
+/// `*( ";" pname [ "=" pvalue ] )`; `bytes` is empty or begins with the semicolon. RFC 3261 §19.1.1: no name appears
+/// more than once.
 fn uri_params(bytes: &[u8]) -> Result<Params<'_>, ValueError> {
     let Some(list) = bytes.strip_prefix(b";") else {
         return if bytes.is_empty() { Ok(Params::default()) } else { Err(malformed(0)) };
     };
+    let params = || list.split(|&b| b == b';').map(|param| split_at_byte(param, b'='));
     let mut offset = 1;
-    for param in list.split(|&b| b == b';') {
-        let (name, value) = split_at_byte(param, b'=');
-        let fits = |text: &[u8]| text.iter().all(|&b| lex::is(b, URI_PARAM) || is_tolerated(b));
-        if name.is_empty() || !fits(name) || value.is_some_and(|v| !fits(v)) || !lex::escapes_are_whole(param)
-        {
+    for (count, (name, value)) in params().enumerate() {
+        let repeated = || params().take(count).any(|(earlier, _)| earlier.eq_ignore_ascii_case(name));
+        if !is_param(name, value) || count == MAX_URI_PARAMS || repeated() {
             return Err(malformed(offset));
         }
-        offset += param.len() + 1;
+        offset += name.len() + value.map_or(0, |value| 1 + value.len()) + 1;
     }
     Ok(Params::checked(list))
+}
+
+fn is_param(name: &[u8], value: Option<&[u8]>) -> bool {
+    let fits = |text: &[u8]| {
+        text.iter().all(|&b| lex::is(b, URI_PARAM) || is_tolerated(b)) && lex::escapes_are_whole(text)
+    };
+    !name.is_empty() && fits(name) && value.is_none_or(fits)
 }
 
 /// `header *( "&" header )` with `hname "=" hvalue`.

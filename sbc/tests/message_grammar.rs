@@ -251,6 +251,8 @@ fn malformed_uris_are_refused() {
         "sip:a@[::1",
         "sip:a@b;",
         "sip:a@b;=x",
+        "sip:a@b;x;X=1",
+        "tel:+1;x;x",
         "sip:a@b?",
         "sip:a@b?x&&y",
         "sip:%zz@b",

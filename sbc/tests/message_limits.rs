@@ -5,10 +5,11 @@
 use tandem_sbc::framing::{Frame, StreamFramer};
 use tandem_sbc::header::parts;
 use tandem_sbc::message::limits::{
-    MAX_BODY_PARTS, MAX_HEADER, MAX_HEADER_NAME, MAX_HEADERS, MAX_MESSAGE, MAX_VIAS,
+    MAX_BODY_PARTS, MAX_HEADER, MAX_HEADER_NAME, MAX_HEADERS, MAX_MESSAGE, MAX_URI_PARAMS, MAX_VIAS,
 };
 use tandem_sbc::message::{ErrorKind, HeaderIndex, HeaderName, Message, ParseError};
 use tandem_sbc::sdp::{MAX_FORMATS, MAX_LINES, MAX_MEDIA, SdpError, SdpErrorKind, SessionDescription};
+use tandem_sbc::uri::Uri;
 
 const VIA: &str = "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n";
 
@@ -93,6 +94,16 @@ fn a_message_may_have_70_vias() {
     assert_eq!(past.len(), MAX_VIAS + 1);
     assert_eq!(past[MAX_VIAS].unwrap_err().kind, ErrorKind::TooManyVias);
     assert_eq!(vias(MAX_VIAS + 50).len(), MAX_VIAS + 1, "the rest is not read");
+}
+
+#[test]
+fn a_uri_may_have_32_parameters() {
+    let uri = |count: usize| {
+        let params: String = (0..count).map(|n| format!(";p{n}")).collect();
+        Uri::parse(format!("sip:a@example.com{params}").as_bytes()).map(|_| ()).map_err(|error| error.kind)
+    };
+    assert_eq!(uri(MAX_URI_PARAMS), Ok(()));
+    assert_eq!(uri(MAX_URI_PARAMS + 1), Err(ErrorKind::Uri));
 }
 
 #[test]

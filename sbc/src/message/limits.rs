@@ -10,5 +10,7 @@ pub const MAX_HEADER: usize = 8_192;
 pub const MAX_HEADER_NAME: usize = 255;
 /// Via values in a message: Max-Forwards begins at 70 (RFC 3261 §8.1.1.6).
 pub const MAX_VIAS: usize = 70;
+/// Parameters of one URI.
+pub const MAX_URI_PARAMS: usize = 32;
 /// Parts of a multipart body.
 pub const MAX_BODY_PARTS: usize = 16;
