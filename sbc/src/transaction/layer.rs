@@ -483,3 +483,6 @@ fn ack_of_refusal(invite: &[u8], response: &Message<'_>) -> Option<Vec<u8>> {
         .header(HeaderName::CSeq, format_args!("{} ACK", cseq.number));
     Some(builder.finish())
 }
+
+#[cfg(test)]
+mod tests;

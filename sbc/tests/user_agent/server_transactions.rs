@@ -165,3 +165,19 @@ fn a_ringing_call_says_so_again_each_minute() {
     assert_eq!(times, [0, 60_000, 120_000]);
     world.own(|agent, now| agent.accept(now, session, media())).expect("still there");
 }
+
+/// §8.2.2.2 speaks of requests that are being served; the same one long after is another.
+#[test]
+fn a_request_like_one_long_gone_is_no_loop() {
+    let mut world = World::new();
+    let options = Request::new("OPTIONS", "sip:127.0.0.1");
+    world.receive(CARRIER, &options.text());
+    world.expect("200 OPTIONS");
+    let again = options.with(|again| again.branch.push_str("-again"));
+    world.pass_ms(31_999);
+    world.receive(CARRIER, &again.text());
+    world.expect("482 OPTIONS");
+    world.pass_ms(32_001);
+    world.receive(CARRIER, &again.text());
+    world.expect("200 OPTIONS");
+}
