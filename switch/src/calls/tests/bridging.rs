@@ -46,6 +46,8 @@ fn a_replaced_play_or_collection_ends_as_stopped_and_its_late_report_is_nobodys(
     let first = bench.command(Command::Collect { leg, rules: rules() });
     let second = bench.command(Command::Collect { leg, rules: rules() });
     assert_eq!(bench.ending(first), "collected \"\" Stopped");
+    let (collect, end) = (media::CollectId(1), media::CollectEnd::Stopped);
+    bench.media_event(endpoint, media::Event::Collected { endpoint, collect, digits: digits("9"), end });
     assert_eq!(bench.ending(second), "none");
 }
 
