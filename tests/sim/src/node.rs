@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use tandem_control::AgentState;
 use tandem_control_api::CallRecord;
 use tandem_media::{Channel, Command, Disposition, EndpointId, Event as MediaEvent, IoRequest, Worker};
 use tandem_sbc::user_agent::{Packet, Transport, UserAgent};
@@ -199,6 +200,33 @@ impl Node {
     /// Endpoints the worker holds.
     pub(crate) const fn endpoints(&self) -> usize {
         self.worker.endpoints()
+    }
+
+    /// A queue where somebody waits while an agent is free, if there is one.
+    pub(crate) fn idle_agent(&self) -> Option<String> {
+        let pretended = usize::from(self.sabotage == Some(Sabotage::LeavesAgentsIdle));
+        let idle = self
+            .switch
+            .plane()
+            .centre
+            .queue_depths()
+            .find(|(_, depth)| depth.waiting > 0 && depth.available_agents + pretended > 0);
+        idle.map(|(queue, depth)| format!("{queue}: {depth:?}"))
+    }
+
+    /// Agents who are in the middle of something.
+    pub(crate) fn busy_agents(&self) -> Vec<String> {
+        let resting = |state: &AgentState| {
+            matches!(
+                state,
+                AgentState::LoggedOut
+                    | AgentState::Available { .. }
+                    | AgentState::NotResponding { .. }
+                    | AgentState::WrapUp { .. }
+            )
+        };
+        let states = self.switch.plane().centre.agent_states();
+        states.filter(|(_, state)| !resting(state)).map(|(id, state)| format!("{id}: {state:?}")).collect()
     }
 
     /// Calls the contact centre remembers.

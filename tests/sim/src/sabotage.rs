@@ -17,6 +17,8 @@ pub enum Sabotage {
     LosesRecords,
     /// Records last a second longer than the call.
     AddsASecond,
+    /// Records have caller and dialled number the wrong way round.
+    SwapsNumbers,
     /// The news of closed endpoints gets lost.
     KeepsEndpoints,
     /// What one party is sent, another is sent too.
@@ -39,15 +41,20 @@ pub enum Sabotage {
     LosesOutcomes,
     /// Agents are offered a second call at once.
     OffersTwice,
+    /// Agents are free though callers wait.
+    LeavesAgentsIdle,
+    /// Acceptances of calls get lost.
+    LosesAcceptances,
     /// The node is due again and again.
     StandsStill,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::LosesRecords,
         Self::AddsASecond,
+        Self::SwapsNumbers,
         Self::KeepsEndpoints,
         Self::CrossesWires,
         Self::Deaf,
@@ -59,6 +66,8 @@ impl Sabotage {
         Self::Garbles,
         Self::LosesOutcomes,
         Self::OffersTwice,
+        Self::LeavesAgentsIdle,
+        Self::LosesAcceptances,
         Self::StandsStill,
     ];
 
@@ -96,11 +105,10 @@ impl Sabotage {
                     it.bytes.splice(..7, *b"SIP/9.0");
                 }
             }
+            Self::LosesAcceptances => departures.retain(|it| !is_acceptance(it)),
             Self::AnswersTwice => {
-                let accepted = |it: &&Departure| {
-                    is_sip(it, b"SIP/2.0 200") && String::from_utf8_lossy(&it.bytes).contains(" INVITE\r\n")
-                };
-                let again: Vec<Departure> = departures.iter().filter(accepted).map(refusal).collect();
+                let again: Vec<Departure> =
+                    departures.iter().filter(|it| is_acceptance(it)).map(refusal).collect();
                 departures.extend(again);
             }
             _ => {}
@@ -118,6 +126,11 @@ impl Sabotage {
             Self::AddsASecond => {
                 for leg in records.iter_mut().flat_map(|record| &mut record.legs) {
                     leg.ended += Duration::from_secs(1);
+                }
+            }
+            Self::SwapsNumbers => {
+                for record in records {
+                    std::mem::swap(&mut record.from.number, &mut record.dialled);
                 }
             }
             _ => {}
@@ -143,6 +156,13 @@ impl Sabotage {
             _ => {}
         }
     }
+}
+
+/// A 200 to an INVITE.
+fn is_acceptance(departure: &Departure) -> bool {
+    departure.making == Making::Sip
+        && departure.bytes.starts_with(b"SIP/2.0 200")
+        && String::from_utf8_lossy(&departure.bytes).contains(" INVITE\r\n")
 }
 
 /// The same answer as a refusal by somebody else.

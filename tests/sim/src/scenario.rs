@@ -45,6 +45,19 @@ pub struct Knobs {
     pub media_timeout: Duration,
 }
 
+impl Knobs {
+    /// Whether nobody should ever find the node full.
+    #[must_use]
+    pub const fn are_ample(&self) -> bool {
+        self.max_calls >= 100
+            && self.media_ports >= 400
+            && self.max_endpoints >= 256
+            && self.bind_failures_permille <= 10
+            && self.trunk_max_calls >= 100
+            && self.trunk_max_calls_per_second >= 50
+    }
+}
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Scenario {

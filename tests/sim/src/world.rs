@@ -8,14 +8,14 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tandem_control_api::CallRecord;
-use tandem_phone::{CallKey, Credentials, Event, Law, Output, Phone, PhoneConfig, Report};
+use tandem_phone::{CallKey, Credentials, Event, Habit, Law, Manner, Output, Phone, PhoneConfig, Report};
 use tandem_switch::Ledger;
 
 use crate::configuration::{self, CARRIER, phone_address};
 use crate::network::Network;
 use crate::node::{self, Making, Node};
 use crate::sabotage::Sabotage;
-use crate::scenario::{HEALS_AT, Placer, SETTLES_WITHIN, STRANGER, Scenario, StrangerPlan};
+use crate::scenario::{CallerPlan, HEALS_AT, Placer, SETTLES_WITHIN, STRANGER, Scenario, StrangerPlan};
 use crate::tap::{Kind, Seen, Way};
 use crate::trace::Trace;
 use crate::voices;
@@ -45,6 +45,12 @@ pub struct Observed {
     pub endpoints: usize,
     /// Calls in the contact centre at the end.
     pub calls_in_centre: usize,
+    /// Agents who are in the middle of something at the end.
+    pub busy_agents: Vec<String>,
+    /// A queue where somebody waited while an agent was free, and when.
+    pub idle_agent: Option<(Duration, String)>,
+    /// How often the queues were looked at.
+    pub queues_looked_at: u64,
     /// When the node came to rest for good, if it did.
     pub settled_at: Option<Duration>,
     /// A machine that wanted to be woken without end.
@@ -64,6 +70,32 @@ pub struct PartyReport {
     pub caller: Option<usize>,
     /// What it told.
     pub report: Report,
+}
+
+impl PartyReport {
+    /// What the caller had planned.
+    #[must_use]
+    pub fn plan<'a>(&self, run: &'a Observed) -> Option<&'a CallerPlan> {
+        run.scenario.callers.get(self.caller?)
+    }
+
+    /// How the party behaved in this call. Everybody's voice is their own.
+    #[must_use]
+    pub fn manner<'a>(&self, run: &'a Observed) -> Option<&'a Manner> {
+        if let Some(plan) = self.plan(run) {
+            return Some(&plan.manner);
+        }
+        let outside = run.scenario.outside_agents.iter().map(|agent| &agent.manner);
+        let inside = run.scenario.phones.iter().map(|phone| &phone.manner);
+        outside.chain(inside).find(|manner| manner.hz == self.report.hz)
+    }
+
+    /// Whether its RTP came from where it must not be believed.
+    #[must_use]
+    pub fn is_unbelievable(&self, run: &Observed) -> bool {
+        let elsewhere = |habit: &Habit| matches!(habit, Habit::SendsFrom(_));
+        self.manner(run).is_some_and(|manner| manner.habits.iter().any(elsewhere))
+    }
 }
 
 enum Happening {
@@ -126,6 +158,9 @@ impl World {
                 ledger: Ledger::default(),
                 endpoints: 0,
                 calls_in_centre: 0,
+                busy_agents: Vec::new(),
+                idle_agent: None,
+                queues_looked_at: 0,
                 settled_at: None,
                 stuck: None,
                 unreadable: 0,
@@ -199,6 +234,7 @@ impl World {
         self.seen.ledger = self.node.ledger();
         self.seen.endpoints = self.node.endpoints();
         self.seen.calls_in_centre = self.node.calls_in_centre();
+        self.seen.busy_agents = self.node.busy_agents();
         self.seen.unreadable = self.parties.iter().map(|party| party.phone.unreadable()).sum();
         (self.seen, self.trace)
     }
@@ -367,7 +403,14 @@ impl World {
             }
             self.send(departure.source, departure.destination, departure.bytes);
         }
-        for said in self.node.take_log() {
+        let log = self.node.take_log();
+        if !log.is_empty() {
+            self.seen.queues_looked_at += 1;
+            if self.seen.idle_agent.is_none() {
+                self.seen.idle_agent = self.node.idle_agent().map(|queue| (self.now, queue));
+            }
+        }
+        for said in log {
             match &said.1 {
                 Said::Event(event) => self.trace.line(said.0, format_args!("    told  {event:?}")),
                 Said::Request(request) => self.trace.line(said.0, format_args!("    asks  {request:?}")),

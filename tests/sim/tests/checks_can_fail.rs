@@ -10,7 +10,6 @@ const SEEDS: [u64; 6] = [0, 3, 6, 9, 12, 15];
 #[test]
 fn every_sabotage_is_found_by_the_check_it_is_for() {
     let table = [
-        (Sabotage::LosesRecords, "one_record_per_call"),
         (Sabotage::AddsASecond, "records_count_the_seconds_that_passed_the_edge"),
         (Sabotage::KeepsEndpoints, "everything_is_given_back_in_bounded_time"),
         (Sabotage::CrossesWires, "nobody_hears_a_third_party"),
@@ -24,6 +23,11 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::Garbles, "the_nodes_messages_can_be_read"),
         (Sabotage::LosesOutcomes, "one_outcome_per_command"),
         (Sabotage::OffersTwice, "an_agent_holds_at_most_one_offer"),
+        (Sabotage::LosesRecords, "one_record_per_call"),
+        (Sabotage::SwapsNumbers, "records_say_who_called_whom"),
+        (Sabotage::Deaf, "records_count_the_packets"),
+        (Sabotage::LosesAcceptances, "callers_get_through_when_nothing_is_wrong"),
+        (Sabotage::LeavesAgentsIdle, "nobody_waits_while_an_agent_is_free"),
         (Sabotage::StandsStill, "time_goes_on"),
     ];
     let all: BTreeSet<&str> = tandem_sim::checks::names().collect();

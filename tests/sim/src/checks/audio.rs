@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tandem_control_api::{CallFact, CallRecord, LegRecord, TimelineEntry};
-use tandem_phone::{Habit, Manner, Report};
+use tandem_phone::Report;
 
 use super::Judge;
 use crate::configuration::{ANNOUNCEMENT, MUSIC};
 use crate::network::Weather;
-use crate::scenario::{CallerPlan, Goal};
+use crate::scenario::Goal;
 use crate::voices::{PROMPTS, prompt_hz};
 use crate::world::{Observed, PartyReport};
 
@@ -58,25 +58,6 @@ impl<'a> Calls<'a> {
     }
 }
 
-fn plan_of<'a>(run: &'a Observed, report: &PartyReport) -> Option<&'a CallerPlan> {
-    run.scenario.callers.get(report.caller?)
-}
-
-/// The manner a party had in a call.
-fn manner_of<'a>(run: &'a Observed, party: &PartyReport) -> Option<&'a Manner> {
-    if let Some(plan) = plan_of(run, party) {
-        return Some(&plan.manner);
-    }
-    let outside = run.scenario.outside_agents.iter().find(|agent| agent.number == party.report.to);
-    let inside = run.scenario.phones.iter().find(|phone| phone.manner.hz == party.report.hz);
-    outside.map(|agent| &agent.manner).or(inside.map(|phone| &phone.manner))
-}
-
-/// Whether its RTP comes from where it must not be believed.
-fn is_unbelievable(manner: &Manner) -> bool {
-    manner.habits.iter().any(|habit| matches!(habit, Habit::SendsFrom(_)))
-}
-
 /// The share of a span's windows in which one of `tones` stands out.
 fn share_heard(report: &Report, span: Span, tones: &[u16]) -> f64 {
     let heard = |window: &&tandem_phone::Window| {
@@ -102,7 +83,7 @@ pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
         let agents = agent_legs.iter().filter_map(|leg| calls.party(leg));
         let mut of_caller: Vec<u16> = PROMPTS.iter().map(|(_, hz, _)| *hz).collect();
         of_caller.extend(agents.map(|agent| agent.report.hz));
-        if let Some(plan) = caller.and_then(|caller| plan_of(run, caller)) {
+        if let Some(plan) = caller.and_then(|caller| caller.plan(run)) {
             match plan.goal {
                 Goal::Echo => of_caller.push(plan.manner.hz),
                 Goal::ReadBack => {
@@ -156,10 +137,10 @@ fn judge_direction(
     span: Span,
     judge: &mut Judge,
 ) {
-    let (Some(theirs), Some(ours)) = (manner_of(run, speaker), manner_of(run, listener)) else { return };
+    let (Some(theirs), Some(ours)) = (speaker.manner(run), listener.manner(run)) else { return };
     let share = share_heard(&listener.report, span, &[speaker.report.hz]);
     let names = format!("{} hears {} ({} Hz)", listener.party, speaker.party, speaker.report.hz);
-    if is_unbelievable(theirs) {
+    if speaker.is_unbelievable(run) {
         if share > 0.0 {
             judge.fail(format!("{names}, whose RTP comes from elsewhere"));
         }
@@ -211,7 +192,7 @@ fn waiting(record: &CallRecord, caller: &PartyReport) -> Option<Span> {
 }
 
 fn is_disturbed(run: &Observed, party: &PartyReport, span: Span) -> bool {
-    let held = manner_of(run, party).is_none_or(|manner| !manner.holds.is_empty());
+    let held = party.manner(run).is_none_or(|manner| !manner.holds.is_empty());
     held || run.scenario.cut_off(party.host, span.from, span.until)
 }
 
@@ -220,7 +201,7 @@ pub(super) fn announcements_and_echo_are_heard(run: &Observed, judge: &mut Judge
     let calls = Calls::of(run);
     for (_, record) in &run.records {
         let Some(leg) = record.legs.first() else { continue };
-        let Some((caller, plan)) = calls.party(leg).and_then(|it| Some((it, plan_of(run, it)?))) else {
+        let Some((caller, plan)) = calls.party(leg).and_then(|it| Some((it, it.plan(run)?))) else {
             continue;
         };
         let expected = match plan.goal {
@@ -232,7 +213,7 @@ pub(super) fn announcements_and_echo_are_heard(run: &Observed, judge: &mut Judge
         let until = caller.report.ended.min(leg.ended.since_start());
         let Some(span) = Span::settled(answered, until) else { continue };
         let share = share_heard(&caller.report, span, &[expected]);
-        if plan.goal == Goal::Echo && is_unbelievable(&plan.manner) {
+        if plan.goal == Goal::Echo && caller.is_unbelievable(run) {
             if share > 0.0 {
                 judge.fail(format!("{} hears an echo of RTP from elsewhere", plan.from));
             }
@@ -256,13 +237,13 @@ pub(super) fn digits_arrive_once_and_in_order(run: &Observed, judge: &mut Judge)
     let calls = Calls::of(run);
     for (_, record) in &run.records {
         let Some(leg) = record.legs.first() else { continue };
-        let Some((caller, plan)) = calls.party(leg).and_then(|it| Some((it, plan_of(run, it)?))) else {
+        let Some((caller, plan)) = calls.party(leg).and_then(|it| Some((it, it.plan(run)?))) else {
             continue;
         };
         let Some(answered) = leg.answered.map(|at| at.since_start()) else { continue };
         let report = &caller.report;
         let span = Span { from: answered, until: report.ended };
-        if is_disturbed(run, caller, span) || is_unbelievable(&plan.manner) {
+        if is_disturbed(run, caller, span) || caller.is_unbelievable(run) {
             continue;
         }
         let pressed: String = plan.manner.keys.iter().map(|(_, keys)| keys.as_str()).collect();

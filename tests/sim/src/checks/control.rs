@@ -7,9 +7,11 @@ use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, 
 use tandem_time::Instant;
 
 use super::Judge;
+use crate::network::Weather;
+use crate::scenario::{Goal, Placer};
 use crate::tap::{Kind, Seen, Way};
 use crate::watched::Said;
-use crate::world::Observed;
+use crate::world::{Observed, PartyReport};
 
 /// Each command ends in exactly one `Done`, and nothing is done that nobody asked for.
 pub(super) fn one_outcome_per_command(run: &Observed, judge: &mut Judge) {
@@ -232,5 +234,85 @@ pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, judge: &mut Judge
             }
             Said::Event(_) => {}
         }
+    }
+}
+
+/// Caller and dialled number are those of whoever placed the call.
+pub(super) fn records_say_who_called_whom(run: &Observed, judge: &mut Judge) {
+    for party in &run.reports {
+        let Some(plan) = party.caller.and_then(|n| run.scenario.callers.get(n)) else { continue };
+        let of_call = |record: &&CallRecord| {
+            record.legs.first().is_some_and(|leg| leg.sip_call_id == party.report.sip_call_id)
+        };
+        let Some(record) = run.records.iter().map(|(_, record)| record).find(of_call) else { continue };
+        judge.looked();
+        if record.from.number != plan.from || record.dialled != plan.goal.number() {
+            let (from, to) = (&record.from.number, &record.dialled);
+            judge.fail(format!(
+                "{} called {}, the record has {from} and {to}",
+                plan.from,
+                plan.goal.number()
+            ));
+        }
+    }
+}
+
+/// In fair weather no packet is lost, and all but those around answer and end are counted: as received, or as refused
+/// when they came before the answer that announced them. (A hold may change the codec under way.)
+pub(super) fn records_count_the_packets(run: &Observed, judge: &mut Judge) {
+    const AT_THE_EDGES: u64 = 10;
+    if run.scenario.weather != Weather::FINE {
+        return;
+    }
+    for leg in run.records.iter().flat_map(|(_, record)| &record.legs).filter(|leg| leg.answered.is_some()) {
+        let of_leg =
+            |it: &&PartyReport| it.report.sip_call_id == leg.sip_call_id && it.report.sent.packets > 0;
+        let (Some(party), Some(media)) = (run.reports.iter().find(of_leg), &leg.media) else { continue };
+        let held = party.manner(run).is_none_or(|manner| !manner.holds.is_empty());
+        if held || party.is_unbelievable(run) {
+            continue;
+        }
+        judge.looked();
+        let sent = party.report.sent.packets;
+        let received = media.packets_received;
+        // Strangers' packets are refused as well.
+        let missing = sent.saturating_sub(received + media.packets_refused);
+        if media.packets_lost != 0 || received > sent || missing > AT_THE_EDGES || media.codec.is_empty() {
+            judge.fail(format!("{} sent {sent} packets, the record has {media:?}", party.party));
+        }
+    }
+}
+
+/// In fair weather, with room in the node, a caller without bad habits is answered at once.
+pub(super) fn callers_get_through_when_nothing_is_wrong(run: &Observed, judge: &mut Judge) {
+    const AT_ONCE: Duration = Duration::from_secs(1);
+    if run.scenario.weather != Weather::FINE || !run.scenario.knobs.are_ample() {
+        return;
+    }
+    for party in &run.reports {
+        let Some(plan) = party.caller.and_then(|n| run.scenario.callers.get(n)) else { continue };
+        let knows_password = match plan.placer {
+            Placer::Carrier => true,
+            Placer::Phone(place) => run.scenario.phones.get(place).is_some_and(|phone| phone.knows_password),
+        };
+        let polite = plan.manner.habits.is_empty() && plan.manner.patience.is_none() && knows_password;
+        let report = &party.report;
+        if polite && plan.goal != Goal::Nowhere {
+            judge.looked();
+            if report.answered.is_none_or(|at| at - report.began > AT_ONCE) {
+                judge.fail(format!(
+                    "{} was answered {:?}, status {}",
+                    plan.from, report.answered, report.status
+                ));
+            }
+        }
+    }
+}
+
+/// After everything that happens, no queue has both a caller for whom nobody is rung and an available agent.
+pub(super) fn nobody_waits_while_an_agent_is_free(run: &Observed, judge: &mut Judge) {
+    judge.judged += run.queues_looked_at;
+    if let Some((at, queue)) = &run.idle_agent {
+        judge.fail(format!("at {at:?} {queue}"));
     }
 }

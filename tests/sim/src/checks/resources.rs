@@ -27,6 +27,9 @@ pub(super) fn everything_is_given_back_in_bounded_time(run: &Observed, judge: &m
     if run.calls_in_centre != 0 {
         judge.fail(format!("{} calls are left in the contact centre", run.calls_in_centre));
     }
+    for agent in &run.busy_agents {
+        judge.fail(format!("an agent is stuck: {agent}"));
+    }
     if run.settled_at.is_none() {
         judge.fail(format!("not at rest at the end, though all hung up at {HEALS_AT:?}"));
     }
