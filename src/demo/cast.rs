@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use tandem_config::{Agent, Config, Reach, Transport};
@@ -16,9 +17,10 @@ pub(super) const ALICE_HZ: u16 = 1_750;
 pub(super) const BOB_HZ: u16 = 2_050;
 /// How long an agent's phone rings before it answers.
 const RING: Duration = Duration::from_millis(1_200);
-/// Ports for the phones' RTP; each phone takes twenty of its own.
-const MEDIA_PORTS_EACH: u16 = 20;
-const FIRST_MEDIA_PORT: u16 = 41_000;
+/// Where ports for a phone's RTP are looked for, beyond the node's own.
+const MEDIA_PORTS: Range<u16> = 40_000..50_000;
+/// How many a phone takes.
+const MEDIA_PORTS_EACH: u16 = 8;
 
 /// Who takes part.
 pub(super) struct Cast {
@@ -106,7 +108,8 @@ impl Cast {
     }
 
     fn carrier_at(&self, runtime: &Handle, address: SocketAddr, place: u16) -> io::Result<LivePhone> {
-        let config = self.phone("carrier", address, None, Manner::polite(CALLER_HZ, Duration::ZERO), place);
+        let config =
+            self.phone("carrier", address, None, Manner::polite(CALLER_HZ, Duration::ZERO), place)?;
         start(runtime, config, place)
     }
 
@@ -115,7 +118,7 @@ impl Cast {
         let credentials = Credentials { user: softphone.user.clone(), password: softphone.password.clone() };
         let manner = Manner::polite(softphone.hz, RING);
         let config =
-            self.phone(&softphone.user, softphone.address, Some(credentials), manner, softphone.place);
+            self.phone(&softphone.user, softphone.address, Some(credentials), manner, softphone.place)?;
         let phone = start(runtime, config, softphone.place)?;
         phone.register(super::scenes::PATIENCE)?;
         Ok(phone)
@@ -128,13 +131,12 @@ impl Cast {
         credentials: Option<Credentials>,
         manner: Manner,
         place: u16,
-    ) -> PhoneConfig {
-        let first = FIRST_MEDIA_PORT + place * MEDIA_PORTS_EACH;
-        PhoneConfig {
+    ) -> io::Result<PhoneConfig> {
+        Ok(PhoneConfig {
             user: user.to_owned(),
             address,
             media_address: address.ip(),
-            media_ports: first..=first + MEDIA_PORTS_EACH - 1,
+            media_ports: free_media_ports(address.ip(), place)?,
             server: self.node,
             credentials,
             expires: Duration::from_secs(300),
@@ -142,7 +144,7 @@ impl Cast {
             numbers: BTreeMap::new(),
             lines: 4,
             listen_for: PhoneConfig::all_frequencies(),
-        }
+        })
     }
 
     /// Says how to call the node oneself.
@@ -171,4 +173,16 @@ fn credentials_of(agent: &Agent, config: &Config) -> Option<(String, String, Str
 
 fn free_port(address: IpAddr) -> io::Result<SocketAddr> {
     UdpSocket::bind((address, 0))?.local_addr()
+}
+
+/// Even and odd ports that are free now, beginning at another place for each phone and process.
+fn free_media_ports(address: IpAddr, place: u16) -> io::Result<RangeInclusive<u16>> {
+    let blocks = MEDIA_PORTS.len() / usize::from(MEDIA_PORTS_EACH);
+    let from = usize::from(place) * 16 + std::process::id() as usize;
+    (0..blocks)
+        .filter_map(|tried| u16::try_from((from + tried) % blocks).ok())
+        .map(|block| MEDIA_PORTS.start + block * MEDIA_PORTS_EACH)
+        .map(|first| first..=first + MEDIA_PORTS_EACH - 1)
+        .find(|ports| ports.clone().all(|port| UdpSocket::bind((address, port)).is_ok()))
+        .ok_or_else(|| io::Error::other(format!("{address} has no ports left for RTP")))
 }
