@@ -68,10 +68,10 @@ async fn run(path: &Path, loaded: Loaded) -> Result<(), String> {
 /// Takes no new calls, waits for those there are, hangs up the last ones; a second signal makes it short.
 async fn drain(node: &Node, signals: &mut Signals, watchdog: &mut Watchdog) {
     let patience = node.loaded().config.drain_timeout;
-    tracing::info!(calls = node.calls(), timeout_s = patience.as_secs(), "draining");
     node.drain();
-    if !wait_drained(node, patience, signals, watchdog).await && node.calls() > 0 {
-        tracing::warn!(calls = node.calls(), "hanging up");
+    tracing::info!(timeout_s = patience.as_secs(), "draining");
+    if !wait_drained(node, patience, signals, watchdog).await {
+        tracing::warn!("hanging up the calls that are left");
         node.hang_up();
         wait_drained(node, HANG_UP_PATIENCE, signals, watchdog).await;
     }

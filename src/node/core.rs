@@ -159,6 +159,7 @@ impl Core {
                     Order::Stop => return self.store,
                 }
                 self.send_outputs();
+                self.show();
             }
             let idle = !self.take_packets() & !self.take_media_events();
             self.do_what_is_due();

@@ -1,9 +1,16 @@
 //! The whole daemon on real sockets, with real peers: one behaviour a file.
 
 mod agent_on_trunk;
+mod busy_address;
 mod carrier_sipp;
+mod check;
+mod crash;
+mod demo;
+mod drain;
 mod echo_and_digits;
+mod ledger;
 mod menu_to_softphone;
+mod reload;
 mod support;
 mod two_softphones;
 mod unlisted_source;

@@ -64,7 +64,7 @@ pub enum BindError {
     #[error("listen on 1 to {MAX_LISTEN} addresses, not {0}")]
     Count(usize),
     /// An address is taken, not ours, or not permitted.
-    #[error("cannot listen on {:?} {}: {source}", .listen.transport, .listen.address)]
+    #[error("cannot listen on {} {}: {source}", .listen.transport.via_name(), .listen.address)]
     Address {
         /// Which.
         listen: ListenAddress,

@@ -11,6 +11,6 @@ mod process;
 mod sipp;
 
 pub use baresip::{Baresip, Softphone, share_of_tone};
-pub use node::{Node, Ports};
+pub use node::{Configuration, Node, Ports};
 pub use process::Process;
 pub use sipp::{Scenario, Sipp};

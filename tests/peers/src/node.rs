@@ -96,12 +96,53 @@ fn free_port(address: [u8; 4]) -> io::Result<SocketAddr> {
     Err(io::Error::other("no port is free for both UDP and TCP"))
 }
 
+/// A copy of the demo's configuration with its flows and prompts, on addresses of its own, in a folder that goes
+/// with it.
+pub struct Configuration {
+    folder: TempDir,
+}
+
+impl Configuration {
+    /// The demo's configuration on `ports`. `edit` is given the folder and the configuration's text and returns the
+    /// text to use.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn new(ports: &Ports, edit: impl FnOnce(&Path, String) -> String) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        copy(&root().join("config/demo"), folder.path())?;
+        let configuration = Self { folder };
+        configuration.edit(|text| edit(configuration.folder(), readdress(&text, ports)))?;
+        Ok(configuration)
+    }
+
+    /// Rewrites the file.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn edit(&self, edit: impl FnOnce(String) -> String) -> io::Result<()> {
+        fs::write(self.file(), edit(fs::read_to_string(self.file())?))
+    }
+
+    /// The folder with flows, prompts and store.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("tandem.toml")
+    }
+}
+
 /// A running daemon; killed when dropped.
 pub struct Node {
-    child: Child,
+    daemon: Daemon,
     log: Option<Lines>,
     ports: Ports,
-    folder: TempDir,
+    configuration: Configuration,
 }
 
 impl Node {
@@ -115,19 +156,23 @@ impl Node {
         ports: Ports,
         edit: impl FnOnce(&Path, String) -> String,
     ) -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        copy(&root().join("config/demo"), folder.path())?;
-        let config = folder.path().join("tandem.toml");
-        let text = readdress(&fs::read_to_string(&config)?, &ports);
-        fs::write(&config, edit(folder.path(), text))?;
+        Self::run(binary, ports, Configuration::new(&ports, edit)?)
+    }
 
-        let notify = folder.path().join("notify");
+    /// Starts the daemon `binary` on a configuration that is there already, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it is not ready in time.
+    pub fn run(binary: &Path, ports: Ports, configuration: Configuration) -> io::Result<Self> {
+        let notify = configuration.folder().join("notify");
+        // Left over from a run before.
+        let _ = fs::remove_file(&notify);
         let socket = UnixDatagram::bind(&notify)?;
         socket.set_read_timeout(Some(PACE))?;
         let mut child = Command::new(binary)
             .arg("serve")
             .arg("--config")
-            .arg(&config)
+            .arg(configuration.file())
             .env("NOTIFY_SOCKET", &notify)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -135,7 +180,7 @@ impl Node {
             .stderr(Stdio::piped())
             .spawn()?;
         let log = child.stderr.take().map(Lines::of);
-        let mut node = Self { child, log, ports, folder };
+        let mut node = Self { daemon: Daemon(child), log, ports, configuration };
         node.await_ready(&socket)?;
         Ok(node)
     }
@@ -170,7 +215,7 @@ impl Node {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.daemon.0.try_wait()? {
                 return Err(io::Error::other(format!("it ended, {status}:\n{}", self.log().join("\n"))));
             }
         }
@@ -186,13 +231,19 @@ impl Node {
     /// Its folder: configuration, flows, prompts and store.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.configuration.folder()
+    }
+
+    /// Its configuration, to be edited and reloaded.
+    #[must_use]
+    pub const fn configuration(&self) -> &Configuration {
+        &self.configuration
     }
 
     /// Its process.
     #[must_use]
     pub fn process(&self) -> Process {
-        Process::new(self.child.id())
+        Process::new(self.daemon.0.id())
     }
 
     /// Waits for the next line of its log that contains `text`.
@@ -209,7 +260,7 @@ impl Node {
     /// # Errors
     /// When the process is gone.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        let pid = i32::try_from(self.child.id()).map_err(io::Error::other)?;
+        let pid = i32::try_from(self.daemon.0.id()).map_err(io::Error::other)?;
         Ok(kill(Pid::from_raw(pid), signal)?)
     }
 
@@ -219,7 +270,21 @@ impl Node {
     /// When the process is gone.
     pub fn stop(&mut self) -> io::Result<ExitStatus> {
         self.signal(Signal::SIGTERM)?;
-        self.child.wait()
+        self.daemon.0.wait()
+    }
+
+    /// Its configuration, with flows, prompts and store, when the daemon is no more; one that runs is killed.
+    #[must_use]
+    pub fn into_configuration(self) -> Configuration {
+        self.configuration
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.daemon.0.wait()
     }
 
     /// Everything it logged; for a node that was stopped.
@@ -256,11 +321,14 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+/// The process of a daemon; killed when dropped.
+struct Daemon(Child);
+
+impl Drop for Daemon {
     fn drop(&mut self) {
         // Nothing more can be done about a process that will not go.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
