@@ -19,6 +19,8 @@ use tandem_sbc::user_agent::{
 use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
 
+use crate::counting::allocations;
+
 const NODE: &str = "127.0.0.1:5060";
 const TRUNK: &str = "carrier-a";
 const CARRIER: &str = "127.0.0.10:5070";
@@ -44,6 +46,8 @@ pub struct Core {
     calls: u64,
     node: SocketAddr,
     carrier: SocketAddr,
+    /// How often the switch asked for memory, where [`crate::counting::Counting`] is the allocator.
+    allocations: usize,
     /// What the carrier was sent.
     inbox: VecDeque<Vec<u8>>,
 }
@@ -82,6 +86,7 @@ impl Core {
             switch: Switch::new(config, user_agent, plane, PromptLibrary::new()),
             now: Instant::START,
             calls: 0,
+            allocations: 0,
             node,
             carrier,
             inbox: VecDeque::new(),
@@ -142,6 +147,13 @@ impl Core {
         self.now = end;
     }
 
+    /// How often the switch, its user agent and its plane have asked for memory on packets and media events, where
+    /// [`crate::counting::Counting`] is the allocator.
+    #[must_use]
+    pub const fn allocations(&self) -> usize {
+        self.allocations
+    }
+
     /// What is in use.
     #[must_use]
     pub fn ledger(&self) -> tandem_switch::Ledger {
@@ -156,7 +168,8 @@ impl Core {
             flow: None,
             bytes: message.as_bytes(),
         };
-        self.switch.handle_packet(self.now, packet);
+        let (count, ()) = allocations(|| self.switch.handle_packet(self.now, packet));
+        self.allocations += count;
         self.drain();
     }
 
@@ -175,7 +188,8 @@ impl Core {
                 }
             }
             while let Some(event) = self.worker.poll_event() {
-                self.switch.handle_media_event(self.now, WorkerIndex(0), event);
+                let heard = || self.switch.handle_media_event(self.now, WorkerIndex(0), event);
+                self.allocations += allocations(heard).0;
             }
         }
     }

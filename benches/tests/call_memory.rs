@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tandem_benches::call_setup::{CallUp, Core, Treatment};
-use tandem_benches::counting::{Counting, allocations, live_bytes};
+use tandem_benches::counting::{Counting, live_bytes};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -33,12 +33,13 @@ fn measure(treatment: Treatment) -> isize {
     let mut core = Core::new(treatment, CALLS);
     let (idle, kept) = round(&mut core);
     let (_, grown) = round(&mut core);
-    let (count, ()) = allocations(|| {
-        let call = core.call();
-        core.hang_up(&call);
-    });
+    let before = core.allocations();
+    let call = core.call();
+    let answered = core.allocations() - before;
+    core.hang_up(&call);
+    let count = core.allocations() - before;
     println!(
-        "{treatment:?}: {idle} bytes an idle call, {count} allocations a call; after {CALLS} calls {kept} bytes of \
+        "{treatment:?}: {idle} bytes an idle call, {count} allocations a call ({answered} until it is up); after {CALLS} calls {kept} bytes of \
          room for as many are kept, after as many again {grown} more"
     );
     assert_eq!(grown, 0, "a second round of calls leaves nothing behind");
