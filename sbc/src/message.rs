@@ -11,15 +11,17 @@ mod method;
 mod name;
 mod owned;
 mod parse;
+mod reason;
 mod typed;
 
 use crate::lex;
 
-pub use builder::{Builder, Reply, reason_phrase};
+pub use builder::{Builder, Reply};
 pub use error::{ErrorKind, Malformed, ParseError};
 pub use method::Method;
 pub use name::HeaderName;
 pub use owned::OwnedMessage;
+pub use reason::reason_phrase;
 pub use typed::{Essentials, Values};
 
 /// Where one header stands in the message's bytes.
