@@ -114,11 +114,12 @@ impl Node {
 
         let mut rng = seeded()?;
         let (threads, pin_to) = wiring::media_threads(config);
+        let switch_config = wiring::switch(config, threads);
         let (media, handles) = MediaThreads::start(&MediaThreadsConfig {
             threads,
             pin_to,
-            realtime: true,
-            max_endpoints: wiring::port_pairs(config),
+            realtime: config.rtp.realtime,
+            max_endpoints: switch_config.max_endpoints(),
             seed: rng.random(),
             epoch: clock.epoch(),
             wake,
@@ -127,7 +128,6 @@ impl Node {
 
         let centre = ContactCentre::new(loaded.contact_centre.clone()).map_err(StartError::ContactCentre)?;
         let user_agent = UserAgent::new(Arc::new(wiring::user_agent(config)), ChaCha8Rng::from_rng(&mut rng));
-        let switch_config = wiring::switch(config, threads);
         let switch = Switch::new(switch_config, user_agent, CallLog::new(centre), loaded.prompts.clone());
         let (orders, orders_received) = sync_channel(ORDER_CAPACITY);
         let first = Picture::of(&switch, Vec::new(), Instant::START, false);

@@ -130,6 +130,8 @@ pub struct Rtp {
     pub ports: RangeInclusive<u16>,
     /// Media threads; one a core when absent.
     pub threads: Option<usize>,
+    /// Whether they run in the kernel's real-time class, where it lets them.
+    pub realtime: bool,
     /// A leg from which nothing is heard for so long is ended; never when absent.
     pub media_timeout: Option<Duration>,
     /// Whether a phone may send RTP from where its signalling comes.

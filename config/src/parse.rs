@@ -247,6 +247,7 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
     let ports = read_ports(&section);
     // 0 is a thread a core.
     let threads = section.integer_or("threads", 0..=256, 0);
+    let realtime = section.boolean_or("realtime", true);
     let media_timeout = section.seconds_or("media_timeout_s", 0..=86_400, 300);
     let phones_behind_nat = section.boolean_or("phones_behind_nat", true);
     let phone_gateway =
@@ -256,6 +257,7 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
         address: address?,
         ports: ports?,
         threads: usize::try_from(threads?).ok().filter(|threads| *threads > 0),
+        realtime: realtime?,
         media_timeout: Some(media_timeout?).filter(|timeout| !timeout.is_zero()),
         phones_behind_nat: phones_behind_nat?,
         phone_gateway: phone_gateway?,

@@ -46,6 +46,7 @@ impl Changes {
         new.rtp.address = old.rtp.address;
         new.rtp.ports.clone_from(&old.rtp.ports);
         new.rtp.threads = old.rtp.threads;
+        new.rtp.realtime = old.rtp.realtime;
         new.http_listen = old.http_listen;
         new.store_path.clone_from(&old.store_path);
     }
@@ -97,6 +98,7 @@ fn fields_kept(old: &Config, new: &Config) -> Vec<&'static str> {
         ("rtp.address", old.rtp.address != new.rtp.address),
         ("rtp.ports", old.rtp.ports != new.rtp.ports),
         ("rtp.threads", old.rtp.threads != new.rtp.threads),
+        ("rtp.realtime", old.rtp.realtime != new.rtp.realtime),
         ("http.listen", old.http_listen != new.http_listen),
         ("store.path", old.store_path != new.store_path),
     ]

@@ -63,12 +63,6 @@ pub(crate) fn media_threads(config: &config::Config) -> (usize, Vec<usize>) {
     (threads, (0..cores.min(threads)).collect())
 }
 
-/// RTP port pairs, the most endpoints there can be.
-pub(crate) fn port_pairs(config: &config::Config) -> usize {
-    let (first, last) = (*config.rtp.ports.start(), *config.rtp.ports.end());
-    usize::from(last.saturating_sub(first)).div_ceil(2)
-}
-
 fn listen(config: &config::Config) -> Vec<ListenAddress> {
     let listen = config.sip.listen.iter();
     listen.map(|it| ListenAddress { transport: transport(it.transport), address: it.address }).collect()
