@@ -28,102 +28,98 @@ fn the_demo_flows_are_sound() {
     }
 }
 
+/// One fault each, and what it is.
+const FAULTS: &[(&str, &str)] = &[
+    ("not toml", "start = \n"),
+    ("no start", "[activities.a]\ntype = \"echo\"\n"),
+    ("no activities", "start = \"a\"\n"),
+    ("start leads nowhere", "start = \"b\"\n[activities.a]\ntype = \"echo\"\n"),
+    ("unknown type", "start = \"a\"\n[activities.a]\ntype = \"playy\"\n"),
+    ("unknown key at the top", "begin = \"a\"\nstart = \"a\"\n[activities.a]\ntype = \"echo\"\n"),
+    ("unknown key", "start = \"a\"\n[activities.a]\ntype = \"echo\"\nvolume = 3\n"),
+    (
+        "dangling exit",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [\"p\"]\nexits = { done = \"c\" }\n",
+    ),
+    ("missing exit", "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [\"p\"]\n"),
+    (
+        "menu without a digit",
+        "start = \"a\"\n[activities.a]\ntype = \"menu\"\nprompts = [\"p\"]\n\
+             exits = { timeout = \"a\", invalid = \"a\" }\n",
+    ),
+    ("exit it does not have", "start = \"a\"\n[activities.a]\ntype = \"echo\"\nexits = { done = \"a\" }\n"),
+    (
+        "digit exit of something else",
+        "start = \"a\"\n[activities.a]\ntype = \"queue\"\nqueue = \"q\"\nexits = { 1 = \"a\", failure = \"a\" }\n",
+    ),
+    (
+        "unreachable",
+        "start = \"a\"\n[activities.a]\ntype = \"echo\"\n\n[activities.island]\ntype = \"echo\"\n",
+    ),
+    (
+        "no prompts",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = []\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "wrong type",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = \"p\"\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "out of range",
+        "start = \"a\"\n[activities.a]\ntype = \"menu\"\nprompts = [\"p\"]\ntimeout_ms = 500\n\
+             exits = { 1 = \"a\", timeout = \"a\", invalid = \"a\" }\n",
+    ),
+    (
+        "more digits needed than taken",
+        "start = \"a\"\n[variables]\nd = \"\"\n[activities.a]\ntype = \"collect\"\nmin_digits = 5\n\
+             max_digits = 4\nvariable = \"d\"\nexits = { done = \"a\", timeout = \"a\", invalid = \"a\" }\n",
+    ),
+    (
+        "terminator that is a digit",
+        "start = \"a\"\n[variables]\nd = \"\"\n[activities.a]\ntype = \"collect\"\nterminator = \"5\"\n\
+             variable = \"d\"\nexits = { done = \"a\", timeout = \"a\", invalid = \"a\" }\n",
+    ),
+    (
+        "unknown variable",
+        "start = \"a\"\n[activities.a]\ntype = \"play-digits\"\nvariable = \"d\"\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "variable of another type",
+        "start = \"a\"\n[variables]\nd = 4\n[activities.a]\ntype = \"play-digits\"\nvariable = \"d\"\n\
+             exits = { done = \"a\" }\n",
+    ),
+    ("built-in variable declared", "start = \"a\"\n[variables]\nani = 1\n[activities.a]\ntype = \"echo\"\n"),
+    ("bad variable name", "start = \"a\"\n[variables]\n9a = 1\n[activities.a]\ntype = \"echo\"\n"),
+    (
+        "built-in variable set",
+        "start = \"a\"\n[activities.a]\ntype = \"set\"\nvariable = \"ani\"\nto = \"x\"\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "sensitive value copied",
+        "start = \"a\"\n[variables]\nshown = \"\"\npin = { value = \"\", sensitive = true }\n\
+             [activities.a]\ntype = \"set\"\nvariable = \"shown\"\nto = \"pin {{pin}}\"\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "open template",
+        "start = \"a\"\n[variables]\nv = \"\"\n[activities.a]\ntype = \"set\"\nvariable = \"v\"\nto = \"{{ani\"\n\
+             exits = { done = \"a\" }\n",
+    ),
+    (
+        "unknown operator",
+        "start = \"a\"\n[activities.a]\ntype = \"condition\"\nvariable = \"ani\"\noperator = \"=\"\n\
+             value = \"1\"\nexits = { true = \"a\", false = \"a\" }\n",
+    ),
+    (
+        "boolean ordered",
+        "start = \"a\"\n[variables]\nb = true\n[activities.a]\ntype = \"condition\"\nvariable = \"b\"\n\
+             operator = \"<\"\nvalue = true\nexits = { true = \"a\", false = \"a\" }\n",
+    ),
+];
+
 #[test]
 fn every_fault_names_its_line_and_what_to_write() {
-    let faults = [
-        ("not toml", "start = \n"),
-        ("no start", "[activities.a]\ntype = \"echo\"\n"),
-        ("no activities", "start = \"a\"\n"),
-        ("start leads nowhere", "start = \"b\"\n[activities.a]\ntype = \"echo\"\n"),
-        ("unknown type", "start = \"a\"\n[activities.a]\ntype = \"playy\"\n"),
-        ("unknown key at the top", "begin = \"a\"\nstart = \"a\"\n[activities.a]\ntype = \"echo\"\n"),
-        ("unknown key", "start = \"a\"\n[activities.a]\ntype = \"echo\"\nvolume = 3\n"),
-        (
-            "dangling exit",
-            "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [\"p\"]\nexits = { done = \"c\" }\n",
-        ),
-        ("missing exit", "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [\"p\"]\n"),
-        (
-            "menu without a digit",
-            "start = \"a\"\n[activities.a]\ntype = \"menu\"\nprompts = [\"p\"]\n\
-             exits = { timeout = \"a\", invalid = \"a\" }\n",
-        ),
-        (
-            "exit it does not have",
-            "start = \"a\"\n[activities.a]\ntype = \"echo\"\nexits = { done = \"a\" }\n",
-        ),
-        (
-            "digit exit of something else",
-            "start = \"a\"\n[activities.a]\ntype = \"queue\"\nqueue = \"q\"\nexits = { 1 = \"a\", failure = \"a\" }\n",
-        ),
-        (
-            "unreachable",
-            "start = \"a\"\n[activities.a]\ntype = \"echo\"\n\n[activities.island]\ntype = \"echo\"\n",
-        ),
-        (
-            "no prompts",
-            "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = []\nexits = { done = \"a\" }\n",
-        ),
-        (
-            "wrong type",
-            "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = \"p\"\nexits = { done = \"a\" }\n",
-        ),
-        (
-            "out of range",
-            "start = \"a\"\n[activities.a]\ntype = \"menu\"\nprompts = [\"p\"]\ntimeout_ms = 500\n\
-             exits = { 1 = \"a\", timeout = \"a\", invalid = \"a\" }\n",
-        ),
-        (
-            "more digits needed than taken",
-            "start = \"a\"\n[variables]\nd = \"\"\n[activities.a]\ntype = \"collect\"\nmin_digits = 5\n\
-             max_digits = 4\nvariable = \"d\"\nexits = { done = \"a\", timeout = \"a\", invalid = \"a\" }\n",
-        ),
-        (
-            "terminator that is a digit",
-            "start = \"a\"\n[variables]\nd = \"\"\n[activities.a]\ntype = \"collect\"\nterminator = \"5\"\n\
-             variable = \"d\"\nexits = { done = \"a\", timeout = \"a\", invalid = \"a\" }\n",
-        ),
-        (
-            "unknown variable",
-            "start = \"a\"\n[activities.a]\ntype = \"play-digits\"\nvariable = \"d\"\nexits = { done = \"a\" }\n",
-        ),
-        (
-            "variable of another type",
-            "start = \"a\"\n[variables]\nd = 4\n[activities.a]\ntype = \"play-digits\"\nvariable = \"d\"\n\
-             exits = { done = \"a\" }\n",
-        ),
-        (
-            "built-in variable declared",
-            "start = \"a\"\n[variables]\nani = 1\n[activities.a]\ntype = \"echo\"\n",
-        ),
-        ("bad variable name", "start = \"a\"\n[variables]\n9a = 1\n[activities.a]\ntype = \"echo\"\n"),
-        (
-            "built-in variable set",
-            "start = \"a\"\n[activities.a]\ntype = \"set\"\nvariable = \"ani\"\nto = \"x\"\nexits = { done = \"a\" }\n",
-        ),
-        (
-            "sensitive value copied",
-            "start = \"a\"\n[variables]\nshown = \"\"\npin = { value = \"\", sensitive = true }\n\
-             [activities.a]\ntype = \"set\"\nvariable = \"shown\"\nto = \"pin {{pin}}\"\nexits = { done = \"a\" }\n",
-        ),
-        (
-            "open template",
-            "start = \"a\"\n[variables]\nv = \"\"\n[activities.a]\ntype = \"set\"\nvariable = \"v\"\nto = \"{{ani\"\n\
-             exits = { done = \"a\" }\n",
-        ),
-        (
-            "unknown operator",
-            "start = \"a\"\n[activities.a]\ntype = \"condition\"\nvariable = \"ani\"\noperator = \"=\"\n\
-             value = \"1\"\nexits = { true = \"a\", false = \"a\" }\n",
-        ),
-        (
-            "boolean ordered",
-            "start = \"a\"\n[variables]\nb = true\n[activities.a]\ntype = \"condition\"\nvariable = \"b\"\n\
-             operator = \"<\"\nvalue = true\nexits = { true = \"a\", false = \"a\" }\n",
-        ),
-    ];
     let rendered: Vec<String> =
-        faults.iter().map(|(what, text)| format!("{what}\n    {}\n", refusal(text))).collect();
+        FAULTS.iter().map(|(what, text)| format!("{what}\n    {}\n", refusal(text))).collect();
     insta::assert_snapshot!(rendered.join(""));
 }
 
