@@ -175,6 +175,17 @@ enum Judgement {
     Wrong,
 }
 
+/// The response that goes with `credentials` when the password is `password` (RFC 7616 §3.4.1), for a client, or for
+/// who replays one with another nonce; `None` when they were not made the way we ask for.
+#[must_use]
+pub fn digest_response(
+    credentials: &header::Credentials<'_>,
+    method: &[u8],
+    password: &str,
+) -> Option<String> {
+    Credentials::of(credentials)?.expected_response(method, password)
+}
+
 /// A nonce: when it was made, and something that tells it from others made then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Nonce {

@@ -20,4 +20,5 @@ mod trunk;
 pub mod uri;
 pub mod user_agent;
 
+pub use auth::digest_response;
 pub use user_agent::{Event, UserAgent};
