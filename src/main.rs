@@ -4,6 +4,7 @@ mod demo;
 mod load;
 mod logging;
 mod node;
+mod replay;
 mod serve;
 
 use std::path::PathBuf;
@@ -46,6 +47,9 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Plays what came to a node in a capture into a new one in virtual time; prints the ladder and a verdict, the
+    /// same ones every time. Ends with 1 when there are problems, with 2 when nothing could be replayed.
+    Replay(replay::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +64,14 @@ fn main() -> ExitCode {
             Err(error) => {
                 eprintln!("{error}");
                 ExitCode::FAILURE
+            }
+        },
+        Command::Replay(arguments) => match replay::replay(&arguments) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(2)
             }
         },
     }

@@ -12,7 +12,7 @@ mod changes;
 mod clock;
 mod core;
 mod picture;
-mod wiring;
+pub(crate) mod wiring;
 
 use std::fmt;
 use std::sync::Arc;

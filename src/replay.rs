@@ -1,0 +1,91 @@
+//! Replay: what outside parties sent in a capture is played into the real core in virtual time.
+//!
+//! The same capture and configuration give the same bytes every time: no clock is read, no socket opened, and all
+//! randomness is seeded. Only [`capture`] reads a file; everything else is a function of the frames. What the captured
+//! node said is only laid beside what the replayed one says ([`correspondence`]), never played.
+//!
+//! A capture must hold what the node had to know: phones that are to be rung must register in it.
+
+mod capture;
+mod correspondence;
+mod ladder;
+mod node;
+mod packet;
+mod player;
+mod tcp;
+mod traffic;
+mod transactions;
+mod verdict;
+mod witness;
+
+use std::path::{Path, PathBuf};
+
+use crate::load::{LoadError, Loaded};
+use capture::CaptureError;
+use ladder::Ladder;
+use node::Node;
+use packet::Skipped;
+use player::Player;
+use traffic::Sorter;
+use verdict::Verdict;
+
+/// What is replayed, and how it is shown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The capture: pcap or pcapng.
+    capture: PathBuf,
+    /// The configuration of the node that was captured.
+    #[arg(long, value_name = "FILE", default_value = "config/demo/tandem.toml")]
+    config: PathBuf,
+    /// Prints the verdict alone, as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Also writes the ladder as SVG.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// Why nothing could be replayed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    #[error("{0}")]
+    Config(#[from] LoadError),
+    #[error("{path}: {source}")]
+    Capture { path: String, source: CaptureError },
+    #[error("{0}")]
+    ContactCentre(#[from] tandem_control::ConfigError),
+    #[error("{path}: cannot be written: {source}")]
+    Svg { path: String, source: std::io::Error },
+}
+
+/// Replays and prints; whether all was well.
+pub(crate) fn replay(arguments: &Arguments) -> Result<bool, ReplayError> {
+    let loaded = Loaded::read(&arguments.config)?;
+    let (ladder, verdict) = run(&arguments.capture, &loaded)?;
+    if let Some(path) = &arguments.svg {
+        std::fs::write(path, ladder.svg())
+            .map_err(|source| ReplayError::Svg { path: path.display().to_string(), source })?;
+    }
+    if arguments.json {
+        // Plain data: it always becomes JSON.
+        println!("{}", serde_json::to_string_pretty(&verdict).unwrap_or_default());
+    } else {
+        print!("{}\n{verdict}", ladder.text());
+    }
+    Ok(verdict.is_clean())
+}
+
+fn run(path: &Path, loaded: &Loaded) -> Result<(Ladder, Verdict), ReplayError> {
+    let frames = capture::read(path)
+        .map_err(|source| ReplayError::Capture { path: path.display().to_string(), source })?;
+    let mut skipped = Skipped::default();
+    let mut sorter = Sorter::new(&loaded.config);
+    for frame in &frames {
+        if let Some(packet) = packet::decode(frame, &mut skipped) {
+            sorter.take(packet);
+        }
+    }
+    let played = Player::new(loaded, Node::new(loaded)?).play(sorter.finish());
+    let verdict = Verdict::of(&played, skipped, played.node.witness());
+    Ok((played.ladder, verdict))
+}

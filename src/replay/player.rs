@@ -1,0 +1,233 @@
+//! Plays what came to the captured node into the replayed one, at the times it came.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tandem_media::reception::Reception;
+use tandem_media::rtp;
+use tandem_sbc::message::{HeaderIndex, Message};
+use tandem_sbc::user_agent::{FlowId, Packet, Transport};
+use tandem_time::Instant;
+
+use super::correspondence::{Correspondence, describe, label};
+use super::ladder::Ladder;
+use super::node::{Node, Sent};
+use super::traffic::{Arrival, ArrivalKind, Traffic};
+use super::transactions::Transactions;
+use crate::load::Loaded;
+
+/// How long the node is watched after the last packet.
+const AFTERMATH: Duration = Duration::from_secs(1);
+/// Deadlines that may pass at one instant; more would be a machine that does not move.
+const MAX_TURNS: usize = 10_000;
+/// Faults of one kind that are kept.
+const MAX_FAULTS: usize = 1_000;
+
+/// Everything that was seen.
+pub(super) struct Played {
+    pub(super) node: Node,
+    pub(super) ladder: Ladder,
+    pub(super) streams: BTreeMap<(SocketAddr, u16), StreamWatch>,
+    pub(super) parse_errors: Vec<ParseFault>,
+    pub(super) unanswered: Vec<String>,
+    pub(super) missing: Vec<String>,
+    pub(super) added: Vec<String>,
+    pub(super) counts: Counts,
+}
+
+/// What was played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) sip: u64,
+    pub(super) media: u64,
+    /// Media for a port that the replayed node did not have at that time.
+    pub(super) media_without_port: u64,
+    pub(super) foreign: u64,
+    pub(super) broken_streams: u64,
+}
+
+/// A message that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ParseFault {
+    pub(super) at: Duration,
+    pub(super) source: SocketAddr,
+    pub(super) error: String,
+}
+
+/// An RTP stream to the node.
+#[derive(Debug)]
+pub(super) struct StreamWatch {
+    pub(super) payload_type: u8,
+    pub(super) packets: u64,
+    pub(super) reception: Reception,
+}
+
+/// How a message came.
+struct Way {
+    transport: Transport,
+    local: SocketAddr,
+    source: SocketAddr,
+    flow: Option<FlowId>,
+}
+
+/// The replay under way.
+pub(super) struct Player<'a> {
+    loaded: &'a Loaded,
+    correspondence: Correspondence,
+    transactions: Transactions,
+    /// Where the node has sent media, so that only the first packet is a step of the ladder.
+    heard: BTreeSet<(u16, SocketAddr)>,
+    played: Played,
+}
+
+impl<'a> Player<'a> {
+    pub(super) fn new(loaded: &'a Loaded, node: Node) -> Self {
+        Self {
+            loaded,
+            correspondence: Correspondence::default(),
+            transactions: Transactions::default(),
+            heard: BTreeSet::new(),
+            played: Played {
+                node,
+                ladder: Ladder::new(&loaded.config),
+                streams: BTreeMap::new(),
+                parse_errors: Vec::new(),
+                unanswered: Vec::new(),
+                missing: Vec::new(),
+                added: Vec::new(),
+                counts: Counts::default(),
+            },
+        }
+    }
+
+    /// Plays all of it.
+    pub(super) fn play(mut self, traffic: Traffic) -> Played {
+        self.correspondence = Correspondence::new(traffic.said);
+        self.played.counts.foreign = traffic.foreign;
+        self.played.counts.broken_streams = traffic.broken_streams;
+        let mut now = Instant::START;
+        for arrival in traffic.arrivals {
+            now = Instant::START + arrival.at;
+            self.wait_until(now);
+            self.arrive(now, arrival);
+            self.note_what_was_said(now);
+        }
+        self.wait_until(now + AFTERMATH);
+        self.played.unanswered = self.transactions.unanswered();
+        self.played.missing = self.correspondence.missing();
+        self.played
+    }
+
+    fn wait_until(&mut self, until: Instant) {
+        let (mut at, mut turns) = (Instant::START, 0);
+        while let Some(due) = self.played.node.poll_timeout().filter(|due| *due <= until) {
+            turns = if due > at { 0 } else { turns + 1 };
+            if turns == MAX_TURNS {
+                return;
+            }
+            at = at.max(due);
+            self.played.node.handle_timeout(at);
+            self.note_what_was_said(at);
+        }
+    }
+
+    fn arrive(&mut self, now: Instant, arrival: Arrival) {
+        let Arrival { source, kind, .. } = arrival;
+        match kind {
+            ArrivalKind::Sip { transport, local, flow, bytes } => {
+                self.sip(now, Way { transport, local, source, flow }, &bytes);
+            }
+            ArrivalKind::Media { port, bytes } => self.media(now, source, port, &bytes),
+        }
+    }
+
+    fn sip(&mut self, now: Instant, way: Way, bytes: &[u8]) {
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return;
+        }
+        self.played.counts.sip += 1;
+        let users = &self.loaded.config.phones.users;
+        let password =
+            |name: &str| users.iter().find(|user| user.name == name).map(|user| user.password.clone());
+        let bytes = self.correspondence.translate(bytes, password);
+        let mut headers = HeaderIndex::new();
+        let parsed = Message::parse(&bytes, &mut headers);
+        let step = match &parsed {
+            Ok(message) => {
+                self.transactions.passed(message, false);
+                if let Err(error) = message.essentials() {
+                    self.fault(now, way.source, error.to_string());
+                }
+                label(message)
+            }
+            Err(malformed) => {
+                self.fault(now, way.source, malformed.error.to_string());
+                "unreadable".to_owned()
+            }
+        };
+        self.played.ladder.came(now, way.source, step);
+        let Way { transport, local, source, flow } = way;
+        self.played.node.handle_sip(now, Packet { transport, local, source, flow, bytes: &bytes });
+    }
+
+    fn fault(&mut self, now: Instant, source: SocketAddr, error: String) {
+        if self.played.parse_errors.len() < MAX_FAULTS {
+            self.played.parse_errors.push(ParseFault { at: now.since_start(), source, error });
+        }
+    }
+
+    fn media(&mut self, now: Instant, source: SocketAddr, captured_port: u16, bytes: &[u8]) {
+        self.played.counts.media += 1;
+        if captured_port.is_multiple_of(2)
+            && let Some(header) = rtp::Header::parse(bytes)
+        {
+            let payload_type = header.payload_type;
+            let stream = self.played.streams.entry((source, captured_port)).or_insert_with(|| {
+                self.played.ladder.came(now, source, format!("RTP, payload type {payload_type}"));
+                StreamWatch { payload_type, packets: 0, reception: Reception::default() }
+            });
+            stream.packets += 1;
+            // Packets of an event all carry the time of its start (RFC 4733 §2.2): no measure of jitter.
+            stream.reception.receive(now, &header, payload_type == stream.payload_type);
+        }
+        let taken = self
+            .correspondence
+            .port(captured_port)
+            .is_some_and(|port| self.played.node.handle_media(now, port, source, bytes));
+        if !taken {
+            self.played.counts.media_without_port += 1;
+        }
+    }
+
+    fn note_what_was_said(&mut self, now: Instant) {
+        for (at, note) in self.played.node.witness_mut().take_notes() {
+            self.played.ladder.note(at, note);
+        }
+        for sent in self.played.node.take_sent() {
+            match sent {
+                Sent::Sip(transmit) => self.said(now, &transmit.bytes, transmit.destination),
+                Sent::Media(media) => {
+                    if self.heard.insert((media.port, media.destination)) {
+                        let step = format!("RTP, payload type {}", media.payload_type);
+                        self.played.ladder.went(now, media.destination, step);
+                    }
+                }
+            }
+        }
+    }
+
+    fn said(&mut self, now: Instant, bytes: &[u8], destination: SocketAddr) {
+        let mut headers = HeaderIndex::new();
+        let Ok(message) = Message::parse(bytes, &mut headers) else { return };
+        self.transactions.passed(&message, true);
+        self.played.ladder.went(now, destination, label(&message));
+        let provisional = message.status().is_some_and(|status| status < 200);
+        if !self.correspondence.learn(bytes, destination)
+            && !provisional
+            && self.played.added.len() < MAX_FAULTS
+        {
+            self.played.added.extend(describe(bytes, destination));
+        }
+    }
+}

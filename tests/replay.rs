@@ -1,0 +1,77 @@
+//! The captures in `captures/` replay to the ladder and verdict that stand beside them, the same bytes every time.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn replay(capture: &Path, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .arg("replay")
+        .arg(capture)
+        .arg("--config")
+        .arg(root().join("config/demo/tandem.toml"))
+        .args(more)
+        .output()
+        .expect("the daemon's program runs")
+}
+
+fn captures() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join("captures")).expect("there are captures");
+    let mut captures: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("the folder is readable").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "pcap" || it == "pcapng"))
+        .collect();
+    captures.sort();
+    assert!(captures.len() >= 5, "captures are missing: {captures:?}");
+    captures
+}
+
+fn expected(capture: &Path) -> PathBuf {
+    let mut name = capture.file_name().expect("a file").to_owned();
+    name.push(".expected.txt");
+    capture.with_file_name(name)
+}
+
+#[test]
+fn every_capture_replays_to_its_expected_ladder_and_verdict() {
+    for capture in captures() {
+        let output = replay(&capture, &[]);
+        let shown = String::from_utf8(output.stdout).expect("text");
+        let name = capture.display();
+        assert!(output.stderr.is_empty(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let expected = std::fs::read_to_string(expected(&capture))
+            .unwrap_or_else(|error| panic!("{name}: {error}; it replays to\n{shown}"));
+        assert_eq!(shown, expected, "{name}");
+        let clean = shown.ends_with("verdict: all is well\n");
+        assert_eq!(output.status.code(), Some(i32::from(!clean)), "{name}");
+    }
+}
+
+#[test]
+fn machines_get_the_verdict_as_json_and_people_the_ladder_as_svg() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let drawing = folder.path().join("ladder.svg");
+    for capture in captures() {
+        let first = replay(&capture, &["--json", "--svg", drawing.to_str().expect("a name")]);
+        let second = replay(&capture, &["--json"]);
+        assert_eq!(first.stdout, second.stdout, "the same bytes every time");
+        let verdict: serde_json::Value = serde_json::from_slice(&first.stdout).expect("JSON");
+        let problems = verdict["problems"].as_array().expect("a list");
+        assert_eq!(problems.is_empty(), first.status.success());
+        let svg = std::fs::read_to_string(&drawing).expect("a drawing");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("marker-end"));
+    }
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said_and_ends_with_two() {
+    let nothing = replay(Path::new("no-such-file.pcap"), &[]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("no-such-file.pcap: cannot be opened"));
+    let text = replay(&root().join("README.md"), &[]);
+    assert_eq!(text.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&text.stderr).contains("is neither pcap nor pcapng"));
+}
