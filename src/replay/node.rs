@@ -57,9 +57,10 @@ impl Node {
         let centre = ContactCentre::new(loaded.contact_centre.clone())?;
         let user_agent = UserAgent::new(Arc::new(wiring::user_agent(&loaded.config)), rng(0));
         let config = wiring::switch(&loaded.config, 1);
+        let worker = Worker::new(rng(1), config.max_endpoints());
         Ok(Self {
             switch: Switch::new(config, user_agent, Witness::new(centre), loaded.prompts.clone()),
-            worker: Worker::new(rng(1), wiring::port_pairs(&loaded.config)),
+            worker,
             ports: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             sent: Vec::new(),
