@@ -74,6 +74,19 @@ impl Network {
         (0..copies).map(|_| now + weather.latency + self.delay(weather.jitter)).collect()
     }
 
+    /// Changes a few octets of a packet, if its turn has come.
+    pub(crate) fn mangle(&mut self, now: Duration, permille: u32, bytes: &mut [u8]) {
+        if permille == 0 || now >= self.heals_at || self.rng.random_range(0..1_000) >= permille {
+            return;
+        }
+        for _ in 0..self.rng.random_range(1..=4) {
+            let place = self.rng.random_range(0..bytes.len().max(1));
+            if let Some(octet) = bytes.get_mut(place) {
+                *octet = self.rng.random();
+            }
+        }
+    }
+
     fn delay(&mut self, up_to: Duration) -> Duration {
         Duration::from_micros(self.rng.random_range(0..=u64::try_from(up_to.as_micros()).unwrap_or(0)))
     }

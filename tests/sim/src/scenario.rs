@@ -67,6 +67,8 @@ pub struct Scenario {
     pub knobs: Knobs,
     /// The network until it heals.
     pub weather: Weather,
+    /// Of a thousand packets to the node, so many arrive with a few octets changed.
+    pub mangled_permille: u32,
     /// Who is cut off when.
     pub partitions: Vec<Partition>,
     /// The softphones.
@@ -202,7 +204,17 @@ impl Scenario {
         let callers = draw.callers(&phones);
         let partitions = if fair { Vec::new() } else { draw.partitions() };
         let strangers = draw.strangers();
-        Self { seed, knobs, weather, partitions, phones, outside_agents, callers, strangers }
+        Self {
+            seed,
+            knobs,
+            weather,
+            mangled_permille: 0,
+            partitions,
+            phones,
+            outside_agents,
+            callers,
+            strangers,
+        }
     }
 
     pub(crate) fn agents(&self) -> configuration::Agents {

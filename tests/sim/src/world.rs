@@ -323,6 +323,11 @@ impl World {
     }
 
     fn arrive(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        let mut mangled = bytes.to_vec();
+        if destination.ip() == node::ADDRESS {
+            self.network.mangle(self.now, self.seen.scenario.mangled_permille, &mut mangled);
+        }
+        let bytes = mangled.as_slice();
         if destination == node::SIP {
             self.tap(Way::In, source, bytes);
             self.node.handle_sip(self.now, source, bytes);
