@@ -20,6 +20,12 @@ pub struct Weather {
 }
 
 impl Weather {
+    /// Whether so much is lost or late that nobody can be expected to hear much.
+    #[must_use]
+    pub fn is_storm(&self) -> bool {
+        self.loss_permille >= 100 || self.jitter > Duration::from_millis(100)
+    }
+
     /// Nothing goes wrong.
     pub const FINE: Self = Self {
         latency: Duration::from_millis(2),

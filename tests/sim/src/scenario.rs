@@ -195,9 +195,14 @@ impl Scenario {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
-        // Every third run is fair weather, where nothing may be missing; the others are as bad as they come.
-        let fair = seed.is_multiple_of(3);
-        let weather = if fair { Weather::FINE } else { draw.weather() };
+        // Fair weather, where nothing may be missing; bad; or a storm, where it only matters how it ends.
+        let (fair, storm) = (seed.is_multiple_of(3), seed % 6 == 5);
+        draw.bad_habits_percent = if storm { 70 } else { 25 };
+        let weather = match (fair, storm) {
+            (true, _) => Weather::FINE,
+            (_, true) => draw.storm(),
+            _ => draw.weather(),
+        };
         let knobs = draw.knobs();
         let phones = draw.phones();
         let outside_agents = draw.outside_agents();
@@ -237,6 +242,7 @@ impl Scenario {
 
 struct Draw {
     rng: ChaCha8Rng,
+    bad_habits_percent: u32,
     frequencies: Vec<u16>,
 }
 
@@ -244,7 +250,7 @@ impl Draw {
     fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(1);
-        Self { rng, frequencies: party_frequencies().collect() }
+        Self { rng, bad_habits_percent: 25, frequencies: party_frequencies().collect() }
     }
 
     fn chance(&mut self, percent: u32) -> bool {
@@ -259,6 +265,15 @@ impl Draw {
         choices[self.rng.random_range(0..choices.len())].clone()
     }
 
+    /// None as a rule, else one or two.
+    fn some_of(&mut self, habits: &[Habit]) -> Vec<Habit> {
+        if !self.chance(self.bad_habits_percent) {
+            return Vec::new();
+        }
+        let count = if self.chance(25) { 2 } else { 1 };
+        (0..count).map(|_| self.one_of(habits)).collect()
+    }
+
     /// A voice nobody else has.
     fn voice(&mut self) -> u16 {
         let n = self.rng.random_range(0..self.frequencies.len());
@@ -271,6 +286,15 @@ impl Draw {
             jitter: self.millis(0, 80),
             loss_permille: self.rng.random_range(0..=80),
             duplicate_permille: self.rng.random_range(0..=50),
+        }
+    }
+
+    fn storm(&mut self) -> Weather {
+        Weather {
+            latency: self.millis(1, 300),
+            jitter: self.millis(0, 800),
+            loss_permille: self.rng.random_range(100..=400),
+            duplicate_permille: self.rng.random_range(0..=300),
         }
     }
 
@@ -342,7 +366,7 @@ impl Draw {
             Habit::RepeatsEverything,
             Habit::Vanishes { after: self.millis(500, 8_000) },
         ];
-        Manner { habits: if self.chance(25) { vec![self.one_of(&habits)] } else { Vec::new() }, ..manner }
+        Manner { habits: self.some_of(&habits), ..manner }
     }
 
     /// Voice, codecs, keys and holds as anybody may have them.
@@ -401,9 +425,7 @@ impl Draw {
             Habit::RepeatsEverything,
             Habit::Vanishes { after: self.millis(500, 12_000) },
         ];
-        if self.chance(25) {
-            manner.habits = vec![self.one_of(&habits)];
-        }
+        manner.habits = self.some_of(&habits);
         CallerPlan { at, placer, from, goal, manner }
     }
 

@@ -56,7 +56,7 @@ fn play(seeds: u64, run: impl Fn(u64) -> Verdict + Sync) -> Findings {
     findings.failures.sort();
     assert!(
         findings.failures.is_empty(),
-        "{} failures; `cargo xtask sim SEED` shows one at length:\n{}",
+        "{} failures; `cargo xtask sim SEED --trace` explains one:\n{}",
         findings.failures.len(),
         findings.failures.join("\n")
     );
