@@ -1,6 +1,7 @@
 //! Who hears whom, by a frequency for each party and prompt, through the real codecs and the real network.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tandem_control_api::{CallFact, CallRecord, LegRecord, TimelineEntry};
@@ -10,6 +11,7 @@ use super::Judge;
 use crate::configuration::{ANNOUNCEMENT, MUSIC};
 use crate::network::Weather;
 use crate::scenario::Goal;
+use crate::tap::Way;
 use crate::voices::{PROMPTS, prompt_hz};
 use crate::world::{Observed, PartyReport};
 
@@ -41,13 +43,19 @@ struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     fn of(run: &'a Observed) -> Self {
+        // A user's phones ring under one Call-ID: the one whose 200 came first is the one that counts.
+        let mut winners: BTreeMap<&str, IpAddr> = BTreeMap::new();
+        for seen in run.sip.iter().filter(|seen| seen.way == Way::In) {
+            if matches!(seen.status_to("INVITE"), Some(200..300)) {
+                winners.entry(&seen.call_id).or_insert(seen.peer.ip());
+            }
+        }
         let mut by_call_id: BTreeMap<&str, &PartyReport> = BTreeMap::new();
-        // A user's phones ring under one Call-ID: the one that talked counts, the longest if several thought they did.
-        let talk = |it: &PartyReport| it.report.answered.map(|at| it.report.ended - at);
         for party in &run.reports {
-            let longest = by_call_id.entry(&party.report.sip_call_id).or_insert(party);
-            if talk(party) > talk(longest) {
-                *longest = party;
+            let call_id = party.report.sip_call_id.as_str();
+            let first = by_call_id.entry(call_id).or_insert(party);
+            if winners.get(call_id) == Some(&party.host) {
+                *first = party;
             }
         }
         Self { by_call_id }
