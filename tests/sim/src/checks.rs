@@ -2,6 +2,7 @@
 
 mod audio;
 mod control;
+mod parties;
 mod resources;
 mod signalling;
 

@@ -379,8 +379,13 @@ impl Draw {
         };
         let keys =
             if self.chance(15) { vec![(self.millis(0, 9_000), self.digits(1, 4))] } else { Vec::new() };
+        let events = match self.rng.random_range(0..100) {
+            0..70 => Some(101),
+            70..92 => Some(self.rng.random_range(96..=127)),
+            _ => None,
+        };
         let hz = self.voice();
-        Manner { laws, holds, keys, ..Manner::polite(hz, Duration::ZERO) }
+        Manner { laws, events, holds, keys, ..Manner::polite(hz, Duration::ZERO) }
     }
 
     fn digits(&mut self, least: usize, most: usize) -> String {
@@ -419,6 +424,7 @@ impl Draw {
             Habit::NeverAnswersBye,
             Habit::Slow(self.millis(50, 1_500)),
             Habit::CancelsTooLate,
+            Habit::OffersNothing,
             Habit::SendsFrom(ELSEWHERE),
             Habit::ByesTwice,
             Habit::StrayAcks,

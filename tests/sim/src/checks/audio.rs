@@ -1,17 +1,16 @@
 //! Who hears whom, by a frequency for each party and prompt, through the real codecs and the real network.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use tandem_control_api::{CallFact, CallRecord, LegRecord, TimelineEntry};
+use tandem_control_api::{CallFact, CallRecord, TimelineEntry};
 use tandem_phone::Report;
 
 use super::Judge;
+use super::parties::Calls;
 use crate::configuration::{ANNOUNCEMENT, MUSIC};
 use crate::network::Weather;
 use crate::scenario::Goal;
-use crate::tap::Way;
 use crate::voices::{PROMPTS, prompt_hz};
 use crate::world::{Observed, PartyReport};
 
@@ -33,36 +32,6 @@ impl Span {
     fn settled(from: Duration, until: Duration) -> Option<Self> {
         let (from, until) = (from + SETTLING, until.checked_sub(SETTLING)?);
         (until >= from + SHORTEST).then_some(Self { from, until })
-    }
-}
-
-/// Everybody's calls, put together by the Call-IDs in the records.
-struct Calls<'a> {
-    by_call_id: BTreeMap<&'a str, &'a PartyReport>,
-}
-
-impl<'a> Calls<'a> {
-    fn of(run: &'a Observed) -> Self {
-        // A user's phones ring under one Call-ID: the one whose 200 came first is the one that counts.
-        let mut winners: BTreeMap<&str, IpAddr> = BTreeMap::new();
-        for seen in run.sip.iter().filter(|seen| seen.way == Way::In) {
-            if matches!(seen.status_to("INVITE"), Some(200..300)) {
-                winners.entry(&seen.call_id).or_insert(seen.peer.ip());
-            }
-        }
-        let mut by_call_id: BTreeMap<&str, &PartyReport> = BTreeMap::new();
-        for party in &run.reports {
-            let call_id = party.report.sip_call_id.as_str();
-            let first = by_call_id.entry(call_id).or_insert(party);
-            if winners.get(call_id) == Some(&party.host) {
-                *first = party;
-            }
-        }
-        Self { by_call_id }
-    }
-
-    fn party(&self, leg: &LegRecord) -> Option<&'a PartyReport> {
-        self.by_call_id.get(leg.sip_call_id.as_str()).copied()
     }
 }
 
@@ -259,7 +228,8 @@ pub(super) fn digits_arrive_once_and_in_order(run: &Observed, judge: &mut Judge)
         let report = &caller.report;
         let span = Span { from: answered, until: report.ended };
         let storm = run.scenario.weather.is_storm();
-        if storm || is_disturbed(run, caller, span) || caller.is_unbelievable(run) {
+        let mute = plan.manner.events.is_none();
+        if storm || mute || is_disturbed(run, caller, span) || caller.is_unbelievable(run) {
             continue;
         }
         let pressed: String = plan.manner.keys.iter().map(|(_, keys)| keys.as_str()).collect();
