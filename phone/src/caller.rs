@@ -294,7 +294,7 @@ impl Call {
         let Ok(to) = response.to_header().map(|to| to.value().to_owned()) else { return };
         let target = message::contact(response).unwrap_or_else(|| self.dialog.remote_target.clone());
         let destination = message::address_of(&target).unwrap_or(self.dialog.destination);
-        for (method, cseq) in [(Method::Ack, identity.cseq), (Method::Bye, identity.cseq + 1)] {
+        for (method, cseq) in [(Method::Ack, identity.cseq), (Method::Bye, identity.cseq.wrapping_add(1))] {
             let branch = message::branch(scene.rng);
             let head = RequestHead {
                 method,
