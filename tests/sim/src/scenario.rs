@@ -41,6 +41,10 @@ pub struct Knobs {
     pub trunk_max_calls: u32,
     /// The trunk's new calls a second.
     pub trunk_max_calls_per_second: u32,
+    /// When its unchanged configuration is read again, which must change nothing.
+    pub reloads_at: Option<Duration>,
+    /// When it refuses new calls from.
+    pub drains_at: Option<Duration>,
     /// Silence that ends a leg.
     pub media_timeout: Duration,
 }
@@ -55,6 +59,7 @@ impl Knobs {
             && self.bind_failures_permille <= 10
             && self.trunk_max_calls >= 100
             && self.trunk_max_calls_per_second >= 50
+            && self.drains_at.is_none()
     }
 }
 
@@ -307,6 +312,8 @@ impl Draw {
             bind_failures_permille: tight(self, 300, 10),
             trunk_max_calls: tight(self, 3, 100),
             trunk_max_calls_per_second: tight(self, 1, 50),
+            reloads_at: if self.chance(20) { Some(self.millis(5_000, 70_000)) } else { None },
+            drains_at: if self.chance(5) { Some(self.millis(20_000, 60_000)) } else { None },
             media_timeout: Duration::from_secs(20),
         }
     }
