@@ -26,6 +26,8 @@ use super::picture::Picture;
 const BATCH: usize = 64;
 /// How often the picture is renewed; also the longest the core sleeps.
 const PICTURE_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a full ring is tried again.
+const BACKLOG_PACE: Duration = Duration::from_millis(1);
 /// Commands kept for a media thread whose ring is full.
 const MAX_BACKLOG: usize = 65_536;
 
@@ -161,10 +163,11 @@ impl Core {
                 self.send_outputs();
                 self.show();
             }
-            let idle = !self.take_packets() & !self.take_media_events();
+            let packets = self.take_packets();
+            let events = self.take_media_events();
             self.do_what_is_due();
             self.show();
-            if idle {
+            if !packets && !events {
                 self.sleep();
             }
         }
@@ -270,7 +273,11 @@ impl Core {
 
     fn sleep(&self) {
         let now = self.clock.now();
-        let wake_at = self.switch.poll_timeout().map_or(self.picture_due, |at| at.min(self.picture_due));
+        let mut wake_at = self.switch.poll_timeout().map_or(self.picture_due, |at| at.min(self.picture_due));
+        // A media thread does not say when there is room in its ring again.
+        if self.media.iter().any(|link| !link.backlog.is_empty()) {
+            wake_at = wake_at.min(now + BACKLOG_PACE);
+        }
         if wake_at > now {
             std::thread::park_timeout(wake_at - now);
         }
