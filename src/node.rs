@@ -145,6 +145,7 @@ impl Node {
             picture: show,
             picture_due: Instant::START,
             draining: false,
+            was_busy: false,
             tap,
         };
         let core = start_core(core, Arc::clone(&waker))?;

@@ -14,7 +14,8 @@ fn every_file_the_pages_name_is_there() {
     let mut missing = Vec::new();
     for page in PAGES {
         for span in spans(page) {
-            let is_path = !span.contains([' ', '*', ':', '…']) && (span.ends_with('/') || has_known_ending(&span));
+            let is_path =
+                !span.contains([' ', '*', ':', '…']) && (span.ends_with('/') || has_known_ending(&span));
             if is_path && !super::root().join(&span).exists() {
                 missing.push(format!("{page}: {span}"));
             }
@@ -33,7 +34,11 @@ fn every_test_the_architecture_names_is_there() {
         .iter()
         .flat_map(|file| {
             let text = super::read(file);
-            text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()).map(str::to_owned).collect::<Vec<_>>()
+            text.split("fn ")
+                .skip(1)
+                .filter_map(|rest| rest.split('(').next())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         })
         .collect();
     let page = super::read("ARCHITECTURE.md".as_ref());
@@ -42,7 +47,10 @@ fn every_test_the_architecture_names_is_there() {
         .split('`')
         .skip(1)
         .step_by(2)
-        .filter(|span| span.contains('_') && span.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_'))
+        .filter(|span| {
+            span.contains('_')
+                && span.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_')
+        })
         .collect();
     assert!(named.len() >= 10, "the invariants name their tests");
     let missing: Vec<&&str> = named.iter().filter(|name| !functions.contains(**name)).collect();
