@@ -1,4 +1,4 @@
-//! RTP, RTCP, G.711, players, digits and the media worker: a function of packets, commands and time.
+//! RTP, SRTP, RTCP, G.711, players, digits and the media worker: a function of packets, commands and time.
 //!
 //! Owner thread: one media worker each (see `tandem-media-net`). This crate must not open a socket or a file, read
 //! a clock, start a thread, or allocate per packet.
@@ -23,6 +23,7 @@ mod resample;
 pub mod rtcp;
 mod rtcp_session;
 pub mod rtp;
+pub mod srtp;
 pub mod telephone_event;
 mod tone;
 mod wav;

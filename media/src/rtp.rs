@@ -65,9 +65,15 @@ impl Header {
     }
 }
 
-/// The payload of a packet with padding, extension or CSRCs (RFC 3550 §5.1, §5.3.1).
-#[cold]
-fn payload_range(packet: &[u8]) -> Option<Range<usize>> {
+/// The sequence number of what may be a packet.
+pub(crate) fn sequence(packet: &[u8]) -> Option<u16> {
+    packet.get(2..)?.first_chunk().copied().map(u16::from_be_bytes)
+}
+
+/// Where the payload of a packet begins: after CSRCs and extension (RFC 3550 §5.1, §5.3.1); none when it is not
+/// version 2.
+#[inline]
+pub(crate) fn payload_start(packet: &[u8]) -> Option<usize> {
     let first = *packet.first()?;
     if first >> 6 != 2 {
         return None;
@@ -77,6 +83,14 @@ fn payload_range(packet: &[u8]) -> Option<Range<usize>> {
         let words = packet.get(start + 2..start + 4)?.try_into().map(u16::from_be_bytes).ok()?;
         start += 4 + 4 * usize::from(words);
     }
+    Some(start)
+}
+
+/// The payload of a packet with padding, extension or CSRCs.
+#[cold]
+fn payload_range(packet: &[u8]) -> Option<Range<usize>> {
+    let first = *packet.first()?;
+    let start = payload_start(packet)?;
     let padding = if first & 0x20 != 0 { usize::from(*packet.last()?) } else { 0 };
     if first & 0x20 != 0 && padding == 0 {
         return None;
