@@ -3,8 +3,6 @@
 
 #[path = "tidy/arrows.rs"]
 mod arrows;
-#[path = "tidy/docs.rs"]
-mod docs;
 #[path = "tidy/sizes.rs"]
 mod sizes;
 #[path = "tidy/words.rs"]

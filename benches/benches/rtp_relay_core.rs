@@ -10,11 +10,14 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rtp::packet::Packet;
+use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
     Audio, Channel, Codec, Command, Direction, Disposition, EndpointId, LatchPolicy, PlayId, Segment,
     StreamParameters, Worker,
 };
 use tandem_time::Instant;
+use webrtc_srtp::context::Context;
+use webrtc_srtp::protection_profile::ProtectionProfile;
 use webrtc_util::marshal::{Marshal, Unmarshal};
 
 /// Octets of a packet with 20 ms of G.711.
@@ -37,6 +40,7 @@ fn stream(index: u32, codec: Codec) -> StreamParameters {
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,
         media_timeout: Some(Duration::from_secs(30)),
+        srtp: None,
     }
 }
 
@@ -108,6 +112,84 @@ fn relays(c: &mut Criterion) {
     });
 }
 
+const SUITES: [(Suite, ProtectionProfile, &str); 2] = [
+    (Suite::AesCm128HmacSha1_80, ProtectionProfile::Aes128CmHmacSha1_80, "AES_CM_128_HMAC_SHA1_80"),
+    (Suite::AeadAes128Gcm, ProtectionProfile::AeadAes128Gcm, "AEAD_AES_128_GCM"),
+];
+
+const KEY: [u8; 30] = [7; 30];
+
+fn master_key(suite: Suite) -> MasterKey {
+    MasterKey::new(suite, &KEY[..suite.key_len() + suite.salt_len()]).expect("the suite's length")
+}
+
+/// RTP in, SRTP out, through the worker; and the way back, with the packets protected outside of the measurement.
+fn secure_relays(c: &mut Criterion) {
+    let mut group = c.benchmark_group("srtp");
+    group.throughput(Throughput::Elements(1));
+    for (suite, profile, name) in SUITES {
+        let key = master_key(suite);
+        let (mut worker, ids) = worker(2, Codec::Pcmu);
+        let secure = Box::new(SrtpKeys { send: key.clone(), receive: key.clone() });
+        let stream = StreamParameters { srtp: Some(secure), ..stream(1, Codec::Pcmu) };
+        worker.handle_command(Instant::START, Command::Configure { endpoint: ids[1], stream });
+        worker.handle_command(Instant::START, Command::Bridge { a: ids[0], b: ids[1] });
+        let mut buffer = [0x55; PACKET + MAX_TRAILER_LEN];
+        let mut round = 0u32;
+        let mut relay = |from: usize, buffer: &mut [u8], len: usize, round: u32| {
+            let now = Instant::from_millis(u64::from(round) * 20);
+            let source = party(from as u32);
+            let disposition = worker.handle_packet(now, ids[from], Channel::Rtp, source, buffer, len);
+            assert!(matches!(disposition, Disposition::Forward { .. }));
+        };
+        group.bench_function(format!("worker, RTP to SRTP, {name}"), |bencher| {
+            bencher.iter(|| {
+                number(&mut buffer, round);
+                relay(0, black_box(&mut buffer), PACKET, round);
+                round += 1;
+            });
+        });
+        let mut phone = Sender::new(&key);
+        let mut number_sent = 0u32;
+        group.bench_function(format!("worker, SRTP to RTP, {name}"), |bencher| {
+            bencher.iter_batched_ref(
+                || {
+                    let mut buffer = [0x55; PACKET + MAX_TRAILER_LEN];
+                    number(&mut buffer, number_sent);
+                    number_sent += 1;
+                    let len = phone.protect_rtp(&mut buffer, PACKET).expect("a new number");
+                    (buffer, len, number_sent)
+                },
+                |(buffer, len, round)| relay(1, black_box(buffer), *len, *round),
+                criterion::BatchSize::NumIterations(1),
+            );
+        });
+        let (octets, salt) = KEY.split_at(suite.key_len());
+        let context =
+            || Context::new(octets, &salt[..suite.salt_len()], profile, None, None).expect("a context");
+        let (mut sends, mut receives) = (context(), context());
+        let mut original = packet();
+        group.bench_function(format!("webrtc-srtp, protect, {name}"), |bencher| {
+            bencher.iter(|| {
+                number(&mut original, round);
+                round += 1;
+                black_box(sends.encrypt_rtp(black_box(&original)).expect("a packet"))
+            });
+        });
+        let protected = context().encrypt_rtp(&packet()).expect("a packet");
+        group.bench_function(format!("webrtc-srtp, unprotect, {name}"), |bencher| {
+            bencher.iter(|| black_box(receives.decrypt_rtp(black_box(&protected)).expect("a packet")));
+        });
+    }
+}
+
+/// A packet's header, the `round`th of its source.
+fn number(buffer: &mut [u8], round: u32) {
+    buffer[..12].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+    buffer[2..4].copy_from_slice(&(round as u16).to_be_bytes());
+    buffer[4..8].copy_from_slice(&(round * 160).to_be_bytes());
+}
+
 /// One tick of 1,000 players, as cost of a frame.
 fn players(c: &mut Criterion) {
     const PLAYERS: u32 = 1_000;
@@ -137,5 +219,5 @@ fn players(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, relays, players);
+criterion_group!(benches, relays, secure_relays, players);
 criterion_main!(benches);

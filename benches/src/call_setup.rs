@@ -13,8 +13,8 @@ use tandem_control_api::{
 };
 use tandem_media::{IoRequest, Worker};
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, Timers, Transport, TrunkConfig,
-    UserAgent, UserAgentConfig,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, SrtpPolicy, Timers, Transport,
+    TrunkConfig, UserAgent, UserAgentConfig,
 };
 use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
@@ -237,12 +237,14 @@ fn user_agent(node: SocketAddr, carrier: SocketAddr) -> UserAgentConfig {
             transport: Transport::Udp,
             max_calls: u32::MAX,
             max_calls_per_second: 1_000_000,
+            srtp: SrtpPolicy::Off,
         }],
         phones: PhoneConfig {
             sources: Vec::new(),
             realm: "tandem.bench".to_owned(),
             users: Vec::new(),
             digest: vec![DigestAlgorithm::Sha256],
+            srtp: SrtpPolicy::Off,
             min_expires: Duration::from_secs(60),
             max_expires: Duration::from_secs(3_600),
         },

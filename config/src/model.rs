@@ -172,6 +172,20 @@ pub struct Trunk {
     pub max_calls: u32,
     /// New calls a second.
     pub max_calls_per_second: u32,
+    /// Whether media is protected.
+    pub srtp: SrtpPolicy,
+}
+
+/// Whether media is protected by SRTP, with keys in the session description (RFC 4568).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SrtpPolicy {
+    /// Never.
+    #[default]
+    Off,
+    /// When the other side can.
+    Offered,
+    /// Always; calls without are refused.
+    Required,
 }
 
 /// Who may register, and from where.
@@ -187,6 +201,8 @@ pub struct Phones {
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
+    /// Whether media is protected.
+    pub srtp: SrtpPolicy,
     /// The users.
     pub users: Vec<User>,
 }

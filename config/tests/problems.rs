@@ -55,6 +55,12 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         "\"loud\"",
         "log.level: found \"loud\"; write error, warn, info, debug or trace",
     );
+    one_problem(
+        "srtp = \"off\"",
+        "srtp = \"always\"",
+        "\"always\"",
+        "trunk.carrier-a.srtp: found \"always\"; write off, offered or required",
+    );
 }
 
 #[test]

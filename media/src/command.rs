@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::digit::Terminators;
 use crate::prompt::{Audio, Tone};
+use crate::srtp::SrtpKeys;
 
 /// Names one RTP/RTCP socket pair and its stream; chosen by the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +117,8 @@ pub struct StreamParameters {
     pub latch: LatchPolicy,
     /// The endpoint reports [`Event::MediaTimeout`] after so long without a packet while it should receive.
     pub media_timeout: Option<Duration>,
+    /// The keys of both directions, when RTP and RTCP are protected. A key that stays goes on where it was.
+    pub srtp: Option<Box<SrtpKeys>>,
 }
 
 /// A codec on the wire.
@@ -301,7 +304,7 @@ pub struct EndpointStatistics {
     pub packets_sent: u64,
     /// Packets of the party that never came (RFC 3550 §A.3).
     pub packets_lost: u64,
-    /// Packets dropped: wrong source, not RTP, unknown payload type.
+    /// Packets dropped: wrong source, not RTP, unknown payload type, not authentic.
     pub packets_refused: u64,
     /// Interarrival jitter in microseconds (RFC 3550 §A.8), at the end.
     pub jitter_us: u32,

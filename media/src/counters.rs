@@ -17,11 +17,17 @@ pub enum Refusal {
     Direction,
     /// Its sequence number is far from those before; believed when the next one follows (RFC 3550 §A.1).
     SequenceJump,
+    /// Its SRTP tag is wrong, or it has none.
+    Forged,
+    /// It came before, or is too old to tell (RFC 3711 §3.3.2).
+    Replayed,
+    /// The party has as many SRTP sources as it may.
+    TooManySources,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::UnknownEndpoint,
         Self::NotAgreed,
         Self::Source,
@@ -29,6 +35,9 @@ impl Refusal {
         Self::PayloadType,
         Self::Direction,
         Self::SequenceJump,
+        Self::Forged,
+        Self::Replayed,
+        Self::TooManySources,
     ];
 
     /// A name for a metric's label.
@@ -42,6 +51,9 @@ impl Refusal {
             Self::PayloadType => "payload_type",
             Self::Direction => "direction",
             Self::SequenceJump => "sequence_jump",
+            Self::Forged => "forged",
+            Self::Replayed => "replayed",
+            Self::TooManySources => "too_many_sources",
         }
     }
 }
@@ -58,7 +70,7 @@ pub struct Counters {
     /// RTCP packets sent.
     pub rtcp_sent: u64,
     /// Accepted packets of a bridged party that its peer was not sent: on hold, hearing a play, without
-    /// telephone-event, or from before a switch.
+    /// telephone-event, from before a switch, or not to be protected (a number twice, no room).
     pub not_relayed: u64,
     /// Commands for endpoints that are not open, or that were impossible otherwise.
     pub commands_ignored: u64,

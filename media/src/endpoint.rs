@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
@@ -14,11 +13,13 @@ use crate::latch::Latch;
 use crate::outgoing::Outgoing;
 use crate::player::Player;
 use crate::playing::Playing;
+use crate::protection::{self, Protection};
 use crate::quality::mean_opinion_score;
 use crate::reception::{Arrival, Reception};
 use crate::rtcp::MAX_COMPOUND_LEN;
 use crate::rtcp_session::RtcpSession;
 use crate::rtp::{HEADER_LEN, Header};
+use crate::srtp::{MAX_TRAILER_LEN, SrtpKeys};
 use crate::telephone_event::{EventBlock, Press, PressDetector};
 use crate::tone::samples_in;
 use crate::{
@@ -36,8 +37,8 @@ const MAX_PTIME: Duration = Duration::from_millis(60);
 const MAX_SAMPLES: usize = 480;
 
 /// Octets of the longest packet a worker makes.
-pub(crate) const MAX_PACKET_LEN: usize = HEADER_LEN + MAX_SAMPLES;
-const _: () = assert!(MAX_PACKET_LEN >= MAX_COMPOUND_LEN);
+pub(crate) const MAX_PACKET_LEN: usize = HEADER_LEN + MAX_SAMPLES + MAX_TRAILER_LEN;
+const _: () = assert!(MAX_PACKET_LEN >= MAX_COMPOUND_LEN + MAX_TRAILER_LEN);
 
 /// What offer and answer agreed, and where packets come from and go.
 #[derive(Debug)]
@@ -91,6 +92,8 @@ enum Watch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inbound {
     header: Header,
+    /// Octets of the packet, without SRTP's trailer.
+    len: usize,
     payload: Payload,
     restarted: bool,
     /// Whether the endpoint's deadline may have changed.
@@ -112,6 +115,7 @@ pub(crate) struct Endpoint {
     /// Whether it is in the worker's outbox.
     pub(crate) queued: bool,
     agreed: Option<Agreed>,
+    protection: Option<Box<Protection>>,
     outgoing: Outgoing,
     reception: Reception,
     presses: PressDetector,
@@ -135,7 +139,8 @@ impl Endpoint {
             bridge: None,
             queued: false,
             agreed: None,
-            outgoing: Outgoing::new(rng.next_u32(), rng.next_u32() as u16, rng.next_u32()),
+            protection: None,
+            outgoing: Outgoing::new(rng),
             reception: Reception::default(),
             presses: PressDetector::default(),
             collector: Collector::default(),
@@ -169,6 +174,7 @@ impl Endpoint {
             agreed.rtp.follow(before.rtp.destination());
             agreed.rtcp.follow(before.rtcp.destination());
         }
+        self.protect(agreed.stream.srtp.take(), rng);
         self.watch = match agreed.stream.media_timeout {
             Some(timeout) if agreed.may_receive() => Watch::On(timeout),
             _ => Watch::Off,
@@ -177,6 +183,18 @@ impl Endpoint {
         self.outgoing.resynchronise();
         self.rtcp.start(now, rng);
         self.agreed = Some(agreed);
+    }
+
+    /// A new key of ours comes with a new SSRC: the party counts rollovers from 0 then, whether or not it holds with
+    /// RFC 3711 §3.3.1 that a new key does not reset them, and no index comes twice.
+    fn protect(&mut self, keys: Option<Box<SrtpKeys>>, rng: &mut ChaCha8Rng) {
+        let before = self.protection.take();
+        let Some(keys) = keys else { return };
+        if before.as_ref().is_none_or(|before| before.keys().send != keys.send) {
+            self.outgoing.restart(rng);
+            self.rtcp.restart();
+        }
+        self.protection = Some(Box::new(Protection::following(before.map(|before| *before), *keys)));
     }
 
     pub(crate) fn play(&mut self, now: Instant, player: Player, events: &mut EventQueue) {
@@ -238,7 +256,7 @@ impl Endpoint {
         });
         EndpointStatistics {
             packets_received: self.reception.received(),
-            packets_sent: self.outgoing.packets(),
+            packets_sent: self.outgoing.packets_in_all(),
             packets_lost: self.reception.lost(),
             packets_refused: self.packets_refused,
             jitter_us,
@@ -258,7 +276,7 @@ impl Endpoint {
         &mut self,
         now: Instant,
         source: SocketAddr,
-        packet: &[u8],
+        packet: &mut [u8],
         counters: &mut Counters,
         events: &mut EventQueue,
     ) -> Result<Inbound, Refusal> {
@@ -282,11 +300,13 @@ impl Endpoint {
     }
 
     #[inline]
-    fn check_rtp(&mut self, now: Instant, source: SocketAddr, packet: &[u8]) -> Result<Inbound, Refusal> {
+    fn check_rtp(&mut self, now: Instant, source: SocketAddr, packet: &mut [u8]) -> Result<Inbound, Refusal> {
         let agreed = self.agreed.as_mut().ok_or(Refusal::NotAgreed)?;
         if !agreed.rtp.admits(source) {
             return Err(Refusal::Source);
         }
+        let len = protection::unprotect_rtp(self.protection.as_deref_mut(), packet)?;
+        let packet = packet.get(..len).ok_or(Refusal::Malformed)?;
         let header = Header::parse(packet).ok_or(Refusal::Malformed)?;
         if !agreed.may_receive() {
             return Err(Refusal::Direction);
@@ -316,7 +336,7 @@ impl Endpoint {
             self.watch = Watch::On(timeout);
             rescheduled = true;
         }
-        Ok(Inbound { header, payload, restarted, rescheduled })
+        Ok(Inbound { header, len, payload, restarted, rescheduled })
     }
 
     fn receive_event(
@@ -335,10 +355,16 @@ impl Endpoint {
         }
     }
 
-    /// Relays a packet of the bridged party to this one, rewritten in place; none when it is not to be sent.
+    /// Relays a packet of the bridged party to this one, rewritten in place; where it goes and its length, none when
+    /// it is not to be sent.
     #[inline]
-    pub(crate) fn relay(&mut self, now: Instant, inbound: &Inbound, packet: &mut [u8]) -> Option<SocketAddr> {
-        let sent = self.stamp_relayed(now, inbound, packet);
+    pub(crate) fn relay(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound,
+        buffer: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let sent = self.stamp_relayed(now, inbound, buffer);
         if sent.is_none() && inbound.restarted {
             self.outgoing.resynchronise();
         }
@@ -346,7 +372,12 @@ impl Endpoint {
     }
 
     #[inline]
-    fn stamp_relayed(&mut self, now: Instant, inbound: &Inbound, packet: &mut [u8]) -> Option<SocketAddr> {
+    fn stamp_relayed(
+        &mut self,
+        now: Instant,
+        inbound: &Inbound,
+        buffer: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
         let agreed = self.agreed.as_ref()?;
         let destination = agreed.send_to()?;
         if self.playing.is_some() {
@@ -358,13 +389,16 @@ impl Endpoint {
         };
         let ticks = agreed.packet_samples as u32;
         let stamp = self.outgoing.relay(now, &inbound.header, inbound.restarted, ticks, payload_type)?;
+        let packet = buffer.get_mut(..inbound.len)?;
         let payload = packet.get_mut(inbound.header.payload())?;
         if let Payload::Audio(codec) = inbound.payload {
             codec.transcode(agreed.stream.codec, payload);
         }
-        self.outgoing.sent(payload.len());
+        let octets = payload.len();
         stamp.rewrite(packet);
-        Some(destination)
+        let len = protection::protect_rtp(self.protection.as_deref_mut(), buffer, inbound.len)?;
+        self.outgoing.sent(octets);
+        Some((destination, len))
     }
 
     /// Takes an RTCP packet.
@@ -372,7 +406,7 @@ impl Endpoint {
         &mut self,
         now: Instant,
         source: SocketAddr,
-        packet: &[u8],
+        packet: &mut [u8],
     ) -> Result<(), Refusal> {
         let received = self.check_rtcp(now, source, packet);
         if received.is_err() {
@@ -381,11 +415,13 @@ impl Endpoint {
         received
     }
 
-    fn check_rtcp(&mut self, now: Instant, source: SocketAddr, packet: &[u8]) -> Result<(), Refusal> {
+    fn check_rtcp(&mut self, now: Instant, source: SocketAddr, packet: &mut [u8]) -> Result<(), Refusal> {
         let agreed = self.agreed.as_mut().ok_or(Refusal::NotAgreed)?;
         if !agreed.rtcp.admits(source) {
             return Err(Refusal::Source);
         }
+        let len = protection::unprotect_rtcp(self.protection.as_deref_mut(), packet)?;
+        let packet = packet.get(..len).ok_or(Refusal::Malformed)?;
         if !self.rtcp.receive(now, packet, &self.outgoing) {
             return Err(Refusal::Malformed);
         }
@@ -477,6 +513,7 @@ impl Endpoint {
         agreed.stream.codec.encode_into(samples, packet.get_mut(HEADER_LEN..)?);
         let stamp = self.outgoing.generate(at, samples.len() as u32, agreed.stream.send_payload_type);
         stamp.write(packet);
+        let len = protection::protect_rtp(self.protection.as_deref_mut(), buffer, len)?;
         self.outgoing.sent(samples.len());
         Some((destination, len))
     }
@@ -491,6 +528,7 @@ impl Endpoint {
         let destination = self.agreed.as_ref()?.report_to()?;
         let compound = buffer.first_chunk_mut()?;
         let len = self.rtcp.write(now, &self.outgoing, &mut self.reception, goodbye, compound);
+        let len = protection::protect_rtcp(self.protection.as_deref_mut(), buffer, len)?;
         Some((Channel::Rtcp, destination, len))
     }
 

@@ -17,6 +17,7 @@ mod player;
 mod playing;
 mod port_pool;
 mod prompt;
+mod protection;
 pub mod quality;
 pub mod reception;
 mod resample;

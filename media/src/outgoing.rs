@@ -1,9 +1,12 @@
-//! Our stream towards one party: one SSRC for its whole life, whatever feeds it (RFC 3550 §5.1, §7.1).
+//! Our stream towards one party: one SSRC for its whole life, or as long as its SRTP key, whatever feeds it
+//! (RFC 3550 §5.1, §7.1).
 //!
 //! A player, a bridge, another bridge may follow one another. At each switch the sequence number goes on by one, the
 //! timestamp advances by the time that passed, and the first packet bears the marker. In between, a relayed
 //! source's gaps, reordering and duplicates stay visible: numbers are offset, never renumbered.
 
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use crate::reception::NANOS_PER_TICK;
@@ -47,23 +50,40 @@ pub(crate) struct Outgoing {
     timestamp_at: Option<Instant>,
     feed: Feed,
     first_sequence: u16,
+    /// Under this SSRC.
     packets: u64,
     octets: u64,
+    /// Under those before.
+    packets_before: u64,
 }
 
 impl Outgoing {
-    /// A stream from random numbers (RFC 3550 §5.1: the initial values should be unpredictable).
-    pub(crate) fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+    /// A stream from random numbers (RFC 3550 §5.1: the initial values should be unpredictable). The sequence number
+    /// is below 2^15, so that under SRTP both sides count rollovers alike even when first packets are lost (RFC 4568
+    /// §6.4).
+    pub(crate) fn new(rng: &mut ChaCha8Rng) -> Self {
+        let ssrc = rng.next_u32();
+        let sequence = rng.next_u32() as u16 >> 1;
         Self {
             ssrc,
             next_sequence: sequence,
-            timestamp,
+            timestamp: rng.next_u32(),
             timestamp_at: None,
             feed: Feed::Switched,
             first_sequence: sequence,
             packets: 0,
             octets: 0,
+            packets_before: 0,
         }
+    }
+
+    /// Starts anew under another SSRC.
+    pub(crate) fn restart(&mut self, rng: &mut ChaCha8Rng) {
+        *self = Self { packets_before: self.packets_in_all(), ..Self::new(rng) };
+    }
+
+    pub(crate) const fn packets_in_all(&self) -> u64 {
+        self.packets_before + self.packets
     }
 
     pub(crate) const fn ssrc(&self) -> u32 {

@@ -52,6 +52,11 @@ impl RtcpSession {
         }
     }
 
+    /// Our stream has a new SSRC, so its packets are counted anew (§6.4.1).
+    pub(crate) const fn restart(&mut self) {
+        self.sent_at_reports = [0; 2];
+    }
+
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.next_report
     }

@@ -193,7 +193,8 @@ impl Worker {
         }
     }
 
-    /// Takes a packet of `len` bytes at the start of `buffer`, which may be rewritten in place.
+    /// Takes a packet of `len` bytes at the start of `buffer`, which may be rewritten in place. To be relayed under
+    /// SRTP it needs room behind it, [`crate::srtp::MAX_TRAILER_LEN`] at most.
     pub fn handle_packet(
         &mut self,
         now: Instant,
@@ -204,13 +205,9 @@ impl Worker {
         len: usize,
     ) -> Disposition {
         self.now = now;
-        let Some(packet) = buffer.get_mut(..len) else {
-            self.counters.refuse(Refusal::Malformed);
-            return Disposition::Done;
-        };
         let handled = match channel {
-            Channel::Rtp => self.handle_rtp(now, endpoint, source, packet),
-            Channel::Rtcp => self.handle_rtcp(now, endpoint, source, packet),
+            Channel::Rtp => self.handle_rtp(now, endpoint, source, buffer, len),
+            Channel::Rtcp => self.handle_rtcp(now, endpoint, source, buffer, len),
         };
         handled.unwrap_or_else(|refusal| {
             self.counters.refuse(refusal);
@@ -224,21 +221,23 @@ impl Worker {
         now: Instant,
         id: EndpointId,
         source: SocketAddr,
-        packet: &mut [u8],
+        buffer: &mut [u8],
+        len: usize,
     ) -> Result<Disposition, Refusal> {
+        let packet = buffer.get_mut(..len).ok_or(Refusal::Malformed)?;
         let endpoint = opened(&mut self.slots, id).ok_or(Refusal::UnknownEndpoint)?;
         let inbound = endpoint.receive_rtp(now, source, packet, &mut self.counters, &mut self.events)?;
         if inbound.rescheduled {
             self.deadlines.set(id.index, endpoint.deadline());
         }
         let Some(peer) = endpoint.bridge else { return Ok(Disposition::Done) };
-        let relayed = opened(&mut self.slots, peer).and_then(|peer| peer.relay(now, &inbound, packet));
-        let Some(destination) = relayed else {
+        let relayed = opened(&mut self.slots, peer).and_then(|peer| peer.relay(now, &inbound, buffer));
+        let Some((destination, len)) = relayed else {
             self.counters.not_relayed += 1;
             return Ok(Disposition::Done);
         };
         self.counters.rtp_sent += 1;
-        Ok(Disposition::Forward { endpoint: peer, destination, len: packet.len() })
+        Ok(Disposition::Forward { endpoint: peer, destination, len })
     }
 
     fn handle_rtcp(
@@ -246,8 +245,10 @@ impl Worker {
         now: Instant,
         id: EndpointId,
         source: SocketAddr,
-        packet: &[u8],
+        buffer: &mut [u8],
+        len: usize,
     ) -> Result<Disposition, Refusal> {
+        let packet = buffer.get_mut(..len).ok_or(Refusal::Malformed)?;
         let endpoint = opened(&mut self.slots, id).ok_or(Refusal::UnknownEndpoint)?;
         endpoint.receive_rtcp(now, source, packet)?;
         self.counters.rtcp_received += 1;

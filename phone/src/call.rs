@@ -363,8 +363,8 @@ impl Call {
     ) -> Option<AudioStream> {
         let local = self.stream.as_ref()?.local();
         match their_offer {
-            None => Some(AudioStream::offer(local, &self.manner.laws, self.manner.events, direction)),
-            Some(offer) => AudioStream::answer(offer, local, &self.manner.laws, self.manner.events),
+            None => Some(AudioStream::offer(local, &self.manner.laws, direction)),
+            Some(offer) => AudioStream::answer(offer, local, &self.manner.laws),
         }
     }
 

@@ -5,8 +5,16 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::sdp::{Attribute, Connection, Direction, Media, Origin, RtpMap, SessionDescription};
-use crate::user_agent::{AudioCodec, LocalMedia, MediaDirection, NegotiatedAudio};
+use rand_chacha::ChaCha8Rng;
+
+use crate::sdp::{
+    Attribute, Connection, Crypto, Direction, Media, Origin, RtpMap, SessionDescription, SrtpKey, SrtpSuite,
+};
+use crate::user_agent::{AudioCodec, LocalMedia, MediaDirection, NegotiatedAudio, SrtpKeys, SrtpPolicy};
+
+/// RTP, and RTP under SRTP (RFC 3551 §2, RFC 3711 §12).
+const PLAIN_PROFILE: &str = "RTP/AVP";
+const SECURE_PROFILE: &str = "RTP/SAVP";
 
 /// telephone-event in our offers (RFC 4733); dynamic, since it has no static number.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -33,6 +41,9 @@ pub(crate) struct Negotiation {
     origin_id: u64,
     version: u64,
     local: LocalMedia,
+    srtp: SrtpPolicy,
+    /// The keys of our last offer; a line's tag is its place, from 1.
+    offered_keys: Vec<SrtpKey>,
     /// What we sent last.
     described: Option<SessionDescription>,
     /// What stands agreed.
@@ -40,24 +51,27 @@ pub(crate) struct Negotiation {
 }
 
 /// Whether an offer has an audio stream that we could take with some codec of ours.
-pub(crate) fn is_acceptable(offer: &[u8]) -> bool {
+pub(crate) fn is_acceptable(offer: &[u8], srtp: SrtpPolicy) -> bool {
     let Ok(offer) = SessionDescription::parse(offer) else { return false };
     offer.media.iter().any(|media| {
         remote_address(&offer, media).is_some()
             && codec_in(media, &[AudioCodec::Pcmu, AudioCodec::Pcma]).is_some()
+            && security(media, srtp).is_some()
     })
 }
 
 impl Negotiation {
     /// `origin_id` names the session in `o=`.
-    pub(crate) fn new(origin_id: u64, local: LocalMedia) -> Self {
+    pub(crate) fn new(origin_id: u64, local: LocalMedia, srtp: SrtpPolicy) -> Self {
         // Some peers read the numbers of `o=` as signed 64 bits.
-        Self { origin_id: origin_id >> 1, version: 0, local, described: None, agreed: None }
+        let origin_id = origin_id >> 1;
+        let offered_keys = Vec::new();
+        Self { origin_id, version: 0, local, srtp, offered_keys, described: None, agreed: None }
     }
 
     /// Our offer: all our codecs, and the streams refused before, refused again (§8).
-    pub(crate) fn offer(&mut self) -> Vec<u8> {
-        let audio = self.offered_audio();
+    pub(crate) fn offer(&mut self, rng: &mut ChaCha8Rng) -> Vec<u8> {
+        let audio = self.offered_audio(rng);
         let media = match &self.described {
             None => vec![audio],
             Some(described) => {
@@ -78,20 +92,24 @@ impl Negotiation {
         &mut self,
         offer: &[u8],
         signalling_source: IpAddr,
+        rng: &mut ChaCha8Rng,
     ) -> Result<(Vec<u8>, NegotiatedAudio), Disagreement> {
         let offer = SessionDescription::parse(offer).map_err(|_| Disagreement::Malformed)?;
-        let (place, audio) = offer
+        let (place, mut audio, crypto) = offer
             .media
             .iter()
             .enumerate()
-            .find_map(|(place, media)| Some((place, self.agree(&offer, media, signalling_source)?)))
+            .find_map(|(place, media)| {
+                let audio = self.agree(&offer, media, signalling_source)?;
+                Some((place, audio, security(media, self.srtp)?))
+            })
             .ok_or(Disagreement::NothingInCommon)?;
-        let media = offer
-            .media
-            .iter()
-            .enumerate()
-            .map(|(index, media)| if index == place { self.answered_audio(&audio) } else { refused(media) })
-            .collect();
+        audio.srtp = crypto.as_ref().map(|theirs| self.keys_for(&theirs.key, rng));
+        let tag = crypto.map(|theirs| theirs.tag);
+        let answered = |(index, media): (usize, &Media)| {
+            if index == place { self.answered_audio(&audio, &media.protocol, tag) } else { refused(media) }
+        };
+        let media: Vec<Media> = offer.media.iter().enumerate().map(answered).collect();
         let answer = self.describe(media);
         self.agreed = Some(audio.clone());
         Ok((answer, audio))
@@ -108,6 +126,10 @@ impl Negotiation {
             self.described.as_ref().and_then(|ours| ours.media.iter().position(|media| media.port != 0));
         let media = place.and_then(|place| answer.media.get(place)).ok_or(Disagreement::NothingInCommon)?;
         let mut audio = self.agree(&answer, media, signalling_source).ok_or(Disagreement::NothingInCommon)?;
+        audio.srtp = match security(media, self.srtp).ok_or(Disagreement::NothingInCommon)? {
+            Some(theirs) => Some(self.answered_keys(theirs).ok_or(Disagreement::NothingInCommon)?),
+            None => None,
+        };
         // §5.1: each side sends with the numbers the other one gave.
         audio.receive_payload_type = payload_type(audio.codec);
         audio.receive_event_payload_type = audio.send_event_payload_type.map(|_| EVENT_PAYLOAD_TYPE);
@@ -144,16 +166,53 @@ impl Negotiation {
             direction: our_direction(theirs.direction_of(media), remote_rtp.ip()),
             ptime: ptime(media),
             signalling_source,
+            srtp: None,
         })
     }
 
-    fn offered_audio(&self) -> Media {
-        let codecs: Vec<(AudioCodec, u8)> =
-            self.local.codecs.iter().map(|codec| (*codec, payload_type(*codec))).collect();
-        self.audio(&codecs, Some(EVENT_PAYLOAD_TYPE), Direction::SendRecv)
+    /// Our key beside theirs in an answer: ours stays as long as theirs does, so that a session that is only
+    /// refreshed keeps its keys.
+    fn keys_for(&self, theirs: &SrtpKey, rng: &mut ChaCha8Rng) -> SrtpKeys {
+        let before = self.agreed.as_ref().and_then(|agreed| agreed.srtp.as_ref());
+        let kept = before.filter(|before| before.receive == *theirs);
+        let send = kept.map_or_else(|| SrtpKey::random(theirs.suite(), rng), |before| before.send.clone());
+        SrtpKeys { send, receive: theirs.clone() }
     }
 
-    fn answered_audio(&self, audio: &NegotiatedAudio) -> Media {
+    /// The keys of an answer: it names a line of our offer by its tag, and has its suite (RFC 4568 §5.1.3).
+    fn answered_keys(&self, theirs: Crypto) -> Option<SrtpKeys> {
+        let ours = self.offered_keys.get(usize::try_from(theirs.tag).ok()?.checked_sub(1)?)?;
+        let same = ours.suite() == theirs.key.suite();
+        same.then(|| SrtpKeys { send: ours.clone(), receive: theirs.key })
+    }
+
+    /// A key for each suite; the one in use stays.
+    fn keys_to_offer(&self, rng: &mut ChaCha8Rng) -> Vec<SrtpKey> {
+        if self.srtp == SrtpPolicy::Off {
+            return Vec::new();
+        }
+        let in_use = self.agreed.as_ref().and_then(|agreed| agreed.srtp.as_ref()).map(|keys| &keys.send);
+        let key = |suite| match in_use {
+            Some(key) if key.suite() == suite => key.clone(),
+            _ => SrtpKey::random(suite, rng),
+        };
+        SrtpSuite::ALL.into_iter().map(key).collect()
+    }
+
+    fn offered_audio(&mut self, rng: &mut ChaCha8Rng) -> Media {
+        self.offered_keys = self.keys_to_offer(rng);
+        let cryptos: Vec<Crypto> =
+            (1..).zip(&self.offered_keys).map(|(tag, key)| Crypto { tag, key: key.clone() }).collect();
+        let protocol = if self.srtp == SrtpPolicy::Required { SECURE_PROFILE } else { PLAIN_PROFILE };
+        let codecs: Vec<(AudioCodec, u8)> =
+            self.local.codecs.iter().map(|codec| (*codec, payload_type(*codec))).collect();
+        self.audio(protocol, &cryptos, &codecs, Some(EVENT_PAYLOAD_TYPE), Direction::SendRecv)
+    }
+
+    /// An answer has the offer's profile, and the tag of the line it takes.
+    fn answered_audio(&self, audio: &NegotiatedAudio, protocol: &str, tag: Option<u32>) -> Media {
+        let keys = audio.srtp.as_ref();
+        let crypto = tag.zip(keys).map(|(tag, keys)| Crypto { tag, key: keys.send.clone() });
         let direction = match audio.direction {
             MediaDirection::SendReceive => Direction::SendRecv,
             MediaDirection::SendOnly => Direction::SendOnly,
@@ -161,11 +220,18 @@ impl Negotiation {
             MediaDirection::Inactive => Direction::Inactive,
         };
         let codec = (audio.codec, audio.receive_payload_type);
-        self.audio(&[codec], audio.receive_event_payload_type, direction)
+        self.audio(protocol, crypto.as_slice(), &[codec], audio.receive_event_payload_type, direction)
     }
 
-    fn audio(&self, codecs: &[(AudioCodec, u8)], events: Option<u8>, direction: Direction) -> Media {
-        let mut media = Media::new("audio", self.local.rtp.port(), "RTP/AVP");
+    fn audio(
+        &self,
+        protocol: &str,
+        cryptos: &[Crypto],
+        codecs: &[(AudioCodec, u8)],
+        events: Option<u8>,
+        direction: Direction,
+    ) -> Media {
+        let mut media = Media::new("audio", self.local.rtp.port(), protocol);
         for (codec, number) in codecs {
             media.formats.push(number.to_string());
             let rtpmap = format!("{number} {}/8000", encoding(*codec));
@@ -176,6 +242,7 @@ impl Negotiation {
             media.attributes.push(Attribute::new("rtpmap", format!("{number} telephone-event/8000")));
             media.attributes.push(Attribute::new("fmtp", format!("{number} 0-15")));
         }
+        media.attributes.extend(cryptos.iter().map(Attribute::from));
         let ptime_ms = self.local.ptime.as_millis();
         media.attributes.push(Attribute::new("ptime", ptime_ms.to_string()));
         media.attributes.push(Attribute::flag(direction.as_str()));
@@ -211,12 +278,23 @@ fn refused(media: &Media) -> Media {
 
 /// Where an audio stream wants RTP; `None` when it is not one we can speak to.
 fn remote_address(description: &SessionDescription, media: &Media) -> Option<SocketAddr> {
-    if media.kind != "audio" || media.port == 0 || media.protocol != "RTP/AVP" {
+    if media.kind != "audio" || media.port == 0 {
         return None;
     }
     let connection = description.connection_of(media)?;
     let address = connection.address.ip().filter(|address| !address.is_multicast())?;
     Some(SocketAddr::new(address, media.port))
+}
+
+/// How a stream of the peer's is protected, none when our policy or its lines do not allow it; of several lines the
+/// first that we can keep to, since their order is the peer's preference (RFC 4568 §5.1.2).
+fn security(media: &Media, srtp: SrtpPolicy) -> Option<Option<Crypto>> {
+    match (media.protocol.as_str(), srtp) {
+        (PLAIN_PROFILE, SrtpPolicy::Off) => Some(None),
+        (PLAIN_PROFILE, SrtpPolicy::Offered) => Some(media.cryptos().next()),
+        (SECURE_PROFILE, SrtpPolicy::Offered | SrtpPolicy::Required) => media.cryptos().next().map(Some),
+        _ => None,
+    }
 }
 
 /// RFC 3605, else the next port (RFC 3550 §11).

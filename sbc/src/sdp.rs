@@ -5,10 +5,12 @@
 //! or an answer is.
 
 mod attribute;
+mod crypto;
 mod parse;
 mod print;
 
 pub use attribute::{Attribute, Direction, Rtcp, RtpMap};
+pub use crypto::{Crypto, SrtpKey, SrtpSuite};
 
 use std::net::IpAddr;
 

@@ -27,12 +27,13 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 pub use config::{
-    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, TrunkConfig, UserAgentConfig, UserCredentials,
+    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, SrtpPolicy, TrunkConfig, UserAgentConfig,
+    UserCredentials,
 };
 pub use counters::Counters;
 pub use event::{
     AudioCodec, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, MediaDirection, NegotiatedAudio,
-    SessionEnd, SessionError, SessionId, Source, Usage,
+    SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
 pub use crate::source::IpPrefix;
@@ -348,6 +349,16 @@ impl UserAgent {
 
     fn trunk_limits(trunk: &TrunkConfig) -> TrunkLimits {
         TrunkLimits { max_calls: trunk.max_calls, max_calls_per_second: trunk.max_calls_per_second }
+    }
+}
+
+/// How media with a peer is protected. A trunk that left the configuration gets no more calls.
+fn srtp_policy(config: &UserAgentConfig, peer: &Peer) -> SrtpPolicy {
+    match peer {
+        Peer::Phone => config.phones.srtp,
+        Peer::Trunk(name) => {
+            config.trunks.iter().find(|trunk| *trunk.name == **name).map_or(SrtpPolicy::Off, |it| it.srtp)
+        }
     }
 }
 

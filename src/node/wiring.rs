@@ -2,8 +2,8 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig,
-    UserAgentConfig, UserCredentials,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, SrtpPolicy, Timers, Transport,
+    TrunkConfig, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -74,6 +74,7 @@ fn trunk(trunk: &config::Trunk) -> TrunkConfig {
         sources: trunk.sources.iter().map(prefix).collect(),
         peer: trunk.peer,
         transport: transport(trunk.transport),
+        srtp: srtp(trunk.srtp),
         max_calls: trunk.max_calls,
         max_calls_per_second: trunk.max_calls_per_second,
     }
@@ -90,6 +91,15 @@ fn phones(phones: &config::Phones) -> PhoneConfig {
             .collect(),
         min_expires: phones.min_expires,
         max_expires: phones.max_expires,
+        srtp: srtp(phones.srtp),
+    }
+}
+
+const fn srtp(policy: config::SrtpPolicy) -> SrtpPolicy {
+    match policy {
+        config::SrtpPolicy::Off => SrtpPolicy::Off,
+        config::SrtpPolicy::Offered => SrtpPolicy::Offered,
+        config::SrtpPolicy::Required => SrtpPolicy::Required,
     }
 }
 

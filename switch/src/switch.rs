@@ -266,7 +266,7 @@ mod tests {
 
     use rand_chacha::rand_core::SeedableRng as _;
     use tandem_control_api::{CallFact, CallId, Command, CommandError, CommandId, Event, Request};
-    use tandem_sbc::user_agent::{DigestAlgorithm, Limits, PhoneConfig, Timers};
+    use tandem_sbc::user_agent::{DigestAlgorithm, Limits, PhoneConfig, SrtpPolicy, Timers};
 
     use super::*;
 
@@ -309,6 +309,7 @@ mod tests {
             realm: "example.com".to_owned(),
             users: Vec::new(),
             digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
+            srtp: SrtpPolicy::Off,
             min_expires: Duration::from_secs(60),
             max_expires: Duration::from_secs(3_600),
         };

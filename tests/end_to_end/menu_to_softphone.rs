@@ -19,6 +19,7 @@ fn a_caller_presses_one_and_talks_to_alice() {
         address: Ipv4Addr::new(127, 0, 0, 21),
         tone_hz: ALICE_HZ,
         transport: "udp",
+        media_encryption: None,
     };
     let mut alice = Baresip::start(&alice, node.ports().sip).expect("baresip registers");
     let runtime = runtime();

@@ -14,6 +14,7 @@ const ALICE: Softphone = Softphone {
     address: Ipv4Addr::new(127, 0, 0, 22),
     tone_hz: 700.0,
     transport: "udp",
+    media_encryption: None,
 };
 const BOB: Softphone = Softphone {
     user: "1002",
@@ -21,6 +22,7 @@ const BOB: Softphone = Softphone {
     address: Ipv4Addr::new(127, 0, 0, 23),
     tone_hz: 900.0,
     transport: "tcp",
+    media_encryption: None,
 };
 
 #[test]

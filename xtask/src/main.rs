@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 
 fn test(arguments: Vec<OsString>) -> Result<(), Failed> {
     tools::ensure(tools::TESTS)?;
-    cargo(["test", "--workspace", "--no-fail-fast"], arguments)
+    cargo(["test", "--workspace"], arguments)
 }
 
 fn ci() -> Result<(), Failed> {

@@ -113,5 +113,6 @@ fn stream(party: SocketAddr) -> StreamParameters {
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,
         media_timeout: None,
+        srtp: None,
     }
 }

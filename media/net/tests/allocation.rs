@@ -89,6 +89,7 @@ fn open(handle: &mut MediaHandle, index: u32) -> (EndpointId, UdpSocket, SocketA
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,
         media_timeout: None,
+        srtp: None,
     };
     handle.send(Command::Configure { endpoint, stream }).expect("room");
     (endpoint, party, local)

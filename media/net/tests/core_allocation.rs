@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
     Audio, Channel, Codec, CollectId, CollectRules, Command, Direction, Disposition, EndpointId, Event,
     LatchPolicy, PlayId, Segment, StreamParameters, Terminators, Tone, Worker,
@@ -52,6 +53,9 @@ static ALLOCATOR: Counting = Counting;
 
 const ENDPOINTS: u32 = 40;
 
+/// Octets of a packet with 20 ms of G.711, and room for its protection.
+const BUFFER: usize = 172 + MAX_TRAILER_LEN;
+
 fn party(index: u32) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 10], 30_000 + 2 * index as u16))
 }
@@ -70,7 +74,22 @@ fn stream(index: u32) -> StreamParameters {
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::SignalledAddress,
         media_timeout: Some(Duration::from_millis(500)),
+        srtp: suite(index).map(|suite| Box::new(SrtpKeys { send: key(suite, 1), receive: key(suite, 2) })),
     }
+}
+
+/// Two of three endpoints speak SRTP, so that pairs and players of all kinds occur.
+fn suite(index: u32) -> Option<Suite> {
+    (!index.is_multiple_of(3)).then(|| Suite::ALL[index as usize % 4])
+}
+
+fn key(suite: Suite, fill: u8) -> MasterKey {
+    MasterKey::new(suite, &vec![fill; suite.key_len() + suite.salt_len()]).expect("the suite's length")
+}
+
+/// What protects a party's packets.
+fn party_sender(index: u32) -> Option<Sender> {
+    suite(index).map(|suite| Sender::new(&key(suite, 2)))
 }
 
 /// Half of the endpoints bridged in pairs, half playing and collecting.
@@ -139,7 +158,7 @@ fn drain(worker: &mut Worker, seen: &mut Seen) {
 }
 
 /// One party's packet of this 20 ms: audio, a key for a while, garbage, nothing for a while.
-fn packet(index: u32, tick: u32, buffer: &mut [u8; 172]) -> usize {
+fn packet(index: u32, tick: u32, buffer: &mut [u8; BUFFER]) -> usize {
     buffer[..2].copy_from_slice(&[0x80, 0]);
     buffer[2..4].copy_from_slice(&(tick as u16).to_be_bytes());
     buffer[4..8].copy_from_slice(&(tick * 160).to_be_bytes());
@@ -163,18 +182,27 @@ fn the_worker_allocates_nothing_per_packet_tick_key_or_report() {
     let mut seen = Seen::default();
     drain(&mut worker, &mut seen);
     let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
-    let mut buffer = [0x55; 172];
+    let mut buffer = [0x55; BUFFER];
+    let mut senders: Vec<Option<Sender>> = (0..ENDPOINTS).map(party_sender).collect();
     let before = ALLOCATIONS.get();
     for tick in 0..1_500 {
         let now = Instant::from_millis(u64::from(tick) * 20);
         for index in 0..ENDPOINTS {
             let endpoint = EndpointId { index, generation: 1 };
-            let len = packet(index, tick, &mut buffer);
+            let mut len = packet(index, tick, &mut buffer);
+            if let Some(sender) = &mut senders[index as usize] {
+                // Those of no use stay in clear: forged, here.
+                len = sender.protect_rtp(&mut buffer, len).unwrap_or(len);
+            }
             let disposition =
                 worker.handle_packet(now, endpoint, Channel::Rtp, party(index), &mut buffer, len);
             seen.relayed += u64::from(matches!(disposition, Disposition::Forward { .. }));
             buffer[..8].copy_from_slice(&report);
-            worker.handle_packet(now, endpoint, Channel::Rtcp, party(index), &mut buffer, 8);
+            let mut len = 8;
+            if let Some(sender) = &mut senders[index as usize] {
+                len = sender.protect_rtcp(&mut buffer, len).unwrap_or(len);
+            }
+            worker.handle_packet(now, endpoint, Channel::Rtcp, party(index), &mut buffer, len);
             drain(&mut worker, &mut seen);
         }
         worker.handle_timeout(now);
@@ -182,6 +210,7 @@ fn the_worker_allocates_nothing_per_packet_tick_key_or_report() {
     }
     let allocated = ALLOCATIONS.get() - before;
     assert_eq!(allocated, 0, "in {} packets", seen.relayed + seen.sent);
+    assert!(worker.counters().rtcp_received == 1_500 * u64::from(ENDPOINTS));
     assert!(seen.relayed > 10_000 && seen.sent > 10_000, "{} relayed, {} sent", seen.relayed, seen.sent);
     assert!(seen.digits >= 600 && seen.timeouts >= 200, "{} digits, {} timeouts", seen.digits, seen.timeouts);
     assert_eq!(seen.collected, u64::from(ENDPOINTS) / 2, "each collection waited for a second key in vain");

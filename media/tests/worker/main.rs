@@ -8,6 +8,7 @@ mod play;
 mod relay;
 mod rtcp;
 mod silence;
+mod srtp;
 mod support;
 mod telephone_event;
 mod tones;

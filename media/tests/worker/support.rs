@@ -168,6 +168,7 @@ pub(crate) fn stream(index: u32) -> StreamParameters {
         ptime: PTIME,
         latch: LatchPolicy::Signalled,
         media_timeout: None,
+        srtp: None,
     }
 }
 

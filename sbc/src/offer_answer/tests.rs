@@ -10,8 +10,16 @@ fn local(codecs: &[AudioCodec]) -> LocalMedia {
     }
 }
 
+fn rng() -> ChaCha8Rng {
+    rand::SeedableRng::seed_from_u64(7)
+}
+
 fn negotiation() -> Negotiation {
-    Negotiation::new(84, local(&[AudioCodec::Pcmu, AudioCodec::Pcma]))
+    negotiation_under(SrtpPolicy::Off)
+}
+
+fn negotiation_under(srtp: SrtpPolicy) -> Negotiation {
+    Negotiation::new(84, local(&[AudioCodec::Pcmu, AudioCodec::Pcma]), srtp)
 }
 
 fn description(lines: &[&str]) -> Vec<u8> {
@@ -25,14 +33,14 @@ fn description(lines: &[&str]) -> Vec<u8> {
 }
 
 fn answer_to(lines: &[&str]) -> (String, NegotiatedAudio) {
-    let (answer, audio) = negotiation().answer(&description(lines), SOURCE).expect("an answer");
+    let (answer, audio) = negotiation().answer(&description(lines), SOURCE, &mut rng()).expect("an answer");
     (String::from_utf8(answer).expect("text"), audio)
 }
 
 /// §5: what we offer.
 #[test]
 fn our_offer() {
-    let offer = negotiation().offer();
+    let offer = negotiation().offer(&mut rng());
     assert_eq!(
         String::from_utf8(offer).expect("text"),
         "v=0\r\no=- 42 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
@@ -64,7 +72,7 @@ fn the_offerers_first_codec_of_ours_wins_with_its_numbers() {
 #[test]
 fn an_answer_may_use_other_numbers_than_our_offer() {
     let mut negotiation = negotiation();
-    negotiation.offer();
+    negotiation.offer(&mut rng());
     let answer = description(&[
         "m=audio 4000 RTP/AVP 98 99",
         "a=rtpmap:98 PCMA/8000",
@@ -97,8 +105,8 @@ fn other_streams_are_refused_in_their_place() {
 fn a_later_offer_keeps_every_stream() {
     let mut negotiation = negotiation();
     let offer = description(&["m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVP 8"]);
-    negotiation.answer(&offer, SOURCE).expect("agreed");
-    let offer = String::from_utf8(negotiation.offer()).expect("text");
+    negotiation.answer(&offer, SOURCE, &mut rng()).expect("agreed");
+    let offer = String::from_utf8(negotiation.offer(&mut rng())).expect("text");
     let lines: Vec<&str> = offer.lines().filter(|line| line.starts_with("m=")).collect();
     assert_eq!(lines, ["m=video 0 RTP/AVP 31", "m=audio 20000 RTP/AVP 0 8 101"]);
     let answer = description(&["m=video 0 RTP/AVP 31", "m=audio 4000 RTP/AVP 0"]);
@@ -118,20 +126,25 @@ fn nothing_in_common() {
     ];
     for lines in lines {
         let offer = description(lines);
-        assert_eq!(negotiation().answer(&offer, SOURCE), Err(Disagreement::NothingInCommon), "{lines:?}");
-        assert!(!is_acceptable(&offer), "{lines:?}");
+        assert_eq!(
+            negotiation().answer(&offer, SOURCE, &mut rng()),
+            Err(Disagreement::NothingInCommon),
+            "{lines:?}"
+        );
+        assert!(!is_acceptable(&offer, SrtpPolicy::Off), "{lines:?}");
     }
-    assert!(is_acceptable(&description(&["m=audio 4000 RTP/AVP 0"])));
-    assert_eq!(negotiation().answer(b"hello", SOURCE), Err(Disagreement::Malformed));
+    assert!(is_acceptable(&description(&["m=audio 4000 RTP/AVP 0"]), SrtpPolicy::Off));
+    assert_eq!(negotiation().answer(b"hello", SOURCE, &mut rng()), Err(Disagreement::Malformed));
 }
 
 #[test]
 fn another_address_family_is_out_of_reach() {
     let offer = description(&["m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::1"]);
-    assert_eq!(negotiation().answer(&offer, SOURCE), Err(Disagreement::NothingInCommon));
+    assert_eq!(negotiation().answer(&offer, SOURCE, &mut rng()), Err(Disagreement::NothingInCommon));
     let mut sixth = local(&[AudioCodec::Pcmu]);
     sixth.rtp = "[2001:db8::2]:20000".parse().expect("an address");
-    let (answer, audio) = Negotiation::new(1, sixth).answer(&offer, SOURCE).expect("agreed");
+    let (answer, audio) =
+        Negotiation::new(1, sixth, SrtpPolicy::Off).answer(&offer, SOURCE, &mut rng()).expect("agreed");
     assert_eq!(audio.remote_rtp, "[2001:db8::1]:4000".parse().expect("an address"));
     assert!(String::from_utf8(answer).expect("text").contains("c=IN IP6 2001:db8::2\r\n"));
 }
@@ -140,7 +153,7 @@ fn another_address_family_is_out_of_reach() {
 fn an_answer_that_refuses_or_misses_our_stream_agrees_nothing() {
     for lines in [&["m=audio 0 RTP/AVP 0"][..], &["m=audio 4000 RTP/AVP 18"], &[]] {
         let mut negotiation = negotiation();
-        negotiation.offer();
+        negotiation.offer(&mut rng());
         let answer = description(lines);
         assert_eq!(negotiation.accept_answer(&answer, SOURCE), Err(Disagreement::NothingInCommon));
     }
@@ -172,7 +185,7 @@ fn the_version_counts_changes() {
     let talk = description(&["m=audio 4000 RTP/AVP 0"]);
     let hold = description(&["m=audio 4000 RTP/AVP 0", "a=sendonly"]);
     let mut version = |offer: &[u8]| {
-        let (answer, _) = negotiation.answer(offer, SOURCE).expect("agreed");
+        let (answer, _) = negotiation.answer(offer, SOURCE, &mut rng()).expect("agreed");
         SessionDescription::parse(&answer).expect("a description").origin.session_version
     };
     assert_eq!([version(&talk), version(&talk), version(&hold), version(&talk)], [0, 0, 1, 2]);
@@ -201,5 +214,176 @@ fn packet_times_are_kept_within_reason() {
     ] {
         let (_, audio) = answer_to(&["m=audio 4000 RTP/AVP 0", &format!("a={asked}")]);
         assert_eq!(audio.ptime, Duration::from_millis(kept_ms), "{asked}");
+    }
+}
+
+/// RFC 4568.
+mod srtp {
+    use super::*;
+
+    const KEY_80: &str = "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+    const KEY_GCM: &str = "inline:AAECAwQFBgcICQoLDA0OD1F1aWQgcHJvIHF1bw==";
+
+    fn answered(srtp: SrtpPolicy, lines: &[&str]) -> Option<(String, Option<SrtpKeys>)> {
+        let offer = description(lines);
+        let answer = negotiation_under(srtp).answer(&offer, SOURCE, &mut rng());
+        assert_eq!(is_acceptable(&offer, srtp), answer.is_ok());
+        let (answer, audio) = answer.ok()?;
+        Some((String::from_utf8(answer).expect("text"), audio.srtp))
+    }
+
+    fn crypto_lines(description: &str) -> Vec<&str> {
+        description.lines().filter(|line| line.starts_with("a=crypto:")).collect()
+    }
+
+    /// Which profiles each policy takes, and whether media is protected then.
+    #[test]
+    fn what_is_taken_under_each_policy() {
+        let line = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 {KEY_80}");
+        let secure: &[&str] = &["m=audio 4000 RTP/SAVP 0", &line];
+        let either: &[&str] = &["m=audio 4000 RTP/AVP 0", &line];
+        let plain: &[&str] = &["m=audio 4000 RTP/AVP 0"];
+        let keyless: &[&str] = &["m=audio 4000 RTP/SAVP 0"];
+        let (taken, protected, refused) = (Some(false), Some(true), None);
+        for (policy, offer, expected) in [
+            (SrtpPolicy::Off, secure, refused),
+            (SrtpPolicy::Off, either, taken),
+            (SrtpPolicy::Off, plain, taken),
+            (SrtpPolicy::Offered, secure, protected),
+            (SrtpPolicy::Offered, either, protected),
+            (SrtpPolicy::Offered, plain, taken),
+            (SrtpPolicy::Offered, keyless, refused),
+            (SrtpPolicy::Required, secure, protected),
+            (SrtpPolicy::Required, either, refused),
+            (SrtpPolicy::Required, plain, refused),
+            (SrtpPolicy::Required, keyless, refused),
+        ] {
+            let answer = answered(policy, offer);
+            assert_eq!(answer.as_ref().map(|(_, keys)| keys.is_some()), expected, "{policy:?} {offer:?}");
+            if let Some((text, keys)) = answer {
+                let profile = offer[0].split(' ').nth(2).expect("a profile");
+                assert!(text.contains(&format!("m=audio 20000 {profile} 0")), "{text}");
+                assert_eq!(crypto_lines(&text).len(), usize::from(keys.is_some()), "{text}");
+            }
+        }
+    }
+
+    /// §5.1.2: the first line we can keep to, with its tag and suite, and a key of our own.
+    #[test]
+    fn the_first_line_we_can_keep_to_is_taken() {
+        let (answer, keys) = answered(
+            SrtpPolicy::Required,
+            &[
+                "m=audio 4000 RTP/SAVP 0",
+                "a=crypto:1 F8_128_HMAC_SHA1_80 inline:MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJjZGVm",
+                &format!("a=crypto:2 AES_CM_128_HMAC_SHA1_80 {KEY_80}|2^20|1:4"),
+                &format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 {KEY_80} UNENCRYPTED_SRTCP"),
+                &format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 {KEY_80} KDR=1"),
+                &format!("a=crypto:5 AES_CM_128_HMAC_SHA1_80 {KEY_80};{KEY_80}"),
+                &format!("a=crypto:6 AEAD_AES_128_GCM {KEY_80}"),
+                &format!("a=crypto:7 AEAD_AES_128_GCM {KEY_GCM}|2^31 WSH=128 -NEW"),
+                &format!("a=crypto:8 AES_CM_128_HMAC_SHA1_80 {KEY_80}"),
+            ],
+        )
+        .expect("the seventh line is good");
+        let keys = keys.expect("keys");
+        assert_eq!(keys.receive.suite(), SrtpSuite::AeadAes128Gcm);
+        assert_eq!(&keys.receive.octets()[16..], b"Quid pro quo");
+        let lines = crypto_lines(&answer);
+        assert!(lines[0].starts_with("a=crypto:7 AEAD_AES_128_GCM inline:"), "{answer}");
+        let ours = Crypto::parse(&lines[0]["a=crypto:".len()..]).expect("a line of ours");
+        assert_eq!(ours.key, keys.send);
+        assert_ne!(keys.send, keys.receive);
+    }
+
+    /// The lifetime alone is no reason to decline, nor is missing padding.
+    #[test]
+    fn a_lifetime_is_taken_as_it_comes() {
+        for key in [format!("{KEY_GCM}|2^20"), format!("{KEY_GCM}|1048576"), KEY_GCM.replace('=', "")] {
+            assert!(Crypto::parse(&format!("1 AEAD_AES_128_GCM {key}")).is_some(), "{key}");
+        }
+        for key in [format!("{KEY_GCM}|"), format!("{KEY_GCM}|2^x"), format!("{KEY_GCM}|1:1")] {
+            assert_eq!(Crypto::parse(&format!("1 AEAD_AES_128_GCM {key}")), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn each_suite_is_offered_with_a_key_of_its_own() {
+        for (policy, profile) in [(SrtpPolicy::Offered, "RTP/AVP"), (SrtpPolicy::Required, "RTP/SAVP")] {
+            let offer = String::from_utf8(negotiation_under(policy).offer(&mut rng())).expect("text");
+            assert!(offer.contains(&format!("m=audio 20000 {profile} 0 8 101")), "{offer}");
+            let lines: Vec<Crypto> = crypto_lines(&offer)
+                .iter()
+                .map(|line| Crypto::parse(&line["a=crypto:".len()..]).expect("a line of ours"))
+                .collect();
+            let suites: Vec<_> = lines.iter().map(|line| (line.tag, line.key.suite())).collect();
+            assert_eq!(suites, (1..).zip(SrtpSuite::ALL).collect::<Vec<_>>());
+            let keys: std::collections::BTreeSet<_> = lines.iter().map(|line| line.key.octets()).collect();
+            assert_eq!(keys.len(), 4);
+        }
+    }
+
+    /// §5.1.3: an answer names one of our lines and has its suite.
+    #[test]
+    fn an_answer_takes_one_of_our_lines() {
+        let gcm = format!("a=crypto:3 AEAD_AES_128_GCM {KEY_GCM}");
+        for (policy, lines, suite) in [
+            (SrtpPolicy::Required, ["m=audio 4000 RTP/SAVP 0", &gcm], Ok(Some(SrtpSuite::AeadAes128Gcm))),
+            (SrtpPolicy::Offered, ["m=audio 4000 RTP/AVP 0", &gcm], Ok(Some(SrtpSuite::AeadAes128Gcm))),
+            (SrtpPolicy::Offered, ["m=audio 4000 RTP/AVP 0", ""], Ok(None)),
+            (SrtpPolicy::Required, ["m=audio 4000 RTP/SAVP 0", ""], Err(Disagreement::NothingInCommon)),
+            (SrtpPolicy::Required, ["m=audio 4000 RTP/AVP 0", &gcm], Err(Disagreement::NothingInCommon)),
+            (
+                SrtpPolicy::Required,
+                ["m=audio 4000 RTP/SAVP 0", &gcm.replace(":3", ":2")],
+                Err(Disagreement::NothingInCommon),
+            ),
+            (
+                SrtpPolicy::Required,
+                ["m=audio 4000 RTP/SAVP 0", &gcm.replace(":3", ":5")],
+                Err(Disagreement::NothingInCommon),
+            ),
+        ] {
+            let mut negotiation = negotiation_under(policy);
+            let offer = String::from_utf8(negotiation.offer(&mut rng())).expect("text");
+            let audio = negotiation.accept_answer(&description(&lines), SOURCE);
+            let keys = audio.map(|audio| audio.srtp);
+            assert_eq!(keys.clone().map(|it| it.map(|it| it.send.suite())), suite, "{policy:?} {lines:?}");
+            if let Ok(Some(keys)) = keys {
+                let ours = Attribute::from(&Crypto { tag: 3, key: keys.send }).value.expect("a value");
+                assert!(offer.contains(&ours), "our key is the one we offered");
+            }
+        }
+    }
+
+    /// §7.1.4: a session that is refreshed keeps its keys; a peer that changes its key gets a new one of ours.
+    #[test]
+    fn keys_change_when_the_peers_key_does() {
+        let mut rng = rng();
+        let mut negotiation = negotiation_under(SrtpPolicy::Offered);
+        let offer = |key: &str| {
+            description(&["m=audio 4000 RTP/SAVP 0", &format!("a=crypto:1 AEAD_AES_128_GCM {key}")])
+        };
+        let (_, first) = negotiation.answer(&offer(KEY_GCM), SOURCE, &mut rng).expect("agreed");
+        let (_, refreshed) = negotiation.answer(&offer(KEY_GCM), SOURCE, &mut rng).expect("agreed");
+        assert_eq!(first, refreshed);
+        let other = KEY_GCM.replace("AAEC", "AAED");
+        let (_, changed) = negotiation.answer(&offer(&other), SOURCE, &mut rng).expect("agreed");
+        let (first, changed) = (first.srtp.expect("keys"), changed.srtp.expect("keys"));
+        assert!(first.send != changed.send && first.receive != changed.receive);
+        let offer = String::from_utf8(negotiation.offer(&mut rng)).expect("text");
+        let ours = Attribute::from(&Crypto { tag: 3, key: changed.send }).value.expect("a value");
+        assert!(offer.contains(&ours), "an offer of ours keeps the key in use");
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let mut negotiation = negotiation_under(SrtpPolicy::Offered);
+        negotiation.offer(&mut rng());
+        let line = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 {KEY_80}");
+        negotiation.accept_answer(&description(&["m=audio 4000 RTP/AVP 0", &line]), SOURCE).expect("agreed");
+        let shown = format!("{negotiation:?}");
+        assert!(!shown.contains("inline:") && !shown.contains(KEY_80), "{shown}");
+        assert!(!shown.contains("octets"), "{shown}");
     }
 }

@@ -1,12 +1,13 @@
 //! Attributes that audio needs; any other is kept as it came.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Address, Media};
 
 /// `a=` (RFC 8866 §5.13).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// Its name.
     pub name: String,
@@ -25,6 +26,17 @@ impl Attribute {
     #[must_use]
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: Some(value.into()) }
+    }
+}
+
+impl fmt::Debug for Attribute {
+    /// Without the keys of `a=crypto`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(_) if self.name == "crypto" => write!(f, "crypto:…"),
+            Some(value) => write!(f, "{}:{value}", self.name),
+            None => f.write_str(&self.name),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::compose::{self, Description};
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
 use super::{
     DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, Received, Role, SessionError,
-    SessionId, TrunkConfig, UserAgent,
+    SessionId, TrunkConfig, UserAgent, srtp_policy,
 };
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method, StartLine};
@@ -55,8 +55,8 @@ impl UserAgent {
         let admission = self.reserve(&peer)?;
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
-        let mut media = Negotiation::new(self.rng.next_u64(), invite.media);
-        let offer = media.offer();
+        let mut media = Negotiation::new(self.rng.next_u64(), invite.media, srtp_policy(&self.config, &peer));
+        let offer = media.offer(&mut self.rng);
         let calling = Calling {
             media,
             give_up: now + limits.max_ringing,

@@ -45,10 +45,25 @@ pub struct TrunkConfig {
     pub peer: SocketAddr,
     /// How calls to it go.
     pub transport: Transport,
+    /// Whether media is protected.
+    pub srtp: SrtpPolicy,
     /// The most concurrent calls, both directions together; 503 beyond.
     pub max_calls: u32,
     /// The most new calls a second from it (token bucket of one second's worth); 503 beyond.
     pub max_calls_per_second: u32,
+}
+
+/// Whether media with a peer is protected by SRTP, with keys in the session description (RFC 4568).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SrtpPolicy {
+    /// Never: RTP/AVP only, `a=crypto` is ignored.
+    #[default]
+    Off,
+    /// When the peer can. We offer RTP/AVP with `a=crypto`, which peers without SRTP read as plain RTP, and take
+    /// RTP/SAVP, RTP/AVP with `a=crypto`, and RTP/AVP.
+    Offered,
+    /// Always: RTP/SAVP only, 488 else.
+    Required,
 }
 
 /// Who may register, and from where.
@@ -61,6 +76,8 @@ pub struct PhoneConfig {
     /// What phones are challenged with, the preferred algorithm first. Either is taken from them whatever the
     /// challenge; some phones give up when it names one they do not know.
     pub digest: Vec<DigestAlgorithm>,
+    /// Whether media is protected.
+    pub srtp: SrtpPolicy,
     /// The users.
     pub users: Vec<UserCredentials>,
     /// Shortest registration accepted (423 below).

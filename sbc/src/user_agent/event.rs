@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+pub use crate::sdp::{SrtpKey, SrtpSuite};
+
 /// Names a session: one INVITE dialog (or the attempt at one) with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
@@ -160,6 +162,17 @@ pub struct NegotiatedAudio {
     pub ptime: Duration,
     /// Where the peer's signalling comes from, for phones behind NAT.
     pub signalling_source: IpAddr,
+    /// The keys of RTP and RTCP, when they are protected.
+    pub srtp: Option<SrtpKeys>,
+}
+
+/// Both sides' keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SrtpKeys {
+    /// Ours, for what we send.
+    pub send: SrtpKey,
+    /// The peer's, for what it sends; of the same suite.
+    pub receive: SrtpKey,
 }
 
 /// Which ways media flows, seen from us (RFC 3264 §5.1).

@@ -118,8 +118,8 @@ impl UserAgent {
         let source = received.packet.source.ip();
         let (body, audio) = match compose::description(received.message) {
             Description::Unsupported => return self.refuse_content(now, received),
-            Description::None => (confirmed.media.offer(), None),
-            Description::Sdp(offer) => match confirmed.media.answer(offer, source) {
+            Description::None => (confirmed.media.offer(&mut self.rng), None),
+            Description::Sdp(offer) => match confirmed.media.answer(offer, source, &mut self.rng) {
                 Ok((answer, audio)) => (answer, Some(audio)),
                 Err(Disagreement::Malformed) => return self.refuse(now, received, 400),
                 Err(Disagreement::NothingInCommon) => return self.refuse(now, received, 488),

@@ -4,7 +4,7 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::session::{Answered, ForkState, Phase, Success};
-use super::{Ender, Event, LocalMedia, Role, SessionError, SessionId, UserAgent};
+use super::{Ender, Event, LocalMedia, Role, SessionError, SessionId, UserAgent, srtp_policy};
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer::Negotiation;
@@ -38,18 +38,19 @@ impl UserAgent {
     ) -> Result<(), SessionError> {
         self.check_offered(session)?;
         let origin_id = rand::Rng::next_u64(&mut self.rng);
-        let mut media = Negotiation::new(origin_id, media);
         let Some(kept) = self.sessions.get_mut(session) else { return Err(SessionError::UnknownSession) };
+        let mut media = Negotiation::new(origin_id, media, srtp_policy(&self.config, &kept.peer));
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let invite = offered.invite.view();
         let asked = offered.asked;
         let (body, audio) = match compose::description(&invite) {
             Description::Sdp(offer) => {
-                let (answer, audio) =
-                    media.answer(offer, asked.source.ip()).map_err(|_| SessionError::NoCommonCodec)?;
+                let (answer, audio) = media
+                    .answer(offer, asked.source.ip(), &mut self.rng)
+                    .map_err(|_| SessionError::NoCommonCodec)?;
                 (answer, Some(audio))
             }
-            _ => (media.offer(), None),
+            _ => (media.offer(&mut self.rng), None),
         };
         let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &self.config.product)
             .copy(&invite, HeaderName::RecordRoute);

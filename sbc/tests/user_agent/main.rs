@@ -19,5 +19,6 @@ mod requests_outside_dialogs;
 mod routes;
 mod server_transactions;
 mod sources;
+mod srtp;
 mod streams;
 mod support;

@@ -9,8 +9,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tandem_sbc::user_agent::{
     AudioCodec, Counters, DigestAlgorithm, Event, FlowId, Identity, Invite, InviteTarget, IpPrefix, Limits,
-    ListenAddress, LocalMedia, Packet, PhoneConfig, SessionId, Timers, Transport, TransportFailure,
-    TrunkConfig, Usage, UserAgent, UserAgentConfig, UserCredentials,
+    ListenAddress, LocalMedia, Packet, PhoneConfig, SessionId, SrtpPolicy, Timers, Transport,
+    TransportFailure, TrunkConfig, Usage, UserAgent, UserAgentConfig, UserCredentials,
 };
 use tandem_time::Instant;
 
@@ -210,6 +210,7 @@ pub(crate) fn config() -> UserAgentConfig {
         transport,
         max_calls: 10,
         max_calls_per_second: 10,
+        srtp: SrtpPolicy::Off,
     };
     UserAgentConfig {
         listen: vec![listen(Transport::Udp), listen(Transport::Tcp)],
@@ -222,6 +223,7 @@ pub(crate) fn config() -> UserAgentConfig {
             realm: "tandem".to_owned(),
             users: vec![user("1001"), user("1002")],
             digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
+            srtp: SrtpPolicy::Off,
             min_expires: Duration::from_secs(60),
             max_expires: Duration::from_secs(3_600),
         },

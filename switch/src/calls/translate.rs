@@ -7,7 +7,7 @@ use std::time::Duration;
 use tandem_control_api as api;
 use tandem_control_api::CommandError;
 use tandem_media as media;
-use tandem_sbc::user_agent::{AudioCodec, MediaDirection, NegotiatedAudio};
+use tandem_sbc::user_agent::{AudioCodec, MediaDirection, NegotiatedAudio, SrtpKey, SrtpKeys, SrtpSuite};
 
 use crate::{PromptLibrary, SwitchConfig};
 
@@ -140,7 +140,7 @@ impl PeerKind {
 }
 
 /// What the worker is told of what offer and answer agreed.
-pub(crate) const fn stream(
+pub(crate) fn stream(
     audio: &NegotiatedAudio,
     peer: PeerKind,
     media_timeout: Option<Duration>,
@@ -165,6 +165,22 @@ pub(crate) const fn stream(
         ptime: audio.ptime,
         latch: latch(peer, audio.signalling_source),
         media_timeout,
+        srtp: audio.srtp.as_ref().and_then(srtp),
+    }
+}
+
+/// None for keys whose length is not their suite's, which the user agent takes from nobody.
+fn srtp(keys: &SrtpKeys) -> Option<Box<media::srtp::SrtpKeys>> {
+    let key = |key: &SrtpKey| media::srtp::MasterKey::new(suite(key.suite()), key.octets());
+    Some(Box::new(media::srtp::SrtpKeys { send: key(&keys.send)?, receive: key(&keys.receive)? }))
+}
+
+const fn suite(suite: SrtpSuite) -> media::srtp::Suite {
+    match suite {
+        SrtpSuite::AesCm128HmacSha1_80 => media::srtp::Suite::AesCm128HmacSha1_80,
+        SrtpSuite::AesCm128HmacSha1_32 => media::srtp::Suite::AesCm128HmacSha1_32,
+        SrtpSuite::AeadAes128Gcm => media::srtp::Suite::AeadAes128Gcm,
+        SrtpSuite::AeadAes256Gcm => media::srtp::Suite::AeadAes256Gcm,
     }
 }
 

@@ -11,8 +11,8 @@ use tandem_control_api::CallRecord;
 use tandem_media as media;
 use tandem_media::{Channel, Disposition, EndpointId, IoRequest, Worker};
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, Timers, Transport, TrunkConfig,
-    UserAgent, UserAgentConfig, UserCredentials,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, SrtpPolicy, Timers, Transport,
+    TrunkConfig, UserAgent, UserAgentConfig, UserCredentials,
 };
 use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
@@ -178,12 +178,14 @@ fn user_agent_config() -> UserAgentConfig {
             transport: Transport::Udp,
             max_calls: 1_000,
             max_calls_per_second: 1_000,
+            srtp: SrtpPolicy::Off,
         }],
         phones: PhoneConfig {
             sources: vec![host(ALICE)],
             realm: "tandem.test".to_owned(),
             users: vec![UserCredentials { name: "alice".to_owned(), password: "secret".to_owned() }],
             digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
+            srtp: SrtpPolicy::Off,
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
         },

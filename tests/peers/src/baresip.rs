@@ -29,6 +29,8 @@ pub struct Softphone {
     pub tone_hz: f64,
     /// `udp` or `tcp`.
     pub transport: &'static str,
+    /// How media is protected, by baresip's names: `srtp` when the other side can, `srtp-mand` always.
+    pub media_encryption: Option<&'static str>,
 }
 
 /// A running baresip; killed when dropped.
@@ -99,10 +101,11 @@ fn configure(folder: &TempDir, phone: &Softphone, registrar: SocketAddr) -> io::
     let path = folder.path();
     let tone = path.join("tone.wav");
     write_tone(&tone, phone.tone_hz)?;
-    let Softphone { user, password, address, transport, .. } = phone;
+    let Softphone { user, password, address, transport, media_encryption, .. } = phone;
+    let encryption = media_encryption.map(|it| format!(";mediaenc={it}")).unwrap_or_default();
     let port = free_udp_port(*address)?;
     let config = format!(
-        "module_path /usr/lib/baresip/modules\nmodule account.so\nmodule g711.so\nmodule aufile.so\n\
+        "module_path /usr/lib/baresip/modules\nmodule srtp.so\nmodule account.so\nmodule g711.so\nmodule aufile.so\n\
          module sndfile.so\nmodule_app menu.so\nsip_listen {address}:{port}\nnet_interface {address}\n\
          audio_source aufile,{}\nsnd_path {}\nrtp_ports 12000-18000\ncall_max_calls 4\n",
         tone.display(),
@@ -110,7 +113,7 @@ fn configure(folder: &TempDir, phone: &Softphone, registrar: SocketAddr) -> io::
     );
     fs::write(path.join("config"), config)?;
     let account = format!(
-        "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};answermode=auto;regint=60\n"
+        "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};answermode=auto;regint=60{encryption}\n"
     );
     fs::write(path.join("accounts"), account)?;
     fs::write(path.join("contacts"), "")

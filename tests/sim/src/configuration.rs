@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
+use tandem_control::{AgentConfig, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow};
 use tandem_control_api::DialTarget;
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig,
-    UserAgentConfig, UserCredentials,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, SrtpPolicy, Timers, Transport,
+    TrunkConfig, UserAgentConfig, UserCredentials,
 };
 use tandem_switch::SwitchConfig;
 
@@ -61,6 +61,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             transport: Transport::Udp,
             max_calls: knobs.trunk_max_calls,
             max_calls_per_second: knobs.trunk_max_calls_per_second,
+            srtp: SrtpPolicy::Off,
         }],
         phones: PhoneConfig {
             sources: (1..=USERS).map(|n| host(phone_address(n))).collect(),
@@ -70,6 +71,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 .map(|name| UserCredentials { password: password(&name), name })
                 .collect(),
             digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
+            srtp: SrtpPolicy::Off,
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
         },
@@ -99,7 +101,7 @@ pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
 }
 
 /// Users 1001 to 1005 serve `sales`, 1006 to 1009 `support`; 1010 only calls.
-pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
+pub(crate) fn contact_centre(agents: &Agents) -> ContactCentre {
     let [sales, support] = &agents.outside;
     let queue = |name: &str, users: std::ops::RangeInclusive<u16>, outside: &[String]| QueueConfig {
         name: name.into(),
@@ -118,7 +120,7 @@ pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
         target: DialTarget::Trunk { trunk: TRUNK.into(), number: number.clone() },
     });
     let numbers = ["main-menu", "sales", "prompt-loop", "echo", "read-back"];
-    ContactCentreConfig {
+    let config = ContactCentreConfig {
         entry_points: (0..)
             .zip(numbers)
             .map(|(n, flow)| (format!("+155501{n:02}"), flow.to_owned()))
@@ -128,7 +130,8 @@ pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
         agents: inside.chain(outside).collect(),
         prompts: PROMPTS.iter().map(|(name, ..)| (*name).to_owned()).collect::<BTreeSet<_>>(),
         not_responding_pause: Duration::from_secs(10),
-    }
+    };
+    ContactCentre::new(config).expect("the simulator's contact centre fits together")
 }
 
 fn flows() -> Vec<flow::Flow> {

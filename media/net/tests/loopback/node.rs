@@ -118,6 +118,7 @@ pub(crate) fn stream(party: SocketAddr) -> StreamParameters {
         ptime: PTIME,
         latch: LatchPolicy::Signalled,
         media_timeout: None,
+        srtp: None,
     }
 }
 

@@ -110,6 +110,7 @@ pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
         direction: ua::MediaDirection::SendReceive,
         ptime: Duration::from_millis(20),
         signalling_source: Ipv4Addr::new(127, 0, 0, 9).into(),
+        srtp: None,
     }
 }
 
