@@ -319,8 +319,9 @@ impl Endpoint {
         } else {
             return Err(Refusal::PayloadType);
         };
-        if agreed.rtp.fix(source) && source != agreed.stream.remote_rtp {
-            agreed.rtcp.follow(next_port(source));
+        if agreed.rtp.fix(source) {
+            let as_signalled = source == agreed.stream.remote_rtp;
+            agreed.rtcp.follow(if as_signalled { agreed.stream.remote_rtcp } else { next_port(source) });
         }
         let restarted = match self.reception.receive(now, &header, matches!(payload, Payload::Audio(_))) {
             Arrival::Counted => false,

@@ -5,13 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use crate::LatchPolicy;
 
 /// ```text
-///            first accepted packet
-/// Waiting ───────────────────────► Fixed        (a new offer/answer makes a new latch)
+///            from the very address and port signalled
+/// Waiting ────────────────────────────────────────────► Fixed   (a new offer/answer makes a new latch)
+///    │                                                    ▲
+///    └── from another believed one ──► Provisional ───────┘ from the very address and port signalled
 /// ```
+/// Carriers and gateways have one address for many calls, so a late packet of another call may come first: it must
+/// not keep out the party that sends from where it said.
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Any port of these addresses is believed.
-    Waiting { signalled: IpAddr, more: [Option<IpAddr>; 2] },
+    Waiting { signalled: SocketAddr, more: [Option<IpAddr>; 2] },
+    /// This address and port is, and the signalled one.
+    Provisional { signalled: SocketAddr },
     /// Only this address and port is.
     Fixed,
 }
@@ -28,9 +34,9 @@ impl Latch {
     pub(crate) const fn new(signalled: SocketAddr, policy: LatchPolicy) -> Self {
         let state = match policy {
             LatchPolicy::Signalled => State::Fixed,
-            LatchPolicy::SignalledAddress => State::Waiting { signalled: signalled.ip(), more: [None; 2] },
+            LatchPolicy::SignalledAddress => State::Waiting { signalled, more: [None; 2] },
             LatchPolicy::BehindNat { signalling, gateway } => {
-                State::Waiting { signalled: signalled.ip(), more: [Some(signalling), gateway] }
+                State::Waiting { signalled, more: [Some(signalling), gateway] }
             }
         };
         Self { destination: signalled, state }
@@ -41,25 +47,32 @@ impl Latch {
     pub(crate) fn admits(&self, source: SocketAddr) -> bool {
         match self.state {
             State::Fixed => source == self.destination,
+            State::Provisional { signalled } => source == self.destination || source == signalled,
             State::Waiting { signalled, more } => {
-                source.ip() == signalled || more.contains(&Some(source.ip()))
+                source.ip() == signalled.ip() || more.contains(&Some(source.ip()))
             }
         }
     }
 
-    /// A packet from `source` was believed; true when it is the first and so fixes the address.
+    /// A packet from `source` was believed; true when it moves where we send.
     #[inline]
-    pub(crate) const fn fix(&mut self, source: SocketAddr) -> bool {
-        let first = !matches!(self.state, State::Fixed);
-        if first {
-            *self = Self { destination: source, state: State::Fixed };
-        }
-        first
+    pub(crate) fn fix(&mut self, source: SocketAddr) -> bool {
+        self.state = match self.state {
+            State::Fixed => return false,
+            State::Waiting { signalled, .. } | State::Provisional { signalled } if source == signalled => {
+                State::Fixed
+            }
+            State::Waiting { signalled, .. } => State::Provisional { signalled },
+            State::Provisional { .. } => return false,
+        };
+        let moved = self.destination != source;
+        self.destination = source;
+        moved
     }
 
     /// Sends to `destination` for as long as no packet has fixed another.
     pub(crate) const fn follow(&mut self, destination: SocketAddr) {
-        if !matches!(self.state, State::Fixed) {
+        if matches!(self.state, State::Waiting { .. }) {
             self.destination = destination;
         }
     }
@@ -91,6 +104,17 @@ mod tests {
         assert!(!latch.admits(address("192.0.2.3:4000")));
         assert!(latch.fix(address("192.0.2.2:9")));
         assert_eq!(latch.destination(), address("192.0.2.2:9"));
+        assert!(!latch.admits(address("192.0.2.1:9")));
+    }
+
+    #[test]
+    fn whoever_sends_from_where_it_said_takes_over_for_good() {
+        let signalled = address("192.0.2.1:4000");
+        let mut latch = Latch::new(signalled, LatchPolicy::SignalledAddress);
+        assert!(latch.fix(address("192.0.2.1:9")));
+        assert!(latch.admits(signalled) && !latch.admits(address("192.0.2.1:10")));
+        assert!(latch.fix(signalled));
+        assert_eq!(latch.destination(), signalled);
         assert!(!latch.admits(address("192.0.2.1:9")));
     }
 }
