@@ -52,6 +52,8 @@ pub struct Seen {
     pub from_tag: Option<String>,
     /// The To tag.
     pub to_tag: Option<String>,
+    /// Whether it has a body: an offer or answer.
+    pub has_body: bool,
 }
 
 impl Seen {
@@ -88,6 +90,7 @@ impl Seen {
             branch: parameter(header("Via", "v")?, "branch")?,
             from_tag: parameter(header("From", "f")?, "tag"),
             to_tag: parameter(header("To", "t")?, "tag"),
+            has_body: text.split_once("\r\n\r\n").is_some_and(|(_, body)| !body.is_empty()),
         })
     }
 

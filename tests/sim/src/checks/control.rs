@@ -89,7 +89,7 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
     }
 }
 
-/// An answered leg lasts from the ACK of its caller, or the 200 of the called party, to the first BYE, to the
+/// An answered leg lasts from the ACK of its caller (with the answer, if the offer was ours), or the 200 of the called party, to the first BYE, to the
 /// nanosecond.
 pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, judge: &mut Judge) {
     for (made, record) in &run.records {
@@ -114,6 +114,8 @@ pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, jud
 struct Talk {
     /// Our 200 (inbound), or theirs (outbound): the dialog's tag and the INVITE's sequence number.
     accepted: Option<(Option<String>, u32)>,
+    /// Whether the caller's INVITE had an offer; without one, the ACK must have the answer.
+    offered: bool,
     answered: Option<Duration>,
     ended: Option<Duration>,
 }
@@ -137,12 +139,15 @@ impl Talk {
     fn inbound(&mut self, seen: &Seen) {
         let tag = self.accepted.as_ref().and_then(|(tag, _)| tag.as_ref());
         match (&seen.kind, seen.way) {
+            (Kind::Request { method, .. }, Way::In) if method == "INVITE" && self.accepted.is_none() => {
+                self.offered |= seen.has_body;
+            }
             (Kind::Response { status: 200..300 }, Way::Out) if seen.method == "INVITE" => {
                 self.accepted.get_or_insert((seen.to_tag.clone(), seen.cseq));
             }
             (Kind::Request { method, .. }, Way::In) if method == "ACK" => {
                 let ours = self.accepted == Some((seen.to_tag.clone(), seen.cseq));
-                if ours && self.ended.is_none() {
+                if ours && self.ended.is_none() && (self.offered || seen.has_body) {
                     self.answered.get_or_insert(seen.at);
                 }
             }
