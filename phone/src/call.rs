@@ -361,10 +361,13 @@ impl Call {
         their_offer: Option<&AudioStream>,
         direction: Direction,
     ) -> Option<AudioStream> {
-        let local = self.stream.as_ref()?.local();
+        let stream = self.stream.as_ref()?;
+        let (local, srtp, cryptos) = (stream.local(), self.manner.srtp, stream.cryptos());
         match their_offer {
-            None => Some(AudioStream::offer(local, &self.manner.laws, direction)),
-            Some(offer) => AudioStream::answer(offer, local, &self.manner.laws),
+            None => Some(AudioStream::offer(local, &self.manner.laws, direction).offering(srtp, cryptos)),
+            Some(offer) => {
+                AudioStream::answer(offer, local, &self.manner.laws)?.answering(offer, srtp, cryptos)
+            }
         }
     }
 

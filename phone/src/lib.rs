@@ -30,13 +30,14 @@ mod report;
 mod retransmission;
 mod rtcp;
 mod sdp;
+mod secure;
 mod stream;
 mod tone;
 
 pub use digest::Credentials;
 pub use ear::{Heard, WINDOW_SAMPLES, Window};
 pub use g711::Law;
-pub use manner::{Answer, Habit, Manner};
+pub use manner::{Answer, Habit, Manner, Srtp};
 pub use phone::{Phone, PhoneConfig};
 pub use report::{CallKey, Event, Output, Report, Side};
 pub use stream::{HeardEvent, Received, Sent};

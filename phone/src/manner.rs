@@ -22,8 +22,21 @@ pub struct Manner {
     pub keys: Vec<(Duration, String)>,
     /// When it holds, and for how long, counted from the answer.
     pub holds: Vec<(Duration, Duration)>,
+    /// Whether its media is protected.
+    pub srtp: Srtp,
     /// Its bad habits.
     pub habits: Vec<Habit>,
+}
+
+/// Whether a party's media is protected, with keys in the session description (RFC 4568).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never: it offers and takes RTP/AVP without keys.
+    Off,
+    /// When the other side can: it offers RTP/AVP with keys, and takes everything.
+    Offered,
+    /// Always: it offers and takes RTP/SAVP only.
+    Required,
 }
 
 impl Manner {
@@ -38,6 +51,7 @@ impl Manner {
             patience: None,
             keys: Vec::new(),
             holds: Vec::new(),
+            srtp: Srtp::Off,
             habits: Vec::new(),
         }
     }

@@ -127,7 +127,7 @@ impl Phone {
         let server = self.config.server;
         let remote_target = Uri::try_from(format!("sip:{to}@{server}")).ok()?;
         let key = self.new_key();
-        let stream = self.open_stream(key, manner.hz)?;
+        let stream = self.open_stream(key, &manner)?;
         let local_tag = message::token(&mut self.rng);
         let dialog = Dialog {
             call_id: message::token(&mut self.rng),
@@ -302,7 +302,7 @@ impl Phone {
         let manner = self.config.numbers.get(&to).unwrap_or(&self.config.manner).clone();
         let key = self.new_key();
         let (Some(stream), Ok(from_header), Ok(to_header)) =
-            (self.open_stream(key, manner.hz), request.from_header(), request.to_header())
+            (self.open_stream(key, &manner), request.from_header(), request.to_header())
         else {
             return false;
         };
@@ -333,7 +333,7 @@ impl Phone {
     }
 
     /// A stream on the next free port of the range, in turn.
-    fn open_stream(&mut self, key: CallKey, hz: u16) -> Option<Stream> {
+    fn open_stream(&mut self, key: CallKey, manner: &Manner) -> Option<Stream> {
         let (first, last) = (*self.config.media_ports.start(), *self.config.media_ports.end());
         for _ in (first..=last).step_by(2) {
             let port = self.next_port;
@@ -342,7 +342,7 @@ impl Phone {
                 free.insert(key);
                 let local = SocketAddr::new(self.config.media_address, port);
                 self.outbox.push(Output::OpenMedia { local });
-                return Some(Stream::new(&mut self.rng, local, hz, &self.config.listen_for));
+                return Some(Stream::new(&mut self.rng, local, manner, &self.config.listen_for));
             }
         }
         None

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::g711::Law;
+use crate::manner::Srtp;
+use crate::secure::CryptoLine;
 
 /// The payload type we use for telephone-event.
 pub(crate) const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -51,6 +53,9 @@ pub(crate) struct AudioStream {
     pub(crate) laws: Vec<(u8, Law)>,
     pub(crate) event_payload_type: Option<u8>,
     pub(crate) direction: Direction,
+    /// RTP/SAVP rather than RTP/AVP.
+    pub(crate) secure_profile: bool,
+    pub(crate) cryptos: Vec<CryptoLine>,
 }
 
 impl AudioStream {
@@ -61,7 +66,28 @@ impl AudioStream {
             laws: laws.iter().map(|law| (law.payload_type(), *law)).collect(),
             event_payload_type: Some(EVENT_PAYLOAD_TYPE),
             direction,
+            secure_profile: false,
+            cryptos: Vec::new(),
         }
+    }
+
+    /// Our offer with the lines of ours that `srtp` wants.
+    pub(crate) fn offering(mut self, srtp: Srtp, lines: &[CryptoLine]) -> Self {
+        self.secure_profile = srtp == Srtp::Required;
+        self.cryptos = lines.to_vec();
+        self
+    }
+
+    /// Our answer with its key; none when `srtp` does not go with what was offered.
+    pub(crate) fn answering(mut self, offer: &Self, srtp: Srtp, lines: &[CryptoLine]) -> Option<Self> {
+        let line = offer.cryptos.first().and_then(|line| line.in_answer_to(lines));
+        self.secure_profile = offer.secure_profile;
+        self.cryptos = match (offer.secure_profile, srtp) {
+            (true, Srtp::Off) | (false, Srtp::Required) => return None,
+            (true, Srtp::Offered | Srtp::Required) => vec![line?],
+            (false, Srtp::Off | Srtp::Offered) => line.into_iter().collect(),
+        };
+        Some(self)
     }
 
     /// Our answer to an offer: its first codec that we have too; none when there is none.
@@ -72,6 +98,8 @@ impl AudioStream {
             laws: vec![*chosen],
             event_payload_type: offer.event_payload_type,
             direction: offer.direction.seen_from_the_other_side(),
+            secure_profile: false,
+            cryptos: Vec::new(),
         })
     }
 
@@ -81,6 +109,7 @@ impl AudioStream {
         let (mut address, mut port, mut formats) = (None, None, Vec::new());
         let mut maps: Vec<(u8, String)> = Vec::new();
         let mut direction = Direction::SendReceive;
+        let (mut secure_profile, mut cryptos) = (false, Vec::new());
         for line in text.lines() {
             let (kind, value) = line.split_once('=')?;
             match kind {
@@ -91,7 +120,8 @@ impl AudioStream {
                         return None;
                     }
                     port = Some(words.next()?.parse::<u16>().ok()?);
-                    formats = words.skip(1).filter_map(|word| word.parse::<u8>().ok()).collect();
+                    secure_profile = words.next()? == "RTP/SAVP";
+                    formats = words.filter_map(|word| word.parse::<u8>().ok()).collect();
                 }
                 "c" => address = value.split_whitespace().nth(2)?.parse::<IpAddr>().ok(),
                 "a" => {
@@ -99,6 +129,7 @@ impl AudioStream {
                         let (payload_type, encoding) = map.split_once(' ')?;
                         maps.push((payload_type.parse().ok()?, encoding.to_ascii_uppercase()));
                     }
+                    cryptos.extend(value.strip_prefix("crypto:").and_then(CryptoLine::parse));
                     direction =
                         Direction::ALL.into_iter().find(|known| known.name() == value).unwrap_or(direction);
                 }
@@ -122,6 +153,8 @@ impl AudioStream {
                 .copied()
                 .find(|format| encoding(*format).starts_with("TELEPHONE-EVENT/8000")),
             direction,
+            secure_profile,
+            cryptos,
         })
     }
 
@@ -135,8 +168,9 @@ impl AudioStream {
         let mut formats: Vec<u8> = self.laws.iter().map(|(payload_type, _)| *payload_type).collect();
         formats.extend(self.event_payload_type);
         let formats: Vec<String> = formats.iter().map(u8::to_string).collect();
+        let profile = if self.secure_profile { "RTP/SAVP" } else { "RTP/AVP" };
         // Writing to a String cannot fail.
-        let _ = write!(text, "m=audio {} RTP/AVP {}\r\n", self.rtp.port(), formats.join(" "));
+        let _ = write!(text, "m=audio {} {profile} {}\r\n", self.rtp.port(), formats.join(" "));
         for (payload_type, law) in &self.laws {
             let _ = write!(text, "a=rtpmap:{payload_type} {}/8000\r\n", law.name());
         }
@@ -144,6 +178,7 @@ impl AudioStream {
             let _ = write!(text, "a=rtpmap:{payload_type} telephone-event/8000\r\n");
             let _ = write!(text, "a=fmtp:{payload_type} 0-15\r\n");
         }
+        text.extend(self.cryptos.iter().map(CryptoLine::print));
         let _ = write!(text, "a=ptime:20\r\na={}\r\n", self.direction.name());
         text
     }

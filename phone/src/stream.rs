@@ -13,8 +13,10 @@ use webrtc_util::marshal::{Marshal as _, Unmarshal as _};
 
 use crate::ear::{Ear, Heard};
 use crate::g711::Law;
+use crate::manner::{Manner, Srtp};
 use crate::rtcp;
 use crate::sdp::{AudioStream, Direction, EVENT_PAYLOAD_TYPE};
+use crate::secure::{CryptoLine, Protection};
 use crate::tone::Oscillator;
 
 /// Packet time of what we send.
@@ -115,6 +117,9 @@ struct Agreement {
 pub(crate) struct Stream {
     local: SocketAddr,
     agreement: Option<Agreement>,
+    /// The lines we offer, if any.
+    cryptos: Vec<CryptoLine>,
+    protection: Option<Protection>,
     mouth: Mouth,
     ear: Ear,
     received: Received,
@@ -168,22 +173,29 @@ struct LastPacket {
 }
 
 impl Stream {
-    pub(crate) fn new(rng: &mut ChaCha8Rng, local: SocketAddr, hz: u16, listen_for: &[u16]) -> Self {
-        let mouth = Mouth {
+    pub(crate) fn new(rng: &mut ChaCha8Rng, local: SocketAddr, manner: &Manner, listen_for: &[u16]) -> Self {
+        let mut mouth = Mouth {
             ssrc: rng.random(),
             sequence: rng.random(),
             timestamp: rng.random(),
-            tone: Oscillator::new(hz),
+            tone: Oscillator::new(manner.hz),
             next_at: None,
             first: true,
             keys: VecDeque::new(),
             key: Key::None,
             sent: Sent::default(),
         };
+        if manner.srtp != Srtp::Off {
+            // Else both sides could count rollovers differently when first packets are lost (RFC 4568 §6.4).
+            mouth.sequence >>= 1;
+        }
+        let cryptos = CryptoLine::draw(rng, manner.srtp);
         let ear = Ear::new(listen_for);
         Self {
             local,
             agreement: None,
+            cryptos,
+            protection: None,
             mouth,
             ear,
             received: Received::default(),
@@ -197,10 +209,17 @@ impl Stream {
         self.local
     }
 
-    /// Media flows as `ours` and `theirs` say together; false when they have no codec in common.
+    pub(crate) fn cryptos(&self) -> &[CryptoLine] {
+        &self.cryptos
+    }
+
+    /// Media flows as `ours` and `theirs` say together; false when they have no codec in common, or one of them no key.
     pub(crate) fn agree(&mut self, now: Duration, ours: &AudioStream, theirs: &AudioStream) -> bool {
         let common = theirs.laws.iter().find(|(_, law)| ours.laws.iter().any(|(_, ours)| ours == law));
         let Some((payload_type, law)) = common.copied() else { return false };
+        if !self.protect(ours, theirs) {
+            return false;
+        }
         let direction = match (ours.direction, theirs.direction.seen_from_the_other_side()) {
             (Direction::SendReceive, narrower) => narrower,
             (narrower, Direction::SendReceive) => narrower,
@@ -217,6 +236,20 @@ impl Stream {
         self.mouth.next_at.get_or_insert(now);
         self.reports.next_at.get_or_insert(now + rtcp::INTERVAL);
         true
+    }
+
+    fn protect(&mut self, ours: &AudioStream, theirs: &AudioStream) -> bool {
+        let pair = |ours: &CryptoLine| {
+            theirs.cryptos.iter().find(|theirs| ours.pairs_with(theirs)).map(|theirs| (ours.clone(), theirs))
+        };
+        let before = self.protection.take();
+        self.protection = ours
+            .cryptos
+            .iter()
+            .find_map(pair)
+            .and_then(|(ours, theirs)| Protection::following(before, &ours, theirs));
+        let secure = ours.secure_profile || theirs.secure_profile;
+        ours.secure_profile == theirs.secure_profile && (self.protection.is_some() || !secure)
     }
 
     /// No packet leaves any more.
@@ -244,7 +277,13 @@ impl Stream {
             if let Some(Agreement { mut remote, .. }) = self.agreement {
                 remote.set_port(remote.port() | 1);
                 let report = self.report(now);
-                send(1, remote, report);
+                let report = match &mut self.protection {
+                    None => Some(report),
+                    Some(protection) => protection.protect_report(&report),
+                };
+                if let Some(report) = report {
+                    send(1, remote, report);
+                }
             }
         }
         let Some(mut at) = self.mouth.next_at else { return };
@@ -254,7 +293,12 @@ impl Stream {
         while at <= now {
             at += PTIME;
             let Some(agreement) = self.agreement else { continue };
-            if let Some(packet) = self.mouth.speak(&agreement) {
+            let packet = self.mouth.speak(&agreement);
+            let packet = match &mut self.protection {
+                None => packet,
+                Some(protection) => packet.and_then(|packet| protection.protect(&packet)),
+            };
+            if let Some(packet) = packet {
                 send(0, agreement.remote, packet);
             }
         }
@@ -262,7 +306,15 @@ impl Stream {
     }
 
     pub(crate) fn handle_packet(&mut self, now: Duration, source: SocketAddr, bytes: &[u8]) {
-        let (Ok(packet), Some(agreement)) = (Packet::unmarshal(&mut &*bytes), self.agreement) else {
+        let clear;
+        let mut bytes = match &mut self.protection {
+            None => bytes,
+            Some(protection) => {
+                clear = protection.unprotect(bytes);
+                clear.as_deref().unwrap_or_default()
+            }
+        };
+        let (Ok(packet), Some(agreement)) = (Packet::unmarshal(&mut bytes), self.agreement) else {
             self.received.unusable += 1;
             return;
         };
@@ -289,6 +341,14 @@ impl Stream {
 
     /// A packet to the odd port.
     pub(crate) fn handle_report(&mut self, now: Duration, bytes: &[u8]) {
+        let clear;
+        let bytes = match &mut self.protection {
+            None => bytes,
+            Some(protection) => {
+                clear = protection.unprotect_report(bytes);
+                clear.as_deref().unwrap_or_default()
+            }
+        };
         match rtcp::read(bytes) {
             Some(sender_report) => {
                 self.received.rtcp += 1;

@@ -7,7 +7,7 @@ mod wire;
 use std::time::Duration;
 
 use common::{config, ms, secs};
-use tandem_phone::{Answer, Habit, Law, Manner, Side};
+use tandem_phone::{Answer, Habit, Law, Manner, Side, Srtp};
 use wire::Wire;
 
 const ALICE_HZ: u16 = 500;
@@ -38,6 +38,32 @@ fn both_hear_each_others_tone_and_nothing_else() {
         assert!(bob.acknowledged);
         assert_eq!((bob.received.rtcp, bob.received.rtcp_invalid), (2, 0), "a report every two seconds");
         assert_eq!(alice.answered.unwrap() + secs(5), alice.ended);
+    }
+}
+
+/// RFC 4568: who goes with whom, in clear or protected. Nobody would hear a tone under another key.
+#[test]
+fn media_is_protected_as_both_want() {
+    use Srtp::{Off, Offered, Required};
+    for (caller, called, status) in [
+        (Offered, Offered, 200),
+        (Offered, Off, 200),
+        (Off, Offered, 200),
+        (Required, Offered, 200),
+        (Required, Required, 200),
+        (Required, Off, 488),
+        (Off, Required, 488),
+    ] {
+        let mut wire = wire(Manner { srtp: called, ..Manner::polite(BOB_HZ, secs(1)) });
+        wire.call(Manner { srtp: caller, holds: vec![(secs(2), secs(1))], ..alice(secs(6)) });
+        wire.run(secs(60));
+        let (alice, bob) = wire.reports();
+        assert_eq!(alice.status, status, "{caller:?} calls {called:?}");
+        if status == 200 {
+            assert!(alice.heard.time_of_tone(BOB_HZ) >= ms(4_500), "{:?}", alice.heard.time_of_tone(BOB_HZ));
+            assert!(bob.heard.time_of_tone(ALICE_HZ) >= ms(4_500), "{:?}", bob.heard.time_of_tone(ALICE_HZ));
+            assert_eq!((bob.received.unusable, bob.received.rtcp_invalid), (0, 0));
+        }
     }
 }
 

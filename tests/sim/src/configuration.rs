@@ -7,8 +7,8 @@ use std::time::Duration;
 use tandem_control::{AgentConfig, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow};
 use tandem_control_api::DialTarget;
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, SrtpPolicy, Timers, Transport,
-    TrunkConfig, UserAgentConfig, UserCredentials,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig,
+    UserAgentConfig, UserCredentials,
 };
 use tandem_switch::SwitchConfig;
 
@@ -61,7 +61,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             transport: Transport::Udp,
             max_calls: knobs.trunk_max_calls,
             max_calls_per_second: knobs.trunk_max_calls_per_second,
-            srtp: SrtpPolicy::Off,
+            srtp: knobs.trunk_srtp,
         }],
         phones: PhoneConfig {
             sources: (1..=USERS).map(|n| host(phone_address(n))).collect(),
@@ -71,7 +71,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 .map(|name| UserCredentials { password: password(&name), name })
                 .collect(),
             digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
-            srtp: SrtpPolicy::Off,
+            srtp: knobs.phones_srtp,
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
         },

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tandem_phone::{Answer, Habit, Law, Manner};
+use tandem_phone::{Answer, Habit, Law, Manner, Srtp};
+use tandem_sbc::user_agent::SrtpPolicy;
 
 use crate::configuration::{self, CARRIER, USERS, phone_address};
 use crate::network::{Partition, Weather};
@@ -43,6 +44,10 @@ pub struct Knobs {
     pub trunk_max_calls_per_second: u32,
     /// Silence that ends a leg.
     pub media_timeout: Duration,
+    /// Whether media with the carrier is protected.
+    pub trunk_srtp: SrtpPolicy,
+    /// Whether media with softphones is protected.
+    pub phones_srtp: SrtpPolicy,
 }
 
 impl Knobs {
@@ -202,7 +207,10 @@ impl Scenario {
         let callers = draw.callers(&phones);
         let partitions = if fair { Vec::new() } else { draw.partitions() };
         let strangers = draw.strangers();
-        Self { seed, knobs, weather, partitions, phones, outside_agents, callers, strangers }
+        let mut scenario =
+            Self { seed, knobs, weather, partitions, phones, outside_agents, callers, strangers };
+        draw.protect(&mut scenario);
+        scenario
     }
 
     pub(crate) fn agents(&self) -> configuration::Agents {
@@ -272,6 +280,40 @@ impl Draw {
             trunk_max_calls: tight(self, 3, 100),
             trunk_max_calls_per_second: tight(self, 1, 50),
             media_timeout: Duration::from_secs(20),
+            trunk_srtp: self.srtp_policy(),
+            phones_srtp: self.srtp_policy(),
+        }
+    }
+
+    fn srtp_policy(&mut self) -> SrtpPolicy {
+        self.one_of(&[SrtpPolicy::Off, SrtpPolicy::Off, SrtpPolicy::Offered, SrtpPolicy::Required])
+    }
+
+    /// How a party protects its media, so that it gets on with the node. Who is called without must not insist.
+    fn srtp(&mut self, policy: SrtpPolicy, called: bool) -> Srtp {
+        match policy {
+            SrtpPolicy::Off => Srtp::Off,
+            SrtpPolicy::Required => Srtp::Required,
+            SrtpPolicy::Offered if called => self.one_of(&[Srtp::Off, Srtp::Offered]),
+            SrtpPolicy::Offered => self.one_of(&[Srtp::Off, Srtp::Offered, Srtp::Required]),
+        }
+    }
+
+    /// Protects everybody's media as the node's knobs allow.
+    fn protect(&mut self, scenario: &mut Scenario) {
+        let (trunk, phones) = (scenario.knobs.trunk_srtp, scenario.knobs.phones_srtp);
+        for phone in &mut scenario.phones {
+            phone.manner.srtp = self.srtp(phones, true);
+        }
+        for agent in &mut scenario.outside_agents {
+            agent.manner.srtp = self.srtp(trunk, true);
+        }
+        for caller in &mut scenario.callers {
+            let policy = match caller.placer {
+                Placer::Carrier => trunk,
+                Placer::Phone(_) => phones,
+            };
+            caller.manner.srtp = self.srtp(policy, false);
         }
     }
 
