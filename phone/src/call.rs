@@ -92,6 +92,8 @@ struct Plan {
     vanish_at: Option<Duration>,
     keys: VecDeque<(Duration, String)>,
     holds: VecDeque<(Duration, Direction)>,
+    /// Its 200 is not acknowledged, and it wants to go.
+    leaves_when_acknowledged: bool,
 }
 
 /// What will be told of the call.
@@ -260,6 +262,10 @@ impl Call {
                 self.state = State::Over { until: scene.now + LINGER };
             }
             State::Alerting(_) => self.refuse(scene, 603, Vec::new(), Side::Ours),
+            // RFC 3261 §15: no BYE before the ACK, or before the 200 was given up.
+            State::Up(up) if up.unacknowledged.is_some() && by == Side::Ours => {
+                self.plan.leaves_when_acknowledged = true;
+            }
             State::Up(_) => self.bye(scene, by),
             State::Refused { .. } | State::Leaving { .. } | State::Over { .. } | State::Vanished { .. } => {}
         }
@@ -278,6 +284,7 @@ impl Call {
             vanish_at: self.manner.vanishes_after().map(|after| now + after),
             keys: self.manner.keys.iter().map(|(at, keys)| (now + *at, keys.clone())).collect(),
             holds: self.manner.holds.iter().flat_map(hold).collect(),
+            leaves_when_acknowledged: false,
         };
         scene.outbox.event(Event::Answered { call: self.key });
     }
@@ -390,6 +397,13 @@ impl Call {
         self.end(scene, by, 200);
         let bye = Retransmission::other(scene.now, self.dialog.destination, bytes);
         self.state = State::Leaving { bye };
+    }
+
+    /// The ACK has come: a BYE may leave.
+    pub(crate) fn leave_if_wanted(&mut self, scene: &mut Scene<'_>) {
+        if self.plan.leaves_when_acknowledged {
+            self.bye(scene, Side::Ours);
+        }
     }
 
     /// An ACK of no transaction.

@@ -124,6 +124,7 @@ impl Call {
                 {
                     stream.agree(scene.now, &ours, &answer);
                 }
+                self.leave_if_wanted(scene);
             }
             State::Refused { .. } => self.state = State::Over { until: scene.now + GIVE_UP },
             _ => {}

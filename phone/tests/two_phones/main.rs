@@ -97,6 +97,17 @@ fn refusals_reach_the_caller() {
     }
 }
 
+/// RFC 3261 §15: the called party's BYE waits for the ACK.
+#[test]
+fn a_called_party_does_not_hang_up_before_the_ack() {
+    let mut wire = wire(Manner { talk: Some(ms(1)), ..Manner::polite(BOB_HZ, ms(500)) });
+    wire.call(alice(secs(50)));
+    wire.run(secs(60));
+    let (alice, bob) = wire.reports();
+    assert_eq!((bob.by, bob.acknowledged, alice.by), (Side::Ours, true, Side::Theirs));
+    assert_eq!(bob.ended - bob.answered.unwrap(), 2 * Wire::LATENCY, "a round trip, not a millisecond");
+}
+
 /// RFC 3261 §9: the caller loses patience, the INVITE ends in 487.
 #[test]
 fn a_caller_who_gives_up_cancels() {
