@@ -24,8 +24,13 @@ fn three_hundred_seeds_pass_every_check() {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-                seeds.take_while(|seed| *seed < SEEDS).for_each(|seed| judge(seed, &findings));
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= SEEDS {
+                        return;
+                    }
+                    judge(seed, &findings);
+                }
             });
         }
     });
