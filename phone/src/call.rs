@@ -371,9 +371,13 @@ impl Call {
         let stream = self.stream.as_ref()?;
         let (local, srtp, cryptos) = (stream.local(), self.manner.srtp, stream.cryptos());
         match their_offer {
-            None => Some(AudioStream::offer(local, &self.manner.laws, direction).offering(srtp, cryptos)),
+            None => {
+                let offer = AudioStream::offer(local, &self.manner.laws, self.manner.events, direction);
+                Some(offer.offering(srtp, cryptos))
+            }
             Some(offer) => {
-                AudioStream::answer(offer, local, &self.manner.laws)?.answering(offer, srtp, cryptos)
+                let answer = AudioStream::answer(offer, local, &self.manner.laws, self.manner.events)?;
+                answer.answering(offer, srtp, cryptos)
             }
         }
     }

@@ -54,12 +54,14 @@ impl Inviting {
 impl Call {
     /// Sends the INVITE, first or again with credentials.
     pub(crate) fn invite(&mut self, scene: &mut Scene<'_>, authorization: Option<Header>) {
-        let Some(ours) = self.describe(None, Direction::SendReceive) else { return };
-        let sdp = self.print_sdp(&ours);
+        let sdp = match self.describe(None, Direction::SendReceive) {
+            Some(ours) if !self.manner.has(Habit::OffersNothing) => Some(self.print_sdp(&ours)),
+            _ => None,
+        };
         let mut headers = vec![self.contact(scene)];
         let authorised = authorization.is_some();
         headers.extend(authorization);
-        let (branch, request) = self.next_request(scene, Method::Invite, headers, Some(sdp));
+        let (branch, request) = self.next_request(scene, Method::Invite, headers, sdp);
         let bytes: Vec<u8> = request.into();
         self.send(scene, bytes.clone());
         if self.manner.has(Habit::StrayAcks) {
@@ -119,7 +121,17 @@ impl Call {
 
     /// CANCEL, or the ACK of a refusal: everything as in the INVITE, the branch too (RFC 3261 §9.1, §17.1.1.3).
     fn invite_sibling(&self, scene: &Scene<'_>, method: Method, branch: &str, to: Option<&str>) -> Request {
-        let head = RequestHead {
+        message::request(&self.sibling_head(scene, method, branch, to), Vec::new(), None)
+    }
+
+    fn sibling_head<'a>(
+        &'a self,
+        scene: &Scene<'_>,
+        method: Method,
+        branch: &'a str,
+        to: Option<&'a str>,
+    ) -> RequestHead<'a> {
+        RequestHead {
             method,
             uri: self.dialog.remote_target.clone(),
             local: scene.config.address,
@@ -128,8 +140,7 @@ impl Call {
             to: to.unwrap_or(&self.dialog.remote),
             call_id: &self.dialog.call_id,
             cseq: self.dialog.cseq,
-        };
-        message::request(&head, Vec::new(), None)
+        }
     }
 
     pub(crate) fn invite_answered(
@@ -195,12 +206,22 @@ impl Call {
             self.dialog.destination = message::address_of(&target).unwrap_or(self.dialog.destination);
             self.dialog.remote_target = target;
         }
-        self.acknowledge(scene);
-        let agreed = self.agree_with_answer(scene, response, None);
+        let (agreed, answer) = match AudioStream::parse(&response.body) {
+            Some(offer) if self.manner.has(Habit::OffersNothing) => self.answer_offer(scene, &offer),
+            _ => (self.agree_with_answer(scene, response, None), None),
+        };
+        self.acknowledge(scene, answer);
         self.answered(scene, Up::default());
         if unwanted || too_late || !agreed {
             self.bye(scene, Side::Ours);
         }
+    }
+
+    /// The other side's offer came in its 2xx: whether we can, and the answer for the ACK.
+    fn answer_offer(&mut self, scene: &Scene<'_>, offer: &AudioStream) -> (bool, Option<String>) {
+        let Some(ours) = self.describe(Some(offer), Direction::SendReceive) else { return (false, None) };
+        let agreed = self.stream.as_mut().is_some_and(|stream| stream.agree(scene.now, &ours, offer));
+        (agreed, Some(self.print_sdp(&ours)))
     }
 
     fn agree_with_answer(
@@ -217,12 +238,13 @@ impl Call {
     }
 
     /// The ACK of a 2xx: a request of its own (RFC 3261 §13.2.2.4), with the INVITE's sequence number.
-    fn acknowledge(&mut self, scene: &mut Scene<'_>) {
+    fn acknowledge(&mut self, scene: &mut Scene<'_>, answer: Option<String>) {
         if self.manner.has(Habit::NeverAcks) {
             return;
         }
         let branch = message::branch(scene.rng);
-        let bytes: Vec<u8> = self.invite_sibling(scene, Method::Ack, &branch, None).into();
+        let head = self.sibling_head(scene, Method::Ack, &branch, None);
+        let bytes: Vec<u8> = message::request(&head, Vec::new(), answer).into();
         self.send(scene, bytes.clone());
         self.last_ack = Some((self.dialog.destination, bytes));
     }
@@ -272,7 +294,7 @@ impl Call {
         let Ok(to) = response.to_header().map(|to| to.value().to_owned()) else { return };
         let target = message::contact(response).unwrap_or_else(|| self.dialog.remote_target.clone());
         let destination = message::address_of(&target).unwrap_or(self.dialog.destination);
-        for (method, cseq) in [(Method::Ack, identity.cseq), (Method::Bye, identity.cseq + 1)] {
+        for (method, cseq) in [(Method::Ack, identity.cseq), (Method::Bye, identity.cseq.wrapping_add(1))] {
             let branch = message::branch(scene.rng);
             let head = RequestHead {
                 method,
@@ -316,7 +338,7 @@ impl Call {
         let Some(reinvite) = up.reinvite.take() else { return };
         match status {
             200..300 => {
-                self.acknowledge(scene);
+                self.acknowledge(scene, None);
                 self.agree_with_answer(scene, response, Some(reinvite.ours));
             }
             _ => {

@@ -14,6 +14,8 @@ pub struct Manner {
     pub hz: u16,
     /// The codecs it offers and takes, the preferred one first.
     pub laws: Vec<Law>,
+    /// The payload type it uses for telephone-event (RFC 4733); none when it cannot send keys.
+    pub events: Option<u8>,
     /// It hangs up so long after the answer; never when absent.
     pub talk: Option<Duration>,
     /// As a caller it gives up (CANCEL) when not answered after so long.
@@ -47,6 +49,7 @@ impl Manner {
             answer: Answer::After(ring),
             hz,
             laws: vec![Law::Mu, Law::A],
+            events: Some(101),
             talk: None,
             patience: None,
             keys: Vec::new(),
@@ -118,6 +121,8 @@ pub enum Habit {
     NeverAnswersBye,
     /// Sends CANCEL only when the answer has come (RFC 3261 §9.1), then ACK and BYE.
     CancelsTooLate,
+    /// Its INVITE has no offer: the offer is the other side's, the answer in its ACK (RFC 3261 §13.2.1).
+    OffersNothing,
     /// Answers an INVITE with two 200s of different tags, as if forked; the second dialog is never heard of again.
     AnswersTwice,
     /// Its RTP comes from another address than the one it told.

@@ -16,6 +16,9 @@ use crate::retransmission::{Due, Retransmission};
 /// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// The longest expiry believed.
+const MAX_EXPIRES: Duration = Duration::from_secs(86_400);
+
 /// Challenges answered in a row before it counts as a failure.
 const MAX_CHALLENGES: u8 = 2;
 
@@ -112,7 +115,7 @@ impl Registration {
             }
             423 if challenges < MAX_CHALLENGES => {
                 let shortest = response.min_expires_header().and_then(|h| h.value().trim().parse().ok());
-                self.expires = shortest.map_or(self.expires, Duration::from_secs);
+                self.expires = shortest.map_or(self.expires, Duration::from_secs).min(MAX_EXPIRES);
                 self.send(scene, wanted, challenges + 1);
             }
             status => self.failed(scene, Some(status), wanted),
@@ -127,7 +130,7 @@ impl Registration {
             .and_then(|contact| contact.typed().ok())
             .and_then(|contact| contact.expires().and_then(|expires| expires.value().parse::<u64>().ok()))
             .or_else(|| response.expires_header().and_then(|expires| expires.value().trim().parse().ok()));
-        seconds.map_or(self.expires, Duration::from_secs)
+        seconds.map_or(self.expires, Duration::from_secs).min(MAX_EXPIRES)
     }
 
     fn failed(&mut self, scene: &mut Scene<'_>, status: Option<u16>, wanted: bool) {

@@ -7,9 +7,6 @@ use crate::g711::Law;
 use crate::manner::Srtp;
 use crate::secure::CryptoLine;
 
-/// The payload type we use for telephone-event.
-pub(crate) const EVENT_PAYLOAD_TYPE: u8 = 101;
-
 /// Which ways media flows, seen from whoever says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -60,11 +57,11 @@ pub(crate) struct AudioStream {
 
 impl AudioStream {
     /// Our offer.
-    pub(crate) fn offer(rtp: SocketAddr, laws: &[Law], direction: Direction) -> Self {
+    pub(crate) fn offer(rtp: SocketAddr, laws: &[Law], events: Option<u8>, direction: Direction) -> Self {
         Self {
             rtp,
             laws: laws.iter().map(|law| (law.payload_type(), *law)).collect(),
-            event_payload_type: Some(EVENT_PAYLOAD_TYPE),
+            event_payload_type: events,
             direction,
             secure_profile: false,
             cryptos: Vec::new(),
@@ -90,13 +87,14 @@ impl AudioStream {
         Some(self)
     }
 
-    /// Our answer to an offer: its first codec that we have too; none when there is none.
-    pub(crate) fn answer(offer: &Self, rtp: SocketAddr, laws: &[Law]) -> Option<Self> {
+    /// Our answer to an offer: its first codec that we have too, and its telephone-event if we have that; none when
+    /// there is no codec.
+    pub(crate) fn answer(offer: &Self, rtp: SocketAddr, laws: &[Law], events: Option<u8>) -> Option<Self> {
         let chosen = offer.laws.iter().find(|(_, law)| laws.contains(law))?;
         Some(Self {
             rtp,
             laws: vec![*chosen],
-            event_payload_type: offer.event_payload_type,
+            event_payload_type: events.and(offer.event_payload_type),
             direction: offer.direction.seen_from_the_other_side(),
             secure_profile: false,
             cryptos: Vec::new(),
@@ -189,7 +187,7 @@ mod tests {
     use super::*;
 
     fn stream(laws: &[Law]) -> AudioStream {
-        AudioStream::offer("127.0.0.10:4000".parse().unwrap(), laws, Direction::SendOnly)
+        AudioStream::offer("127.0.0.10:4000".parse().unwrap(), laws, Some(101), Direction::SendOnly)
     }
 
     #[test]
@@ -204,10 +202,12 @@ mod tests {
         let mut offer = stream(&[Law::A, Law::Mu]);
         offer.event_payload_type = Some(96);
         let ours = "127.0.0.20:6000".parse().unwrap();
-        let answer = AudioStream::answer(&offer, ours, &[Law::Mu]).unwrap();
+        let answer = AudioStream::answer(&offer, ours, &[Law::Mu], Some(101)).unwrap();
         assert_eq!(answer.laws, [(0, Law::Mu)]);
         assert_eq!(answer.event_payload_type, Some(96));
         assert_eq!(answer.direction, Direction::ReceiveOnly);
-        assert_eq!(AudioStream::answer(&stream(&[Law::A]), ours, &[Law::Mu]), None);
+        let without_keys = AudioStream::answer(&offer, ours, &[Law::Mu], None).unwrap();
+        assert_eq!(without_keys.event_payload_type, None);
+        assert_eq!(AudioStream::answer(&stream(&[Law::A]), ours, &[Law::Mu], None), None);
     }
 }

@@ -15,7 +15,7 @@ use crate::ear::{Ear, Heard};
 use crate::g711::Law;
 use crate::manner::{Manner, Srtp};
 use crate::rtcp;
-use crate::sdp::{AudioStream, Direction, EVENT_PAYLOAD_TYPE};
+use crate::sdp::{AudioStream, Direction};
 use crate::secure::{CryptoLine, Protection};
 use crate::tone::Oscillator;
 
@@ -108,7 +108,10 @@ struct Agreement {
     remote: SocketAddr,
     law: Law,
     payload_type: u8,
+    /// telephone-event in what we send.
     event_payload_type: Option<u8>,
+    /// telephone-event in what we receive.
+    our_event_payload_type: Option<u8>,
     direction: Direction,
 }
 
@@ -230,7 +233,8 @@ impl Stream {
             remote: theirs.rtp,
             law,
             payload_type,
-            event_payload_type: theirs.event_payload_type,
+            event_payload_type: ours.event_payload_type.and(theirs.event_payload_type),
+            our_event_payload_type: ours.event_payload_type,
             direction,
         });
         self.mouth.next_at.get_or_insert(now);
@@ -326,9 +330,7 @@ impl Stream {
             return;
         }
         let ours = |law: Law| law.payload_type();
-        if Some(packet.header.payload_type) == agreement.event_payload_type
-            || packet.header.payload_type == EVENT_PAYLOAD_TYPE
-        {
+        if Some(packet.header.payload_type) == agreement.our_event_payload_type {
             self.hear_event(now, &packet);
         } else if packet.header.payload_type == agreement.payload_type
             || packet.header.payload_type == ours(agreement.law)
@@ -554,9 +556,12 @@ impl Mouth {
 
     /// RFC 4733 §2.3: event, end bit, volume, duration so far; the marker on the first, the end thrice.
     fn event_packet(&mut self, agreement: &Agreement) -> Packet {
-        let Key::Down { code, start, packet } = self.key else {
+        let (Key::Down { code, start, packet }, Some(payload_type)) =
+            (&self.key, agreement.event_payload_type)
+        else {
             return Packet::default();
         };
+        let (code, start, packet) = (*code, *start, *packet);
         let progress = (packet + 1).min(PRESS_PACKETS);
         let duration = u16::try_from(progress * PTIME_SAMPLES).unwrap_or(u16::MAX);
         let end = packet + 1 >= PRESS_PACKETS;
@@ -567,7 +572,6 @@ impl Mouth {
         } else {
             Key::Down { code, start, packet: packet + 1 }
         };
-        let payload_type = agreement.event_payload_type.unwrap_or(EVENT_PAYLOAD_TYPE);
         Packet { header: self.header(payload_type, packet == 0, start), payload: Bytes::from(payload) }
     }
 }

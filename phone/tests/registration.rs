@@ -72,6 +72,15 @@ fn is_refreshed_half_way_to_its_expiry() {
     assert_eq!(registrar.now, secs(20));
 }
 
+#[test]
+fn an_endless_expiry_is_not_believed() {
+    let mut registrar = Registrar::new();
+    let first = registrar.next();
+    registrar.answer(&first, "200 OK", &format!("Expires: {}\r\n", u64::MAX));
+    registrar.next();
+    assert_eq!(registrar.now, secs(43_200));
+}
+
 /// RFC 3261 §10.2.8 and §17.1.2.2.
 #[test]
 fn is_retransmitted_and_tried_again_after_timer_f() {

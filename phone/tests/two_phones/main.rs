@@ -79,6 +79,19 @@ fn keys_are_heard_as_telephone_events() {
     assert_eq!(bob.received.timestamp_leaps, 0, "audio goes on in time after each key");
 }
 
+/// RFC 4733 §2.5: payload types are each side's own; RFC 3261 §13.2.1: the offer may come in the 200.
+#[test]
+fn an_offer_in_the_200_is_answered_in_the_ack() {
+    let mut wire = wire(Manner { events: Some(97), ..Manner::polite(BOB_HZ, ms(200)) });
+    let habits = vec![Habit::OffersNothing];
+    wire.call(Manner { habits, events: Some(120), keys: vec![(secs(1), "42".into())], ..alice(secs(5)) });
+    wire.run(secs(60));
+    let (alice, bob) = wire.reports();
+    assert!(alice.heard.time_of_tone(BOB_HZ) >= ms(4_500));
+    assert!(bob.heard.time_of_tone(ALICE_HZ) >= ms(4_200));
+    assert_eq!((bob.received.digit_string().as_str(), bob.received.unusable), ("42", 0));
+}
+
 #[test]
 fn refusals_reach_the_caller() {
     for status in [486, 603, 480] {

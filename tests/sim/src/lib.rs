@@ -41,6 +41,15 @@ pub fn run(seed: u64, keep_trace: bool) -> Verdict {
     play(seed, keep_trace, None)
 }
 
+/// Plays a seed while the network mangles packets to the node, and judges what must hold even then.
+#[must_use]
+pub fn run_mangled(seed: u64) -> Verdict {
+    let scenario = Scenario { mangled_permille: 20, ..Scenario::of(seed) };
+    let (observed, trace) = world::World::new(scenario, false, None).run();
+    let judgement = checks::of_mangled(&observed);
+    Verdict { observed, trace, judgement }
+}
+
 /// Plays a seed with a fault put into the node: the checks must find it.
 #[must_use]
 pub fn run_sabotaged(seed: u64, sabotage: Sabotage) -> Verdict {

@@ -20,6 +20,12 @@ pub struct Weather {
 }
 
 impl Weather {
+    /// Whether so much is lost or late that nobody can be expected to hear much.
+    #[must_use]
+    pub fn is_storm(&self) -> bool {
+        self.loss_permille >= 100 || self.jitter > Duration::from_millis(100)
+    }
+
     /// Nothing goes wrong.
     pub const FINE: Self = Self {
         latency: Duration::from_millis(2),
@@ -72,6 +78,19 @@ impl Network {
         }
         let copies = if self.rng.random_range(0..1_000) < weather.duplicate_permille { 2 } else { 1 };
         (0..copies).map(|_| now + weather.latency + self.delay(weather.jitter)).collect()
+    }
+
+    /// Changes a few octets of a packet, if its turn has come.
+    pub(crate) fn mangle(&mut self, now: Duration, permille: u32, bytes: &mut [u8]) {
+        if permille == 0 || now >= self.heals_at || self.rng.random_range(0..1_000) >= permille {
+            return;
+        }
+        for _ in 0..self.rng.random_range(1..=4) {
+            let place = self.rng.random_range(0..bytes.len().max(1));
+            if let Some(octet) = bytes.get_mut(place) {
+                *octet = self.rng.random();
+            }
+        }
     }
 
     fn delay(&mut self, up_to: Duration) -> Duration {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tandem_control::AgentState;
+use tandem_control::{AgentState, ContactCentre};
 use tandem_control_api::CallRecord;
 use tandem_media::{Channel, Command, Disposition, EndpointId, Event as MediaEvent, IoRequest, Worker};
 use tandem_sbc::user_agent::{Packet, Transport, UserAgent};
@@ -78,7 +78,8 @@ impl Node {
             rng
         };
         let user_agent = UserAgent::new(configuration::user_agent(knobs).into(), rng(11));
-        let centre = Watched::new(configuration::contact_centre(agents));
+        let centre = ContactCentre::new(configuration::contact_centre(agents));
+        let centre = Watched::new(centre.expect("the simulator's contact centre fits together"));
         let switch = Switch::new(configuration::switch(knobs), user_agent, centre, voices::library());
         Self {
             switch,
@@ -158,6 +159,21 @@ impl Node {
             self.switch.handle_timeout(at);
         }
         self.drain(now);
+    }
+
+    /// Reads its configuration again: everything may change, and nothing has.
+    pub(crate) fn reload(&mut self, now: Duration, knobs: &Knobs, agents: &configuration::Agents) {
+        let user_agent = configuration::user_agent(knobs).into();
+        self.switch.reload(configuration::switch(knobs), user_agent, voices::library());
+        let centre = &mut self.switch.plane_mut().centre;
+        let reloaded = centre.reload(instant(now), configuration::contact_centre(agents));
+        reloaded.expect("the simulator's contact centre fits together");
+        self.drain(now);
+    }
+
+    /// Refuses new calls from now on.
+    pub(crate) fn refuse_new_calls(&mut self) {
+        self.switch.drain();
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {

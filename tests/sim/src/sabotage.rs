@@ -73,10 +73,9 @@ impl Sabotage {
 
     /// Whether an incoming packet to an RTP port is lost.
     pub(crate) fn loses_media(self, bytes: &[u8]) -> bool {
-        const TELEPHONE_EVENT: u8 = 101;
         match self {
             Self::Deaf => true,
-            Self::LosesDigits => bytes.get(1).is_some_and(|second| second & 0x7f == TELEPHONE_EVENT),
+            Self::LosesDigits => bytes.get(1).is_some_and(|second| (96..=127).contains(&(second & 0x7f))),
             _ => false,
         }
     }

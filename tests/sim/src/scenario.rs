@@ -42,6 +42,10 @@ pub struct Knobs {
     pub trunk_max_calls: u32,
     /// The trunk's new calls a second.
     pub trunk_max_calls_per_second: u32,
+    /// When its unchanged configuration is read again, which must change nothing.
+    pub reloads_at: Option<Duration>,
+    /// When it refuses new calls from.
+    pub drains_at: Option<Duration>,
     /// Silence that ends a leg.
     pub media_timeout: Duration,
     /// Whether media with the carrier is protected.
@@ -60,6 +64,7 @@ impl Knobs {
             && self.bind_failures_permille <= 10
             && self.trunk_max_calls >= 100
             && self.trunk_max_calls_per_second >= 50
+            && self.drains_at.is_none()
     }
 }
 
@@ -72,6 +77,8 @@ pub struct Scenario {
     pub knobs: Knobs,
     /// The network until it heals.
     pub weather: Weather,
+    /// Of a thousand packets to the node, so many arrive with a few octets changed.
+    pub mangled_permille: u32,
     /// Who is cut off when.
     pub partitions: Vec<Partition>,
     /// The softphones.
@@ -198,17 +205,31 @@ impl Scenario {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
-        // Every third run is fair weather, where nothing may be missing; the others are as bad as they come.
-        let fair = seed.is_multiple_of(3);
-        let weather = if fair { Weather::FINE } else { draw.weather() };
+        // Fair weather, where nothing may be missing; bad; or a storm, where it only matters how it ends.
+        let (fair, storm) = (seed.is_multiple_of(3), seed % 6 == 5);
+        draw.bad_habits_percent = if storm { 70 } else { 25 };
+        let weather = match (fair, storm) {
+            (true, _) => Weather::FINE,
+            (_, true) => draw.storm(),
+            _ => draw.weather(),
+        };
         let knobs = draw.knobs();
         let phones = draw.phones();
         let outside_agents = draw.outside_agents();
         let callers = draw.callers(&phones);
         let partitions = if fair { Vec::new() } else { draw.partitions() };
         let strangers = draw.strangers();
-        let mut scenario =
-            Self { seed, knobs, weather, partitions, phones, outside_agents, callers, strangers };
+        let mut scenario = Self {
+            seed,
+            knobs,
+            weather,
+            mangled_permille: 0,
+            partitions,
+            phones,
+            outside_agents,
+            callers,
+            strangers,
+        };
         draw.protect(&mut scenario);
         scenario
     }
@@ -233,6 +254,7 @@ impl Scenario {
 
 struct Draw {
     rng: ChaCha8Rng,
+    bad_habits_percent: u32,
     frequencies: Vec<u16>,
 }
 
@@ -240,7 +262,7 @@ impl Draw {
     fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(1);
-        Self { rng, frequencies: party_frequencies().collect() }
+        Self { rng, bad_habits_percent: 25, frequencies: party_frequencies().collect() }
     }
 
     fn chance(&mut self, percent: u32) -> bool {
@@ -253,6 +275,15 @@ impl Draw {
 
     fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.rng.random_range(0..choices.len())].clone()
+    }
+
+    /// None as a rule, else one or two.
+    fn some_of(&mut self, habits: &[Habit]) -> Vec<Habit> {
+        if !self.chance(self.bad_habits_percent) {
+            return Vec::new();
+        }
+        let count = if self.chance(25) { 2 } else { 1 };
+        (0..count).map(|_| self.one_of(habits)).collect()
     }
 
     /// A voice nobody else has.
@@ -270,6 +301,15 @@ impl Draw {
         }
     }
 
+    fn storm(&mut self) -> Weather {
+        Weather {
+            latency: self.millis(1, 300),
+            jitter: self.millis(0, 800),
+            loss_permille: self.rng.random_range(100..=400),
+            duplicate_permille: self.rng.random_range(0..=300),
+        }
+    }
+
     fn knobs(&mut self) -> Knobs {
         let tight = |draw: &mut Self, tight: u32, ample: u32| if draw.chance(8) { tight } else { ample };
         Knobs {
@@ -279,6 +319,8 @@ impl Draw {
             bind_failures_permille: tight(self, 300, 10),
             trunk_max_calls: tight(self, 3, 100),
             trunk_max_calls_per_second: tight(self, 1, 50),
+            reloads_at: if self.chance(20) { Some(self.millis(5_000, 70_000)) } else { None },
+            drains_at: if self.chance(5) { Some(self.millis(20_000, 60_000)) } else { None },
             media_timeout: Duration::from_secs(20),
             trunk_srtp: self.srtp_policy(),
             phones_srtp: self.srtp_policy(),
@@ -372,7 +414,7 @@ impl Draw {
             Habit::RepeatsEverything,
             Habit::Vanishes { after: self.millis(500, 8_000) },
         ];
-        Manner { habits: if self.chance(25) { vec![self.one_of(&habits)] } else { Vec::new() }, ..manner }
+        Manner { habits: self.some_of(&habits), ..manner }
     }
 
     /// Voice, codecs, keys and holds as anybody may have them.
@@ -385,8 +427,13 @@ impl Draw {
         };
         let keys =
             if self.chance(15) { vec![(self.millis(0, 9_000), self.digits(1, 4))] } else { Vec::new() };
+        let events = match self.rng.random_range(0..100) {
+            0..70 => Some(101),
+            70..92 => Some(self.rng.random_range(96..=127)),
+            _ => None,
+        };
         let hz = self.voice();
-        Manner { laws, holds, keys, ..Manner::polite(hz, Duration::ZERO) }
+        Manner { laws, events, holds, keys, ..Manner::polite(hz, Duration::ZERO) }
     }
 
     fn digits(&mut self, least: usize, most: usize) -> String {
@@ -425,15 +472,14 @@ impl Draw {
             Habit::NeverAnswersBye,
             Habit::Slow(self.millis(50, 1_500)),
             Habit::CancelsTooLate,
+            Habit::OffersNothing,
             Habit::SendsFrom(ELSEWHERE),
             Habit::ByesTwice,
             Habit::StrayAcks,
             Habit::RepeatsEverything,
             Habit::Vanishes { after: self.millis(500, 12_000) },
         ];
-        if self.chance(25) {
-            manner.habits = vec![self.one_of(&habits)];
-        }
+        manner.habits = self.some_of(&habits);
         CallerPlan { at, placer, from, goal, manner }
     }
 

@@ -105,6 +105,8 @@ enum Happening {
     Call(usize),
     StrangerSip(usize),
     StrangerRtp { plan: usize, packet: u16 },
+    Reload,
+    Drain,
     EverybodyHangsUp,
 }
 
@@ -187,6 +189,12 @@ impl World {
                 StrangerPlan::Rtp { at, .. } => self.at(*at, Happening::StrangerRtp { plan: n, packet: 0 }),
             }
         }
+        if let Some(at) = scenario.knobs.reloads_at {
+            self.at(at, Happening::Reload);
+        }
+        if let Some(at) = scenario.knobs.drains_at {
+            self.at(at, Happening::Drain);
+        }
         self.at(HEALS_AT, Happening::EverybodyHangsUp);
     }
 
@@ -260,6 +268,16 @@ impl World {
                 }
             }
             Happening::StrangerRtp { plan, packet } => self.stranger_rtp(plan, packet),
+            Happening::Reload => {
+                self.trace.line(self.now, format_args!("the node reads its configuration again"));
+                let scenario = &self.seen.scenario;
+                self.node.reload(self.now, &scenario.knobs, &scenario.agents());
+                self.drain_node();
+            }
+            Happening::Drain => {
+                self.trace.line(self.now, format_args!("the node takes no new calls"));
+                self.node.refuse_new_calls();
+            }
             Happening::EverybodyHangsUp => {
                 self.trace.line(self.now, format_args!("the network heals, everybody hangs up and goes"));
                 for n in 0..self.parties.len() {
@@ -323,6 +341,11 @@ impl World {
     }
 
     fn arrive(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        let mut mangled = bytes.to_vec();
+        if destination.ip() == node::ADDRESS {
+            self.network.mangle(self.now, self.seen.scenario.mangled_permille, &mut mangled);
+        }
+        let bytes = mangled.as_slice();
         if destination == node::SIP {
             self.tap(Way::In, source, bytes);
             self.node.handle_sip(self.now, source, bytes);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tandem_control_api::{CallFact, CallRecord, LegRecord, TimelineEntry};
+use tandem_control_api::{CallFact, CallRecord, TimelineEntry};
 use tandem_phone::Report;
 
 use super::Judge;
+use super::parties::Calls;
 use crate::configuration::{ANNOUNCEMENT, MUSIC};
 use crate::network::Weather;
 use crate::scenario::Goal;
@@ -34,30 +35,6 @@ impl Span {
     }
 }
 
-/// Everybody's calls, put together by the Call-IDs in the records.
-struct Calls<'a> {
-    by_call_id: BTreeMap<&'a str, &'a PartyReport>,
-}
-
-impl<'a> Calls<'a> {
-    fn of(run: &'a Observed) -> Self {
-        let mut by_call_id: BTreeMap<&str, &PartyReport> = BTreeMap::new();
-        // A user's phones ring under one Call-ID: the one that talked counts, the longest if several thought they did.
-        let talk = |it: &PartyReport| it.report.answered.map(|at| it.report.ended - at);
-        for party in &run.reports {
-            let longest = by_call_id.entry(&party.report.sip_call_id).or_insert(party);
-            if talk(party) > talk(longest) {
-                *longest = party;
-            }
-        }
-        Self { by_call_id }
-    }
-
-    fn party(&self, leg: &LegRecord) -> Option<&'a PartyReport> {
-        self.by_call_id.get(leg.sip_call_id.as_str()).copied()
-    }
-}
-
 /// The share of a span's windows in which one of `tones` stands out.
 fn share_heard(report: &Report, span: Span, tones: &[u16]) -> f64 {
     let heard = |window: &&tandem_phone::Window| {
@@ -68,9 +45,13 @@ fn share_heard(report: &Report, span: Span, tones: &[u16]) -> f64 {
     count as f64 / windows.max(1) as f64
 }
 
-/// How much must be heard of something that is there all the time.
-fn enough(run: &Observed) -> f64 {
-    if run.scenario.weather == Weather::FINE { 0.9 } else { 0.6 }
+/// How much must be heard of something that is there all the time; in a storm nothing can be expected.
+fn enough(run: &Observed) -> Option<f64> {
+    match run.scenario.weather {
+        Weather::FINE => Some(0.9),
+        weather if weather.is_storm() => None,
+        _ => Some(0.6),
+    }
 }
 
 /// Nobody ever hears a party that is not in the same call, nor a stranger, nor anything else unexplained.
@@ -149,8 +130,9 @@ fn judge_direction(
     let disturbed = !theirs.keys.is_empty() || !theirs.holds.is_empty() || !ours.holds.is_empty();
     let cut =
         [listener.host, speaker.host].iter().any(|host| run.scenario.cut_off(*host, span.from, span.until));
-    judge.judged += u64::from(!disturbed && !cut);
-    if !disturbed && !cut && share < enough(run) {
+    let Some(enough) = enough(run).filter(|_| !disturbed && !cut) else { return };
+    judge.looked();
+    if share < enough {
         judge.fail(format!("{names} only {:.0} % of {span:?}", share * 100.0));
     }
 }
@@ -158,6 +140,7 @@ fn judge_direction(
 /// From entering a queue to leaving it, music or the announcement is there.
 pub(super) fn waiting_callers_hear_music(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
+    let Some(enough) = enough(run) else { return };
     for (_, record) in &run.records {
         let Some(caller) = record.legs.first().and_then(|leg| calls.party(leg)) else { continue };
         let Some(span) = waiting(record, caller) else { continue };
@@ -166,7 +149,7 @@ pub(super) fn waiting_callers_hear_music(run: &Observed, judge: &mut Judge) {
         }
         judge.looked();
         let share = share_heard(&caller.report, span, &[prompt_hz(MUSIC), prompt_hz(ANNOUNCEMENT)]);
-        if share < enough(run) {
+        if share < enough {
             let (call, percent) = (record.id, share * 100.0);
             judge.fail(format!(
                 "{} in {call} hears music only {percent:.0} % of {span:?}",
@@ -199,6 +182,7 @@ fn is_disturbed(run: &Observed, party: &PartyReport, span: Span) -> bool {
 /// `+15550102` plays its prompt, `+15550103` echoes, for as long as the caller is there.
 pub(super) fn announcements_and_echo_are_heard(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
+    let Some(enough) = enough(run) else { return };
     for (_, record) in &run.records {
         let Some(leg) = record.legs.first() else { continue };
         let Some((caller, plan)) = calls.party(leg).and_then(|it| Some((it, it.plan(run)?))) else {
@@ -224,7 +208,7 @@ pub(super) fn announcements_and_echo_are_heard(run: &Observed, judge: &mut Judge
             continue;
         }
         judge.looked();
-        if share < enough(run) {
+        if share < enough {
             let percent = share * 100.0;
             judge.fail(format!("{} hears {expected} Hz only {percent:.0} % of {span:?}", plan.from));
         }
@@ -243,7 +227,9 @@ pub(super) fn digits_arrive_once_and_in_order(run: &Observed, judge: &mut Judge)
         let Some(answered) = leg.answered.map(|at| at.since_start()) else { continue };
         let report = &caller.report;
         let span = Span { from: answered, until: report.ended };
-        if is_disturbed(run, caller, span) || caller.is_unbelievable(run) {
+        let storm = run.scenario.weather.is_storm();
+        let mute = plan.manner.events.is_none();
+        if storm || mute || is_disturbed(run, caller, span) || caller.is_unbelievable(run) {
             continue;
         }
         let pressed: String = plan.manner.keys.iter().map(|(_, keys)| keys.as_str()).collect();

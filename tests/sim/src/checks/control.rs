@@ -7,11 +7,12 @@ use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, 
 use tandem_time::Instant;
 
 use super::Judge;
+use super::parties::Calls;
 use crate::network::Weather;
 use crate::scenario::{Goal, Placer};
 use crate::tap::{Kind, Seen, Way};
 use crate::watched::Said;
-use crate::world::{Observed, PartyReport};
+use crate::world::Observed;
 
 /// Each command ends in exactly one `Done`, and nothing is done that nobody asked for.
 pub(super) fn one_outcome_per_command(run: &Observed, judge: &mut Judge) {
@@ -269,10 +270,9 @@ pub(super) fn records_count_the_packets(run: &Observed, judge: &mut Judge) {
     if run.scenario.weather != Weather::FINE {
         return;
     }
+    let calls = Calls::of(run);
     for leg in run.records.iter().flat_map(|(_, record)| &record.legs).filter(|leg| leg.answered.is_some()) {
-        let of_leg =
-            |it: &&PartyReport| it.report.sip_call_id == leg.sip_call_id && it.report.sent.packets > 0;
-        let (Some(party), Some(media)) = (run.reports.iter().find(of_leg), &leg.media) else { continue };
+        let (Some(party), Some(media)) = (calls.party(leg), &leg.media) else { continue };
         let held = party.manner(run).is_none_or(|manner| !manner.holds.is_empty());
         if held || party.is_unbelievable(run) {
             continue;
