@@ -19,6 +19,7 @@ use std::time::Instant;
 use tandem_config::{Log, LogFormat, LogLevel};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use self::cast::Cast;
 use self::ladder::Ladder;
@@ -80,9 +81,13 @@ fn run(path: &Path, keep: bool) -> Result<bool, String> {
         cast.invite_guests();
         runtime.block_on(interrupted());
     }
-    node.drain();
-    node.hang_up();
-    let closed = runtime.block_on(node.stop());
+    let closed = runtime.block_on(async {
+        node.drain();
+        node.hang_up();
+        // Guests who are still on the line get a record too.
+        let _ = timeout(scenes::PATIENCE, node.drained()).await;
+        node.stop().await
+    });
     // The node is gone, and the tap with it: the printer has printed all there was.
     let _ = printer.join();
     Ok(held && closed.lost == 0)

@@ -11,6 +11,7 @@ mod call_log;
 mod changes;
 mod clock;
 mod core;
+mod files;
 mod picture;
 pub(crate) mod wiring;
 
@@ -115,6 +116,7 @@ impl Node {
         let mut rng = seeded()?;
         let (threads, pin_to) = wiring::media_threads(config);
         let switch_config = wiring::switch(config, threads);
+        files::make_room(switch_config.max_endpoints());
         let (media, handles) = MediaThreads::start(&MediaThreadsConfig {
             threads,
             pin_to,
@@ -143,6 +145,7 @@ impl Node {
             picture: show,
             picture_due: Instant::START,
             draining: false,
+            was_busy: false,
             tap,
         };
         let core = start_core(core, Arc::clone(&waker))?;

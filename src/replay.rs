@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// The capture: pcap or pcapng.
     capture: PathBuf,
     /// The configuration of the node that was captured.
-    #[arg(long, value_name = "FILE", default_value = "config/demo/tandem.toml")]
+    #[arg(long, value_name = "FILE", default_value = crate::demo::DEFAULT_CONFIG)]
     config: PathBuf,
     /// Prints the verdict alone, as JSON.
     #[arg(long)]
@@ -88,4 +88,44 @@ fn run(path: &Path, loaded: &Loaded) -> Result<(Ladder, Verdict), ReplayError> {
     let played = Player::new(loaded, Node::new(loaded)?).play(sorter.finish());
     let verdict = Verdict::of(&played, skipped, played.node.witness());
     Ok((played.ladder, verdict))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// A capture comes from outside, whoever took it: whatever is in it, it is replayed or refused.
+    #[test]
+    fn a_damaged_capture_is_no_danger() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let loaded = Loaded::read(&root.join("config/demo/tandem.toml")).expect("the demo's configuration");
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let (mut replayed, mut refused) = (0, 0);
+        for name in ["tcp.pcapng", "silent-caller-and-noise.pcap"] {
+            let capture = std::fs::read(root.join("captures").join(name)).expect("the capture is there");
+            for _ in 0..100 {
+                let mut damaged = capture.clone();
+                for _ in 0..rng.random_range(1..20) {
+                    let at = rng.random_range(0..damaged.len());
+                    damaged[at] = rng.random();
+                }
+                damaged.truncate(rng.random_range(0..=2 * damaged.len()));
+                let mut file = tempfile::NamedTempFile::new().expect("a file");
+                file.write_all(&damaged).expect("written");
+                match run(file.path(), &loaded) {
+                    Ok((ladder, verdict)) => {
+                        assert!(!ladder.text().is_empty() && !verdict.to_string().is_empty());
+                        replayed += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(replayed > 50 && refused > 5, "{replayed} replayed, {refused} refused: too little was tried");
+    }
 }

@@ -8,11 +8,15 @@ fn root() -> &'static Path {
 }
 
 fn replay(capture: &Path, more: &[&str]) -> Output {
+    replay_with(&root().join("config/demo/tandem.toml"), capture, more)
+}
+
+fn replay_with(config: &Path, capture: &Path, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tandem"))
         .arg("replay")
         .arg(capture)
         .arg("--config")
-        .arg(root().join("config/demo/tandem.toml"))
+        .arg(config)
         .args(more)
         .output()
         .expect("the daemon's program runs")
@@ -64,6 +68,24 @@ fn machines_get_the_verdict_as_json_and_people_the_ladder_as_svg() {
         let svg = std::fs::read_to_string(&drawing).expect("a drawing");
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("marker-end"));
     }
+}
+
+#[test]
+fn another_configuration_shows_what_would_have_been_said_differently() {
+    let demo = root().join("config/demo");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = std::fs::read_to_string(demo.join("tandem.toml")).expect("the demo's configuration");
+    let changed = config
+        .replace("\"flows\"", &format!("{:?}", demo.join("flows")))
+        .replace("\"prompts\"", &format!("{:?}", demo.join("prompts")))
+        .replace("flow = \"main-menu\"", "flow = \"echo\"");
+    assert_ne!(config, changed);
+    let file = folder.path().join("tandem.toml");
+    std::fs::write(&file, changed).expect("written");
+    let output = replay_with(&file, &root().join("captures/menu-to-agent.pcapng"), &[]);
+    let shown = String::from_utf8(output.stdout).expect("text");
+    assert!(shown.contains("no longer said: INVITE 1001 +sdp to 127.0.0.21:"), "{shown}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

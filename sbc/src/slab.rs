@@ -16,7 +16,8 @@ pub(crate) struct Slab<T> {
 #[derive(Debug)]
 struct Entry<T> {
     generation: u32,
-    value: Option<T>,
+    /// Boxed, so that a wave of uses leaves a pointer's room behind and not its own.
+    value: Option<Box<T>>,
 }
 
 impl<T> Default for Slab<T> {
@@ -30,22 +31,22 @@ impl<T> Slab<T> {
         if let Some(index) = self.free.pop()
             && let Some(entry) = self.entries.get_mut(index as usize)
         {
-            entry.value = Some(value);
+            entry.value = Some(Box::new(value));
             return Slot { index, generation: entry.generation };
         }
         let index = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { generation: 0, value: Some(value) });
+        self.entries.push(Entry { generation: 0, value: Some(Box::new(value)) });
         Slot { index, generation: 0 }
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
         let entry = self.entries.get(slot.index as usize)?;
-        entry.value.as_ref().filter(|_| entry.generation == slot.generation)
+        entry.value.as_deref().filter(|_| entry.generation == slot.generation)
     }
 
     pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
         let entry = self.entries.get_mut(slot.index as usize)?;
-        entry.value.as_mut().filter(|_| entry.generation == slot.generation)
+        entry.value.as_deref_mut().filter(|_| entry.generation == slot.generation)
     }
 
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<T> {
@@ -53,7 +54,7 @@ impl<T> Slab<T> {
         if entry.generation != slot.generation {
             return None;
         }
-        let value = entry.value.take()?;
+        let value = *entry.value.take()?;
         entry.generation = entry.generation.wrapping_add(1);
         self.free.push(slot.index);
         Some(value)
@@ -62,7 +63,7 @@ impl<T> Slab<T> {
     /// In order of index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         self.entries.iter().zip(0_u32..).filter_map(|(entry, index)| {
-            entry.value.as_ref().map(|value| (Slot { index, generation: entry.generation }, value))
+            entry.value.as_deref().map(|value| (Slot { index, generation: entry.generation }, value))
         })
     }
 

@@ -14,7 +14,7 @@ use tandem_media_net::{MediaHandle, RingFull};
 use tandem_sbc::user_agent::{TransportFailure, UserAgentConfig};
 use tandem_sbc_net::{Inbound, InboxReader, Transports};
 use tandem_store::Store;
-use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
+use tandem_switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
 use tokio::sync::watch;
 
@@ -26,6 +26,8 @@ use super::picture::Picture;
 const BATCH: usize = 64;
 /// How often the picture is renewed; also the longest the core sleeps.
 const PICTURE_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a full ring is tried again.
+const BACKLOG_PACE: Duration = Duration::from_millis(1);
 /// Commands kept for a media thread whose ring is full.
 const MAX_BACKLOG: usize = 65_536;
 
@@ -102,6 +104,8 @@ pub(super) struct Core {
     /// When the picture is renewed.
     pub(super) picture_due: Instant,
     pub(super) draining: bool,
+    /// Whether anything was in use since free memory was last given back.
+    pub(super) was_busy: bool,
     pub(super) tap: Option<Tap>,
 }
 
@@ -161,10 +165,11 @@ impl Core {
                 self.send_outputs();
                 self.show();
             }
-            let idle = !self.take_packets() & !self.take_media_events();
+            let packets = self.take_packets();
+            let events = self.take_media_events();
             self.do_what_is_due();
             self.show();
-            if idle {
+            if !packets && !events {
                 self.sleep();
             }
         }
@@ -259,7 +264,17 @@ impl Core {
             let media = self.media.iter().map(|link| link.handle.counters().snapshot()).collect();
             let picture = Picture::of(&self.switch, media, now, self.draining);
             self.picture.send_replace(Arc::new(picture));
+            self.rest();
         }
+    }
+
+    /// When the last of a wave of calls is released, so is its memory.
+    fn rest(&mut self) {
+        let is_busy = self.switch.ledger() != Ledger::default();
+        if self.was_busy && !is_busy {
+            tandem_media_net::sys::return_free_memory();
+        }
+        self.was_busy = is_busy;
     }
 
     fn shows_old_news(&self) -> bool {
@@ -270,7 +285,11 @@ impl Core {
 
     fn sleep(&self) {
         let now = self.clock.now();
-        let wake_at = self.switch.poll_timeout().map_or(self.picture_due, |at| at.min(self.picture_due));
+        let mut wake_at = self.switch.poll_timeout().map_or(self.picture_due, |at| at.min(self.picture_due));
+        // A media thread does not say when there is room in its ring again.
+        if self.media.iter().any(|link| !link.backlog.is_empty()) {
+            wake_at = wake_at.min(now + BACKLOG_PACE);
+        }
         if wake_at > now {
             std::thread::park_timeout(wake_at - now);
         }

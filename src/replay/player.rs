@@ -44,6 +44,7 @@ pub(super) struct Counts {
     /// Media for a port that the replayed node did not have at that time.
     pub(super) media_without_port: u64,
     pub(super) foreign: u64,
+    pub(super) too_late: u64,
     pub(super) broken_streams: u64,
 }
 
@@ -105,6 +106,7 @@ impl<'a> Player<'a> {
     pub(super) fn play(mut self, traffic: Traffic) -> Played {
         self.correspondence = Correspondence::new(traffic.said);
         self.played.counts.foreign = traffic.foreign;
+        self.played.counts.too_late = traffic.too_late;
         self.played.counts.broken_streams = traffic.broken_streams;
         let mut now = Instant::START;
         for arrival in traffic.arrivals {

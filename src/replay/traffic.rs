@@ -11,6 +11,9 @@ use tandem_sbc::user_agent::{FlowId, Transport};
 use super::packet::{Body, Packet, Segment};
 use super::tcp::Direction;
 
+/// The longest capture that is played: a wrong date must not make the replay wait for years.
+const MAX_SPAN: Duration = Duration::from_secs(86_400);
+
 /// Something that came to the node.
 #[derive(Debug)]
 pub(super) struct Arrival {
@@ -50,6 +53,8 @@ pub(super) struct Traffic {
     pub(super) said: Vec<Said>,
     /// Packets that neither came to the node nor left it.
     pub(super) foreign: u64,
+    /// Packets dated more than [`MAX_SPAN`] after the first.
+    pub(super) too_late: u64,
     /// Directions of TCP connections of which bytes are missing.
     pub(super) broken_streams: u64,
 }
@@ -87,6 +92,10 @@ impl<'a> Sorter<'a> {
     pub(super) fn take(&mut self, packet: Packet) {
         let start = *self.start.get_or_insert(packet.at);
         let at = packet.at.saturating_sub(start);
+        if at > MAX_SPAN {
+            self.traffic.too_late += 1;
+            return;
+        }
         let (source, destination) = (packet.source, packet.destination);
         match packet.body {
             Body::Datagram(bytes) => self.datagram(at, source, destination, bytes),

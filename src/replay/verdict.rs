@@ -152,6 +152,11 @@ fn problems(played: &Played) -> Vec<String> {
             problems.push(format!("loss: {lost} of {expected} packets from {source} to port {port}"));
         }
     }
+    if played.counts.too_late > 0 {
+        let packets = played.counts.too_late;
+        problems
+            .push(format!("{packets} packets are dated more than a day after the first and were not played"));
+    }
     if played.counts.broken_streams > 0 {
         problems.push(format!("bytes are missing of {} TCP streams", played.counts.broken_streams));
     }

@@ -11,6 +11,7 @@ mod echo_and_digits;
 mod ledger;
 mod menu_to_softphone;
 mod reload;
+mod service_manager;
 mod srtp_softphone;
 mod support;
 mod two_softphones;

@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 
 fn test(arguments: Vec<OsString>) -> Result<(), Failed> {
     tools::ensure(tools::TESTS)?;
-    cargo(["test", "--workspace"], arguments)
+    cargo(["test", "--workspace", "--no-fail-fast"], arguments)
 }
 
 fn ci() -> Result<(), Failed> {
