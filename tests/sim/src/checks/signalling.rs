@@ -38,6 +38,7 @@ pub(super) fn one_final_answer_per_invite(run: &Observed, judge: &mut Judge) {
 pub(super) fn final_answers_are_acknowledged(run: &Observed, judge: &mut Judge) {
     const GIVE_UP: Duration = Duration::from_secs(32);
     let mut gives_up: BTreeMap<&str, Duration> = BTreeMap::new();
+    let mut cancelled: BTreeSet<&str> = BTreeSet::new();
     let mut owed: BTreeMap<(&str, u32, Option<&str>), &Seen> = BTreeMap::new();
     for seen in &run.sip {
         let key = (seen.call_id.as_str(), seen.cseq, seen.to_tag.as_deref());
@@ -46,8 +47,9 @@ pub(super) fn final_answers_are_acknowledged(run: &Observed, judge: &mut Judge) 
                 gives_up.entry(&seen.branch).or_insert(seen.at + GIVE_UP);
             }
             (Kind::Request { method, .. }, Way::Out) if method == "CANCEL" => {
-                let limit = gives_up.entry(&seen.branch).or_default();
-                *limit = (*limit).min(seen.at + GIVE_UP);
+                if cancelled.insert(&seen.branch) {
+                    gives_up.insert(&seen.branch, seen.at + GIVE_UP);
+                }
             }
             (Kind::Request { method, .. }, Way::Out) if method == "ACK" => {
                 owed.remove(&key);
@@ -57,7 +59,7 @@ pub(super) fn final_answers_are_acknowledged(run: &Observed, judge: &mut Judge) 
                 if *status >= 200 && seen.at < *limit {
                     judge.looked();
                     owed.insert(key, seen);
-                } else if *status < 200 && seen.at < *limit {
+                } else if *status < 200 && seen.at < *limit && !cancelled.contains(seen.branch.as_str()) {
                     *limit = Duration::MAX;
                 }
             }
