@@ -46,10 +46,10 @@ pub(super) fn final_answers_are_acknowledged(run: &Observed, judge: &mut Judge) 
             (Kind::Request { method, .. }, Way::Out) if method == "INVITE" => {
                 gives_up.entry(&seen.branch).or_insert(seen.at + GIVE_UP);
             }
-            (Kind::Request { method, .. }, Way::Out) if method == "CANCEL" => {
-                if cancelled.insert(&seen.branch) {
-                    gives_up.insert(&seen.branch, seen.at + GIVE_UP);
-                }
+            (Kind::Request { method, .. }, Way::Out)
+                if method == "CANCEL" && cancelled.insert(&seen.branch) =>
+            {
+                gives_up.insert(&seen.branch, seen.at + GIVE_UP);
             }
             (Kind::Request { method, .. }, Way::Out) if method == "ACK" => {
                 owed.remove(&key);
