@@ -1,7 +1,7 @@
 //! A media thread allocates nothing per packet. Alone in its process, since it counts allocations.
-#![allow(unsafe_code, reason = "a counting allocator has to implement the unsafe trait GlobalAlloc")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod counting;
+
 use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tandem_media::{
 };
 use tandem_media_net::{MediaHandle, MediaThreads, MediaThreadsConfig};
 
-struct Counting;
+use counting::Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -28,28 +28,8 @@ fn count() {
     }
 }
 
-// SAFETY: every call goes on to the system's allocator unchanged; counting touches no memory of the caller.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are the ones asked for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are the ones asked for.
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are the ones asked for.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting(count);
 
 const MAX_ENDPOINTS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(20);
