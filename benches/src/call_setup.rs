@@ -13,8 +13,7 @@ use tandem_control_api::{
 };
 use tandem_media::{IoRequest, Worker};
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, SrtpPolicy, Timers, Transport,
-    TrunkConfig, UserAgent, UserAgentConfig,
+    IpPrefix, Limits, ListenAddress, Packet, Transport, TrunkConfig, UserAgent, UserAgentConfig,
 };
 use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
@@ -69,17 +68,7 @@ impl Core {
     pub fn new(treatment: Treatment, max_calls: u32) -> Self {
         let (node, carrier) = (address(NODE), address(CARRIER));
         let user_agent = UserAgent::new(Arc::new(user_agent(node, carrier)), ChaCha8Rng::seed_from_u64(1));
-        let config = SwitchConfig {
-            media_address: node.ip(),
-            media_ports: 10_000..=59_999,
-            workers: 1,
-            max_calls,
-            max_legs_per_call: 4,
-            media_timeout: None,
-            max_call_duration: Duration::from_secs(7_200),
-            phones_behind_nat: false,
-            phone_gateway: None,
-        };
+        let config = SwitchConfig { max_calls, ..SwitchConfig::new(node.ip(), 10_000..=59_999) };
         let plane = Plane { treatment, requests: VecDeque::new(), commands: 0, bridged: BTreeMap::new() };
         Self {
             worker: Worker::new(ChaCha8Rng::seed_from_u64(2), config.max_endpoints()),
@@ -229,33 +218,13 @@ fn address(text: &str) -> SocketAddr {
 
 fn user_agent(node: SocketAddr, carrier: SocketAddr) -> UserAgentConfig {
     UserAgentConfig {
-        listen: vec![ListenAddress { transport: Transport::Udp, address: node }],
         trunks: vec![TrunkConfig {
-            name: TRUNK.to_owned(),
-            sources: vec![IpPrefix { address: carrier.ip(), bits: 32 }],
-            peer: carrier,
-            transport: Transport::Udp,
             max_calls: u32::MAX,
             max_calls_per_second: 1_000_000,
-            srtp: SrtpPolicy::Off,
+            ..TrunkConfig::new(TRUNK, vec![IpPrefix { address: carrier.ip(), bits: 32 }], carrier)
         }],
-        phones: PhoneConfig {
-            sources: Vec::new(),
-            realm: "tandem.bench".to_owned(),
-            users: Vec::new(),
-            digest: vec![DigestAlgorithm::Sha256],
-            srtp: SrtpPolicy::Off,
-            min_expires: Duration::from_secs(60),
-            max_expires: Duration::from_secs(3_600),
-        },
-        limits: Limits {
-            max_sessions: 1_000_000,
-            max_transactions: 1_000_000,
-            max_contacts_per_user: 1,
-            max_ringing: Duration::from_secs(60),
-        },
-        timers: Timers::default(),
-        product: "Tandem".to_owned(),
+        limits: Limits { max_sessions: 1_000_000, max_transactions: 1_000_000, ..Limits::default() },
+        ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: node }])
     }
 }
 

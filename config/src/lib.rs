@@ -15,7 +15,7 @@ mod reader;
 pub use address::IpPrefix;
 pub use model::{
     Agent, Announcement, Config, DigestAlgorithm, EntryPoint, Limits, Log, LogFormat, LogLevel, Phones,
-    Queue, Reach, Rtp, Sip, SipListen, SipTimers, SrtpPolicy, Transport, Trunk, User,
+    Profile, Queue, Reach, Rtp, Sip, SipListen, SipTimers, SrtpPolicy, Transport, Trunk, User,
 };
 pub use parse::Disk;
 pub use problem::{Problem, Problems};

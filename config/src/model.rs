@@ -172,6 +172,13 @@ pub struct Trunk {
     pub max_calls: u32,
     /// New calls a second.
     pub max_calls_per_second: u32,
+    /// How it is spoken to.
+    pub profile: Profile,
+}
+
+/// How a peer is spoken to: the keys a trunk and the phones have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
     /// Whether media is protected.
     pub srtp: SrtpPolicy,
 }
@@ -201,8 +208,8 @@ pub struct Phones {
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
-    /// Whether media is protected.
-    pub srtp: SrtpPolicy,
+    /// How they are spoken to.
+    pub profile: Profile,
     /// The users.
     pub users: Vec<User>,
 }

@@ -1,6 +1,7 @@
 //! From text to [`Config`], section by section, in an order in which every name is known before it is used.
 
 mod entities;
+mod profile;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;

@@ -13,13 +13,14 @@ mod counters;
 mod event;
 mod in_dialog;
 mod owner;
+mod profile;
 mod registration;
 mod serving;
 mod session;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rand::Rng;
@@ -27,14 +28,15 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 pub use config::{
-    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, SrtpPolicy, TrunkConfig, UserAgentConfig,
-    UserCredentials,
+    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, TrunkConfig, UserAgentConfig, UserCredentials,
 };
 pub use counters::Counters;
 pub use event::{
     AudioCodec, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, MediaDirection, NegotiatedAudio,
     SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
+
+pub use profile::{Profile, SrtpPolicy};
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
@@ -51,6 +53,9 @@ use session::{Peer, Sessions};
 
 /// Requests longer than this go over TCP, the way being not known to carry more (RFC 3261 §18.1.1).
 const DATAGRAM_REQUEST_MAX: usize = 1_300;
+
+/// How peers are spoken to that are in the configuration no more.
+static USUAL_PROFILE: LazyLock<Profile> = LazyLock::new(Profile::default);
 
 /// What a client that came at a bad time is asked to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -347,18 +352,20 @@ impl UserAgent {
         self.config.listen.iter().find(fitting).map(|listen| listen.address)
     }
 
+    /// How a peer is spoken to. A trunk that left the configuration gets the usual profile.
+    fn profile(&self, peer: &Peer) -> &Profile {
+        match peer {
+            Peer::Phone => &self.config.phones.profile,
+            Peer::Trunk(name) => self.trunk(name).map_or(&USUAL_PROFILE, |trunk| &trunk.profile),
+        }
+    }
+
+    fn trunk(&self, name: &str) -> Option<&TrunkConfig> {
+        self.config.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
     fn trunk_limits(trunk: &TrunkConfig) -> TrunkLimits {
         TrunkLimits { max_calls: trunk.max_calls, max_calls_per_second: trunk.max_calls_per_second }
-    }
-}
-
-/// How media with a peer is protected. A trunk that left the configuration gets no more calls.
-fn srtp_policy(config: &UserAgentConfig, peer: &Peer) -> SrtpPolicy {
-    match peer {
-        Peer::Phone => config.phones.srtp,
-        Peer::Trunk(name) => {
-            config.trunks.iter().find(|trunk| *trunk.name == **name).map_or(SrtpPolicy::Off, |it| it.srtp)
-        }
     }
 }
 

@@ -70,7 +70,14 @@ impl fmt::Display for Changes {
 fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
     let phones = |config: &Config| {
         let it = &config.phones;
-        (it.sources.clone(), it.realm.clone(), it.digest.clone(), it.min_expires, it.max_expires, it.srtp)
+        (
+            it.sources.clone(),
+            it.realm.clone(),
+            it.digest.clone(),
+            it.min_expires,
+            it.max_expires,
+            it.profile.clone(),
+        )
     };
     let sip = |config: &Config| (config.sip.product.clone(), config.sip.timers, config.sip.max_ringing);
     let rtp =

@@ -2,7 +2,7 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, SrtpPolicy, Timers, Transport,
+    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, SrtpPolicy, Timers, Transport,
     TrunkConfig, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TransportsConfig};
@@ -74,7 +74,7 @@ fn trunk(trunk: &config::Trunk) -> TrunkConfig {
         sources: trunk.sources.iter().map(prefix).collect(),
         peer: trunk.peer,
         transport: transport(trunk.transport),
-        srtp: srtp(trunk.srtp),
+        profile: profile(&trunk.profile),
         max_calls: trunk.max_calls,
         max_calls_per_second: trunk.max_calls_per_second,
     }
@@ -91,8 +91,12 @@ fn phones(phones: &config::Phones) -> PhoneConfig {
             .collect(),
         min_expires: phones.min_expires,
         max_expires: phones.max_expires,
-        srtp: srtp(phones.srtp),
+        profile: profile(&phones.profile),
     }
+}
+
+const fn profile(profile: &config::Profile) -> Profile {
+    Profile { srtp: srtp(profile.srtp) }
 }
 
 const fn srtp(policy: config::SrtpPolicy) -> SrtpPolicy {

@@ -36,6 +36,22 @@ pub struct SwitchConfig {
 }
 
 impl SwitchConfig {
+    /// One with the usual limits, one media worker and no phones behind NAT.
+    #[must_use]
+    pub fn new(media_address: IpAddr, media_ports: RangeInclusive<u16>) -> Self {
+        Self {
+            media_address,
+            media_ports,
+            workers: 1,
+            max_calls: 5_000,
+            max_legs_per_call: 8,
+            media_timeout: None,
+            max_call_duration: Duration::from_secs(14_400),
+            phones_behind_nat: false,
+            phone_gateway: None,
+        }
+    }
+
     /// The most endpoints at a time, one a pair of ports: what each worker must have room for, since endpoint ids are
     /// shared among workers.
     #[must_use]
@@ -57,17 +73,7 @@ mod tests {
         {
             let mut pool = media::PortPool::new(ports.clone());
             let leased = std::iter::from_fn(|| pool.lease()).count();
-            let config = SwitchConfig {
-                media_address: std::net::Ipv4Addr::LOCALHOST.into(),
-                media_ports: ports,
-                workers: 1,
-                max_calls: 1,
-                max_legs_per_call: 1,
-                media_timeout: None,
-                max_call_duration: Duration::from_secs(1),
-                phones_behind_nat: false,
-                phone_gateway: None,
-            };
+            let config = SwitchConfig::new(std::net::Ipv4Addr::LOCALHOST.into(), ports);
             assert_eq!((config.max_endpoints(), leased), (endpoints, endpoints));
         }
     }

@@ -262,11 +262,10 @@ fn requests_per_input(config: &SwitchConfig) -> usize {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::time::Duration;
 
     use rand_chacha::rand_core::SeedableRng as _;
     use tandem_control_api::{CallFact, CallId, Command, CommandError, CommandId, Event, Request};
-    use tandem_sbc::user_agent::{DigestAlgorithm, Limits, PhoneConfig, SrtpPolicy, Timers};
+    use tandem_sbc::user_agent::Limits;
 
     use super::*;
 
@@ -304,45 +303,15 @@ mod tests {
     }
 
     fn user_agent() -> UserAgent {
-        let phones = PhoneConfig {
-            sources: Vec::new(),
-            realm: "example.com".to_owned(),
-            users: Vec::new(),
-            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
-            srtp: SrtpPolicy::Off,
-            min_expires: Duration::from_secs(60),
-            max_expires: Duration::from_secs(3_600),
-        };
-        let limits = Limits {
-            max_sessions: 10,
-            max_transactions: 10,
-            max_contacts_per_user: 1,
-            max_ringing: Duration::from_secs(180),
-        };
-        let config = UserAgentConfig {
-            listen: Vec::new(),
-            trunks: Vec::new(),
-            phones,
-            limits,
-            timers: Timers::default(),
-            product: "Tandem".to_owned(),
-        };
+        let limits = Limits { max_sessions: 10, max_transactions: 10, ..Limits::default() };
+        let config = UserAgentConfig { limits, ..UserAgentConfig::new(Vec::new()) };
         UserAgent::new(Arc::new(config), rand_chacha::ChaCha8Rng::seed_from_u64(1))
     }
 
     #[test]
     fn a_plane_that_asks_without_end_is_cut_and_asked_again() {
-        let config = SwitchConfig {
-            media_address: Ipv4Addr::LOCALHOST.into(),
-            media_ports: 20_000..=20_099,
-            workers: 1,
-            max_calls: 10,
-            max_legs_per_call: 4,
-            media_timeout: None,
-            max_call_duration: Duration::from_secs(3_600),
-            phones_behind_nat: false,
-            phone_gateway: None,
-        };
+        let config =
+            SwitchConfig { max_calls: 10, ..SwitchConfig::new(Ipv4Addr::LOCALHOST.into(), 20_000..=20_099) };
         let runaway = Runaway { asks: true, ..Runaway::default() };
         let mut switch = Switch::new(config, user_agent(), runaway, PromptLibrary::new());
         let now = Instant::from_millis(5);

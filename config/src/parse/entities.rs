@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::profile::read_profile;
 use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
 use crate::address::IpPrefix;
 use crate::model::{
-    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, SrtpPolicy, Transport, Trunk,
-    User,
+    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, Transport, Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -45,7 +45,7 @@ pub(super) fn read_trunks(root: &Section<'_, '_>, names: &mut Names, sources: &m
             let transport = section.parsed_or("transport", "udp or tcp", Transport::Udp, parse_transport);
             let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
             let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);
-            let srtp = read_srtp(&section);
+            let profile = read_profile(&section);
             section.finish();
             Some(Trunk {
                 name: name?,
@@ -54,7 +54,7 @@ pub(super) fn read_trunks(root: &Section<'_, '_>, names: &mut Names, sources: &m
                 transport: transport?,
                 max_calls: max_calls?,
                 max_calls_per_second: max_calls_per_second?,
-                srtp: srtp?,
+                profile: profile?,
             })
         })
         .collect()
@@ -84,7 +84,7 @@ pub(super) fn read_phones(
     });
     section.know(&["digest"]);
     let digest = if section.has("digest") { read_digest(&section) } else { Some(ALL_DIGESTS.to_vec()) };
-    let srtp = read_srtp(&section);
+    let profile = read_profile(&section);
     let min_expires = section.seconds_or("min_expires_s", 1..=86_400, 30);
     let max_expires = section.seconds_or("max_expires_s", 1..=86_400, 3_600);
     if let (Some(low), Some(high)) = (min_expires, max_expires) {
@@ -97,17 +97,8 @@ pub(super) fn read_phones(
         digest: digest?,
         min_expires: min_expires?,
         max_expires: max_expires?,
-        srtp: srtp?,
+        profile: profile?,
         users,
-    })
-}
-
-fn read_srtp(section: &Section<'_, '_>) -> Option<SrtpPolicy> {
-    section.parsed_or("srtp", "off, offered or required", SrtpPolicy::Off, |text| match text {
-        "off" => Some(SrtpPolicy::Off),
-        "offered" => Some(SrtpPolicy::Offered),
-        "required" => Some(SrtpPolicy::Required),
-        _ => None,
     })
 }
 

@@ -10,7 +10,7 @@ use super::compose::{self, Description};
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
 use super::{
     DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, Received, Role, SessionError,
-    SessionId, TrunkConfig, UserAgent, srtp_policy,
+    SessionId, UserAgent,
 };
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method, StartLine};
@@ -55,7 +55,8 @@ impl UserAgent {
         let admission = self.reserve(&peer)?;
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
-        let mut media = Negotiation::new(self.rng.next_u64(), invite.media, srtp_policy(&self.config, &peer));
+        let srtp = self.profile(&peer).srtp;
+        let mut media = Negotiation::new(self.rng.next_u64(), invite.media, srtp);
         let offer = media.offer(&mut self.rng);
         let calling = Calling {
             media,
@@ -105,10 +106,6 @@ impl UserAgent {
                 Ok((Peer::Phone, user.clone(), bindings.iter().map(destination_of).collect()))
             }
         }
-    }
-
-    fn trunk(&self, name: &str) -> Option<&TrunkConfig> {
-        self.config.trunks.iter().find(|trunk| trunk.name == name)
     }
 
     fn reserve(&mut self, peer: &Peer) -> Result<Option<Arc<str>>, SessionError> {

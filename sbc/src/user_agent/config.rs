@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::profile::Profile;
 pub use crate::auth::DigestAlgorithm;
 use crate::source::IpPrefix;
 use crate::transaction::Timers;
@@ -25,6 +26,21 @@ pub struct UserAgentConfig {
     pub product: String,
 }
 
+impl UserAgentConfig {
+    /// One that listens there, has no trunk and no user, and the usual limits.
+    #[must_use]
+    pub fn new(listen: Vec<ListenAddress>) -> Self {
+        Self {
+            listen,
+            trunks: Vec::new(),
+            phones: PhoneConfig::default(),
+            limits: Limits::default(),
+            timers: Timers::default(),
+            product: "Tandem".to_owned(),
+        }
+    }
+}
+
 /// One listening address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenAddress {
@@ -45,25 +61,28 @@ pub struct TrunkConfig {
     pub peer: SocketAddr,
     /// How calls to it go.
     pub transport: Transport,
-    /// Whether media is protected.
-    pub srtp: SrtpPolicy,
+    /// How it is spoken to.
+    pub profile: Profile,
     /// The most concurrent calls, both directions together; 503 beyond.
     pub max_calls: u32,
     /// The most new calls a second from it (token bucket of one second's worth); 503 beyond.
     pub max_calls_per_second: u32,
 }
 
-/// Whether media with a peer is protected by SRTP, with keys in the session description (RFC 4568).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SrtpPolicy {
-    /// Never: RTP/AVP only, `a=crypto` is ignored.
-    #[default]
-    Off,
-    /// When the peer can. We offer RTP/AVP with `a=crypto`, which peers without SRTP read as plain RTP, and take
-    /// RTP/SAVP, RTP/AVP with `a=crypto`, and RTP/AVP.
-    Offered,
-    /// Always: RTP/SAVP only, 488 else.
-    Required,
+impl TrunkConfig {
+    /// A carrier over UDP, with the usual profile and limits.
+    #[must_use]
+    pub fn new(name: impl Into<String>, sources: Vec<IpPrefix>, peer: SocketAddr) -> Self {
+        Self {
+            name: name.into(),
+            sources,
+            peer,
+            transport: Transport::Udp,
+            profile: Profile::default(),
+            max_calls: 1_000,
+            max_calls_per_second: 100,
+        }
+    }
 }
 
 /// Who may register, and from where.
@@ -76,14 +95,28 @@ pub struct PhoneConfig {
     /// What phones are challenged with, the preferred algorithm first. Either is taken from them whatever the
     /// challenge; some phones give up when it names one they do not know.
     pub digest: Vec<DigestAlgorithm>,
-    /// Whether media is protected.
-    pub srtp: SrtpPolicy,
+    /// How they are spoken to.
+    pub profile: Profile,
     /// The users.
     pub users: Vec<UserCredentials>,
     /// Shortest registration accepted (423 below).
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
+}
+
+impl Default for PhoneConfig {
+    fn default() -> Self {
+        Self {
+            sources: Vec::new(),
+            realm: "tandem".to_owned(),
+            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
+            profile: Profile::default(),
+            users: Vec::new(),
+            min_expires: Duration::from_secs(30),
+            max_expires: Duration::from_secs(3_600),
+        }
+    }
 }
 
 /// A user and the password of digest authentication.
@@ -112,4 +145,15 @@ pub struct Limits {
     pub max_contacts_per_user: u8,
     /// How long an INVITE we sent may ring before we cancel it, whatever the owner says.
     pub max_ringing: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_sessions: 100_000,
+            max_transactions: 200_000,
+            max_contacts_per_user: 4,
+            max_ringing: Duration::from_secs(180),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::session::{Answered, ForkState, Phase, Success};
-use super::{Ender, Event, LocalMedia, Role, SessionError, SessionId, UserAgent, srtp_policy};
+use super::{Ender, Event, LocalMedia, Role, SessionError, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer::Negotiation;
@@ -38,8 +38,9 @@ impl UserAgent {
     ) -> Result<(), SessionError> {
         self.check_offered(session)?;
         let origin_id = rand::Rng::next_u64(&mut self.rng);
+        let Some(kept) = self.sessions.get(session) else { return Err(SessionError::UnknownSession) };
+        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer).srtp);
         let Some(kept) = self.sessions.get_mut(session) else { return Err(SessionError::UnknownSession) };
-        let mut media = Negotiation::new(origin_id, media, srtp_policy(&self.config, &kept.peer));
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let invite = offered.invite.view();
         let asked = offered.asked;

@@ -7,7 +7,7 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::session::{Asked, Offered, Peer, Phase, Session};
-use super::{Ender, Event, Identity, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent, srtp_policy};
+use super::{Ender, Event, Identity, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent};
 use crate::auth::{Attempt, Verdict};
 use crate::dialog::Dialog;
 use crate::header::{NameAddr, Via};
@@ -216,9 +216,7 @@ impl UserAgent {
         let description = compose::description(received.message);
         let acceptable = match description {
             Description::None => true,
-            Description::Sdp(offer) => {
-                offer_answer::is_acceptable(offer, srtp_policy(&self.config, received.peer))
-            }
+            Description::Sdp(offer) => offer_answer::is_acceptable(offer, self.profile(received.peer).srtp),
             Description::Unsupported => return self.refuse_content(now, received),
         };
         let local_tag = self.tag();

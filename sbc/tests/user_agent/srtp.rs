@@ -9,8 +9,8 @@ const OTHER_KEY: &str = "inline:e0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
 
 fn world(trunk: SrtpPolicy, phones: SrtpPolicy) -> World {
     let mut config = config();
-    config.trunks[0].srtp = trunk;
-    config.phones.srtp = phones;
+    config.trunks[0].profile.srtp = trunk;
+    config.phones.profile.srtp = phones;
     World::with(config)
 }
 

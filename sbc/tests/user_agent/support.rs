@@ -8,9 +8,9 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tandem_sbc::user_agent::{
-    AudioCodec, Counters, DigestAlgorithm, Event, FlowId, Identity, Invite, InviteTarget, IpPrefix, Limits,
-    ListenAddress, LocalMedia, Packet, PhoneConfig, SessionId, SrtpPolicy, Timers, Transport,
-    TransportFailure, TrunkConfig, Usage, UserAgent, UserAgentConfig, UserCredentials,
+    AudioCodec, Counters, Event, FlowId, Identity, Invite, InviteTarget, IpPrefix, Limits, ListenAddress,
+    LocalMedia, Packet, PhoneConfig, SessionId, Transport, TransportFailure, TrunkConfig, Usage, UserAgent,
+    UserAgentConfig, UserCredentials,
 };
 use tandem_time::Instant;
 
@@ -204,28 +204,21 @@ pub(crate) fn config() -> UserAgentConfig {
     let listen = |transport| ListenAddress { transport, address: address(US) };
     let user = |name: &str| UserCredentials { name: name.to_owned(), password: format!("secret-{name}") };
     let trunk = |name: &str, ip: &str, transport| TrunkConfig {
-        name: name.to_owned(),
-        sources: vec![prefix(ip)],
-        peer: SocketAddr::new(ip.parse().expect("an address"), 5070),
         transport,
         max_calls: 10,
         max_calls_per_second: 10,
-        srtp: SrtpPolicy::Off,
+        ..TrunkConfig::new(name, vec![prefix(ip)], SocketAddr::new(ip.parse().expect("an address"), 5070))
     };
     UserAgentConfig {
-        listen: vec![listen(Transport::Udp), listen(Transport::Tcp)],
         trunks: vec![
             trunk("carrier-a", "127.0.0.10", Transport::Udp),
             trunk("carrier-b", "127.0.0.11", Transport::Tcp),
         ],
         phones: PhoneConfig {
             sources: vec![prefix("127.0.0.20"), prefix("127.0.0.21")],
-            realm: "tandem".to_owned(),
             users: vec![user("1001"), user("1002")],
-            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
-            srtp: SrtpPolicy::Off,
             min_expires: Duration::from_secs(60),
-            max_expires: Duration::from_secs(3_600),
+            ..PhoneConfig::default()
         },
         limits: Limits {
             max_sessions: 20,
@@ -233,8 +226,7 @@ pub(crate) fn config() -> UserAgentConfig {
             max_contacts_per_user: 3,
             max_ringing: Duration::from_secs(120),
         },
-        timers: Timers::default(),
-        product: "Tandem".to_owned(),
+        ..UserAgentConfig::new(vec![listen(Transport::Udp), listen(Transport::Tcp)])
     }
 }
 

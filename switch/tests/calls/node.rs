@@ -11,8 +11,8 @@ use tandem_control_api::CallRecord;
 use tandem_media as media;
 use tandem_media::{Channel, Disposition, EndpointId, IoRequest, Worker};
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, SrtpPolicy, Timers, Transport,
-    TrunkConfig, UserAgent, UserAgentConfig, UserCredentials,
+    IpPrefix, Limits, ListenAddress, Packet, PhoneConfig, Transport, TrunkConfig, UserAgent, UserAgentConfig,
+    UserCredentials,
 };
 use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
@@ -155,39 +155,24 @@ fn next_port(address: SocketAddr) -> SocketAddr {
 
 fn switch_config() -> SwitchConfig {
     SwitchConfig {
-        media_address: SIP.ip(),
-        media_ports: 20_000..=20_999,
-        workers: 1,
-        max_calls: 1_000,
-        max_legs_per_call: 8,
         media_timeout: Some(Duration::from_secs(30)),
-        max_call_duration: Duration::from_secs(3_600),
         phones_behind_nat: true,
-        phone_gateway: None,
+        ..SwitchConfig::new(SIP.ip(), 20_000..=20_999)
     }
 }
 
 fn user_agent_config() -> UserAgentConfig {
     let host = |address: SocketAddr| IpPrefix { address: address.ip(), bits: 32 };
     UserAgentConfig {
-        listen: vec![ListenAddress { transport: Transport::Udp, address: SIP }],
         trunks: vec![TrunkConfig {
-            name: "carrier-a".to_owned(),
-            sources: vec![host(CARRIER)],
-            peer: CARRIER,
-            transport: Transport::Udp,
-            max_calls: 1_000,
             max_calls_per_second: 1_000,
-            srtp: SrtpPolicy::Off,
+            ..TrunkConfig::new("carrier-a", vec![host(CARRIER)], CARRIER)
         }],
         phones: PhoneConfig {
             sources: vec![host(ALICE)],
             realm: "tandem.test".to_owned(),
             users: vec![UserCredentials { name: "alice".to_owned(), password: "secret".to_owned() }],
-            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
-            srtp: SrtpPolicy::Off,
-            min_expires: Duration::from_secs(30),
-            max_expires: Duration::from_secs(3_600),
+            ..PhoneConfig::default()
         },
         limits: Limits {
             max_sessions: 5_000,
@@ -195,8 +180,7 @@ fn user_agent_config() -> UserAgentConfig {
             max_contacts_per_user: 2,
             max_ringing: Duration::from_secs(60),
         },
-        timers: Timers::default(),
-        product: "Tandem".to_owned(),
+        ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: SIP }])
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
 use tandem_control_api::DialTarget;
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Timers, Transport, TrunkConfig,
-    UserAgentConfig, UserCredentials,
+    IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, Transport, TrunkConfig, UserAgentConfig,
+    UserCredentials,
 };
 use tandem_switch::SwitchConfig;
 
@@ -53,15 +53,11 @@ pub(crate) fn phone_address(n: u16) -> SocketAddr {
 pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
     let host = |address: SocketAddr| IpPrefix { address: address.ip(), bits: 32 };
     UserAgentConfig {
-        listen: vec![ListenAddress { transport: Transport::Udp, address: SIP }],
         trunks: vec![TrunkConfig {
-            name: TRUNK.into(),
-            sources: vec![host(CARRIER)],
-            peer: CARRIER,
-            transport: Transport::Udp,
             max_calls: knobs.trunk_max_calls,
             max_calls_per_second: knobs.trunk_max_calls_per_second,
-            srtp: knobs.trunk_srtp,
+            profile: Profile { srtp: knobs.trunk_srtp },
+            ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
         }],
         phones: PhoneConfig {
             sources: (1..=USERS).map(|n| host(phone_address(n))).collect(),
@@ -70,10 +66,8 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 .map(user)
                 .map(|name| UserCredentials { password: password(&name), name })
                 .collect(),
-            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
-            srtp: knobs.phones_srtp,
-            min_expires: Duration::from_secs(30),
-            max_expires: Duration::from_secs(3_600),
+            profile: Profile { srtp: knobs.phones_srtp },
+            ..PhoneConfig::default()
         },
         limits: Limits {
             max_sessions: 1_000,
@@ -81,22 +75,17 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             max_contacts_per_user: 4,
             max_ringing: Duration::from_secs(60),
         },
-        timers: Timers::default(),
-        product: "tandem".into(),
+        ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: SIP }])
     }
 }
 
 pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
     SwitchConfig {
-        media_address: ADDRESS,
-        media_ports: 20_000..=20_000 + knobs.media_ports - 1,
-        workers: 1,
         max_calls: knobs.max_calls,
-        max_legs_per_call: 8,
         media_timeout: Some(knobs.media_timeout),
         max_call_duration: Duration::from_secs(3_600),
         phones_behind_nat: true,
-        phone_gateway: None,
+        ..SwitchConfig::new(ADDRESS, 20_000..=20_000 + knobs.media_ports - 1)
     }
 }
 

@@ -56,15 +56,12 @@ pub(super) enum Endpoint {
 
 pub(super) fn config() -> SwitchConfig {
     SwitchConfig {
-        media_address: Ipv4Addr::LOCALHOST.into(),
-        media_ports: 20_000..=20_099,
         workers: 2,
         max_calls: 10,
         max_legs_per_call: 4,
         media_timeout: Some(Duration::from_secs(30)),
         max_call_duration: Duration::from_secs(3_600),
-        phones_behind_nat: false,
-        phone_gateway: None,
+        ..SwitchConfig::new(Ipv4Addr::LOCALHOST.into(), 20_000..=20_099)
     }
 }
 
