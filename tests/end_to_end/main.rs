@@ -2,6 +2,7 @@
 
 mod agent_on_trunk;
 mod busy_address;
+mod carrier_habits;
 mod carrier_sipp;
 mod check;
 mod crash;

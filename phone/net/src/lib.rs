@@ -3,6 +3,7 @@
 //! The phone itself stays a state machine in `tandem-phone`; here are its sockets and its clock, one task a phone.
 //! Whoever owns a [`LivePhone`] is an ordinary thread: it asks for things and waits for events.
 
+mod line;
 mod task;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 use tandem_phone::{CallKey, Event, Manner, Phone, PhoneConfig, Report};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+
+pub use line::LiveLine;
 
 /// Things asked of a phone and not yet done; whoever asks for more waits.
 const MAX_ACTIONS: usize = 256;

@@ -7,6 +7,7 @@
 mod baresip;
 mod lines;
 mod node;
+mod parts;
 mod process;
 mod sipp;
 

@@ -2,17 +2,19 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::node::{Ports, root};
+use crate::parts;
 
 /// What SIPp does: a scenario of `tests/sipp` and how often it runs.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// The scenario's file name without `.xml`.
+    /// The scenario's file in `tests/sipp`, without `.xml`.
     pub name: &'static str,
     /// The number called.
     pub number: &'static str,
@@ -57,8 +59,9 @@ impl Sipp {
     /// When SIPp is not installed (Debian's `sip-tester`).
     pub fn start(scenario: &Scenario, ports: &Ports) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut text =
-            fs::read_to_string(root().join("tests/sipp").join(scenario.name).with_extension("xml"))?;
+        let scenarios = root().join("tests/sipp");
+        let text = fs::read_to_string(scenarios.join(scenario.name).with_extension("xml"))?;
+        let mut text = parts::expand(&text, &scenarios.join("parts"))?;
         let mut command = Command::new("sipp");
         if !scenario.media_ports.is_empty() {
             text = text.replace("[media_port]", "[field0]");
@@ -69,6 +72,7 @@ impl Sipp {
         let file = folder.path().join("scenario.xml");
         fs::write(&file, text)?;
         let carrier = ports.carrier.ip().to_string();
+        let stem = Path::new(scenario.name).file_stem().unwrap_or_default().to_string_lossy();
         let child = command
             .arg(ports.sip.to_string())
             .arg("-sf")
@@ -82,6 +86,8 @@ impl Sipp {
                 "-r",
                 &scenario.rate.to_string(),
             ])
+            // So that a record tells the scenario.
+            .args(["-cid_str", &format!("{stem}-%u-%p@%s")])
             .args(["-l", "10000", "-d", &scenario.pause.as_millis().to_string()])
             .args(["-nostdin", "-timeout", "120", "-timeout_error", "-trace_err", "-error_file"])
             .arg(folder.path().join("errors"))

@@ -1,0 +1,211 @@
+//! Carriers as they are: slow, lossy, rude and wrong. Each file of `tests/sipp/habits` says which habit it stands for;
+//! whatever it is, the call is heard both ways or refused, ends once, leaves one record and nothing else.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::{node_with, records};
+use tandem_peers::{Node, Scenario, Sipp};
+use tandem_phone_net::LiveLine;
+use tandem_store::StoredCall;
+
+/// What becomes of a call with a habit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is answered, the caller hears the node and itself, and hangs up.
+    Heard,
+    /// It is answered, and the caller hears the node as soon as it wants to.
+    Prompted,
+    /// It is answered, and the caller is gone before there is anything to hear.
+    Brief,
+    /// It gets as far as a record, and this status.
+    Ends(u16),
+    /// It is refused before it is a call.
+    Refused,
+}
+use Outcome::{Brief, Ends, Heard, Prompted, Refused};
+
+/// Callers' habits, by file.
+const CALLERS: &[(&str, Outcome)] = &[
+    ("habits/a-law-only", Heard),
+    ("habits/address-per-stream", Heard),
+    ("habits/bare-description", Heard),
+    ("habits/bye-after-ack", Brief),
+    ("habits/bye-twice", Heard),
+    ("habits/called-by-nobodys-number", Ends(404)),
+    ("habits/calls-on-hold", Prompted),
+    ("habits/compact-names", Heard),
+    ("habits/contact-elsewhere", Heard),
+    ("habits/delayed-offer", Heard),
+    ("habits/encrypted-unasked", Refused),
+    ("habits/foreign-tag", Heard),
+    ("habits/g729-first", Heard),
+    ("habits/hold-inactive", Heard),
+    ("habits/hold-sendonly", Heard),
+    ("habits/hold-zero-address", Heard),
+    ("habits/ice-and-mux", Heard),
+    ("habits/impossible-reinvite", Heard),
+    ("habits/long-packets", Heard),
+    ("habits/many-headers", Heard),
+    ("habits/multipart-body", Heard),
+    ("habits/no-codec-in-common", Refused),
+    ("habits/no-max-forwards", Heard),
+    ("habits/no-telephone-event", Heard),
+    ("habits/number-goes-back", Heard),
+    ("habits/odd-name", Heard),
+    ("habits/odd-spelling", Heard),
+    ("habits/options-in-call", Heard),
+    ("habits/options-ping", Heard),
+    ("habits/reason-in-bye", Heard),
+    ("habits/refresh-without-offer", Heard),
+    ("habits/same-offer-again", Heard),
+    ("habits/strange-scheme", Refused),
+    ("habits/telephone-uri", Heard),
+    ("habits/two-proxies", Heard),
+    ("habits/unknown-body", Refused),
+    ("habits/unknown-method", Heard),
+    ("habits/unknown-requirement", Refused),
+    ("habits/video-too", Heard),
+    ("habits/withheld-number", Heard),
+    ("habits/worn-out", Refused),
+    ("habits/wrong-via", Heard),
+];
+
+/// Scenarios that run at a time.
+const AT_A_TIME: usize = 8;
+
+/// The caller's voice.
+const CALLER_HZ: u16 = 500;
+
+/// Says a digit's tone, so that the caller learns where the node's audio comes from, and then gives back what it hears.
+const FLOW: &str = "\
+start = \"greet\"
+
+[variables]
+digits = \"5\"
+
+[activities.greet]
+type = \"play-digits\"
+variable = \"digits\"
+exits = { done = \"echo\" }
+
+[activities.echo]
+type = \"echo\"
+";
+
+const GREETING_AND_ECHO: &str = "+15550106";
+const PROMPT_WITHOUT_END: &str = "+15550102";
+
+fn greeting_node() -> Node {
+    node_with(|folder, config| {
+        std::fs::write(folder.join("flows/greeting.toml"), FLOW).expect("the flow is written");
+        format!("{config}\n[[entry_point]]\nnumber = \"{GREETING_AND_ECHO}\"\nflow = \"greeting\"\n")
+    })
+}
+
+#[test]
+fn every_habit_of_a_caller_is_borne() {
+    let mut node = greeting_node();
+    let mut trouble = Vec::new();
+    for group in CALLERS.chunks(AT_A_TIME) {
+        let calls: Vec<Call> =
+            (0..).zip(group).map(|(place, it)| Call::start(&node, place, it.0, it.1)).collect();
+        trouble.extend(calls.into_iter().flat_map(Call::finish));
+    }
+    let records = records(&mut node);
+    for (name, outcome) in CALLERS {
+        trouble.extend(misrecorded(name, *outcome, &records));
+    }
+    assert!(trouble.is_empty(), "{}", trouble.join("\n"));
+}
+
+#[test]
+fn every_scenario_of_the_folder_is_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp/habits");
+    let files: BTreeSet<String> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .filter_map(|entry| Some(format!("habits/{}", entry.ok()?.path().file_stem()?.to_str()?)))
+        .collect();
+    let run: BTreeSet<String> = CALLERS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(files, run);
+}
+
+/// A scenario under way, with the caller's voice and ear beside it.
+struct Call {
+    name: &'static str,
+    outcome: Outcome,
+    sipp: Sipp,
+    line: LiveLine,
+}
+
+impl Call {
+    /// From a port of its own at the carrier's address.
+    fn start(node: &Node, place: u16, name: &'static str, outcome: Outcome) -> Self {
+        let mut ports = node.ports();
+        let audio = SocketAddr::new(ports.carrier.ip(), ports.carrier_rtp.0 + 2 * place);
+        let line = LiveLine::start(audio, CALLER_HZ).expect("the caller's audio address is free");
+        ports.carrier.set_port(ports.carrier.port() + 1 + place);
+        let number = match outcome {
+            Ends(404) => "+15559998",
+            Prompted => PROMPT_WITHOUT_END,
+            _ => GREETING_AND_ECHO,
+        };
+        let scenario = Scenario {
+            pause: Duration::from_millis(1_500),
+            media_ports: vec![audio.port()],
+            ..Scenario::once(name, number)
+        };
+        let sipp = Sipp::start(&scenario, &ports).expect("SIPp starts");
+        Self { name, outcome, sipp, line }
+    }
+
+    /// What was not as it should be.
+    fn finish(self) -> Vec<String> {
+        let Self { name, outcome, sipp, line } = self;
+        let mut trouble: Vec<String> =
+            sipp.finish().err().map(|error| format!("{name}: {error}")).into_iter().collect();
+        let (received, heard) = line.heard();
+        let (own_voice, keys) = (heard.time_of_tone(CALLER_HZ), heard.digit_string());
+        let is_heard = match outcome {
+            Heard => own_voice > Duration::from_millis(300) && keys.contains('5'),
+            Prompted => received.packets > 25,
+            Brief | Ends(_) | Refused => true,
+        };
+        if !is_heard {
+            trouble
+                .push(format!("{name}: heard {own_voice:?} of its own voice, keys {keys:?}, {received:?}"));
+        }
+        trouble
+    }
+}
+
+/// What is wrong with the record of a scenario's call, which its Call-ID tells.
+fn misrecorded(name: &str, outcome: Outcome, records: &[StoredCall]) -> Vec<String> {
+    let stem = name.trim_start_matches("habits/");
+    let of_it = |it: &&StoredCall| {
+        it.legs.first().is_some_and(|leg| leg.sip_call_id.starts_with(&format!("{stem}-")))
+    };
+    let found: Vec<&StoredCall> = records.iter().filter(of_it).collect();
+    let [record] = &found[..] else {
+        let expected = usize::from(outcome != Refused);
+        let wrong = format!("{name}: {} records instead of {expected}", found.len());
+        return if found.len() == expected { Vec::new() } else { vec![wrong] };
+    };
+    let leg = &record.legs[0];
+    let was_answered = record.answered.is_some();
+    let is_right = match outcome {
+        Heard | Prompted => {
+            was_answered && leg.packets_received > 25 && leg.packets_sent > 25 && record.end_status == 200
+        }
+        Brief => record.end_side == "party",
+        Ends(status) => record.end_status == status && !was_answered,
+        Refused => false,
+    };
+    let wrong = format!(
+        "{name}: answered {was_answered}, ended by {} with {}, {} packets came, {} went",
+        record.end_side, record.end_status, leg.packets_received, leg.packets_sent
+    );
+    if is_right { Vec::new() } else { vec![wrong] }
+}
