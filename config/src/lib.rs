@@ -14,8 +14,8 @@ mod reader;
 
 pub use address::IpPrefix;
 pub use model::{
-    Agent, Announcement, Config, DigestAlgorithm, EntryPoint, Limits, Log, LogFormat, LogLevel, Phones,
-    Profile, Queue, Reach, Rtp, Sip, SipListen, SipTimers, SrtpPolicy, Transport, Trunk, User,
+    Agent, Announcement, Codec, Config, DigestAlgorithm, Dtmf, EntryPoint, Limits, Log, LogFormat, LogLevel,
+    Phones, Profile, Queue, Reach, Rtp, Sip, SipListen, SipTimers, SrtpPolicy, Transport, Trunk, User,
 };
 pub use parse::Disk;
 pub use problem::{Problem, Problems};

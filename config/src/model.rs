@@ -177,10 +177,51 @@ pub struct Trunk {
 }
 
 /// How a peer is spoken to: the keys a trunk and the phones have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Whether media is protected.
     pub srtp: SrtpPolicy,
+    /// The codecs that may be spoken, in the order of our offers; empty when the operator leaves it to the call.
+    pub codecs: Vec<Codec>,
+    /// The packet time of our offers.
+    pub ptime: Duration,
+    /// How digits travel.
+    pub dtmf: Dtmf,
+    /// Max-Forwards of our requests.
+    pub max_forwards: u8,
+    /// Whether Server and User-Agent headers say what we are.
+    pub product_header: bool,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            srtp: SrtpPolicy::Off,
+            codecs: Vec::new(),
+            ptime: Duration::from_millis(20),
+            dtmf: Dtmf::Rfc4733,
+            max_forwards: 70,
+            product_header: true,
+        }
+    }
+}
+
+/// A codec that can be spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+/// How digits travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtmf {
+    /// As telephone events (RFC 4733).
+    Rfc4733,
+    /// Not at all.
+    Off,
 }
 
 /// Whether media is protected by SRTP, with keys in the session description (RFC 4568).

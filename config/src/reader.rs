@@ -315,6 +315,13 @@ impl<'r, 't> Section<'r, 't> {
         self.reader.problem(&self.span, &self.path, message, advice);
     }
 
+    /// Notes a problem with the value of `key`.
+    pub(crate) fn problem_at(&self, key: &'static str, message: String, advice: String) {
+        if let Some(field) = self.field(key) {
+            self.problem(&field, message, advice);
+        }
+    }
+
     /// Says that `keys` are known here, whether or not they are asked for.
     pub(crate) fn know(&self, keys: &[&'static str]) {
         self.known.borrow_mut().extend(keys);

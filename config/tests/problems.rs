@@ -64,6 +64,42 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
 }
 
 #[test]
+fn a_profile_names_what_there_is() {
+    one_problem(
+        "# codecs = [\"PCMA\", \"PCMU\"]",
+        "codecs = [\"PCMU\", \"G729\"]",
+        "\"G729\"",
+        "trunk.carrier-a.codecs[2]: found \"G729\"; write \"PCMU\" or \"PCMA\"; other codecs are not spoken",
+    );
+    one_problem(
+        "# codecs = [\"PCMA\", \"PCMU\"]",
+        "codecs = [\"PCMU\", \"pcmu\"]",
+        "\"pcmu\"",
+        "trunk.carrier-a.codecs[2]: \"pcmu\" stands here twice; remove one",
+    );
+    let empty = changed("# codecs = [\"PCMA\", \"PCMU\"]", "codecs = []");
+    assert!(parse(&empty).unwrap_err().to_string().contains("codecs is empty, so no call could be made"));
+    one_problem(
+        "ptime_ms = 20               # milli",
+        "ptime_ms = 25               # milli",
+        "25",
+        "trunk.carrier-a.ptime_ms: found 25; write 10, 20, 30, 40, 50 or 60",
+    );
+    one_problem(
+        "max_forwards = 70           # hops",
+        "max_forwards = 0            # hops",
+        "0 ",
+        "trunk.carrier-a.max_forwards: found 0; write a whole number from 1 to 255",
+    );
+    one_problem(
+        "dtmf = \"rfc4733\"            # digits",
+        "dtmf = \"inband\"             # digits",
+        "\"inband\"",
+        "trunk.carrier-a.dtmf: found \"inband\"; write rfc4733 or off",
+    );
+}
+
+#[test]
 fn numbers_are_held_to_their_range() {
     let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
     one_problem("max_calls_per_second = 1000", "max_calls_per_second = 0", "0", low);

@@ -11,6 +11,9 @@ use crate::uri::Uri;
 /// The most entries of a route set; what follows is left out.
 const ROUTES_MAX: usize = 16;
 
+/// What RFC 3261 §20.22 recommends.
+const MAX_FORWARDS: u8 = 70;
+
 /// One dialog.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
@@ -28,6 +31,8 @@ pub(crate) struct Dialog {
     route_set: Vec<String>,
     local_cseq: u32,
     remote_cseq: Option<u32>,
+    /// Of our requests.
+    pub(crate) max_forwards: u8,
     /// The way that the request or response took which made the dialog.
     pub(crate) hop: Hop,
 }
@@ -57,6 +62,7 @@ impl Dialog {
             // §12.2.1.1 lets us choose; small numbers leave room for 2^31 requests.
             local_cseq: 0,
             remote_cseq: Some(essentials.cseq.number),
+            max_forwards: MAX_FORWARDS,
             hop,
         })
     }
@@ -77,6 +83,7 @@ impl Dialog {
             route_set,
             local_cseq: essentials.cseq.number,
             remote_cseq: None,
+            max_forwards: MAX_FORWARDS,
             hop,
         }
     }
@@ -131,7 +138,7 @@ impl Dialog {
             builder = builder.header(HeaderName::Route, format_args!("<{}>", self.remote_target));
         }
         builder
-            .header(HeaderName::MaxForwards, 70)
+            .header(HeaderName::MaxForwards, self.max_forwards)
             .raw(HeaderName::From, &self.local)
             .raw(HeaderName::To, &self.remote)
             .header(HeaderName::CallId, &self.call_id)

@@ -10,7 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::sdp::{
     Attribute, Connection, Crypto, Direction, Media, Origin, RtpMap, SessionDescription, SrtpKey, SrtpSuite,
 };
-use crate::user_agent::{AudioCodec, LocalMedia, MediaDirection, NegotiatedAudio, SrtpKeys, SrtpPolicy};
+use crate::user_agent::{
+    AudioCodec, Dtmf, LocalMedia, MediaDirection, NegotiatedAudio, Profile, SrtpKeys, SrtpPolicy,
+};
 
 /// RTP, and RTP under SRTP (RFC 3551 §2, RFC 3711 §12).
 const PLAIN_PROFILE: &str = "RTP/AVP";
@@ -42,6 +44,7 @@ pub(crate) struct Negotiation {
     version: u64,
     local: LocalMedia,
     srtp: SrtpPolicy,
+    dtmf: Dtmf,
     /// The keys of our last offer; a line's tag is its place, from 1.
     offered_keys: Vec<SrtpKey>,
     /// What we sent last.
@@ -51,22 +54,33 @@ pub(crate) struct Negotiation {
 }
 
 /// Whether an offer has an audio stream that we could take with some codec of ours.
-pub(crate) fn is_acceptable(offer: &[u8], srtp: SrtpPolicy) -> bool {
+pub(crate) fn is_acceptable(offer: &[u8], profile: &Profile) -> bool {
     let Ok(offer) = SessionDescription::parse(offer) else { return false };
+    let ours = [AudioCodec::Pcmu, AudioCodec::Pcma];
+    let allowed: Vec<AudioCodec> = ours.into_iter().filter(|codec| profile.allows(*codec)).collect();
     offer.media.iter().any(|media| {
         remote_address(&offer, media).is_some()
-            && codec_in(media, &[AudioCodec::Pcmu, AudioCodec::Pcma]).is_some()
-            && security(media, srtp).is_some()
+            && codec_in(media, &allowed).is_some()
+            && security(media, profile.srtp).is_some()
     })
 }
 
 impl Negotiation {
     /// `origin_id` names the session in `o=`.
-    pub(crate) fn new(origin_id: u64, local: LocalMedia, srtp: SrtpPolicy) -> Self {
+    pub(crate) fn new(origin_id: u64, local: LocalMedia, profile: &Profile) -> Self {
         // Some peers read the numbers of `o=` as signed 64 bits.
         let origin_id = origin_id >> 1;
         let offered_keys = Vec::new();
-        Self { origin_id, version: 0, local, srtp, offered_keys, described: None, agreed: None }
+        Self {
+            origin_id,
+            version: 0,
+            local: profile.fit(local),
+            srtp: profile.srtp,
+            dtmf: profile.dtmf,
+            offered_keys,
+            described: None,
+            agreed: None,
+        }
     }
 
     /// Our offer: all our codecs, and the streams refused before, refused again (§8).
@@ -154,7 +168,7 @@ impl Negotiation {
             return None;
         }
         let (codec, number) = codec_in(media, &self.local.codecs)?;
-        let events = event_payload_type(media);
+        let events = event_payload_type(media).filter(|_| self.dtmf == Dtmf::Rfc4733);
         Some(NegotiatedAudio {
             remote_rtp,
             remote_rtcp: remote_rtcp(media, remote_rtp),
@@ -206,7 +220,8 @@ impl Negotiation {
         let protocol = if self.srtp == SrtpPolicy::Required { SECURE_PROFILE } else { PLAIN_PROFILE };
         let codecs: Vec<(AudioCodec, u8)> =
             self.local.codecs.iter().map(|codec| (*codec, payload_type(*codec))).collect();
-        self.audio(protocol, &cryptos, &codecs, Some(EVENT_PAYLOAD_TYPE), Direction::SendRecv)
+        let events = (self.dtmf == Dtmf::Rfc4733).then_some(EVENT_PAYLOAD_TYPE);
+        self.audio(protocol, &cryptos, &codecs, events, Direction::SendRecv)
     }
 
     /// An answer has the offer's profile, and the tag of the line it takes.

@@ -36,7 +36,7 @@ pub use event::{
     SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
-pub use profile::{Profile, SrtpPolicy};
+pub use profile::{Dtmf, Profile, SrtpPolicy};
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
@@ -157,7 +157,7 @@ impl UserAgent {
         let mut index = HeaderIndex::new();
         match Message::parse(packet.bytes, &mut index) {
             Ok(message) => self.handle_message(now, &packet, &peer, &message),
-            Err(malformed) => self.handle_malformed(&packet, &malformed),
+            Err(malformed) => self.handle_malformed(&packet, &peer, &malformed),
         }
         self.handle_notices(now);
     }
@@ -232,7 +232,7 @@ impl UserAgent {
     fn handle_message(&mut self, now: Instant, packet: &Packet<'_>, peer: &Peer, message: &Message<'_>) {
         let Ok(essentials) = message.essentials() else {
             self.counters.parse_errors += 1;
-            return self.refuse_malformed(packet, message, 400);
+            return self.refuse_malformed(packet, peer, message, 400);
         };
         let received = Received { packet, message, essentials: &essentials, peer };
         match message.status() {
@@ -241,15 +241,15 @@ impl UserAgent {
         }
     }
 
-    fn handle_malformed(&mut self, packet: &Packet<'_>, malformed: &Malformed<'_>) {
+    fn handle_malformed(&mut self, packet: &Packet<'_>, peer: &Peer, malformed: &Malformed<'_>) {
         self.counters.parse_errors += 1;
         if let Some(request) = malformed.answerable() {
-            self.refuse_malformed(packet, &request, malformed.error.status());
+            self.refuse_malformed(packet, peer, &request, malformed.error.status());
         }
     }
 
     /// Answers a request that cannot be read well enough for a transaction, if its Via says where to.
-    fn refuse_malformed(&mut self, packet: &Packet<'_>, request: &Message<'_>, status: u16) {
+    fn refuse_malformed(&mut self, packet: &Packet<'_>, peer: &Peer, request: &Message<'_>, status: u16) {
         const NEEDED: [HeaderName; 4] =
             [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
         let is_answerable = request.method().is_some_and(|method| method != Method::Ack)
@@ -257,7 +257,8 @@ impl UserAgent {
         if let Ok(via) = request.top_via()
             && is_answerable
         {
-            let builder = compose::reply(request, packet.source, status, None, &self.config.product);
+            let product = self.product(peer);
+            let builder = compose::reply(request, packet.source, status, None, product);
             self.answer_without_state(serving::way_back(packet, &via), status, builder);
         }
     }
@@ -358,6 +359,16 @@ impl UserAgent {
             Peer::Phone => &self.config.phones.profile,
             Peer::Trunk(name) => self.trunk(name).map_or(&USUAL_PROFILE, |trunk| &trunk.profile),
         }
+    }
+
+    /// How a session's peer is spoken to.
+    fn profile_for(&self, id: SessionId) -> &Profile {
+        self.sessions.get(id).map_or(&USUAL_PROFILE, |session| self.profile(&session.peer))
+    }
+
+    /// What stands in Server and User-Agent for a peer; empty for one that is not told.
+    fn product(&self, peer: &Peer) -> &str {
+        if self.profile(peer).product_header { &self.config.product } else { "" }
     }
 
     fn trunk(&self, name: &str) -> Option<&TrunkConfig> {

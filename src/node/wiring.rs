@@ -2,8 +2,8 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    DigestAlgorithm, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, SrtpPolicy, Timers, Transport,
-    TrunkConfig, UserAgentConfig, UserCredentials,
+    AudioCodec, DigestAlgorithm, Dtmf, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, SrtpPolicy,
+    Timers, Transport, TrunkConfig, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -95,8 +95,25 @@ fn phones(phones: &config::Phones) -> PhoneConfig {
     }
 }
 
-const fn profile(profile: &config::Profile) -> Profile {
-    Profile { srtp: srtp(profile.srtp) }
+fn profile(profile: &config::Profile) -> Profile {
+    Profile {
+        srtp: srtp(profile.srtp),
+        codecs: profile.codecs.iter().map(codec).collect(),
+        ptime: Some(profile.ptime),
+        dtmf: match profile.dtmf {
+            config::Dtmf::Rfc4733 => Dtmf::Rfc4733,
+            config::Dtmf::Off => Dtmf::Off,
+        },
+        max_forwards: profile.max_forwards,
+        product_header: profile.product_header,
+    }
+}
+
+const fn codec(codec: &config::Codec) -> AudioCodec {
+    match codec {
+        config::Codec::Pcmu => AudioCodec::Pcmu,
+        config::Codec::Pcma => AudioCodec::Pcma,
+    }
 }
 
 const fn srtp(policy: config::SrtpPolicy) -> SrtpPolicy {

@@ -1,11 +1,33 @@
 //! How a peer is spoken to: keys that stand in a trunk's section, and in that of the phones.
 
-use crate::model::{Profile, SrtpPolicy};
+use std::time::Duration;
+
+use crate::model::{Codec, Dtmf, Profile, SrtpPolicy};
 use crate::reader::Section;
 
+/// The codecs there are.
+const CODECS: [(&str, Codec); 2] = [("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma)];
+
 pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
+    let usual = Profile::default();
     let srtp = read_srtp(section);
-    Some(Profile { srtp: srtp? })
+    let codecs = read_codecs(section);
+    let ptime = read_ptime(section, usual.ptime);
+    let dtmf = section.parsed_or("dtmf", "rfc4733 or off", usual.dtmf, |text| match text {
+        "rfc4733" => Some(Dtmf::Rfc4733),
+        "off" => Some(Dtmf::Off),
+        _ => None,
+    });
+    let max_forwards = section.integer_or("max_forwards", 1..=255, usual.max_forwards.into());
+    let product_header = section.boolean_or("product_header", usual.product_header);
+    Some(Profile {
+        srtp: srtp?,
+        codecs: codecs?,
+        ptime: ptime?,
+        dtmf: dtmf?,
+        max_forwards: u8::try_from(max_forwards?).ok()?,
+        product_header: product_header?,
+    })
 }
 
 fn read_srtp(section: &Section<'_, '_>) -> Option<SrtpPolicy> {
@@ -15,4 +37,42 @@ fn read_srtp(section: &Section<'_, '_>) -> Option<SrtpPolicy> {
         "required" => Some(SrtpPolicy::Required),
         _ => None,
     })
+}
+
+/// None are named when the key is absent: then the call decides.
+fn read_codecs(section: &Section<'_, '_>) -> Option<Vec<Codec>> {
+    section.know(&["codecs"]);
+    if !section.has("codecs") {
+        return Some(Vec::new());
+    }
+    let expected = "a list of \"PCMU\" and \"PCMA\", the preferred one first";
+    let mut codecs = Vec::new();
+    let entries = section.strings("codecs", expected, CODECS.len())?;
+    for (text, field) in &entries {
+        match CODECS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+            None => {
+                let advice = "write \"PCMU\" or \"PCMA\"; other codecs are not spoken".into();
+                section.problem(field, format!("found {text:?}"), advice);
+            }
+            Some((_, codec)) if codecs.contains(codec) => {
+                section.problem(field, format!("{text:?} stands here twice"), "remove one".into());
+            }
+            Some((_, codec)) => codecs.push(*codec),
+        }
+    }
+    if entries.is_empty() {
+        let advice = format!("write {expected}, or leave codecs out for both");
+        section.problem_here("codecs is empty, so no call could be made".into(), advice);
+    }
+    Some(codecs)
+}
+
+/// Packets shorter than 10 ms or longer than 60 ms are sent by nothing here (media's own limits).
+fn read_ptime(section: &Section<'_, '_>, usual: Duration) -> Option<Duration> {
+    let usual_ms = u32::try_from(usual.as_millis()).unwrap_or(20);
+    let ms = section.integer_or("ptime_ms", 10..=60, usual_ms)?;
+    if !ms.is_multiple_of(10) {
+        section.problem_at("ptime_ms", format!("found {ms}"), "write 10, 20, 30, 40, 50 or 60".into());
+    }
+    Some(Duration::from_millis(ms.into()))
 }

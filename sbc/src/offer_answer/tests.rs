@@ -19,7 +19,11 @@ fn negotiation() -> Negotiation {
 }
 
 fn negotiation_under(srtp: SrtpPolicy) -> Negotiation {
-    Negotiation::new(84, local(&[AudioCodec::Pcmu, AudioCodec::Pcma]), srtp)
+    Negotiation::new(84, local(&[AudioCodec::Pcmu, AudioCodec::Pcma]), &profile(srtp))
+}
+
+fn profile(srtp: SrtpPolicy) -> Profile {
+    Profile { srtp, ..Profile::default() }
 }
 
 fn description(lines: &[&str]) -> Vec<u8> {
@@ -131,9 +135,9 @@ fn nothing_in_common() {
             Err(Disagreement::NothingInCommon),
             "{lines:?}"
         );
-        assert!(!is_acceptable(&offer, SrtpPolicy::Off), "{lines:?}");
+        assert!(!is_acceptable(&offer, &profile(SrtpPolicy::Off)), "{lines:?}");
     }
-    assert!(is_acceptable(&description(&["m=audio 4000 RTP/AVP 0"]), SrtpPolicy::Off));
+    assert!(is_acceptable(&description(&["m=audio 4000 RTP/AVP 0"]), &profile(SrtpPolicy::Off)));
     assert_eq!(negotiation().answer(b"hello", SOURCE, &mut rng()), Err(Disagreement::Malformed));
 }
 
@@ -144,7 +148,7 @@ fn another_address_family_is_out_of_reach() {
     let mut sixth = local(&[AudioCodec::Pcmu]);
     sixth.rtp = "[2001:db8::2]:20000".parse().expect("an address");
     let (answer, audio) =
-        Negotiation::new(1, sixth, SrtpPolicy::Off).answer(&offer, SOURCE, &mut rng()).expect("agreed");
+        Negotiation::new(1, sixth, &Profile::default()).answer(&offer, SOURCE, &mut rng()).expect("agreed");
     assert_eq!(audio.remote_rtp, "[2001:db8::1]:4000".parse().expect("an address"));
     assert!(String::from_utf8(answer).expect("text").contains("c=IN IP6 2001:db8::2\r\n"));
 }
@@ -227,7 +231,7 @@ mod srtp {
     fn answered(srtp: SrtpPolicy, lines: &[&str]) -> Option<(String, Option<SrtpKeys>)> {
         let offer = description(lines);
         let answer = negotiation_under(srtp).answer(&offer, SOURCE, &mut rng());
-        assert_eq!(is_acceptable(&offer, srtp), answer.is_ok());
+        assert_eq!(is_acceptable(&offer, &profile(srtp)), answer.is_ok());
         let (answer, audio) = answer.ok()?;
         Some((String::from_utf8(answer).expect("text"), audio.srtp))
     }

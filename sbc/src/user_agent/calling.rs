@@ -55,8 +55,8 @@ impl UserAgent {
         let admission = self.reserve(&peer)?;
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
-        let srtp = self.profile(&peer).srtp;
-        let mut media = Negotiation::new(self.rng.next_u64(), invite.media, srtp);
+        let origin_id = self.rng.next_u64();
+        let mut media = Negotiation::new(origin_id, invite.media, self.profile(&peer));
         let offer = media.offer(&mut self.rng);
         let calling = Calling {
             media,
@@ -154,14 +154,14 @@ impl UserAgent {
         let to = compose::name_addr(None, compose::sip_uri(call.callee, to_host));
         let mut builder = Builder::request(Method::Invite, &destination.uri)
             .header(HeaderName::Via, compose::via(hop, branch))
-            .header(HeaderName::MaxForwards, 70)
+            .header(HeaderName::MaxForwards, self.profile_for(call.session).max_forwards)
             .header(HeaderName::From, format_args!("{from};tag={}", call.local_tag))
             .header(HeaderName::To, to)
             .header(HeaderName::CallId, call.call_id)
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Contact, compose::contact(&destination.hop))
-            .header(HeaderName::Allow, compose::ALLOW)
-            .header(HeaderName::UserAgent, &self.config.product);
+            .header(HeaderName::Allow, compose::ALLOW);
+        builder = compose::with_user_agent(builder, self.product_for(call.session));
         if call.from.user.is_empty() {
             builder = builder.header(HeaderName::Privacy, "id");
         }
@@ -252,6 +252,7 @@ impl UserAgent {
         let Some((_, sent_on)) = self.transactions.sent(transaction) else { return };
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
+        dialog.max_forwards = self.profile_for(id).max_forwards;
         self.send_ack(id, &dialog, received.essentials.cseq.number);
         if repeated {
             return;

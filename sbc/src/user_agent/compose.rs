@@ -57,7 +57,7 @@ pub(super) fn host(address: SocketAddr) -> String {
     }
 }
 
-/// A response to a request, up to what is its own.
+/// A response to a request, up to what is its own; without Server when `product` is empty.
 pub(super) fn reply(
     request: &Message<'_>,
     source: SocketAddr,
@@ -67,7 +67,12 @@ pub(super) fn reply(
 ) -> Builder {
     let reply = Reply { status, reason: None, to_tag, source: Some(source) };
     let builder = Builder::response(request, &reply);
-    if status == 100 { builder } else { builder.header(HeaderName::Server, product) }
+    if status == 100 || product.is_empty() { builder } else { builder.header(HeaderName::Server, product) }
+}
+
+/// Adds User-Agent, unless `product` is empty.
+pub(super) fn with_user_agent(builder: Builder, product: &str) -> Builder {
+    if product.is_empty() { builder } else { builder.header(HeaderName::UserAgent, product) }
 }
 
 /// The CANCEL of an INVITE of ours (RFC 3261 §9.1).
@@ -79,7 +84,7 @@ pub(super) fn cancel(invite: &[u8], reason: Option<&str>) -> Option<Vec<u8>> {
     let builder = Builder::request(Method::Cancel, std::str::from_utf8(uri).ok()?)
         .copy(&invite, HeaderName::Via)
         .copy(&invite, HeaderName::Route)
-        .header(HeaderName::MaxForwards, 70)
+        .copy(&invite, HeaderName::MaxForwards)
         .copy(&invite, HeaderName::From)
         .copy(&invite, HeaderName::To)
         .copy(&invite, HeaderName::CallId)

@@ -39,7 +39,8 @@ impl UserAgent {
         self.check_offered(session)?;
         let origin_id = rand::Rng::next_u64(&mut self.rng);
         let Some(kept) = self.sessions.get(session) else { return Err(SessionError::UnknownSession) };
-        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer).srtp);
+        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer));
+        let product = self.product(&kept.peer).to_owned();
         let Some(kept) = self.sessions.get_mut(session) else { return Err(SessionError::UnknownSession) };
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let invite = offered.invite.view();
@@ -53,7 +54,7 @@ impl UserAgent {
             }
             _ => (media.offer(&mut self.rng), None),
         };
-        let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &self.config.product)
+        let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
         let bytes = with_capabilities(builder, &asked.hop).body("application/sdp", &body);
         let cseq = invite.cseq().map(|cseq| cseq.number).unwrap_or_default();
@@ -130,12 +131,13 @@ impl UserAgent {
 
     /// Sends 180; it makes the early dialog (§12.1.1).
     fn send_ringing(&mut self, now: Instant, id: SessionId) {
+        let product = self.product_for(id).to_owned();
         let Some(kept) = self.sessions.get_mut(id) else { return };
         let Phase::Offered(offered) = &mut kept.phase else { return };
         offered.ringing = Some(now + RINGING_AGAIN);
         let invite = offered.invite.view();
         let asked = offered.asked;
-        let builder = compose::reply(&invite, asked.source, 180, Some(&kept.local_tag), &self.config.product)
+        let builder = compose::reply(&invite, asked.source, 180, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
         let bytes = with_capabilities(builder, &asked.hop).finish();
         self.respond(now, asked.transaction, 180, bytes);
@@ -143,12 +145,12 @@ impl UserAgent {
 
     /// Sends a final response other than 2xx, and is over. Whether there was an INVITE to refuse.
     pub(super) fn refuse_offered(&mut self, now: Instant, id: SessionId, status: u16) -> bool {
+        let product = self.product_for(id).to_owned();
         let Some(kept) = self.sessions.get_mut(id) else { return false };
         let Phase::Offered(offered) = &kept.phase else { return false };
         let asked = offered.asked;
-        let product = &self.config.product;
         let invite = offered.invite.view();
-        let bytes = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), product).finish();
+        let bytes = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), &product).finish();
         kept.phase = Phase::Over;
         self.respond(now, asked.transaction, status, bytes);
         true
@@ -166,11 +168,16 @@ impl UserAgent {
         let hop = self.way_in_dialog(id, dialog);
         let branch = self.branch();
         let builder = dialog.request(Method::Bye, &compose::via(&hop, &branch));
-        let builder = builder.header(HeaderName::UserAgent, &self.config.product);
+        let builder = compose::with_user_agent(builder, self.product_for(id));
         let bytes = compose::with_reason(builder, reason).finish();
         let first = Routed { hop, bytes };
         let outgoing = Outgoing { method: Method::Bye, branch: &branch, first, fallback: None, user: role };
         self.transactions.request(now, outgoing);
+    }
+
+    /// As [`UserAgent::product`], for a session's peer.
+    pub(super) fn product_for(&self, id: SessionId) -> &str {
+        self.sessions.get(id).map_or("", |session| self.product(&session.peer))
     }
 
     /// Cancels every INVITE of ours that has no final response (§9.1).

@@ -1,10 +1,66 @@
 //! How a peer is spoken to: what differs from carrier to carrier, and from phones to carriers.
 
+use std::time::Duration;
+
+use super::{AudioCodec, LocalMedia};
+
 /// What differs from peer to peer. The default suits most carriers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Whether media is protected.
     pub srtp: SrtpPolicy,
+    /// The codecs that may be spoken, in the order of our offers. Empty: all we have, the one first that needs no
+    /// transcoding. In answers the order is the peer's (RFC 3264 §6.1).
+    pub codecs: Vec<AudioCodec>,
+    /// The packet time we offer; the owner's when absent.
+    pub ptime: Option<Duration>,
+    /// How digits travel.
+    pub dtmf: Dtmf,
+    /// Max-Forwards of our requests (RFC 3261 §20.22).
+    pub max_forwards: u8,
+    /// Whether our messages say what we are, in Server and User-Agent.
+    pub product_header: bool,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            srtp: SrtpPolicy::Off,
+            codecs: Vec::new(),
+            ptime: None,
+            dtmf: Dtmf::Rfc4733,
+            max_forwards: 70,
+            product_header: true,
+        }
+    }
+}
+
+impl Profile {
+    /// Our side of the media as this peer may see it.
+    pub(crate) fn fit(&self, media: LocalMedia) -> LocalMedia {
+        let LocalMedia { rtp, codecs, ptime } = media;
+        let codecs = if self.codecs.is_empty() {
+            codecs
+        } else {
+            self.codecs.iter().copied().filter(|codec| codecs.contains(codec)).collect()
+        };
+        LocalMedia { rtp, codecs, ptime: self.ptime.unwrap_or(ptime) }
+    }
+
+    /// Whether a codec may be spoken.
+    pub(crate) fn allows(&self, codec: AudioCodec) -> bool {
+        self.codecs.is_empty() || self.codecs.contains(&codec)
+    }
+}
+
+/// How a peer's digits travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dtmf {
+    /// As telephone events in RTP (RFC 4733), where the peer offers or takes them.
+    #[default]
+    Rfc4733,
+    /// Not at all: telephone-event is neither offered nor taken.
+    Off,
 }
 
 /// Whether media with a peer is protected by SRTP, with keys in the session description (RFC 4568).

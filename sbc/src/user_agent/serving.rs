@@ -31,7 +31,7 @@ impl UserAgent {
         }
         if let Err(error) = received.message.validate() {
             self.counters.parse_errors += 1;
-            return self.refuse_malformed(received.packet, received.message, error.status());
+            return self.refuse_malformed(received.packet, received.peer, received.message, error.status());
         }
         if self.is_overloaded(received) {
             self.counters.requests_over_limit += 1;
@@ -157,7 +157,7 @@ impl UserAgent {
     }
 
     pub(super) fn reply(&self, received: Received<'_>, status: u16, to_tag: Option<&str>) -> Builder {
-        let product = &self.config.product;
+        let product = self.product(received.peer);
         compose::reply(received.message, received.packet.source, status, to_tag, product)
     }
 
@@ -216,14 +216,15 @@ impl UserAgent {
         let description = compose::description(received.message);
         let acceptable = match description {
             Description::None => true,
-            Description::Sdp(offer) => offer_answer::is_acceptable(offer, self.profile(received.peer).srtp),
+            Description::Sdp(offer) => offer_answer::is_acceptable(offer, self.profile(received.peer)),
             Description::Unsupported => return self.refuse_content(now, received),
         };
         let local_tag = self.tag();
         let hop = way_of_dialog(received);
         let dialog = Dialog::of_request(received.message, received.essentials, local_tag.clone(), hop);
         // §8.1.1.8: an INVITE has a Contact.
-        let Some(dialog) = dialog else { return self.refuse(now, received, 400) };
+        let Some(mut dialog) = dialog else { return self.refuse(now, received, 400) };
+        dialog.max_forwards = self.profile(received.peer).max_forwards;
         let admission = match self.admit(now, received.peer) {
             Ok(admission) => admission,
             Err(retry_after) => {

@@ -13,6 +13,7 @@ mod forking;
 mod large_requests;
 mod limits;
 mod methods_in_dialogs;
+mod profile;
 mod registration;
 mod reinvite;
 mod requests_outside_dialogs;

@@ -56,7 +56,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
         trunks: vec![TrunkConfig {
             max_calls: knobs.trunk_max_calls,
             max_calls_per_second: knobs.trunk_max_calls_per_second,
-            profile: Profile { srtp: knobs.trunk_srtp },
+            profile: Profile { srtp: knobs.trunk_srtp, ..Profile::default() },
             ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
         }],
         phones: PhoneConfig {
@@ -66,7 +66,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 .map(user)
                 .map(|name| UserCredentials { password: password(&name), name })
                 .collect(),
-            profile: Profile { srtp: knobs.phones_srtp },
+            profile: Profile { srtp: knobs.phones_srtp, ..Profile::default() },
             ..PhoneConfig::default()
         },
         limits: Limits {
