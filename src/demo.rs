@@ -25,7 +25,7 @@ use self::cast::Cast;
 use self::ladder::Ladder;
 use self::paint::Paint;
 use self::verdict::Verdict;
-use crate::load::Loaded;
+use crate::configuration::Loaded;
 use crate::logging;
 use crate::node::{Node, Seen};
 

@@ -1,7 +1,8 @@
 //! The Tandem daemon and its command line.
 
+mod configuration;
 mod demo;
-mod load;
+
 mod logging;
 mod node;
 mod replay;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::load::Loaded;
+use crate::configuration::Loaded;
 
 /// Voice edge and contact centre: SIP trunks in, agents on the line.
 #[derive(Parser)]

@@ -42,7 +42,7 @@ use self::clock::Clock;
 use self::core::{Core, MediaLink, Order, Reload, Waker};
 pub(crate) use self::core::{Seen, Tap, Way};
 use self::picture::{NodeStatus, Picture};
-use crate::load::Loaded;
+use crate::configuration::Loaded;
 
 /// SIP messages that may wait for the core; more are dropped, as a busy network would.
 const INBOX_CAPACITY: usize = 16_384;

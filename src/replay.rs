@@ -20,7 +20,7 @@ mod witness;
 
 use std::path::{Path, PathBuf};
 
-use crate::load::{LoadError, Loaded};
+use crate::configuration::{LoadError, Loaded};
 use capture::CaptureError;
 use ladder::Ladder;
 use node::Node;

@@ -9,7 +9,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::load::Loaded;
+use crate::configuration::Loaded;
 use crate::logging;
 use crate::node::Node;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tandem_config::Config;
 
-use crate::load::Loaded;
+use crate::configuration::Loaded;
 
 /// The differences between two configurations.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tandem_switch::{Output, Switch, WorkerIndex};
 use tandem_time::Instant;
 
 use super::witness::Witness;
-use crate::load::Loaded;
+use crate::configuration::Loaded;
 use crate::node::wiring;
 
 /// The longest packet that is played.

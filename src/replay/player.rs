@@ -15,7 +15,7 @@ use super::ladder::Ladder;
 use super::node::{Node, Sent};
 use super::traffic::{Arrival, ArrivalKind, Traffic};
 use super::transactions::Transactions;
-use crate::load::Loaded;
+use crate::configuration::Loaded;
 
 /// How long the node is watched after the last packet.
 const AFTERMATH: Duration = Duration::from_secs(1);
