@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tandem_config::{Config, Disk, Problem, Reach};
+use tandem_config::{Config, Disk, Problem, Reach, Treatment};
 use tandem_control::flow::Flow;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig};
-use tandem_control_api::DialTarget;
+use tandem_control_api::{DialTarget, Route};
 use tandem_switch::PromptLibrary;
 
 /// The largest prompt file: an hour at 16 bits.
@@ -187,21 +187,34 @@ fn contact_centre(config: &Config, flows: Vec<Flow>, prompts: &PromptLibrary) ->
         wrap_up: queue.wrap_up,
         max_waiting: usize::try_from(queue.max_waiting).unwrap_or(QueueConfig::MAX_WAITING),
     });
-    let agents = config.agents.iter().map(|agent| AgentConfig {
-        id: agent.name.clone(),
-        target: match &agent.reach {
-            Reach::User(user) => DialTarget::User(user.clone()),
-            Reach::Number { number, trunk } => {
-                DialTarget::Trunk { trunk: trunk.clone(), number: number.clone() }
-            }
-        },
+    let agents = config
+        .agents
+        .iter()
+        .map(|agent| AgentConfig { id: agent.name.clone(), target: target(&agent.reach) });
+    let answered = config.entry_points.iter().filter_map(|it| match &it.treatment {
+        Treatment::Flow(flow) => Some((it.number.clone(), flow.clone())),
+        Treatment::Route { .. } => None,
+    });
+    let straight = config.entry_points.iter().filter_map(|it| match &it.treatment {
+        Treatment::Flow(_) => None,
+        Treatment::Route { reach, ring_timeout } => {
+            Some((it.number.clone(), Route { target: target(reach), ring_timeout: *ring_timeout }))
+        }
     });
     ContactCentreConfig {
-        entry_points: config.entry_points.iter().map(|it| (it.number.clone(), it.flow.clone())).collect(),
+        entry_points: answered.collect(),
+        routes: straight.collect(),
         flows,
         queues: queues.collect(),
         agents: agents.collect(),
         prompts: prompts.keys().cloned().collect(),
         not_responding_pause: config.not_responding_pause,
+    }
+}
+
+fn target(reach: &Reach) -> DialTarget {
+    match reach {
+        Reach::User(user) => DialTarget::User(user.clone()),
+        Reach::Number { number, trunk } => DialTarget::Trunk { trunk: trunk.clone(), number: number.clone() },
     }
 }

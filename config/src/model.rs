@@ -289,7 +289,7 @@ pub struct Agent {
     pub reach: Reach,
 }
 
-/// Where an agent is rung.
+/// Where somebody is rung.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// At a softphone: available while it is registered.
@@ -333,11 +333,25 @@ pub struct Announcement {
     pub every: Duration,
 }
 
-/// A called number and the flow that answers it.
+/// A called number and what becomes of calls to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryPoint {
     /// The Request-URI's user part.
     pub number: String,
-    /// The flow's name.
-    pub flow: String,
+    /// What becomes of them.
+    pub treatment: Treatment,
+}
+
+/// What becomes of calls to a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// A flow answers them, by its name.
+    Flow(String),
+    /// They go straight through.
+    Route {
+        /// To whom.
+        reach: Reach,
+        /// How long they are rung.
+        ring_timeout: Duration,
+    },
 }

@@ -135,7 +135,8 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
     let queues = entities::read_queues(&root, &agent_names, files, prompts_folder.as_deref());
-    let entry_points = entities::read_entry_points(&root, files, flows_folder.as_deref());
+    let entry_points =
+        entities::read_entry_points(&root, &trunk_names, &user_names, files, flows_folder.as_deref());
     root.finish();
 
     Some(Config {

@@ -213,6 +213,30 @@ fn an_agent_is_rung_at_one_place() {
 }
 
 #[test]
+fn an_entry_point_leads_to_one_place() {
+    one_problem(
+        "[[entry_point]]\nnumber = \"+15550103\"\nflow = \"echo\"",
+        "[[entry_point]]\nnumber = \"+15550103\"\nflow = \"echo\"\nuser = \"1001\"",
+        "[[entry_point]]",
+        "entry_point.+15550103: there is flow and user; \
+         write flow = \"…\" to answer, or user = \"…\" or trunk = \"…\" to go straight through",
+    );
+    one_problem(
+        "trunk = \"carrier-a\"         # over this trunk",
+        "trunk = \"carrier-b\"",
+        "\"carrier-b\"",
+        "entry_point.+15550111.trunk: there is no trunk \"carrier-b\"; write \"carrier-a\", \
+         or add [[trunk]] name = \"carrier-b\"",
+    );
+    one_problem(
+        "[[entry_point]]\nnumber = \"+15550110\"\nuser = \"1005\"\nring_timeout_s = 60 ",
+        "[[entry_point]]\nnumber = \"+15550110\"\nuser = \"1005\"\nto = \"+15550199\" ",
+        "[[entry_point]]",
+        "entry_point.+15550110: to goes with trunk only; remove to",
+    );
+}
+
+#[test]
 fn two_agents_cannot_share_a_phone() {
     one_problem(
         "[[agent]]\nname = \"carol\"\nuser = \"1003\"",

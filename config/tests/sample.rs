@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_config::{DigestAlgorithm, Reach, Transport};
+use tandem_config::{DigestAlgorithm, Reach, Transport, Treatment};
 
 #[test]
 fn the_sample_is_the_demo_s_table() {
@@ -35,15 +35,21 @@ fn the_sample_is_the_demo_s_table() {
     let members = |queue: &str| config.queues.iter().find(|q| q.name == queue).unwrap().agents.len();
     assert_eq!((members("sales"), members("support")), (5, 5));
 
-    let entries: Vec<_> = config.entry_points.iter().map(|e| (e.number.as_str(), e.flow.as_str())).collect();
+    let flow = |name: &str| Treatment::Flow(name.into());
+    let straight = |reach| Treatment::Route { reach, ring_timeout: Duration::from_secs(60) };
+    let zoe = Reach::Number { number: "+15550199".into(), trunk: "carrier-a".into() };
+    let entries: Vec<_> =
+        config.entry_points.iter().map(|e| (e.number.as_str(), e.treatment.clone())).collect();
     assert_eq!(
         entries,
         [
-            ("+15550100", "main-menu"),
-            ("+15550101", "sales"),
-            ("+15550102", "prompt-loop"),
-            ("+15550103", "echo"),
-            ("+15550104", "read-back"),
+            ("+15550100", flow("main-menu")),
+            ("+15550101", flow("sales")),
+            ("+15550102", flow("prompt-loop")),
+            ("+15550103", flow("echo")),
+            ("+15550104", flow("read-back")),
+            ("+15550110", straight(Reach::User("1005".into()))),
+            ("+15550111", straight(zoe)),
         ]
     );
 }

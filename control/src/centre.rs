@@ -3,13 +3,14 @@
 mod agents;
 mod flows;
 mod queueing;
+mod straight;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tandem_control_api::{
     CallId, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Outcome,
-    Party, RejectReason, Request,
+    Party, RejectReason, Request, Route, StraightThrough,
 };
 use tandem_time::Instant;
 
@@ -21,18 +22,27 @@ use crate::outbox::{Concern, Outbox, Timer, Timers};
 use crate::queue::QueueDepth;
 use crate::routing::Routing;
 
+/// What becomes of a call to a number.
+#[derive(Debug)]
+enum EntryPoint {
+    Flow(Arc<Flow>),
+    Route(Route),
+}
+
 /// The contact centre of one node.
 ///
-/// A dialled number names a flow; the flow says what the caller hears, and which queue they wait in; the queue
+/// A dialled number names a flow, or where the call goes straight through to; the flow says what the caller hears, and which queue they wait in; the queue
 /// offers them to the agent who has been available longest. Everything that was decided ends up as facts in the
 /// call's record.
 #[derive(Debug)]
 pub struct ContactCentre {
     config: ContactCentreConfig,
     /// By dialled number.
-    entry_points: BTreeMap<String, Arc<Flow>>,
+    entry_points: BTreeMap<String, EntryPoint>,
     routing: Routing,
     calls: BTreeMap<CallId, Call>,
+    /// Calls without a flow, from their offer until the switch has released them.
+    straight: BTreeMap<CallId, StraightThrough>,
     /// Agents by the leg that rings or holds their phone.
     legs: BTreeMap<LegId, AgentId>,
     /// Phones that are registered, agents' or not: whoever becomes an agent later may be reachable already.
@@ -57,6 +67,7 @@ impl ContactCentre {
             entry_points: BTreeMap::new(),
             routing: Routing::default(),
             calls: BTreeMap::new(),
+            straight: BTreeMap::new(),
             legs: BTreeMap::new(),
             registered: BTreeSet::new(),
             outbox: Outbox::default(),
@@ -75,11 +86,12 @@ impl ContactCentre {
         config.check()?;
         let flows: BTreeMap<&str, Arc<Flow>> =
             config.flows.iter().map(|flow| (flow.name(), Arc::new(flow.clone()))).collect();
-        self.entry_points = config
-            .entry_points
-            .iter()
-            .filter_map(|(number, flow)| Some((number.clone(), Arc::clone(flows.get(flow.as_str())?))))
-            .collect();
+        let answered = config.entry_points.iter().filter_map(|(number, flow)| {
+            Some((number.clone(), EntryPoint::Flow(Arc::clone(flows.get(flow.as_str())?))))
+        });
+        let straight =
+            config.routes.iter().map(|(number, route)| (number.clone(), EntryPoint::Route(route.clone())));
+        self.entry_points = answered.chain(straight).collect();
         let registered = &self.registered;
         let reachable = |target: &DialTarget| match target {
             DialTarget::User(user) => registered.contains(user),
@@ -107,19 +119,26 @@ impl ContactCentre {
     /// Calls not yet released.
     #[must_use]
     pub fn calls(&self) -> usize {
-        self.calls.len()
+        self.calls.len() + self.straight.len()
     }
 
     fn call_offered(&mut self, now: Instant, call: CallId, leg: LegId, from: &Party, dialled: &str) {
-        let Some(flow) = self.entry_points.get(dialled) else {
-            self.outbox.send(Command::Reject { leg, reason: RejectReason::NotFound });
-            return;
+        let flow = match self.entry_points.get(dialled) {
+            None => {
+                self.outbox.send(Command::Reject { leg, reason: RejectReason::NotFound });
+                return;
+            }
+            Some(_) if self.calls() >= Self::MAX_CALLS => {
+                self.outbox.send(Command::Reject { leg, reason: RejectReason::Unavailable });
+                return;
+            }
+            Some(EntryPoint::Route(route)) => {
+                let route = route.clone();
+                return self.go_straight(call, leg, route);
+            }
+            Some(EntryPoint::Flow(flow)) => Arc::clone(flow),
         };
-        if self.calls.len() >= Self::MAX_CALLS {
-            self.outbox.send(Command::Reject { leg, reason: RejectReason::Unavailable });
-            return;
-        }
-        let run = Run::new(Arc::clone(flow), &from.number, dialled, now);
+        let run = Run::new(flow, &from.number, dialled, now);
         let command = self.outbox.ask(Concern::Call(call), Command::Answer { leg });
         let stage = Stage::Answering { command };
         self.calls.insert(call, Call { caller: leg, run, stage, agents: BTreeSet::new() });
@@ -129,6 +148,7 @@ impl ContactCentre {
         match self.outbox.settle(command) {
             Some(Concern::Dial(call, agent)) => self.dial_done(now, call, &agent, outcome),
             Some(Concern::Call(call)) => self.call_done(now, call, command, outcome),
+            Some(Concern::StraightThrough(call)) => self.straight_done(call, command, outcome),
             None => {}
         }
     }
@@ -206,6 +226,7 @@ impl ContactCentre {
     fn call_ended(&mut self, now: Instant, call: CallId) {
         self.timers.cancel(&Timer::MaxWait(call));
         self.timers.cancel(&Timer::Announcement(call));
+        self.straight.remove(&call);
         let Some(entry) = self.calls.remove(&call) else { return };
         if let Stage::Queued(visit) | Stage::Connecting { visit, .. } = &entry.stage
             && let Some(queue) = self.routing.queues.get_mut(&visit.queue)
@@ -234,11 +255,18 @@ impl ControlPlane for ContactCentre {
                 self.call_offered(now, *call, *leg, from, dialled);
             }
             Event::Done { command, outcome } => self.done(now, *command, outcome),
-            Event::LegCreated { leg, command, .. } => self.leg_created(*leg, *command),
-            Event::LegEnded { call, leg, .. } => self.leg_ended(now, *call, *leg),
+            Event::LegCreated { call, leg, command } => {
+                self.leg_created(*leg, *command);
+                self.straight_leg_created(*call, *leg, *command);
+            }
+            Event::LegRinging { call, leg } => self.straight_leg_ringing(*call, *leg),
+            Event::LegEnded { call, leg, end } => {
+                self.leg_ended(now, *call, *leg);
+                self.straight_leg_ended(*call, *leg, end);
+            }
             Event::CallEnded { call, .. } => self.call_ended(now, *call),
             Event::Registration { user, reachable } => self.registration(now, user, *reachable),
-            Event::LegRinging { .. } | Event::Digit { .. } => {}
+            Event::Digit { .. } => {}
         }
     }
 

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tandem_control_api::DialTarget;
+use tandem_control_api::{DialTarget, Route};
 
 use crate::flow::{Flow, FlowError};
 
 /// Everything an operator decides. [`crate::ContactCentre::new`] refuses one that does not fit together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContactCentreConfig {
-    /// Dialled number → the name of the flow that answers it. Every other number is refused as not found.
+    /// Dialled number → the name of the flow that answers it. A number that is neither here nor in `routes` is
+    /// refused as not found.
     pub entry_points: BTreeMap<String, String>,
+    /// Dialled number → where it goes straight to, without a flow.
+    pub routes: BTreeMap<String, Route>,
     /// The flows, as [`crate::flow::parse()`] gave them.
     pub flows: Vec<Flow>,
     /// The queues.
@@ -128,6 +131,13 @@ impl ContactCentreConfig {
         let agents = unique("agents", self.agents.iter().map(|agent| agent.id.as_str()))?;
         for (number, flow) in &self.entry_points {
             known("flow", flow, &flows, || format!("entry point {number}"))?;
+        }
+        for (number, route) in &self.routes {
+            let place = format!("entry point {number}");
+            if self.entry_points.contains_key(number) {
+                return Err(ConfigError::Duplicate { kind: "entry points", name: number.clone() });
+            }
+            within(&place, "ring_timeout", route.ring_timeout, SECOND, Duration::from_secs(600))?;
         }
         for flow in &self.flows {
             flow.check(&queues, &self.prompts)?;

@@ -12,6 +12,8 @@ use crate::agent::AgentId;
 pub(crate) enum Concern {
     /// The call that waits for it.
     Call(CallId),
+    /// The call that goes straight through.
+    StraightThrough(CallId),
     /// The call, and the agent who is rung.
     Dial(CallId, AgentId),
 }

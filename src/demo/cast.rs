@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use tandem_config::{Agent, Config, Reach, Transport};
+use tandem_config::{Agent, Config, EntryPoint, Reach, Transport, Treatment};
 use tandem_phone::{Credentials, Manner, PhoneConfig};
 use tandem_phone_net::LivePhone;
 use tokio::runtime::Handle;
@@ -68,7 +68,7 @@ impl Cast {
             alice: softphone(0, ALICE_HZ)?,
             bob: softphone(1, BOB_HZ)?,
             http: config.http_listen,
-            entry_points: config.entry_points.iter().map(|it| (it.number.clone(), it.flow.clone())).collect(),
+            entry_points: config.entry_points.iter().map(described).collect(),
         })
     }
 
@@ -152,11 +152,23 @@ impl Cast {
         let Softphone { user, password, .. } = &self.alice;
         println!("\n The node stays up. Register a softphone from this machine:");
         println!("   registrar {}, user {user}, password {password}, then dial", self.node);
-        for (number, flow) in &self.entry_points {
-            println!("   {number}  {flow}");
+        for (number, leads_to) in &self.entry_points {
+            println!("   {number}  {leads_to}");
         }
         println!(" Metrics: http://{}/metrics. Ctrl-C ends it.", self.http);
     }
+}
+
+/// A number and what it leads to.
+fn described(entry_point: &EntryPoint) -> (String, String) {
+    let leads_to = match &entry_point.treatment {
+        Treatment::Flow(flow) => flow.clone(),
+        Treatment::Route { reach: Reach::User(user), .. } => format!("straight to {user}"),
+        Treatment::Route { reach: Reach::Number { number, trunk }, .. } => {
+            format!("straight to {number} over {trunk}")
+        }
+    };
+    (entry_point.number.clone(), leads_to)
 }
 
 fn start(runtime: &Handle, config: PhoneConfig, place: u16) -> io::Result<LivePhone> {

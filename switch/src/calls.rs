@@ -6,6 +6,7 @@
 //! # What a command means
 //! | command | in | does | done when |
 //! |---|---|---|---|
+//! | `Ring` | offered | sends 180 | at once |
 //! | `Answer` | offered | opens an endpoint, then answers | the ACK has come and audio is agreed |
 //! | `Reject` | offered | refuses with the reason's status | the leg has ended |
 //! | `Hangup` | every state but ending | refuses, cancels or hangs up; what waited on the leg is answered first | the leg has ended |
@@ -78,6 +79,8 @@ pub(crate) enum Action {
     Media { worker: WorkerIndex, command: media::Command },
     /// Invite; the result goes to [`Calls::handle_invited`].
     Invite { leg: LegId, invite: Box<Invite> },
+    /// Say that the called party rings.
+    Ring { session: SessionId },
     /// Answer; a failure goes to [`Calls::handle_accept_failure`].
     Accept { leg: LegId, session: SessionId, media: Box<LocalMedia> },
     /// Refuse.

@@ -225,7 +225,7 @@ impl<P: ControlPlane> Switch<P> {
     }
 
     fn perform(&mut self, now: Instant, action: Action) {
-        // A refused `reject` or `hang_up` says that the session has ended; its event is waiting.
+        // A refused `ring`, `reject` or `hang_up` says that the session has ended; its event is waiting.
         match action {
             Action::Tell(event) => self.plane.handle_event(now, &event),
             Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
@@ -235,6 +235,9 @@ impl<P: ControlPlane> Switch<P> {
                 if let Err(error) = self.user_agent.accept(now, session, *media) {
                     self.calls.handle_accept_failure(leg, error);
                 }
+            }
+            Action::Ring { session } => {
+                let _ = self.user_agent.ring(now, session);
             }
             Action::Reject { session, status } => {
                 let _ = self.user_agent.reject(now, session, status);

@@ -14,6 +14,7 @@ mod menu_to_softphone;
 mod reload;
 mod service_manager;
 mod srtp_softphone;
+mod straight_through;
 mod support;
 mod two_softphones;
 mod unlisted_source;

@@ -46,6 +46,15 @@ pub(crate) fn runtime() -> Runtime {
 
 /// The carrier's phone: calls from 127.0.0.10, and rings when the node calls a number.
 pub(crate) fn carrier(runtime: &Runtime, node: &Node) -> LivePhone {
+    carrier_whose(runtime, node, [])
+}
+
+/// The same, with manners of their own for some of its numbers.
+pub(crate) fn carrier_whose<const N: usize>(
+    runtime: &Runtime,
+    node: &Node,
+    numbers: [(String, Manner); N],
+) -> LivePhone {
     let ports = node.ports();
     let config = PhoneConfig {
         user: "carrier".to_owned(),
@@ -56,7 +65,7 @@ pub(crate) fn carrier(runtime: &Runtime, node: &Node) -> LivePhone {
         credentials: None,
         expires: Duration::from_secs(60),
         manner: Manner::polite(CALLER_HZ, Duration::from_millis(200)),
-        numbers: BTreeMap::new(),
+        numbers: BTreeMap::from(numbers),
         lines: 100,
         listen_for: PhoneConfig::all_frequencies(),
     };

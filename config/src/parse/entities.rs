@@ -8,7 +8,7 @@ use super::profile::read_profile;
 use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
 use crate::address::IpPrefix;
 use crate::model::{
-    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, Transport, Trunk, User,
+    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, Transport, Treatment, Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -224,6 +224,8 @@ fn read_members(section: &Section<'_, '_>, agents: &Names) -> Option<Vec<String>
 
 pub(super) fn read_entry_points(
     root: &Section<'_, '_>,
+    trunks: &Names,
+    users: &Names,
     files: &Files<'_>,
     flows: Option<&Path>,
 ) -> Vec<EntryPoint> {
@@ -232,11 +234,58 @@ pub(super) fn read_entry_points(
         .into_iter()
         .filter_map(|section| {
             let number = section.new_name("number", &mut numbers);
-            let flow = files.named(&section, "flow", flows, "toml");
+            let treatment = read_treatment(&section, number.as_deref(), trunks, users, files, flows);
             section.finish();
-            Some(EntryPoint { number: number?, flow: flow? })
+            Some(EntryPoint { number: number?, treatment: treatment? })
         })
         .collect()
+}
+
+fn read_treatment(
+    section: &Section<'_, '_>,
+    dialled: Option<&str>,
+    trunks: &Names,
+    users: &Names,
+    files: &Files<'_>,
+    flows: Option<&Path>,
+) -> Option<Treatment> {
+    section.know(&["flow", "user", "trunk", "to", "ring_timeout_s"]);
+    let written: Vec<_> = ["flow", "user", "trunk"].into_iter().filter(|key| section.has(key)).collect();
+    let only_with = |key: &str, others: &str| {
+        if section.has(key) {
+            let message = format!("{key} goes with {others} only");
+            section.problem_here(message, format!("remove {key}"));
+        }
+    };
+    let reach = match written[..] {
+        ["flow"] => {
+            only_with("to", "trunk");
+            only_with("ring_timeout_s", "user and trunk");
+            return files.named(section, "flow", flows, "toml").map(Treatment::Flow);
+        }
+        ["user"] => {
+            only_with("to", "trunk");
+            section.reference("user", "user", users).map(Reach::User)
+        }
+        ["trunk"] => {
+            let trunk = section.reference("trunk", "trunk", trunks);
+            let same = dialled.unwrap_or_default().to_owned();
+            let number = section.parsed_or("to", "a number such as \"+15550199\"", same, parse_number);
+            Some(Reach::Number { number: number?, trunk: trunk? })
+        }
+        _ => {
+            let found = match written.as_slice() {
+                [] => "neither flow nor user nor trunk".to_owned(),
+                several => several.join(" and "),
+            };
+            let advice =
+                "write flow = \"…\" to answer, or user = \"…\" or trunk = \"…\" to go straight through";
+            section.problem_here(format!("there is {found}"), advice.into());
+            None
+        }
+    };
+    let ring_timeout = section.seconds_or("ring_timeout_s", 1..=600, 60);
+    Some(Treatment::Route { reach: reach?, ring_timeout: ring_timeout? })
 }
 
 fn read_sources(section: &Section<'_, '_>, owner: &str, sources: &mut Sources) -> Option<Vec<IpPrefix>> {

@@ -18,6 +18,11 @@ pub struct Request {
 /// What to do. Each ends in exactly one [`crate::Event::Done`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
+    /// Tells the caller of an offered leg that the called party rings (180).
+    Ring {
+        /// The leg.
+        leg: LegId,
+    },
     /// Answers an offered leg. Done when its ACK has come and media flows.
     Answer {
         /// The leg.
@@ -99,6 +104,7 @@ impl Command {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Ring { .. } => "ring",
             Self::Answer { .. } => "answer",
             Self::Reject { .. } => "reject",
             Self::Hangup { .. } => "hangup",
@@ -192,6 +198,14 @@ pub enum RejectReason {
     Unavailable,
     /// 488: no common codec.
     NotAcceptable,
+    /// 480: nobody answers there now.
+    NoAnswer,
+    /// As a leg that was dialled for this one was refused. What is true only of that leg, such as a challenge to us,
+    /// becomes what it means for the caller.
+    Relayed {
+        /// The final status of that leg.
+        status: u16,
+    },
 }
 
 /// Why the control plane ends a leg.

@@ -97,7 +97,7 @@ pub enum Outcome {
         /// Why.
         end: CollectEnd,
     },
-    /// Done; nothing to add (`Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `SetData`).
+    /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `SetData`).
     Ok,
 }
 

@@ -11,6 +11,7 @@ mod id;
 mod plane;
 mod record;
 mod static_routes;
+mod straight_through;
 
 pub use command::{
     CallFact, CollectRules, Command, DialTarget, HangupCause, Prompt, RejectReason, Repeat, Request, Tone,
@@ -22,3 +23,4 @@ pub use id::{CallId, CommandId, LegId};
 pub use plane::ControlPlane;
 pub use record::{CallRecord, Direction, LegRecord, MediaStatistics, TimelineEntry};
 pub use static_routes::{StaticRoutes, Treatment};
+pub use straight_through::{Ask, Route, StraightThrough};

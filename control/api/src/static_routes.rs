@@ -1,25 +1,19 @@
 //! The fallback plane: dialled numbers with a fixed treatment, and nothing else to go wrong.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use tandem_time::Instant;
 
 use crate::{
-    CallId, Command, CommandError, CommandId, ControlPlane, DialFailure, DialTarget, Event, HangupCause,
-    LegId, Outcome, Prompt, RejectReason, Repeat, Request,
+    CallId, Command, CommandError, CommandId, ControlPlane, Event, HangupCause, LegEnd, LegId, Outcome,
+    Prompt, RejectReason, Repeat, Request, Route, StraightThrough,
 };
 
 /// What happens to calls for a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Treatment {
     /// The party is rung; when it answers, so is the caller, and both talk until one hangs up.
-    Connect {
-        /// Whom.
-        target: DialTarget,
-        /// How long it is rung.
-        ring_timeout: Duration,
-    },
+    Connect(Route),
     /// The caller is answered, hears the prompts, and is hung up.
     Play {
         /// Played one after the other.
@@ -37,38 +31,32 @@ pub enum Treatment {
 pub struct StaticRoutes {
     routes: BTreeMap<String, Treatment>,
     calls: BTreeMap<CallId, Call>,
+    outbox: Outbox,
+}
+
+/// Commands on their way.
+#[derive(Debug, Default)]
+struct Outbox {
     /// The calls that wait for commands.
     awaited: BTreeMap<CommandId, CallId>,
     requests: VecDeque<Request>,
     issued: u64,
 }
 
-#[derive(Debug)]
-struct Call {
-    caller: LegId,
-    state: State,
-}
-
 /// ```text
-/// Ringing ─► Answering ─► Bridging ─► Talking ─► Over
-///            Greeting  ─► Playing ───────────────► Over
+/// Connected ─────────────────────► Over
+/// Greeting ─► Playing ───────────► Over
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// The party is rung, the caller waits.
-    Ringing { dial: CommandId, party: Option<LegId> },
-    /// The party has answered; now the caller is.
-    Answering { answer: CommandId, party: LegId },
-    /// Both are answered.
-    Bridging { bridge: CommandId, party: LegId },
-    /// Both talk.
-    Talking { party: LegId },
+#[derive(Debug)]
+enum Call {
+    /// It goes straight through.
+    Connected(StraightThrough),
     /// The caller is answered, to hear a prompt.
-    Greeting { answer: CommandId, prompts: Vec<Prompt>, repeat: Repeat },
+    Greeting { caller: LegId, answer: CommandId, prompts: Vec<Prompt>, repeat: Repeat },
     /// The caller hears it.
-    Playing { play: CommandId },
-    /// Everybody who is left is being hung up, also the party whose leg is still to come.
-    Over { dial: Option<CommandId> },
+    Playing { caller: LegId, play: CommandId },
+    /// The caller is refused or hung up.
+    Over,
 }
 
 impl StaticRoutes {
@@ -78,21 +66,7 @@ impl StaticRoutes {
     /// A plane with these routes, by dialled number.
     #[must_use]
     pub fn new(routes: BTreeMap<String, Treatment>) -> Self {
-        Self {
-            routes,
-            calls: BTreeMap::new(),
-            awaited: BTreeMap::new(),
-            requests: VecDeque::new(),
-            issued: 0,
-        }
-    }
-
-    fn ask(&mut self, call: CallId, command: Command) -> CommandId {
-        self.issued += 1;
-        let id = CommandId(self.issued);
-        self.requests.push_back(Request { id, command });
-        self.awaited.insert(id, call);
-        id
+        Self { routes, calls: BTreeMap::new(), outbox: Outbox::default() }
     }
 
     fn call_offered(&mut self, call: CallId, caller: LegId, dialled: &str) {
@@ -102,124 +76,77 @@ impl StaticRoutes {
             Some(_) if full => Treatment::Reject(RejectReason::Unavailable),
             Some(treatment) => treatment,
         };
-        let state = match treatment {
+        let ask = &mut self.outbox.asks_for(call);
+        let entry = match treatment {
             Treatment::Reject(reason) => {
-                self.ask(call, Command::Reject { leg: caller, reason });
-                State::Over { dial: None }
+                ask(Command::Reject { leg: caller, reason });
+                Call::Over
             }
             Treatment::Play { prompts, repeat } => {
-                State::Greeting { answer: self.ask(call, Command::Answer { leg: caller }), prompts, repeat }
+                Call::Greeting { caller, answer: ask(Command::Answer { leg: caller }), prompts, repeat }
             }
-            Treatment::Connect { target, ring_timeout } => {
-                let dial = self.ask(call, Command::Dial { call, target, caller_id: None, ring_timeout });
-                State::Ringing { dial, party: None }
-            }
+            Treatment::Connect(route) => Call::Connected(StraightThrough::begin(call, caller, route, ask)),
         };
         if !full {
-            self.calls.insert(call, Call { caller, state });
-        }
-    }
-
-    fn leg_created(&mut self, call: CallId, leg: LegId, command: CommandId) {
-        match self.calls.get_mut(&call).map(|call| &mut call.state) {
-            Some(State::Ringing { dial, party }) if *dial == command => *party = Some(leg),
-            Some(State::Over { dial }) if *dial == Some(command) => {
-                *dial = None;
-                self.ask(call, Command::Hangup { leg, cause: HangupCause::Cancelled });
-            }
-            _ => {}
+            self.calls.insert(call, entry);
         }
     }
 
     fn done(&mut self, command: CommandId, outcome: &Result<Outcome, CommandError>) {
-        let Some(id) = self.awaited.remove(&command) else { return };
-        let Some(call) = self.calls.get(&id).filter(|call| call.state.awaits(command)) else { return };
-        let (caller, state) = (call.caller, call.state.clone());
-        let next = match (state, outcome) {
-            (State::Ringing { .. }, Ok(Outcome::Answered { leg: party })) => {
-                State::Answering { answer: self.ask(id, Command::Answer { leg: caller }), party: *party }
+        let Some(id) = self.outbox.awaited.remove(&command) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let ask = &mut self.outbox.asks_for(id);
+        match call {
+            Call::Connected(connected) => connected.done(command, outcome, ask),
+            Call::Greeting { caller, answer, prompts, repeat } if *answer == command && outcome.is_ok() => {
+                let (leg, prompts) = (*caller, std::mem::take(prompts));
+                let play = ask(Command::Play { leg, prompts, repeat: *repeat, barge_in: false });
+                *call = Call::Playing { caller: leg, play };
             }
-            (State::Ringing { .. }, Err(CommandError::NotAnswered(failure))) => {
-                self.ask(id, Command::Reject { leg: caller, reason: reason(*failure) });
-                State::Over { dial: None }
+            // The end of the leg follows.
+            Call::Greeting { .. } | Call::Playing { .. } if *outcome == Err(CommandError::LegEnded) => {}
+            Call::Greeting { caller, answer: id, .. } | Call::Playing { caller, play: id }
+                if *id == command =>
+            {
+                let cause = if outcome.is_ok() { HangupCause::Normal } else { HangupCause::Error };
+                ask(Command::Hangup { leg: *caller, cause });
+                *call = Call::Over;
             }
-            (State::Answering { party, .. }, Ok(_)) => {
-                State::Bridging { bridge: self.ask(id, Command::Bridge { a: caller, b: party }), party }
-            }
-            (State::Bridging { party, .. }, Ok(_)) => State::Talking { party },
-            (State::Greeting { prompts, repeat, .. }, Ok(_)) => {
-                let play = Command::Play { leg: caller, prompts, repeat, barge_in: false };
-                State::Playing { play: self.ask(id, play) }
-            }
-            (State::Playing { .. }, Ok(_)) => {
-                self.ask(id, Command::Hangup { leg: caller, cause: HangupCause::Normal });
-                State::Over { dial: None }
-            }
-            // The end of the leg follows, and with it that of the call.
-            (state, Err(CommandError::LegEnded)) => state,
-            (State::Answering { party, .. } | State::Bridging { party, .. }, Err(_)) => {
-                self.ask(id, Command::Hangup { leg: party, cause: HangupCause::Error });
-                self.ask(id, Command::Hangup { leg: caller, cause: HangupCause::Error });
-                State::Over { dial: None }
-            }
-            (_, _) => {
-                self.ask(id, Command::Hangup { leg: caller, cause: HangupCause::Error });
-                State::Over { dial: None }
-            }
-        };
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.state = next;
+            Call::Greeting { .. } | Call::Playing { .. } | Call::Over => {}
         }
     }
 
-    /// Whoever is left of the two is hung up.
-    fn leg_ended(&mut self, call: CallId, ended: LegId) {
-        let Some(entry) = self.calls.get_mut(&call) else { return };
-        let caller = entry.caller;
-        let (party, dial) = match std::mem::replace(&mut entry.state, State::Over { dial: None }) {
-            State::Over { dial } => {
-                entry.state = State::Over { dial };
-                return;
+    fn leg_created(&mut self, call: CallId, leg: LegId, command: CommandId) {
+        if let Some(Call::Connected(connected)) = self.calls.get_mut(&call) {
+            connected.leg_created(leg, command, &mut self.outbox.asks_for(call));
+        }
+    }
+
+    fn leg_ringing(&mut self, call: CallId, leg: LegId) {
+        if let Some(Call::Connected(connected)) = self.calls.get_mut(&call) {
+            connected.leg_ringing(leg, &mut self.outbox.asks_for(call));
+        }
+    }
+
+    fn leg_ended(&mut self, call: CallId, leg: LegId, end: &LegEnd) {
+        match self.calls.get_mut(&call) {
+            Some(Call::Connected(connected)) => {
+                connected.leg_ended(leg, end, &mut self.outbox.asks_for(call));
             }
-            // The outcome of the dial, which comes first, decided already; or the caller has gone.
-            State::Ringing { dial, party } if party != Some(ended) => (party, Some(dial)),
-            State::Ringing { dial, .. } => {
-                entry.state = State::Ringing { dial, party: None };
-                return;
-            }
-            State::Answering { party, .. } | State::Bridging { party, .. } | State::Talking { party } => {
-                (Some(party), None)
-            }
-            State::Greeting { .. } | State::Playing { .. } => (None, None),
-        };
-        let pending = if party.is_none() { dial } else { None };
-        entry.state = State::Over { dial: pending };
-        let left = if ended == caller { party } else { Some(caller) };
-        if let Some(leg) = left {
-            self.ask(call, Command::Hangup { leg, cause: HangupCause::Normal });
+            Some(other) => *other = Call::Over,
+            None => {}
         }
     }
 }
 
-impl State {
-    fn awaits(&self, command: CommandId) -> bool {
-        match self {
-            Self::Ringing { dial: id, .. }
-            | Self::Answering { answer: id, .. }
-            | Self::Bridging { bridge: id, .. }
-            | Self::Greeting { answer: id, .. }
-            | Self::Playing { play: id } => *id == command,
-            Self::Talking { .. } | Self::Over { .. } => false,
-        }
-    }
-}
-
-const fn reason(failure: DialFailure) -> RejectReason {
-    match failure {
-        DialFailure::Busy => RejectReason::Busy,
-        DialFailure::Declined => RejectReason::Declined,
-        DialFailure::NoAnswer | DialFailure::Unreachable | DialFailure::Cancelled | DialFailure::Media => {
-            RejectReason::Unavailable
+impl Outbox {
+    fn asks_for(&mut self, call: CallId) -> impl FnMut(Command) -> CommandId {
+        move |command| {
+            self.issued += 1;
+            let id = CommandId(self.issued);
+            self.requests.push_back(Request { id, command });
+            self.awaited.insert(id, call);
+            id
         }
     }
 }
@@ -230,11 +157,12 @@ impl ControlPlane for StaticRoutes {
             Event::CallOffered { call, leg, dialled, .. } => self.call_offered(*call, *leg, dialled),
             Event::Done { command, outcome } => self.done(*command, outcome),
             Event::LegCreated { call, leg, command } => self.leg_created(*call, *leg, *command),
-            Event::LegEnded { call, leg, .. } => self.leg_ended(*call, *leg),
+            Event::LegRinging { call, leg } => self.leg_ringing(*call, *leg),
+            Event::LegEnded { call, leg, end } => self.leg_ended(*call, *leg, end),
             Event::CallEnded { call, .. } => {
                 self.calls.remove(call);
             }
-            Event::LegRinging { .. } | Event::Digit { .. } | Event::Registration { .. } => {}
+            Event::Digit { .. } | Event::Registration { .. } => {}
         }
     }
 
@@ -245,6 +173,6 @@ impl ControlPlane for StaticRoutes {
     }
 
     fn poll_request(&mut self) -> Option<Request> {
-        self.requests.pop_front()
+        self.outbox.requests.pop_front()
     }
 }

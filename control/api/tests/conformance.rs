@@ -8,12 +8,12 @@ use rand_chacha::rand_core::SeedableRng;
 use tandem_control_api::conformance::run_random_calls;
 use tandem_control_api::{
     CallFact, CallId, Command, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Prompt,
-    RejectReason, Repeat, Request, StaticRoutes, Treatment,
+    RejectReason, Repeat, Request, Route, StaticRoutes, Treatment,
 };
 use tandem_time::Instant;
 
 fn routes() -> StaticRoutes {
-    let connect = |target| Treatment::Connect { target, ring_timeout: Duration::from_secs(15) };
+    let connect = |target| Treatment::Connect(Route { target, ring_timeout: Duration::from_secs(15) });
     let trunk = DialTarget::Trunk { trunk: "carrier".into(), number: "+15550199".into() };
     let play = Treatment::Play { prompts: vec![Prompt::Named("closed".into())], repeat: Repeat::Times(2) };
     StaticRoutes::new(BTreeMap::from([

@@ -76,6 +76,7 @@ fn requests() {
         ring_timeout: Duration::from_secs(15),
     };
     let mut commands = vec![
+        Command::Ring { leg: LEG },
         Command::Answer { leg: LEG },
         Command::Play { leg: LEG, prompts: prompts.clone(), repeat: Repeat::Times(3), barge_in: true },
         Command::Play { leg: LEG, prompts, repeat: Repeat::Forever, barge_in: false },
@@ -92,6 +93,8 @@ fn requests() {
         RejectReason::Declined,
         RejectReason::Unavailable,
         RejectReason::NotAcceptable,
+        RejectReason::NoAnswer,
+        RejectReason::Relayed { status: 486 },
     ] {
         commands.push(Command::Reject { leg: LEG, reason });
     }

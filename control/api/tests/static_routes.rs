@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, World};
 use tandem_control_api::{
-    Command, DialFailure, DialTarget, Event, Prompt, RejectReason, Repeat, Request, StaticRoutes, Treatment,
+    Command, DialFailure, DialTarget, Event, Prompt, RejectReason, Repeat, Request, Route, StaticRoutes,
+    Treatment,
 };
 use tandem_time::Instant;
 
@@ -52,7 +53,7 @@ fn call(treatment: Treatment, phone: Phone, patience: Option<u64>) -> Vec<String
 
 fn connect() -> Treatment {
     let target = DialTarget::User("1001".into());
-    Treatment::Connect { target, ring_timeout: Duration::from_secs(15) }
+    Treatment::Connect(Route { target, ring_timeout: Duration::from_secs(15) })
 }
 
 fn answers(talks: Option<u64>) -> Phone {
@@ -65,6 +66,7 @@ fn a_number_is_connected_until_the_party_hangs_up() {
         call(connect(), answers(Some(10)), None),
         [
             "0.000 dial",
+            "0.000 ring",
             "3.000 answer",
             "3.000 bridge",
             "13.000 leg ended by Party",
@@ -81,6 +83,7 @@ fn a_number_is_connected_until_the_caller_hangs_up() {
         call(connect(), answers(None), Some(5)),
         [
             "0.000 dial",
+            "0.000 ring",
             "3.000 answer",
             "3.000 bridge",
             "5.000 leg ended by Party",
@@ -97,8 +100,9 @@ fn a_caller_who_gives_up_stops_the_ringing() {
         call(connect(), Phone::Rings, Some(2)),
         [
             "0.000 dial",
+            "0.000 ring",
             "2.000 leg ended by Party",
-            "2.000 hangup Normal",
+            "2.000 hangup Cancelled",
             "2.050 leg ended by Control",
             "2.050 call ended"
         ]
@@ -111,15 +115,15 @@ fn why_a_party_did_not_answer_is_what_the_caller_is_told() {
         let log = call(connect(), Phone::Fails { after: Duration::from_secs(1), failure }, None);
         log.into_iter().find(|line| line.contains("reject")).expect("the caller is refused")
     };
-    assert_eq!(fails(DialFailure::Busy), "1.000 reject Busy");
-    assert_eq!(fails(DialFailure::Declined), "1.000 reject Declined");
-    assert_eq!(fails(DialFailure::Unreachable), "1.000 reject Unavailable");
+    assert_eq!(fails(DialFailure::Busy), "1.000 reject Relayed { status: 486 }");
+    assert_eq!(fails(DialFailure::Declined), "1.000 reject Relayed { status: 603 }");
+    assert_eq!(fails(DialFailure::Unreachable), "1.000 reject Relayed { status: 404 }");
 }
 
 #[test]
 fn a_phone_that_rings_for_ever_is_given_up() {
     let log = call(connect(), Phone::Rings, None);
-    assert!(log.contains(&"15.000 reject Unavailable".to_owned()), "{log:?}");
+    assert!(log.contains(&"15.000 reject Relayed { status: 480 }".to_owned()), "{log:?}");
 }
 
 #[test]

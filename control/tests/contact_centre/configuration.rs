@@ -26,6 +26,12 @@ fn what_does_not_fit_is_named() {
         refusal(|config| {
             config.prompts.remove("goodbye");
         }),
+        refusal(|config| {
+            config.entry_points.insert("+15550105".into(), "echo".into());
+        }),
+        refusal(|config| {
+            config.routes.values_mut().for_each(|route| route.ring_timeout = Duration::from_secs(601));
+        }),
         refusal(|config| config.queues[0].ring_timeout = Duration::ZERO),
         refusal(|config| config.queues[0].max_wait = QueueConfig::MAX_WAIT + Duration::from_secs(1)),
         refusal(|config| config.queues[0].wrap_up = Duration::from_secs(3_601)),
@@ -39,6 +45,7 @@ fn what_does_not_fit_is_named() {
 #[test]
 fn every_limit_is_allowed_itself() {
     let mut config = config();
+    config.routes.values_mut().for_each(|route| route.ring_timeout = Duration::from_secs(600));
     config.queues[0].ring_timeout = Duration::from_secs(300);
     config.queues[0].max_wait = QueueConfig::MAX_WAIT;
     config.queues[0].wrap_up = Duration::from_secs(3_600);

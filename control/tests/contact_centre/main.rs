@@ -8,4 +8,5 @@ mod flow_files;
 mod flows;
 mod hang_ups;
 mod random;
+mod straight_through;
 mod support;

@@ -9,7 +9,7 @@ use tandem_control::{
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, World};
 use tandem_control_api::{
     CallFact, CallRecord, CollectEnd, CollectRules, Command, CommandError, DialTarget, Event, Prompt, Repeat,
-    Request,
+    Request, Route,
 };
 use tandem_time::Instant;
 
@@ -34,6 +34,13 @@ pub(crate) fn config() -> ContactCentreConfig {
             .zip(&flows)
             .map(|(number, (flow, _))| ((*number).to_owned(), (*flow).to_owned()))
             .collect::<BTreeMap<_, _>>(),
+        routes: BTreeMap::from([(
+            "+15550105".to_owned(),
+            Route {
+                target: DialTarget::Trunk { trunk: "carrier".into(), number: "+15550177".into() },
+                ring_timeout: RING_TIMEOUT,
+            },
+        )]),
         flows: flows.iter().map(|(name, text)| flow::parse(name, text).expect("a sound flow")).collect(),
         queues: vec![
             queue("sales", &["alice", "bob", "zoe"], Some(Duration::from_secs(20))),
@@ -156,7 +163,10 @@ fn told_shortly(command: &Command) -> String {
         Command::Reject { reason, .. } => format!("{name} {reason:?}"),
         Command::SetData { fact, .. } => format!("note {}", fact_shortly(fact)),
         Command::Collect { rules, .. } => format!("{name} {} to {}", rules.min_digits, rules.max_digits),
-        Command::Answer { leg } | Command::Stop { leg } | Command::Unbridge { leg } => {
+        Command::Ring { leg }
+        | Command::Answer { leg }
+        | Command::Stop { leg }
+        | Command::Unbridge { leg } => {
             format!("{name} {leg}")
         }
         Command::Bridge { a, b } => format!("{name} {a} {b}"),

@@ -78,6 +78,8 @@ impl From<RejectReason> for EndCause {
             RejectReason::Declined => Self::Declined,
             RejectReason::Unavailable => Self::Unavailable,
             RejectReason::NotAcceptable => Self::NoMedia,
+            RejectReason::NoAnswer => Self::NoAnswer,
+            RejectReason::Relayed { status } => status_failure(status, false).into(),
         }
     }
 }
@@ -103,6 +105,30 @@ pub(crate) const fn reject_status(reason: RejectReason) -> u16 {
         RejectReason::Declined => 603,
         RejectReason::Unavailable => 503,
         RejectReason::NotAcceptable => 488,
+        RejectReason::NoAnswer => 480,
+        RejectReason::Relayed { status } => relayed_status(status),
+    }
+}
+
+/// What a caller is told when the party that was rung for it was told or said `status`. A response about the request
+/// that we made ourselves says nothing of the caller's, so that it becomes 500; and:
+///
+/// - 3xx: the caller cannot go where only we were sent (480, RFC 3261 §21.4.18),
+/// - 401, 407, 403 to us: we were not let through (403),
+/// - 503: it would tell the caller that we take no calls at all (RFC 3261 §16.7 step 6),
+/// - 408 is what silence comes to (RFC 3261 §16.8), 487 is nobody's wish but the party's.
+pub(crate) const fn relayed_status(status: u16) -> u16 {
+    match status {
+        300..=399 => 480,
+        401 | 407 => 403,
+        403 | 404 | 408 | 410 | 433 | 480 | 483 | 484 | 485 | 486 | 488 => status,
+        415 => 488,
+        416 => 404,
+        487 => 480,
+        500 | 502 | 504 => status,
+        600 | 603 | 604 | 606 | 607 | 608 => status,
+        601.. => 603,
+        _ => 500,
     }
 }
 
@@ -112,7 +138,11 @@ pub(crate) const fn dial_failure(end: &SessionEnd, rang: bool) -> DialFailure {
     if matches!(end.by, Ender::Failure) {
         return if rang { DialFailure::NoAnswer } else { DialFailure::Unreachable };
     }
-    match end.status {
+    status_failure(end.status, rang)
+}
+
+const fn status_failure(status: u16, rang: bool) -> DialFailure {
+    match status {
         486 | 600 => DialFailure::Busy,
         408 => DialFailure::NoAnswer,
         480 if rang => DialFailure::NoAnswer,
@@ -162,6 +192,17 @@ mod tests {
 
     fn refused(status: u16) -> SessionEnd {
         SessionEnd { by: Ender::Peer, status, reason: String::new() }
+    }
+
+    #[test]
+    fn callers_are_told_what_concerns_them() {
+        const SAID: [u16; 52] = [
+            300, 301, 302, 305, 380, 400, 401, 402, 403, 404, 405, 406, 407, 408, 410, 412, 413, 414, 415,
+            416, 420, 421, 422, 433, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 491, 493, 494, 500,
+            501, 502, 503, 504, 505, 513, 580, 600, 603, 604, 606, 607, 608, 699,
+        ];
+        let table = SAID.map(|status| format!("{status} → {}", relayed_status(status)));
+        insta::assert_snapshot!(table.join("\n"));
     }
 
     /// RFC 3261 §21.4.18: 480 says that the callee was reached but "is currently unavailable"; RFC 3261 §21.6.2 and

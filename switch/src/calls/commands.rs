@@ -22,6 +22,7 @@ type Begun = Result<Progress, CommandError>;
 impl Calls {
     pub(super) fn begin(&mut self, now: Instant, id: CommandId, command: Command) -> Begun {
         match command {
+            Command::Ring { leg } => self.ring(now, leg),
             Command::Answer { leg } => self.answer(id, leg),
             Command::Reject { leg, reason } => self.reject(id, leg, reason),
             Command::Hangup { leg, cause } => self.hang_up(now, id, leg, cause),
@@ -37,6 +38,17 @@ impl Calls {
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::SetData { call, fact } => self.set_data(now, call, fact),
         }
+    }
+
+    fn ring(&mut self, now: Instant, leg_id: LegId) -> Begun {
+        let (state, call) = self.commanded(leg_id)?;
+        let LegState::Offered { session } = state else { return Err(wrong_state("ring", &state)) };
+        self.attend(call);
+        if let Some(leg) = self.legs.get_mut(leg_id) {
+            leg.ringing.get_or_insert(now);
+        }
+        self.actions.push_back(Action::Ring { session });
+        Ok(Progress::Done)
     }
 
     fn answer(&mut self, id: CommandId, leg: LegId) -> Begun {

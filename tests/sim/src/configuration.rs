@@ -114,6 +114,7 @@ pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
             .zip(numbers)
             .map(|(n, flow)| (format!("+155501{n:02}"), flow.to_owned()))
             .collect::<BTreeMap<_, _>>(),
+        routes: BTreeMap::new(),
         flows: flows(),
         queues: vec![queue("sales", 1..=5, sales), queue("support", 6..=9, support)],
         agents: inside.chain(outside).collect(),

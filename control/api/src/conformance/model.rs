@@ -68,6 +68,7 @@ enum Happening {
     Acknowledged { leg: LegId, command: CommandId },
     PlayEnds { leg: LegId, command: CommandId },
     CollectEnds { leg: LegId, command: CommandId, digits: String, end: CollectEnd },
+    PhoneRings { leg: LegId, command: CommandId },
     PhoneAnswers { leg: LegId, command: CommandId, talks: Option<Duration> },
     DialFails { leg: LegId, command: CommandId, failure: DialFailure },
     PartyHangsUp { leg: LegId },
@@ -255,6 +256,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             Happening::CollectEnds { leg, command, digits, end } => {
                 self.collected(leg, command, digits, end);
             }
+            Happening::PhoneRings { leg, command } => self.rings(leg, command),
             Happening::PhoneAnswers { leg, command, talks } => {
                 if self.leaves(leg, LegState::Dialling { command }, LegState::IDLE) {
                     self.answered(leg, command);
@@ -294,6 +296,13 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.tell.push_back(Event::CallOffered { call, leg, origin, from, dialled: caller.dialled });
         if let Some(patience) = caller.patience {
             self.after(patience, Happening::PartyHangsUp { leg });
+        }
+    }
+
+    fn rings(&mut self, leg: LegId, command: CommandId) {
+        if let Some(entry) = self.legs.get(&leg).filter(|leg| leg.state == LegState::Dialling { command }) {
+            let call = entry.call;
+            self.tell.push_back(Event::LegRinging { call, leg });
         }
     }
 
@@ -345,9 +354,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     /// Ends what waits on a leg, then the leg, and with the last leg the call.
     fn end_leg(&mut self, id: LegId, by: EndedBy, dial: CommandError) {
         let Some(leg) = self.legs.remove(&id) else { return };
+        let status = status(leg.state, &dial);
         self.settle(id, leg.state, dial);
         self.ids.give_back(id.index, id.generation);
-        let end = LegEnd { by, status: 200, cause: "normal".to_owned() };
+        let end = LegEnd { by, status, cause: "normal".to_owned() };
         let call_id = leg.call;
         self.tell.push_back(Event::LegEnded { call: call_id, leg: id, end: end.clone() });
         if let Some(call) = self.calls.get_mut(&call_id) {
@@ -397,6 +407,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     fn begin(&mut self, id: CommandId, command: Command) -> Result<bool, CommandError> {
         let name = command.name();
         match command {
+            Command::Ring { leg } => {
+                self.expect(name, leg, |state| state == LegState::Offered)?;
+                return Ok(true);
+            }
             Command::Answer { leg } => {
                 self.expect(name, leg, |state| state == LegState::Offered)?;
                 self.set(leg, LegState::Answering { command: id });
@@ -527,7 +541,11 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         let party = party.clone();
         self.legs.insert(leg, Leg { call, party, started: self.now, answered: None, state });
         self.tell.push_back(Event::LegCreated { call, leg, command: id });
-        match self.world.phone(target) {
+        let phone = self.world.phone(target);
+        if !matches!(phone, Phone::Answers { after, .. } | Phone::Fails { after, .. } if after.is_zero()) {
+            self.after(Duration::ZERO, Happening::PhoneRings { leg, command: id });
+        }
+        match phone {
             Phone::Answers { after, talks } => {
                 self.after(after, Happening::PhoneAnswers { leg, command: id, talks });
             }
@@ -554,5 +572,21 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             self.stopped(play_b, collect_b);
         }
         Ok(true)
+    }
+}
+
+/// The final status of a leg that ends in this state.
+const fn status(state: LegState, dial: &CommandError) -> u16 {
+    match (state, dial) {
+        (LegState::Dialling { .. }, CommandError::NotAnswered(failure)) => match failure {
+            DialFailure::Busy => 486,
+            DialFailure::Declined => 603,
+            DialFailure::NoAnswer => 480,
+            DialFailure::Unreachable => 404,
+            DialFailure::Cancelled => 487,
+            DialFailure::Media => 488,
+        },
+        (LegState::Offered | LegState::Dialling { .. }, _) => 487,
+        _ => 200,
     }
 }

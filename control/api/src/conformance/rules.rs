@@ -204,7 +204,8 @@ impl Rules {
 /// The legs a command names.
 fn legs(command: &Command) -> Vec<LegId> {
     match command {
-        Command::Answer { leg }
+        Command::Ring { leg }
+        | Command::Answer { leg }
         | Command::Reject { leg, .. }
         | Command::Hangup { leg, .. }
         | Command::Play { leg, .. }

@@ -358,6 +358,10 @@ impl Bench {
                     self.calls.handle_accept_failure(leg, error);
                 }
             }
+            Action::Ring { session } => {
+                assert_eq!(self.sessions.get(&session), Some(&Session::Up), "rings a session that is up");
+                self.asked.push("ring".to_owned());
+            }
             Action::Reject { session, status } => {
                 self.asked.push(format!("refuse {status}"));
                 self.owner_ends(session, status);

@@ -42,6 +42,7 @@ enum Step {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
+    Ring,
     Answer,
     Reject,
     Hangup,
@@ -59,6 +60,7 @@ enum Kind {
 
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
+        1 => Just(Kind::Ring),
         4 => Just(Kind::Answer),
         1 => Just(Kind::Reject),
         2 => Just(Kind::Hangup),
@@ -213,6 +215,7 @@ fn session_step(bench: &mut Bench, step: &Step, n: usize) {
 fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId) -> Command {
     let ring_timeout = Duration::from_secs(15);
     match kind {
+        Kind::Ring => Command::Ring { leg },
         Kind::Answer => Command::Answer { leg },
         Kind::Reject => Command::Reject { leg, reason: RejectReason::NotFound },
         Kind::Hangup => Command::Hangup { leg, cause: HangupCause::Normal },

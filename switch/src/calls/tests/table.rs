@@ -136,9 +136,10 @@ const STATES: [(&str, Build); 13] = [
     ("ended", ended),
 ];
 
-fn commands(scene: &Scene) -> [(&'static str, Command); 9] {
+fn commands(scene: &Scene) -> [(&'static str, Command); 10] {
     let leg = scene.leg;
     [
+        ("ring", Command::Ring { leg }),
         ("answer", Command::Answer { leg }),
         ("reject", Command::Reject { leg, reason: RejectReason::Busy }),
         ("hangup", hangup(leg)),

@@ -1,0 +1,164 @@
+//! A call that goes straight through: the caller waits, hears that the party rings, is answered when the party is,
+//! and is refused as the party refused.
+//!
+//! A part for control planes, which hand it what concerns its call; it asks for everything else by itself. It must
+//! not be told of anything after its call has ended.
+
+use std::time::Duration;
+
+use crate::{
+    CallId, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy, HangupCause, LegEnd, LegId,
+    Outcome, RejectReason,
+};
+
+/// Where a call goes straight to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Whom it rings.
+    pub target: DialTarget,
+    /// How long.
+    pub ring_timeout: Duration,
+}
+
+/// How a command is sent; gives back the id its outcome will carry.
+pub type Ask<'a> = &'a mut dyn FnMut(Command) -> CommandId;
+
+/// One call that goes straight through.
+#[derive(Debug)]
+pub struct StraightThrough {
+    caller: LegId,
+    state: State,
+}
+
+/// ```text
+/// Ringing ──answered──▶ Answering ──▶ Bridging ──▶ Talking ──▶ Over
+///    └──not answered──▶ Refused ──its leg has ended: so is the caller's refused──▲
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The party is rung, the caller waits.
+    Ringing { dial: CommandId, party: Option<LegId> },
+    /// The party has not answered; with which status, the end of its leg says.
+    Refused { party: LegId, failure: DialFailure },
+    /// The party has answered; now the caller is.
+    Answering { answer: CommandId, party: LegId },
+    /// Both are answered.
+    Bridging { bridge: CommandId, party: LegId },
+    /// Both talk.
+    Talking { party: LegId },
+    /// Everybody who is left is being hung up, also the party whose leg is still to come.
+    Over { dial: Option<CommandId> },
+}
+
+impl StraightThrough {
+    /// Rings the party.
+    pub fn begin(call: CallId, caller: LegId, route: Route, ask: Ask<'_>) -> Self {
+        let Route { target, ring_timeout } = route;
+        let dial = ask(Command::Dial { call, target, caller_id: None, ring_timeout });
+        Self { caller, state: State::Ringing { dial, party: None } }
+    }
+
+    /// A leg of the call was made.
+    pub fn leg_created(&mut self, leg: LegId, command: CommandId, ask: Ask<'_>) {
+        match &mut self.state {
+            State::Ringing { dial, party } if *dial == command => *party = Some(leg),
+            State::Over { dial } if *dial == Some(command) => {
+                *dial = None;
+                ask(Command::Hangup { leg, cause: HangupCause::Cancelled });
+            }
+            _ => {}
+        }
+    }
+
+    /// A leg of the call rings; so does the caller hear.
+    pub fn leg_ringing(&mut self, leg: LegId, ask: Ask<'_>) {
+        if matches!(self.state, State::Ringing { party, .. } if party == Some(leg)) {
+            ask(Command::Ring { leg: self.caller });
+        }
+    }
+
+    /// A command of the call is done.
+    pub fn done(&mut self, command: CommandId, outcome: &Result<Outcome, CommandError>, ask: Ask<'_>) {
+        if !self.state.awaits(command) {
+            return;
+        }
+        let caller = self.caller;
+        self.state = match (self.state, outcome) {
+            (State::Ringing { .. }, Ok(Outcome::Answered { leg: party })) => {
+                State::Answering { answer: ask(Command::Answer { leg: caller }), party: *party }
+            }
+            (State::Ringing { party: Some(party), .. }, Err(CommandError::NotAnswered(failure))) => {
+                State::Refused { party, failure: *failure }
+            }
+            (State::Ringing { party: None, .. }, Err(_)) => {
+                ask(Command::Reject { leg: caller, reason: RejectReason::Unavailable });
+                State::Over { dial: None }
+            }
+            (State::Answering { party, .. }, Ok(_)) => {
+                State::Bridging { bridge: ask(Command::Bridge { a: caller, b: party }), party }
+            }
+            (State::Bridging { party, .. }, Ok(_)) => State::Talking { party },
+            // The end of the leg follows, and with it that of the call.
+            (state, Err(CommandError::LegEnded)) => state,
+            (State::Answering { party, .. } | State::Bridging { party, .. }, Err(_)) => {
+                ask(Command::Hangup { leg: party, cause: HangupCause::Error });
+                ask(Command::Hangup { leg: caller, cause: HangupCause::Error });
+                State::Over { dial: None }
+            }
+            (_, _) => {
+                ask(Command::Hangup { leg: caller, cause: HangupCause::Error });
+                State::Over { dial: None }
+            }
+        };
+    }
+
+    /// A leg of the call has ended: whoever is left is refused or hung up.
+    pub fn leg_ended(&mut self, ended: LegId, end: &LegEnd, ask: Ask<'_>) {
+        let caller_left = ended != self.caller;
+        let (party, dial) = match self.state {
+            State::Over { .. } => return,
+            State::Refused { party, failure } => {
+                if caller_left && ended == party {
+                    let reason = refusal(failure, end);
+                    ask(Command::Reject { leg: self.caller, reason });
+                }
+                if !caller_left || ended == party {
+                    self.state = State::Over { dial: None };
+                }
+                return;
+            }
+            State::Ringing { dial, party } => (party, Some(dial)),
+            State::Answering { party, .. } | State::Bridging { party, .. } | State::Talking { party } => {
+                (Some(party), None)
+            }
+        };
+        self.state = State::Over { dial: if party.is_none() { dial } else { None } };
+        if let Some(leg) = if caller_left { Some(self.caller) } else { party } {
+            let cause = if dial.is_some() { HangupCause::Cancelled } else { HangupCause::Normal };
+            ask(Command::Hangup { leg, cause });
+        }
+    }
+}
+
+impl State {
+    fn awaits(self, command: CommandId) -> bool {
+        match self {
+            Self::Ringing { dial: id, .. }
+            | Self::Answering { answer: id, .. }
+            | Self::Bridging { bridge: id, .. } => id == command,
+            Self::Refused { .. } | Self::Talking { .. } | Self::Over { .. } => false,
+        }
+    }
+}
+
+/// What the caller is told: what the party said, else what we know.
+const fn refusal(failure: DialFailure, end: &LegEnd) -> RejectReason {
+    match (end.by, failure) {
+        (EndedBy::Party, _) if end.status >= 300 => RejectReason::Relayed { status: end.status },
+        (_, DialFailure::Busy) => RejectReason::Busy,
+        (_, DialFailure::Declined) => RejectReason::Declined,
+        (_, DialFailure::Unreachable) if end.status >= 300 => RejectReason::Relayed { status: end.status },
+        (_, DialFailure::NoAnswer | DialFailure::Unreachable) => RejectReason::NoAnswer,
+        (_, DialFailure::Cancelled | DialFailure::Media) => RejectReason::Unavailable,
+    }
+}

@@ -1,0 +1,65 @@
+//! Numbers that lead straight to somebody at the carrier: the caller is answered when the party is, and not before.
+
+use std::time::Duration;
+
+use tandem_phone::{Answer, Manner, Phone};
+
+use crate::support::{CALLER_HZ, PATIENCE, caller, carrier_whose, node, only_record, runtime};
+
+/// The demo's number, and where it leads.
+const NUMBER: &str = "+15550111";
+const PARTY: &str = "+15550199";
+const PARTY_HZ: u16 = 900;
+const RING: Duration = Duration::from_millis(300);
+
+#[test]
+fn caller_and_party_hear_each_other_until_the_party_hangs_up() {
+    let (mut node, runtime) = (node(), runtime());
+    let party = Manner { talk: Some(Duration::from_secs(3)), ..Manner::polite(PARTY_HZ, RING) };
+    let carrier = carrier_whose(&runtime, &node, [(PARTY.to_owned(), party)]);
+
+    let call = carrier.call("+15551111", NUMBER, caller()).expect("a call");
+    let called = carrier.incoming(PATIENCE).expect("the party is rung");
+    carrier.answered(call, PATIENCE).expect("the caller is answered");
+    let talk = Duration::from_secs(1);
+    carrier.hears(call, PARTY_HZ, talk, PATIENCE).expect("the caller hears the party");
+    carrier.hears(called, CALLER_HZ, talk, PATIENCE).expect("the party hears the caller");
+    let reports = [carrier.ended(called, PATIENCE), carrier.ended(call, PATIENCE)];
+    for report in reports {
+        assert_eq!(report.expect("the call ends").status, 200);
+    }
+
+    let record = only_record(&mut node);
+    assert_eq!((record.dialled.as_str(), record.legs.len()), (NUMBER, 2));
+    let party = &record.legs[1];
+    assert_eq!((party.party.as_str(), party.end_side.as_str()), (PARTY, "party"));
+    assert!(record.legs.iter().all(|leg| leg.answered.is_some() && leg.packets_received > 50), "{record:#?}");
+    assert!(party.answered <= record.legs[0].answered, "the caller is answered after the party");
+    assert!(record.timeline.is_empty(), "no flow ran: {:#?}", record.timeline);
+}
+
+#[test]
+fn the_caller_is_told_why_the_party_did_not_take_the_call() {
+    let (mut node, runtime) = (node(), runtime());
+    let busy =
+        Manner { answer: Answer::Refuse { after: RING, status: 486 }, ..Manner::polite(PARTY_HZ, RING) };
+    let carrier = carrier_whose(&runtime, &node, [(PARTY.to_owned(), busy)]);
+    let call = carrier.call("+15551111", NUMBER, caller()).expect("a call");
+    assert_eq!(carrier.ended(call, PATIENCE).expect("the call ends").status, 486);
+    let record = only_record(&mut node);
+    assert_eq!((record.end_cause.as_str(), record.answered), ("busy", None));
+}
+
+#[test]
+fn the_party_stops_ringing_when_the_caller_gives_up() {
+    let (mut node, runtime) = (node(), runtime());
+    let ringing = Manner { answer: Answer::RingForEver, ..Manner::polite(PARTY_HZ, RING) };
+    let carrier = carrier_whose(&runtime, &node, [(PARTY.to_owned(), ringing)]);
+    let call = carrier.call("+15551111", NUMBER, caller()).expect("a call");
+    let called = carrier.incoming(PATIENCE).expect("the party is rung");
+    carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller gives up");
+    for leg in [call, called] {
+        assert_eq!(carrier.ended(leg, PATIENCE).expect("the call ends").status, 487);
+    }
+    assert_eq!(only_record(&mut node).answered, None);
+}
