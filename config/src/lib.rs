@@ -15,8 +15,8 @@ mod reader;
 pub use address::IpPrefix;
 pub use model::{
     Agent, Announcement, Codec, Config, DigestAlgorithm, Dtmf, EntryPoint, Limits, Log, LogFormat, LogLevel,
-    Phones, Profile, Queue, Reach, Rtp, Sip, SipListen, SipTimers, SrtpPolicy, Transport, Treatment, Trunk,
-    User,
+    Phones, Profile, Queue, Reach, ReferPolicy, Rtp, Sip, SipListen, SipTimers, SrtpPolicy, Transport,
+    Treatment, Trunk, User,
 };
 pub use parse::Disk;
 pub use problem::{Problem, Problems};

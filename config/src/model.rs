@@ -191,6 +191,8 @@ pub struct Profile {
     pub max_forwards: u8,
     /// Whether Server and User-Agent headers say what we are.
     pub product_header: bool,
+    /// What becomes of its REFERs.
+    pub refer: ReferPolicy,
 }
 
 impl Default for Profile {
@@ -202,6 +204,7 @@ impl Default for Profile {
             dtmf: Dtmf::Rfc4733,
             max_forwards: 70,
             product_header: true,
+            refer: ReferPolicy::Execute,
         }
     }
 }
@@ -222,6 +225,16 @@ pub enum Dtmf {
     Rfc4733,
     /// Not at all.
     Off,
+}
+
+/// What becomes of a peer's REFERs (RFC 3515).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReferPolicy {
+    /// The control plane decides.
+    #[default]
+    Execute,
+    /// They are refused.
+    Refuse,
 }
 
 /// Whether media is protected by SRTP, with keys in the session description (RFC 4568).

@@ -61,6 +61,12 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         "\"always\"",
         "trunk.carrier-a.srtp: found \"always\"; write off, offered or required",
     );
+    one_problem(
+        "refer = \"execute\"",
+        "refer = \"yes\"",
+        "\"yes\"",
+        "trunk.carrier-a.refer: found \"yes\"; write execute or refuse",
+    );
 }
 
 #[test]

@@ -80,6 +80,13 @@ pub enum Command {
         /// The rules.
         rules: CollectRules,
     },
+    /// A key of the party's that came by another way than RTP: as if it had come by RTP to this endpoint alone.
+    Digit {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The key.
+        digit: crate::digit::Digit,
+    },
     /// Ends the play and the collection under way, if any.
     Stop {
         /// The endpoint.

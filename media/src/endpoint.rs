@@ -539,7 +539,14 @@ impl Endpoint {
 
     // Plays and collections.
 
-    fn key(&mut self, now: Instant, digit: Digit, counters: &mut Counters, events: &mut EventQueue) {
+    /// A key was pressed.
+    pub(crate) fn key(
+        &mut self,
+        now: Instant,
+        digit: Digit,
+        counters: &mut Counters,
+        events: &mut EventQueue,
+    ) {
         self.digits_received = self.digits_received.saturating_add(1);
         let keep = self.bridge.is_none();
         let (told, barges_in, outcome) = match self.collector.digit(now, digit, keep) {

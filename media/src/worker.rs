@@ -31,7 +31,7 @@ use crate::deadlines::Deadlines;
 use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
 use crate::event_queue::EventQueue;
 use crate::player::Player;
-use crate::{Command, EndpointId, Event};
+use crate::{Command, Digit, EndpointId, Event};
 
 /// One of an endpoint's two sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +162,7 @@ impl Worker {
             Command::Collect { endpoint, collect, rules } => {
                 self.change(endpoint, |endpoint, events, _| endpoint.collect(now, collect, rules, events))
             }
+            Command::Digit { endpoint, digit } => self.digit(endpoint, digit),
             Command::Stop { endpoint } => {
                 self.change(endpoint, |endpoint, events, _| endpoint.stop(now, events))
             }
@@ -390,6 +391,13 @@ impl Worker {
     }
 
     /// Changes an endpoint and its deadline.
+    fn digit(&mut self, id: EndpointId, digit: Digit) -> Option<()> {
+        let endpoint = opened(&mut self.slots, id)?;
+        endpoint.key(self.now, digit, &mut self.counters, &mut self.events);
+        self.deadlines.set(id.index, endpoint.deadline());
+        Some(())
+    }
+
     fn change(
         &mut self,
         id: EndpointId,

@@ -12,9 +12,12 @@ mod config;
 mod counters;
 mod event;
 mod in_dialog;
+mod info;
 mod owner;
 mod profile;
+mod refer;
 mod registration;
+mod replaces;
 mod serving;
 mod session;
 
@@ -33,10 +36,10 @@ pub use config::{
 pub use counters::Counters;
 pub use event::{
     AudioCodec, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, MediaDirection, NegotiatedAudio,
-    SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
+    ReferId, SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
-pub use profile::{Dtmf, Profile, SrtpPolicy};
+pub use profile::{Dtmf, Profile, ReferPolicy, SrtpPolicy};
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
@@ -87,6 +90,8 @@ enum Role {
     Fork(SessionId),
     /// A BYE of ours.
     Farewell(SessionId),
+    /// A NOTIFY of ours, on what became of a REFER.
+    Notify(SessionId, ReferId),
     /// An INVITE that made a session.
     Incoming(SessionId),
     /// Nobody waits for what comes of it.
@@ -287,6 +292,9 @@ impl UserAgent {
             ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
                 self.end_farewell(session);
             }
+            ResponseMatch::Deliver { user: Role::Notify(session, refer), .. } if status >= 200 => {
+                self.handle_notified(now, session, refer, status);
+            }
             ResponseMatch::Deliver { .. } => {}
         }
     }
@@ -303,6 +311,9 @@ impl UserAgent {
                 }
                 (Role::Farewell(session), Tell::Timeout | Tell::TransportError) => {
                     self.end_farewell(session);
+                }
+                (Role::Notify(session, refer), Tell::Timeout | Tell::TransportError) => {
+                    self.handle_notified(now, session, refer, 408);
                 }
                 _ => {}
             }

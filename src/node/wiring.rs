@@ -2,8 +2,8 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    AudioCodec, DigestAlgorithm, Dtmf, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, SrtpPolicy,
-    Timers, Transport, TrunkConfig, UserAgentConfig, UserCredentials,
+    AudioCodec, DigestAlgorithm, Dtmf, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, ReferPolicy,
+    SrtpPolicy, Timers, Transport, TrunkConfig, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -106,6 +106,7 @@ fn profile(profile: &config::Profile) -> Profile {
         },
         max_forwards: profile.max_forwards,
         product_header: profile.product_header,
+        refer: refer(profile.refer),
     }
 }
 
@@ -113,6 +114,13 @@ const fn codec(codec: &config::Codec) -> AudioCodec {
     match codec {
         config::Codec::Pcmu => AudioCodec::Pcmu,
         config::Codec::Pcma => AudioCodec::Pcma,
+    }
+}
+
+const fn refer(policy: config::ReferPolicy) -> ReferPolicy {
+    match policy {
+        config::ReferPolicy::Execute => ReferPolicy::Execute,
+        config::ReferPolicy::Refuse => ReferPolicy::Refuse,
     }
 }
 

@@ -51,7 +51,7 @@ use std::time::Duration;
 
 use tandem_control_api::{CallId, CallRecord, CommandError, Event, LegId, Request};
 use tandem_media as media;
-use tandem_sbc::user_agent::{Invite, LocalMedia, SessionId};
+use tandem_sbc::user_agent::{Invite, LocalMedia, ReferId, SessionId};
 use tandem_time::Instant;
 
 use crate::arena::Arena;
@@ -87,6 +87,8 @@ pub(crate) enum Action {
     Reject { session: SessionId, status: u16 },
     /// Hang up. That the session is gone already is no failure: its end is under way to us.
     HangUp { session: SessionId, cause: &'static str },
+    /// Refuse a transfer.
+    RefuseRefer { session: SessionId, refer: ReferId, status: u16 },
     /// Keep a record.
     Record(Box<CallRecord>),
 }

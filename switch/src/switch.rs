@@ -242,6 +242,9 @@ impl<P: ControlPlane> Switch<P> {
             Action::Reject { session, status } => {
                 let _ = self.user_agent.reject(now, session, status);
             }
+            Action::RefuseRefer { session, refer, status } => {
+                let _ = self.user_agent.refuse_refer(now, session, refer, status);
+            }
             Action::HangUp { session, cause } => {
                 let _ = self.user_agent.hang_up(now, session, cause);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Codec, Dtmf, Profile, SrtpPolicy};
+use crate::model::{Codec, Dtmf, Profile, ReferPolicy, SrtpPolicy};
 use crate::reader::Section;
 
 /// The codecs there are.
@@ -20,6 +20,11 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
     });
     let max_forwards = section.integer_or("max_forwards", 1..=255, usual.max_forwards.into());
     let product_header = section.boolean_or("product_header", usual.product_header);
+    let refer = section.parsed_or("refer", "execute or refuse", usual.refer, |text| match text {
+        "execute" => Some(ReferPolicy::Execute),
+        "refuse" => Some(ReferPolicy::Refuse),
+        _ => None,
+    });
     Some(Profile {
         srtp: srtp?,
         codecs: codecs?,
@@ -27,6 +32,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         dtmf: dtmf?,
         max_forwards: u8::try_from(max_forwards?).ok()?,
         product_header: product_header?,
+        refer: refer?,
     })
 }
 

@@ -27,6 +27,31 @@ fn pressed_keys_are_collected_once_each_until_the_terminator() {
     assert_eq!(events.last(), Some(&collected(endpoint, 3, "1442", CollectEnd::Terminator)));
 }
 
+/// A key that came in SIP (INFO) counts like one that came in RTP, for barge-in and type-ahead too.
+#[test]
+fn keys_that_came_by_another_way_are_collected() {
+    let mut caller = Caller::new();
+    let endpoint = caller.endpoint;
+    let digit = Digit::from_char('1').unwrap();
+    caller.play(1, 5_000, true);
+    caller.bench.command(Command::Digit { endpoint, digit });
+    assert!(
+        caller.bench.take_events().contains(&Event::PlayEnded {
+            endpoint,
+            play: PlayId(1),
+            end: PlayEnd::BargedIn
+        }),
+        "barged in"
+    );
+    caller.collect(2, rules(3, "#"));
+    caller.keys("2");
+    caller.bench.command(Command::Digit { endpoint, digit });
+    assert_eq!(
+        caller.bench.take_events().last(),
+        Some(&collected(endpoint, 2, "121", CollectEnd::MaxDigits))
+    );
+}
+
 /// A caller at an endpoint of its own.
 struct Caller {
     bench: Bench,

@@ -68,6 +68,9 @@ impl UserAgent {
         let mut session =
             Session::new(peer, call_id.clone(), local_tag.clone(), Phase::Calling(Box::new(calling)));
         session.admission = admission;
+        if let InviteTarget::User(user) = &invite.target {
+            session.user = Some(user.clone());
+        }
         let id = self.sessions.insert(session);
         let call = Call {
             session: id,

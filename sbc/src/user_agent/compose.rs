@@ -9,7 +9,15 @@ use crate::transport::Hop;
 use crate::uri::Uri;
 
 /// The methods we know what to do with (RFC 3261 §20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, SUBSCRIBE, NOTIFY";
+
+/// The extensions we know (RFC 3261 §20.37).
+pub(super) const SUPPORTED: &str = "norefersub";
+
+/// Whether an option tag is among [`SUPPORTED`].
+pub(super) fn supports(tag: &[u8]) -> bool {
+    SUPPORTED.split(", ").any(|known| known.as_bytes().eq_ignore_ascii_case(tag))
+}
 
 /// The bodies we read.
 pub(super) const ACCEPT: &str = "application/sdp";

@@ -14,6 +14,10 @@ pub struct SessionId {
     pub generation: u32,
 }
 
+/// Names a REFER among those of its session: its CSeq (RFC 3515 §2.4.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReferId(pub u32);
+
 /// What the user agent tells its owner. Events of a session arrive in the order they happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -53,6 +57,27 @@ pub enum Event {
         session: SessionId,
         /// What was agreed.
         audio: NegotiatedAudio,
+    },
+    /// The peer wants its other party to talk to somebody else (REFER, RFC 3515). Answer with `accept_refer` or
+    /// `refuse_refer`, soon.
+    TransferAsked {
+        /// The session.
+        session: SessionId,
+        /// Which of its REFERs.
+        refer: ReferId,
+        /// Whom: the user part of Refer-To. May be empty when there is somebody to take over from.
+        to: String,
+        /// The session with the same party that is to be taken over (RFC 3891), answered at this time.
+        replaces: Option<SessionId>,
+        /// The URI that the peer gives as its own (RFC 3892), which nothing proves.
+        referred_by: Option<String>,
+    },
+    /// The peer pressed a key and said so in SIP (INFO, RFC 6086 §3).
+    Digit {
+        /// The session.
+        session: SessionId,
+        /// `0-9 * # A-D`.
+        digit: char,
     },
     /// The session is over: refused, cancelled, failed or hung up. Comes once per session.
     Ended {

@@ -7,7 +7,11 @@
 //! | ACK | stray | confirms | stray | ends the 2xx of a re-INVITE | BYE goes out | stray |
 //! | BYE | 200, 487 to the INVITE | 200, ended | 481 | 200, ended | 200 | 200 |
 //! | INVITE | 500, Retry-After | 491 | 491 | answered; 491 while a 2xx waits for its ACK | 491 | 481 |
-//! | OPTIONS, INFO | 200 | 200 | 200 | 200 | 200 | 481 |
+//! | OPTIONS | 200 | 200 | 200 | 200 | 200 | 481 |
+//! | INFO | 200, 415 or 469 by what it says (RFC 6086) | the same | the same | the same, and digits are told | the same | 481 |
+//! | REFER | 500, Retry-After | the same | the same | put to the owner (RFC 3515) | 500, Retry-After | 481 |
+//! | SUBSCRIBE | 489; to `refer`: 200 while a REFER is reported on, else 481 | the same | the same | the same | the same | 481, unless a REFER is reported on |
+//! | NOTIFY | 481 | 481 | 481 | 481 | 481 | 481 |
 //! | other known methods | 405 | 405 | 405 | 405 | 405 | 481 |
 //! | unknown methods | 501 | 501 | 501 | 501 | 501 | 481 |
 
@@ -35,12 +39,18 @@ impl UserAgent {
             return;
         }
         let is_over = self.sessions.get(id).is_none_or(|session| matches!(session.phase, Phase::Over));
+        let is_in_use = self.sessions.get(id).is_some_and(|session| session.remains.is_some());
         match received.essentials.cseq.method {
             Method::Bye => self.handle_bye(now, id, received),
+            // RFC 5057 §4: what else goes on in the dialog outlives the session.
+            Method::Subscribe if !is_over || is_in_use => self.handle_subscribe(now, id, received),
             _ if is_over => self.refuse(now, received, 481),
             Method::Invite => self.handle_reinvite(now, id, received),
             Method::Options => self.answer_options(now, received),
-            Method::Info => self.refuse(now, received, 200),
+            Method::Info => self.handle_info(now, id, received),
+            Method::Refer => self.handle_refer(now, id, received),
+            // RFC 6665 §4.1.3: we have subscribed to nothing.
+            Method::Notify => self.refuse(now, received, 481),
             _ => self.refuse_method(now, received),
         }
     }
@@ -94,7 +104,11 @@ impl UserAgent {
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
         let was_ended = session.is_ended();
+        let dialog = session.dialog().cloned();
         session.phase = Phase::Over;
+        if let Some(dialog) = dialog {
+            self.keep_remains(now, id, &dialog);
+        }
         if !was_ended {
             self.tell_ended(id, Ender::Peer, 200, reason);
         }

@@ -173,6 +173,7 @@ impl UserAgent {
         let first = Routed { hop, bytes };
         let outgoing = Outgoing { method: Method::Bye, branch: &branch, first, fallback: None, user: role };
         self.transactions.request(now, outgoing);
+        self.keep_remains(now, id, dialog);
     }
 
     /// As [`UserAgent::product`], for a session's peer.
@@ -204,6 +205,7 @@ impl UserAgent {
     pub(super) fn handle_session_timeout(&mut self, now: Instant, id: SessionId) {
         let timers = self.config.timers;
         self.give_up_cancelled_forks(now, id);
+        self.expire_referrals(now, id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         match &mut session.phase {
             Phase::Offered(offered) if offered.ringing.is_some_and(|due| due <= now) => {
@@ -270,5 +272,5 @@ pub(super) fn with_capabilities(builder: Builder, hop: &crate::transport::Hop) -
     builder
         .header(HeaderName::Contact, compose::contact(hop))
         .header(HeaderName::Allow, compose::ALLOW)
-        .header(HeaderName::Supported, "")
+        .header(HeaderName::Supported, compose::SUPPORTED)
 }

@@ -20,6 +20,8 @@ pub struct Profile {
     pub max_forwards: u8,
     /// Whether our messages say what we are, in Server and User-Agent.
     pub product_header: bool,
+    /// What becomes of its REFERs.
+    pub refer: ReferPolicy,
 }
 
 impl Default for Profile {
@@ -31,6 +33,7 @@ impl Default for Profile {
             dtmf: Dtmf::Rfc4733,
             max_forwards: 70,
             product_header: true,
+            refer: ReferPolicy::Execute,
         }
     }
 }
@@ -61,6 +64,16 @@ pub enum Dtmf {
     Rfc4733,
     /// Not at all: telephone-event is neither offered nor taken.
     Off,
+}
+
+/// What becomes of a peer's REFERs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReferPolicy {
+    /// They are put to the owner.
+    #[default]
+    Execute,
+    /// 403.
+    Refuse,
 }
 
 /// Whether media with a peer is protected by SRTP, with keys in the session description (RFC 4568).

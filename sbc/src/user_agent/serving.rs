@@ -65,6 +65,11 @@ impl UserAgent {
             Method::Invite | Method::Options | Method::Register => {}
             // They make sense in a dialog only.
             Method::Bye | Method::Info => return self.refuse(now, received, 481),
+            // RFC 6665 §4.1.3: we have subscribed to nothing.
+            Method::Notify => return self.refuse(now, received, 481),
+            // RFC 3515 §2.4.2: we transfer calls that there are, and make none for others to hear of.
+            Method::Refer => return self.refuse(now, received, 403),
+            Method::Subscribe => return self.refuse_event(now, received),
             _ => return self.refuse_method(now, received),
         }
         if !is_scheme_known(received.message) {
@@ -95,8 +100,9 @@ impl UserAgent {
 
     /// §8.2.2.3: 420 names what we do not support.
     pub(super) fn refuse_requirements(&mut self, now: Instant, received: Received<'_>) -> bool {
+        let is_known = |value: &&[u8]| value.is_empty() || compose::supports(value);
         let required: Vec<&[u8]> =
-            received.message.values(HeaderName::Require).filter(|value| !value.is_empty()).collect();
+            received.message.values(HeaderName::Require).filter(|value| !is_known(value)).collect();
         if required.is_empty() {
             return false;
         }
@@ -128,7 +134,8 @@ impl UserAgent {
                 .header(HeaderName::Accept, compose::ACCEPT)
                 .header(HeaderName::AcceptEncoding, "identity")
                 .header(HeaderName::AcceptLanguage, "en")
-                .header(HeaderName::Supported, "")
+                .header(HeaderName::AllowEvents, super::refer::EVENT)
+                .header(HeaderName::Supported, compose::SUPPORTED)
         });
     }
 
@@ -235,6 +242,9 @@ impl UserAgent {
             }
         };
         let session = self.offer_session(now, received, dialog, admission);
+        if let (Some(kept), Source::User(user)) = (self.sessions.get_mut(session), &source) {
+            kept.user = Some(user.clone());
+        }
         self.events.push_back(Event::Incoming {
             session,
             source,

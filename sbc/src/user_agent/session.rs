@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
+use super::refer::Referral;
 use super::{Ender, SessionId};
 use crate::dialog::Dialog;
 use crate::message::OwnedMessage;
@@ -25,6 +26,8 @@ pub(super) enum Peer {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) peer: Peer,
+    /// Whom by name, when the peer is a phone.
+    pub(super) user: Option<String>,
     pub(super) call_id: String,
     /// Ours in every dialog of the session.
     pub(super) local_tag: String,
@@ -35,6 +38,12 @@ pub(super) struct Session {
     pub(super) forks: Vec<Fork>,
     /// Our BYEs without a final response.
     pub(super) farewells: usize,
+    /// REFERs of the peer that are not done with.
+    pub(super) referrals: Vec<Referral>,
+    /// Whether there ever was one.
+    pub(super) was_referred: bool,
+    /// The dialog when the session is over and something of it goes on (RFC 5057 §4).
+    pub(super) remains: Option<Box<Dialog>>,
     /// As filed.
     deadline: Option<Instant>,
 }
@@ -182,12 +191,16 @@ impl Session {
     pub(super) fn new(peer: Peer, call_id: String, local_tag: String, phase: Phase) -> Self {
         Self {
             peer,
+            user: None,
             call_id,
             local_tag,
             admission: None,
             phase,
             forks: Vec::new(),
             farewells: 0,
+            referrals: Vec::new(),
+            was_referred: false,
+            remains: None,
             deadline: None,
         }
     }
@@ -197,7 +210,10 @@ impl Session {
     }
 
     fn is_done(&self) -> bool {
-        matches!(self.phase, Phase::Over) && self.forks.is_empty() && self.farewells == 0
+        matches!(self.phase, Phase::Over)
+            && self.forks.is_empty()
+            && self.farewells == 0
+            && self.referrals.is_empty()
     }
 
     pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
@@ -205,7 +221,18 @@ impl Session {
             Phase::Offered(offered) => Some(&mut offered.dialog),
             Phase::Answered(answered) | Phase::Leaving(answered) => Some(&mut answered.dialog),
             Phase::Confirmed(confirmed) => Some(&mut confirmed.dialog),
-            Phase::Calling(_) | Phase::Over => None,
+            Phase::Calling(_) => None,
+            Phase::Over => self.remains.as_deref_mut(),
+        }
+    }
+
+    pub(super) fn dialog(&self) -> Option<&Dialog> {
+        match &self.phase {
+            Phase::Offered(offered) => Some(&offered.dialog),
+            Phase::Answered(answered) | Phase::Leaving(answered) => Some(&answered.dialog),
+            Phase::Confirmed(confirmed) => Some(&confirmed.dialog),
+            Phase::Calling(_) => None,
+            Phase::Over => self.remains.as_deref(),
         }
     }
 
@@ -221,7 +248,8 @@ impl Session {
             ForkState::Cancelled { give_up } => Some(give_up),
             _ => None,
         });
-        phase.into_iter().chain(forks).min()
+        let referrals = self.referrals.iter().filter_map(Referral::deadline);
+        phase.into_iter().chain(forks).chain(referrals).min()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tandem_sbc::user_agent::{Event, SessionId, Transport};
+use tandem_sbc::user_agent::{Event, ReferId, SessionId, Transport};
 
 use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, contact, media};
 
@@ -39,6 +39,11 @@ enum Step {
     Accept(usize),
     Reject(usize),
     HangUp(usize),
+    /// The owner says something on a transfer that it was asked for: nothing below 100 is a status.
+    Refer {
+        number: usize,
+        status: u16,
+    },
     Pass(u16),
     Break {
         tcp: bool,
@@ -46,7 +51,17 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let method = prop::sample::select(vec!["ACK", "BYE", "CANCEL", "INVITE", "OPTIONS", "INFO", "UPDATE"]);
+    let method = prop::sample::select(vec![
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "INVITE",
+        "OPTIONS",
+        "INFO",
+        "UPDATE",
+        "REFER",
+        "SUBSCRIBE",
+    ]);
     let status = prop::sample::select(vec![
         "100 Trying",
         "180 Ringing",
@@ -73,6 +88,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => number.prop_map(Step::Accept),
         1 => number.prop_map(Step::Reject),
         2 => number.prop_map(Step::HangUp),
+        3 => (number, prop::sample::select(vec![0, 100, 180, 200, 603]))
+            .prop_map(|(number, status)| Step::Refer { number, status }),
         3 => (0..40_000_u16).prop_map(Step::Pass),
         1 => any::<bool>().prop_map(|tcp| Step::Break { tcp }),
     ];
@@ -86,6 +103,8 @@ struct Chaos {
     /// All the peers sent, to come again.
     theirs: Vec<String>,
     sessions: BTreeMap<SessionId, Life>,
+    /// The transfers that were asked for.
+    refers: Vec<(SessionId, ReferId)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +119,13 @@ impl Chaos {
         let mut world = World::new();
         world.register_phone(1, PHONE);
         world.register_phone(3, "127.0.0.20:5090");
-        let mut chaos = Self { world, ours: Vec::new(), theirs: Vec::new(), sessions: BTreeMap::new() };
+        let mut chaos = Self {
+            world,
+            ours: Vec::new(),
+            theirs: Vec::new(),
+            sessions: BTreeMap::new(),
+            refers: Vec::new(),
+        };
         chaos.observe();
         chaos
     }
@@ -114,7 +139,12 @@ impl Chaos {
                 Event::Ringing { session }
                 | Event::Answered { session }
                 | Event::Confirmed { session }
+                | Event::Digit { session, .. }
                 | Event::Media { session, .. } => (session, Some(Life::Alive), Life::Alive),
+                Event::TransferAsked { session, refer, .. } => {
+                    self.refers.push((session, refer));
+                    (session, Some(Life::Alive), Life::Alive)
+                }
                 Event::Ended { session, .. } => (session, Some(Life::Alive), Life::Ended),
                 Event::Released { session } => (session, Some(Life::Ended), Life::Released),
                 Event::Registration { .. } => continue,
@@ -177,6 +207,7 @@ impl Chaos {
             Step::HangUp(number) => {
                 self.own(number, |agent, now, session| agent.hang_up(now, session, "bye"))
             }
+            Step::Refer { number, status } => self.refer(number, status),
             Step::Pass(ms) => self.world.pass_ms(ms.into()),
             Step::Break { tcp } => {
                 let transport = if tcp { Transport::Tcp } else { Transport::Udp };
@@ -184,6 +215,16 @@ impl Chaos {
             }
         }
         self.observe();
+    }
+
+    fn refer(&mut self, number: usize, status: u16) {
+        let at = number.checked_rem(self.refers.len());
+        let Some((session, refer)) = at.and_then(|at| self.refers.get(at).copied()) else { return };
+        let _ = self.world.own(|agent, now| match (status, number % 2) {
+            (0, _) => agent.accept_refer(now, session, refer),
+            (603, 0) => agent.refuse_refer(now, session, refer, status),
+            _ => agent.report_refer(now, session, refer, status),
+        });
     }
 
     /// A request in the dialog of something we sent, whichever side began it; CANCEL takes the INVITE's place.
@@ -195,6 +236,12 @@ impl Chaos {
         };
         if matches!(method, "CANCEL" | "ACK") && cseq < 3 {
             request.branch = sent.branch();
+        }
+        if method == "REFER" {
+            request.headers = "Refer-To: <sip:1002@127.0.0.1>\r\n".into();
+        }
+        if method == "SUBSCRIBE" {
+            request.headers = format!("Event: refer\r\nExpires: {}\r\n", message % 100);
         }
         if method == "INVITE" {
             request.headers = contact(CARRIER);
@@ -241,6 +288,9 @@ impl Chaos {
             if life == Life::Alive {
                 self.world.own(|agent, now| agent.hang_up(now, session, "end")).expect("a session not ended");
             }
+        }
+        for (session, refer) in std::mem::take(&mut self.refers) {
+            let _ = self.world.own(|agent, now| agent.report_refer(now, session, refer, 200));
         }
         self.world.rest();
         self.observe();

@@ -79,6 +79,9 @@ fn row(setting: Setting, method: &'static str) -> String {
     request.branch = format!("z9hG4bK-within-{method}");
     // The ACK of the 200 has its number.
     request.cseq = if method == "ACK" { 1 } else { 2 };
+    if method == "REFER" {
+        request.headers = "Refer-To: <sip:1002@127.0.0.1>\r\n".into();
+    }
     if method == "INVITE" {
         request.headers = contact(CARRIER);
         request.body = format!("{SDP}a=sendonly\r\n");

@@ -3,15 +3,13 @@
 use crate::support::{CARRIER, PHONE, Request, SDP, World, contact};
 
 const HERE: &str = "sip:127.0.0.1";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, SUBSCRIBE, NOTIFY";
 
 /// §8.2.1 and §21.5.2.
 #[test]
 fn methods_we_do_not_serve() {
     for (method, status) in [
         ("MESSAGE", 405),
-        ("SUBSCRIBE", 405),
-        ("NOTIFY", 405),
-        ("REFER", 405),
         ("PUBLISH", 405),
         ("UPDATE", 405),
         ("PRACK", 405),
@@ -23,9 +21,24 @@ fn methods_we_do_not_serve() {
         world.receive(CARRIER, &Request::new(method, HERE).text());
         let response = world.expect(&format!("{status} {method}"));
         if status != 481 {
-            assert_eq!(response.header("Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO");
+            assert_eq!(response.header("Allow"), ALLOW);
         }
         assert!(!response.tag("To").is_empty(), "§8.2.6.2");
+        world.rest();
+    }
+}
+
+/// RFC 3515 §2.4.2, RFC 6665 §4.1.3 and §4.2.1.1: what makes sense in a dialog only, or about a call only.
+#[test]
+fn subscriptions_begin_with_a_refer_in_a_call_only() {
+    let headers = "Refer-To: <sip:1002@127.0.0.1>\r\nEvent: refer\r\nSubscription-State: active\r\n";
+    for (method, status) in [("REFER", 403), ("NOTIFY", 481), ("SUBSCRIBE", 489)] {
+        let mut world = World::new();
+        let request = Request::new(method, HERE).with(|request| request.headers = headers.into());
+        world.receive(CARRIER, &request.text());
+        let response = world.expect(&format!("{status} {method}"));
+        assert_eq!(response.header("Allow-Events"), if status == 489 { "refer" } else { "" });
+        assert_eq!(world.events(), []);
         world.rest();
     }
 }
@@ -38,9 +51,10 @@ fn options_tells_what_we_can() {
         let options = Request::new("OPTIONS", HERE).with(|options| options.call_id = from.to_owned());
         world.receive(from, &options.with(|options| options.branch.push_str(from)).text());
         let ok = world.expect("200 OPTIONS");
-        assert_eq!(ok.header("Allow"), "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO");
+        assert_eq!(ok.header("Allow"), ALLOW);
         assert_eq!(ok.header("Accept"), "application/sdp");
-        assert_eq!(ok.headers("Supported"), [""]);
+        assert_eq!(ok.headers("Supported"), ["norefersub"]);
+        assert_eq!(ok.header("Allow-Events"), "refer");
     }
     assert_eq!(world.events(), []);
     world.rest();

@@ -398,6 +398,8 @@ pub(crate) fn name(event: &Event) -> &'static str {
         Event::Answered { .. } => "Answered",
         Event::Confirmed { .. } => "Confirmed",
         Event::Media { .. } => "Media",
+        Event::TransferAsked { .. } => "TransferAsked",
+        Event::Digit { .. } => "Digit",
         Event::Ended { .. } => "Ended",
         Event::Released { .. } => "Released",
         Event::Registration { .. } => "Registration",

@@ -44,6 +44,12 @@ impl Calls {
             ua::Event::Media { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
             }
+            ua::Event::TransferAsked { session, refer, .. } => {
+                self.actions.push_back(Action::RefuseRefer { session, refer, status: 603 });
+            }
+            ua::Event::Digit { session, digit } => {
+                self.for_leg(session, |calls, leg| calls.key_pressed(leg, digit));
+            }
             ua::Event::Ended { session, end } => {
                 self.for_leg(session, |calls, leg| calls.session_ended(now, leg, end));
             }
@@ -250,6 +256,13 @@ impl Calls {
             _ => cause::unasked_end(end, leg.direction, leg.answered.is_some(), rang),
         };
         self.end_leg(now, leg_id, Over { asked: None, end, cause, dial_failure });
+    }
+
+    /// A key came in SIP: the worker takes it where it takes those that come in RTP.
+    fn key_pressed(&mut self, leg_id: LegId, digit: char) {
+        let endpoint = self.legs.get(leg_id).and_then(|leg| leg.state.endpoint());
+        let (Some(endpoint), Some(digit)) = (endpoint, tandem_media::Digit::from_char(digit)) else { return };
+        self.command_endpoint(endpoint, |endpoint| tandem_media::Command::Digit { endpoint, digit });
     }
 
     fn session_released(&mut self, leg_id: LegId) {

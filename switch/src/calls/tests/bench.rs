@@ -366,6 +366,7 @@ impl Bench {
                 self.asked.push(format!("refuse {status}"));
                 self.owner_ends(session, status);
             }
+            Action::RefuseRefer { status, .. } => self.asked.push(format!("refuse transfer {status}")),
             Action::HangUp { session, cause } => {
                 self.asked.push(format!("hang up: {cause}"));
                 self.owner_ends(session, 487);
@@ -416,6 +417,10 @@ impl Bench {
             media::Command::Collect { endpoint, .. } => {
                 is_open(endpoint);
                 "collect"
+            }
+            media::Command::Digit { endpoint, .. } => {
+                is_open(endpoint);
+                "digit"
             }
             media::Command::Stop { endpoint } => {
                 is_open(endpoint);

@@ -100,6 +100,24 @@ fn digits_are_told_except_those_of_a_sensitive_collection() {
     assert_eq!(told(&bench), 2, "a card number is nobody's business");
 }
 
+/// A key that came in an INFO goes where those go that came in RTP; one for a leg without media goes nowhere.
+#[test]
+fn a_key_that_came_in_sip_is_the_worker_s() {
+    let mut bench = Bench::new();
+    let (session, _, _) = bench.answered();
+    let endpoint = bench.endpoint();
+    bench.asked.clear();
+    bench.session_event(tandem_sbc::user_agent::Event::Digit { session, digit: '7' });
+    assert_eq!(bench.asked, ["digit"]);
+    let digit = media::Digit::from_char('7').unwrap();
+    let sent = bench.media_commands.last();
+    assert!(matches!(sent, Some(media::Command::Digit { endpoint: to, digit: key })
+        if *to == endpoint && *key == digit));
+    let (early, ..) = bench.offered();
+    bench.session_event(tandem_sbc::user_agent::Event::Digit { session: early, digit: '7' });
+    assert_eq!(bench.asked, ["digit"]);
+}
+
 #[test]
 fn a_bridge_ends_what_both_legs_heard() {
     let mut bench = Bench::new();
