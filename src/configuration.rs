@@ -1,15 +1,19 @@
 //! From the file an operator names to everything a node needs, checked.
 
+pub(crate) mod tls;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tandem_config::{Config, Disk, Problem, Reach, Treatment};
 use tandem_control::flow::Flow;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig};
 use tandem_control_api::{DialTarget, Route};
+use tandem_sbc_net::TlsConfig;
 use tandem_switch::PromptLibrary;
 
 /// The largest prompt file: an hour at 16 bits.
@@ -26,6 +30,8 @@ pub(crate) struct Loaded {
     pub(crate) contact_centre: ContactCentreConfig,
     /// The prompts by name.
     pub(crate) prompts: PromptLibrary,
+    /// What the transports are told of TLS.
+    pub(crate) tls: TlsConfig,
 }
 
 /// Everything an operator has to correct, one line each.
@@ -55,6 +61,7 @@ impl Loaded {
         let mut mistakes = Vec::new();
         let flows = read_flows(&config.flows_folder, &mut mistakes);
         let prompts = read_prompts(&config.prompts_folder, &mut mistakes);
+        let tls = tls::read(path, &config, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(LoadError(mistakes));
         }
@@ -71,10 +78,19 @@ impl Loaded {
             mistakes.push(format!("{}: {error}", path.display()));
         }
         if mistakes.is_empty() {
-            Ok(Self { config, contact_centre, prompts })
+            Ok(Self { config, contact_centre, prompts, tls })
         } else {
             Err(LoadError(mistakes))
         }
+    }
+
+    /// Refuses certificates that are out of date, unless they are those in use: the one that runs may be better.
+    ///
+    /// # Errors
+    /// Names each.
+    pub(crate) fn without_expired_news(self, running: &Self, now: SystemTime) -> Result<Self, LoadError> {
+        let (expired, _) = tls::out_of_date(&self.config, &tls::news(&self.tls, &running.tls), now);
+        if expired.is_empty() { Ok(self) } else { Err(LoadError(expired)) }
     }
 
     /// What there is of everything.

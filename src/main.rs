@@ -8,12 +8,13 @@ mod node;
 mod replay;
 mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::{Parser, Subcommand};
 
-use crate::configuration::Loaded;
+use crate::configuration::{Loaded, tls};
 
 /// Voice edge and contact centre: SIP trunks in, agents on the line.
 #[derive(Parser)]
@@ -58,10 +59,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve::serve(&config),
         Command::Demo { config, keep } => demo::demo(&config, keep),
         Command::Check { config } => match Loaded::read(&config) {
-            Ok(loaded) => {
-                println!("{}: ok: {}", config.display(), loaded.summary());
-                ExitCode::SUCCESS
-            }
+            Ok(loaded) => check_dates(&config, &loaded),
             Err(error) => {
                 eprintln!("{error}");
                 ExitCode::FAILURE
@@ -76,4 +74,17 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+/// The last check: certificates go bad by themselves.
+fn check_dates(file: &Path, loaded: &Loaded) -> ExitCode {
+    let (expired, expiring) = tls::out_of_date(&loaded.config, &loaded.tls, SystemTime::now());
+    for warning in expired.iter().chain(&expiring) {
+        eprintln!("{}: {warning}", file.display());
+    }
+    if !expired.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    println!("{}: ok: {}", file.display(), loaded.summary());
+    ExitCode::SUCCESS
 }

@@ -108,7 +108,7 @@ impl Node {
             Arc::new(move || waker.wake())
         };
         let (inbox, inbox_reader) = Inbox::new(INBOX_CAPACITY, Arc::clone(&wake));
-        let transports = Arc::new(Transports::bind(&wiring::transports(config), &inbox)?);
+        let transports = Arc::new(Transports::bind(&wiring::transports(config, &loaded.tls), &inbox)?);
         tell_about_filter(&transports.filter());
         let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
         let store_counters = store.counters();
@@ -176,7 +176,10 @@ impl Node {
             contact_centre: loaded.contact_centre.clone(),
         };
         self.order(Order::Reload(Box::new(reload)));
-        tell_about_filter(&self.transports.reload(&wiring::allowed(&loaded.config)));
+        match self.transports.reload(&wiring::allowed(&loaded.config), &loaded.tls) {
+            Ok(filter) => tell_about_filter(&filter),
+            Err(error) => tracing::error!(%error, "the SIP transports go on as they were"),
+        }
         self.loaded = loaded;
         changes
     }

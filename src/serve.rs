@@ -3,18 +3,21 @@
 use std::future::pending;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::configuration::Loaded;
+use crate::configuration::{Loaded, tls};
 use crate::logging;
 use crate::node::Node;
 
 /// How long calls that were hung up may take to say so.
 const HANG_UP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often the certificates' dates are looked at.
+const DATES_EVERY: Duration = Duration::from_secs(86_400);
 
 /// Runs a node on the configuration at `path`.
 pub(crate) fn serve(path: &Path) -> ExitCode {
@@ -46,6 +49,7 @@ async fn run(path: &Path, loaded: Loaded) -> Result<(), String> {
     tracing::info!(node = %config.node_name, config = %path.display(), http = %config.http_listen, "ready");
 
     let mut watchdog = Watchdog::new();
+    let mut dates = interval(DATES_EVERY);
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
@@ -53,6 +57,7 @@ async fn run(path: &Path, loaded: Loaded) -> Result<(), String> {
                 Asked::Stop => break,
             },
             () = watchdog.due() => watchdog.pet(&node),
+            _ = dates.tick() => warn_of_dates(node.loaded()),
         }
     }
     tell(&[NotifyState::Stopping]);
@@ -103,8 +108,13 @@ fn reload(node: &mut Node, path: &Path) {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         tell(&[NotifyState::Reloading, now]);
     }
-    match Loaded::read(path) {
-        Ok(loaded) => tracing::info!("reloaded: {}", node.reload(loaded)),
+    let loaded =
+        Loaded::read(path).and_then(|new| new.without_expired_news(node.loaded(), SystemTime::now()));
+    match loaded {
+        Ok(loaded) => {
+            tracing::info!("reloaded: {}", node.reload(loaded));
+            warn_of_dates(node.loaded());
+        }
         Err(error) => {
             for mistake in error.to_string().lines() {
                 tracing::error!("not reloaded: {mistake}");
@@ -112,6 +122,14 @@ fn reload(node: &mut Node, path: &Path) {
         }
     }
     tell(&[NotifyState::Ready]);
+}
+
+/// A certificate goes bad by itself, and with it every connection that is to come.
+fn warn_of_dates(loaded: &Loaded) {
+    let (expired, expiring) = tls::out_of_date(&loaded.config, &loaded.tls, SystemTime::now());
+    for warning in expired.iter().chain(&expiring) {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// Tells the service manager, if there is one.

@@ -1,5 +1,6 @@
 //! What an operator decides, after every check.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub struct Config {
     pub log: Log,
     /// Signalling.
     pub sip: Sip,
+    /// TLS.
+    pub tls: Tls,
     /// Media.
     pub rtp: Rtp,
     /// The most of everything.
@@ -101,6 +104,13 @@ pub struct SipListen {
     pub address: SocketAddr,
 }
 
+impl fmt::Display for SipListen {
+    /// As it stands in a configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport.name(), self.address)
+    }
+}
+
 /// How SIP travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -108,6 +118,32 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream within TLS.
+    Tls,
+    /// WebSocket, for phones in browsers.
+    Ws,
+    /// WebSocket within TLS.
+    Wss,
+}
+
+impl Transport {
+    /// Its name in a configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+
+    /// Whether a listener needs a certificate.
+    #[must_use]
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
 }
 
 /// The timers of RFC 3261 §17 (table 4).
@@ -174,6 +210,51 @@ pub struct Trunk {
     pub max_calls_per_second: u32,
     /// How it is spoken to.
     pub profile: Profile,
+    /// Whom TLS must show, and what we show.
+    pub tls: TrunkTls,
+}
+
+/// TLS with one trunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrunkTls {
+    /// The domain its certificate must name (RFC 5922); the peer's address when absent.
+    pub name: Option<String>,
+    /// A PEM file of who may vouch for it; [`Tls::ca`] when absent.
+    pub ca: Option<PathBuf>,
+    /// Whether it must show a certificate when it connects to us.
+    pub client_certificate: ClientCertificate,
+    /// What we show it when we connect; the first of [`Tls::certificates`] when absent.
+    pub own: Option<KeyPair>,
+}
+
+/// Whether a client must show a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// It is not asked for one.
+    #[default]
+    Off,
+    /// Without a fitting one it is refused.
+    Required,
+}
+
+/// TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// What we show: the one that names what a client asks for, else the first.
+    pub certificates: Vec<KeyPair>,
+    /// A PEM file of who may vouch for trunks.
+    pub ca: PathBuf,
+    /// How long before its end a certificate is warned of.
+    pub expiry_warning: Duration,
+}
+
+/// PEM files that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPair {
+    /// The certificate, then its chain.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// How a peer is spoken to: the keys a trunk and the phones have in common.

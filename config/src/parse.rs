@@ -2,6 +2,7 @@
 
 mod entities;
 mod profile;
+mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -73,6 +74,18 @@ impl Files<'_> {
         Some(path)
     }
 
+    /// The file that `key` names, which must exist.
+    fn file(&self, section: &Section<'_, '_>, key: &'static str, expected: &str) -> Option<PathBuf> {
+        let (text, field) = section.string(key, expected)?;
+        let path = self.folder.join(text);
+        if !self.disk.is_file(&path) {
+            let message = format!("there is no file {}", path.display());
+            section.problem(&field, message, "create it, or write where it is".into());
+            return None;
+        }
+        Some(path)
+    }
+
     /// `folder/NAME.extension` for the name under `key`; it must exist.
     fn named(
         &self,
@@ -102,6 +115,8 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
 
     let log = read_log(root.table("log"));
     let sip = read_sip(root.table("sip"));
+    let listen = sip.as_ref().map(|sip| sip.listen.as_slice()).unwrap_or_default();
+    let tls = tls::read_tls(root.table("tls"), listen, files);
     let rtp = read_rtp(root.table("rtp"));
     let limits = read_limits(root.table("limits"), rtp.as_ref());
 
@@ -131,7 +146,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let mut user_names = Names::default();
     let mut agent_names = Names::default();
     let mut sources = entities::Sources::default();
-    let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources);
+    let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources, listen, files);
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
     let queues = entities::read_queues(&root, &agent_names, files, prompts_folder.as_deref());
@@ -144,6 +159,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         drain_timeout: drain_timeout?,
         log: log?,
         sip: sip?,
+        tls: tls?,
         rtp: rtp?,
         limits: limits?,
         http_listen: http_listen?,
@@ -210,7 +226,7 @@ fn read_listen(section: &Section<'_, '_>) -> Option<Vec<SipListen>> {
             section.problem(
                 field,
                 format!("found {text:?}"),
-                "write \"udp:ADDRESS:PORT\" or \"tcp:…\"".into(),
+                "write \"udp:ADDRESS:PORT\", \"tcp:…\" or \"tls:…\"".into(),
             );
             continue;
         };
@@ -238,6 +254,7 @@ fn parse_transport(text: &str) -> Option<Transport> {
     match text {
         "udp" => Some(Transport::Udp),
         "tcp" => Some(Transport::Tcp),
+        "tls" => Some(Transport::Tls),
         _ => None,
     }
 }

@@ -310,6 +310,14 @@ impl<'r, 't> Section<'r, 't> {
         self.reader.problem(&field.span, &field.path, message, advice);
     }
 
+    /// Notes a problem with what stands under `key`, or with the section when nothing does.
+    pub(crate) fn problem_with(&self, key: &'static str, message: String, advice: String) {
+        match self.field(key) {
+            Some(field) => self.problem(&field, message, advice),
+            None => self.problem_here(message, advice),
+        }
+    }
+
     /// Notes a problem with the section as a whole.
     pub(crate) fn problem_here(&self, message: String, advice: String) {
         self.reader.problem(&self.span, &self.path, message, advice);

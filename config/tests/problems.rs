@@ -288,3 +288,66 @@ fn text_that_is_not_toml_is_shown_where_it_goes_wrong() {
     assert_eq!((problem.line, problem.field.as_str()), (line, ""));
     assert!(problem.to_string().starts_with(&format!("demo/tandem.toml:{line}:5: ")), "{problem}");
 }
+
+#[test]
+fn a_listener_within_tls_needs_a_certificate() {
+    one_problem(
+        "\"tcp:127.0.0.1:5060\"]",
+        "\"tcp:127.0.0.1:5060\", \"tls:127.0.0.1:5061\"]",
+        "[tls]",
+        "tls: sip.listen has \"tls:127.0.0.1:5061\" and there is no certificate; \
+         add [[tls.certificate]] with certificate = \"FILE.pem\" and key = \"FILE.key\"",
+    );
+}
+
+#[test]
+fn a_file_of_tls_that_is_not_there_is_named() {
+    one_problem(
+        "expiry_warning_days = 21",
+        "[[tls.certificate]]\ncertificate = \"node.pem\"\nkey = \"missing.key\"",
+        "\"missing.key\"",
+        "tls.certificate.1.key: there is no file demo/missing.key; create it, or write where it is",
+    );
+}
+
+#[test]
+fn a_trunk_needs_a_listener_of_its_transport() {
+    one_problem(
+        "# Carriers.",
+        "[[trunk]]\nname = \"b\"\nsources = [\"127.0.0.11\"]\npeer = \"127.0.0.11:5061\"\ntransport = \"tls\"\n\n# Carriers.",
+        "[[trunk]]",
+        "trunk.b: nothing listens on tls over IPv4, so it could not answer; \
+         add \"tls:ADDRESS:PORT\" to sip.listen",
+    );
+}
+
+#[test]
+fn keys_of_tls_need_tls() {
+    one_problem(
+        "transport = \"udp\" ",
+        "transport = \"udp\"\ntls_name = \"carrier.example\" ",
+        "\"carrier.example\"",
+        "trunk.carrier-a.tls_name: this is for TLS, and the transport is another; write transport = \"tls\", or remove the key",
+    );
+}
+
+#[test]
+fn a_name_in_a_certificate_is_a_domain() {
+    let secure = SAMPLE
+        .replace("\"tcp:127.0.0.1:5060\"]", "\"tcp:127.0.0.1:5060\", \"tls:127.0.0.1:5061\"]")
+        .replace("expiry_warning_days = 21", "[[tls.certificate]]\ncertificate = \"a.pem\"\nkey = \"a.key\"");
+    for (name, is_domain) in [
+        ("sip.carrier.example", true),
+        ("*.carrier.example", false),
+        ("192.0.2.1", false),
+        ("carrier_example", false),
+        ("-carrier.example", false),
+    ] {
+        let text =
+            secure.replace("transport = \"udp\" ", &format!("transport = \"tls\"\ntls_name = \"{name}\" "));
+        let problems = parse(&text).err().map(|problems| problems.to_string());
+        let expected = format!("trunk.carrier-a.tls_name: found {name:?}; write a domain");
+        assert_eq!(problems.is_none(), is_domain, "{name}: {problems:?}");
+        assert!(problems.is_none_or(|problems| problems.contains(&expected)), "{name}");
+    }
+}

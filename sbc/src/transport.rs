@@ -13,21 +13,58 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream within TLS.
+    Tls,
+    /// One message a WebSocket message (RFC 7118).
+    Ws,
+    /// WebSocket within TLS.
+    Wss,
 }
 
 impl Transport {
     /// Whether the transport retransmits by itself, so that transactions need not (RFC 3261 §17.1.1.1).
     #[must_use]
     pub fn is_reliable(self) -> bool {
-        matches!(self, Self::Tcp)
+        self != Self::Udp
     }
 
-    /// The transport's name in a Via header (RFC 3261 §20.42).
+    /// Whether nobody on the way can read it.
+    #[must_use]
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// The `transport` parameter of a `sip:` URI (RFC 3261 §19.1.1, RFC 7118 §5.2.3); UDP is what its absence means.
+    #[must_use]
+    pub fn uri_parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Udp => None,
+            Self::Tcp => Some("tcp"),
+            Self::Tls => Some("tls"),
+            Self::Ws | Self::Wss => Some("ws"),
+        }
+    }
+
+    /// The port of an address without one (RFC 3261 §19.1.2, RFC 7118 §5.2.4).
+    #[must_use]
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+            Self::Ws => 80,
+            Self::Wss => 443,
+        }
+    }
+
+    /// The transport's name in a Via header (RFC 3261 §20.42, RFC 7118 §5.2.1).
     #[must_use]
     pub fn via_name(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
     }
 }

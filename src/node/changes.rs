@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use tandem_config::Config;
+use tandem_sbc_net::Certificate;
 
 use crate::configuration::Loaded;
 
@@ -32,6 +34,11 @@ impl Changes {
         taken.extend(difference("entry points", numbers, &named(&b.entry_points, |it| &it.number)));
         let flows = named(&old.contact_centre.flows, |flow| flow.name());
         taken.extend(difference("flows", flows, &named(&new.contact_centre.flows, |flow| flow.name())));
+        let certificates = |loaded: &'_ Loaded| -> BTreeMap<String, Arc<Certificate>> {
+            let all = loaded.tls.all_certificates();
+            all.map(|certificate| (certificate.file().to_owned(), Arc::clone(certificate))).collect()
+        };
+        taken.extend(difference("certificates", certificates(old), &certificates(new)));
         taken.extend(difference("prompts", old.prompts.clone(), &new.prompts));
         taken.extend(fields_taken(a, b).into_iter().map(str::to_owned));
         Self { taken, needs_restart: fields_kept(a, b) }
@@ -86,6 +93,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         ("node.drain_timeout_s", old.drain_timeout != new.drain_timeout),
         ("sip", sip(old) != sip(new)),
         ("rtp", rtp(old) != rtp(new)),
+        ("tls", old.tls != new.tls),
         ("limits", old.limits != new.limits),
         ("phones", phones(old) != phones(new)),
         ("contact_centre", old.not_responding_pause != new.not_responding_pause),

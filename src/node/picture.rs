@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant as WallInstant};
+use std::time::{Duration, Instant as WallInstant, SystemTime};
 
 use tandem_api::{Health, Kind, Metric, Readiness, Sample, Status};
 use tandem_control::{ContactCentre, QueueDepth};
@@ -194,8 +194,23 @@ fn transports(transports: &Transports) -> Vec<Metric> {
     let connections = transports.connections() as u64;
     let mut metrics = vec![
         family("sip_events", "What the SIP transports counted", Kind::Counter, events),
-        Metric::single("sip_connections", "TCP connections", Kind::Gauge, connections),
+        Metric::single(
+            "sip_connections",
+            "Connections: TCP, and what is on top of it",
+            Kind::Gauge,
+            connections,
+        ),
     ];
+    let certificates = transports.certificates();
+    if !certificates.is_empty() {
+        let help = "When each TLS certificate expires, in seconds since 1970";
+        let expiries = certificates.iter().map(|certificate| {
+            let since_1970 =
+                certificate.not_after().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            sample([("file", certificate.file())], since_1970.as_secs())
+        });
+        metrics.push(family("tls_certificate_expiry_timestamp_seconds", help, Kind::Gauge, expiries));
+    }
     if let Ok(drops) = transports.kernel_drops() {
         let help = "Datagrams the kernel dropped at the SIP sockets: unlisted sources, or no buffer";
         metrics.push(counter("sip_kernel_drops", help, drops));

@@ -5,7 +5,7 @@ use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, Dtmf, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, ReferPolicy,
     SrtpPolicy, Timers, Transport, TrunkConfig, UserAgentConfig, UserCredentials,
 };
-use tandem_sbc_net::{TcpLimits, TransportsConfig};
+use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
 
 /// For the user agent.
@@ -41,12 +41,13 @@ pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
 }
 
 /// For the SIP transports.
-pub(crate) fn transports(config: &config::Config) -> TransportsConfig {
+pub(crate) fn transports(config: &config::Config, tls: &TlsConfig) -> TransportsConfig {
     TransportsConfig {
         listen: listen(config),
         allowed: allowed(config),
         kernel_filter: config.sip.kernel_filter,
         tcp: TcpLimits::default(),
+        tls: tls.clone(),
     }
 }
 
@@ -143,9 +144,12 @@ const fn transport(transport: config::Transport) -> Transport {
     match transport {
         config::Transport::Udp => Transport::Udp,
         config::Transport::Tcp => Transport::Tcp,
+        config::Transport::Tls => Transport::Tls,
+        config::Transport::Ws => Transport::Ws,
+        config::Transport::Wss => Transport::Wss,
     }
 }
 
-const fn prefix(prefix: &config::IpPrefix) -> IpPrefix {
+pub(crate) const fn prefix(prefix: &config::IpPrefix) -> IpPrefix {
     IpPrefix { address: prefix.address, bits: prefix.bits }
 }

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::profile::read_profile;
+use super::tls::read_trunk_tls;
 use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
 use crate::address::IpPrefix;
 use crate::model::{
-    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, Transport, Treatment, Trunk, User,
+    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, SipListen, Transport, Treatment,
+    Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -34,7 +36,13 @@ pub(super) struct Sources {
     taken: Vec<(IpPrefix, String)>,
 }
 
-pub(super) fn read_trunks(root: &Section<'_, '_>, names: &mut Names, sources: &mut Sources) -> Vec<Trunk> {
+pub(super) fn read_trunks(
+    root: &Section<'_, '_>,
+    names: &mut Names,
+    sources: &mut Sources,
+    listen: &[SipListen],
+    files: &Files<'_>,
+) -> Vec<Trunk> {
     root.tables("trunk", "name", MAX_TRUNKS)
         .into_iter()
         .filter_map(|section| {
@@ -42,7 +50,12 @@ pub(super) fn read_trunks(root: &Section<'_, '_>, names: &mut Names, sources: &m
             let owner = format!("trunk {:?}", name.as_deref().unwrap_or_default());
             let prefixes = read_sources(&section, &owner, sources);
             let peer = section.parsed("peer", SOCKET_ADDRESS, |text| text.parse::<SocketAddr>().ok());
-            let transport = section.parsed_or("transport", "udp or tcp", Transport::Udp, parse_transport);
+            let transport =
+                section.parsed_or("transport", "udp, tcp or tls", Transport::Udp, parse_transport);
+            if let (Some(transport), Some(peer)) = (transport, peer) {
+                check_listens(&section, listen, transport, peer);
+            }
+            let tls = read_trunk_tls(&section, transport, files);
             let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
             let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);
             let profile = read_profile(&section);
@@ -55,9 +68,21 @@ pub(super) fn read_trunks(root: &Section<'_, '_>, names: &mut Names, sources: &m
                 max_calls: max_calls?,
                 max_calls_per_second: max_calls_per_second?,
                 profile: profile?,
+                tls: tls?,
             })
         })
         .collect()
+}
+
+/// Our own address for the trunk's transport stands in Via and Contact.
+fn check_listens(section: &Section<'_, '_>, listen: &[SipListen], transport: Transport, peer: SocketAddr) {
+    let fits = |it: &SipListen| it.transport == transport && it.address.is_ipv4() == peer.is_ipv4();
+    if !listen.is_empty() && !listen.iter().any(fits) {
+        let version = if peer.is_ipv4() { "IPv4" } else { "IPv6" };
+        let name = transport.name();
+        let message = format!("nothing listens on {name} over {version}, so it could not answer");
+        section.problem_here(message, format!("add \"{name}:ADDRESS:PORT\" to sip.listen"));
+    }
 }
 
 pub(super) fn read_phones(

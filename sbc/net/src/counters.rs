@@ -53,7 +53,7 @@ counters! {
     udp_send_queued,
     /// Datagrams that could not be sent.
     udp_send_failures,
-    /// Connections accepted from listed sources.
+    /// Connections accepted from listed sources; here and below all streams count, whatever is on top of TCP.
     tcp_accepted,
     /// Connections from unlisted sources, reset.
     tcp_unlisted,
@@ -77,4 +77,12 @@ counters! {
     tcp_slow_readers,
     /// Connections that ended.
     tcp_closed,
+    /// TLS handshakes that led to a connection, whoever began.
+    tls_handshakes,
+    /// TLS handshakes that did not: no version or cipher in common, or a certificate that one side refused.
+    tls_handshake_failures,
+    /// Handshakes that clients did not end in time.
+    tls_handshake_timeouts,
+    /// Certificates of trunks that we refused.
+    tls_peers_refused,
 }

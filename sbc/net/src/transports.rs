@@ -16,7 +16,8 @@ use crate::allow_list::AllowList;
 use crate::counters::Counters;
 use crate::filter::{self, FilterState, Program};
 use crate::inbox::Inbox;
-use crate::tcp::TcpTransport;
+use crate::stream::StreamTransport;
+use crate::tls::{Certificate, TlsConfig, TlsError};
 use crate::udp::UdpTransport;
 
 /// The most listening addresses.
@@ -31,8 +32,10 @@ pub struct TransportsConfig {
     pub allowed: Vec<IpPrefix>,
     /// Whether the kernel filters as well.
     pub kernel_filter: bool,
-    /// The most of TCP.
+    /// The most of TCP, and of what is on top of it.
     pub tcp: TcpLimits,
+    /// Certificates, and whose are accepted.
+    pub tls: TlsConfig,
 }
 
 /// The most of TCP.
@@ -71,12 +74,15 @@ pub enum BindError {
         /// Why.
         source: io::Error,
     },
+    /// What TLS is told makes no sense.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// The running transports. Dropping it closes everything.
 pub struct Transports {
     udp: Vec<UdpTransport>,
-    tcp: TcpTransport,
+    streams: StreamTransport,
     listening: Vec<ListenAddress>,
     allowed: AllowList,
     kernel_filter: bool,
@@ -97,10 +103,17 @@ impl Transports {
         }
         let counters = Arc::new(Counters::default());
         let allowed = AllowList::new(&config.allowed);
-        let tcp = TcpTransport::new(allowed.clone(), config.tcp, inbox.clone(), Arc::clone(&counters));
+        let (inbox_of_streams, counters_of_streams) = (inbox.clone(), Arc::clone(&counters));
+        let streams = StreamTransport::new(
+            allowed.clone(),
+            config.tcp,
+            &config.tls,
+            inbox_of_streams,
+            counters_of_streams,
+        )?;
         let mut transports = Self {
             udp: Vec::new(),
-            tcp,
+            streams,
             listening: Vec::new(),
             allowed,
             kernel_filter: config.kernel_filter,
@@ -128,7 +141,8 @@ impl Transports {
                 self.udp.push(udp);
                 Ok(local)
             }
-            Transport::Tcp => self.tcp.listen(listen.address, &mut self._tasks),
+            Transport::Tcp | Transport::Tls => self.streams.listen(listen, &mut self._tasks),
+            Transport::Ws | Transport::Wss => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -144,7 +158,7 @@ impl Transports {
                 let failure = TransportFailure { transport: Transport::Udp, destination, flow: None };
                 self.udp_from(local, destination.ip()).ok_or(failure)?.send(destination, bytes)
             }
-            Transport::Tcp => self.tcp.send(transmit),
+            _ => self.streams.send(transmit),
         }
     }
 
@@ -155,11 +169,15 @@ impl Transports {
     }
 
     /// Replaces the allow-list, and the kernel's filter with it. Connections accepted from a source that is listed
-    /// no more are cut.
-    pub fn reload(&self, allowed: &[IpPrefix]) -> FilterState {
+    /// no more are cut; those that stay keep the TLS they began with.
+    ///
+    /// # Errors
+    /// What is wrong with `tls`; then nothing is changed.
+    pub fn reload(&self, allowed: &[IpPrefix], tls: &TlsConfig) -> Result<FilterState, TlsError> {
+        self.streams.set_tls(tls)?;
         self.allowed.replace(allowed);
-        self.tcp.cut_unlisted();
-        self.filter_by(allowed)
+        self.streams.cut_unlisted();
+        Ok(self.filter_by(allowed))
     }
 
     fn filter_by(&self, allowed: &[IpPrefix]) -> FilterState {
@@ -186,7 +204,7 @@ impl Transports {
     }
 
     fn sockets(&self) -> impl Iterator<Item = SockRef<'_>> {
-        self.udp.iter().map(UdpTransport::as_socket).chain(self.tcp.as_sockets())
+        self.udp.iter().map(UdpTransport::as_socket).chain(self.streams.as_sockets())
     }
 
     /// The addresses really bound, in the order of the configuration.
@@ -207,10 +225,16 @@ impl Transports {
         &self.counters
     }
 
-    /// TCP connections there are now.
+    /// Our TLS certificates, as of the last reload.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<Arc<Certificate>> {
+        self.streams.certificates()
+    }
+
+    /// Connections there are now, TCP and what is on top of it.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.tcp.connections()
+        self.streams.connections()
     }
 
     /// Datagrams the kernel dropped at our UDP sockets: by the filter, or for want of buffer. Reads `/proc`, which
@@ -225,7 +249,7 @@ impl Transports {
 
 impl Drop for Transports {
     fn drop(&mut self) {
-        self.tcp.cut_all();
+        self.streams.cut_all();
     }
 }
 

@@ -94,8 +94,9 @@ impl UserAgent {
                 let local =
                     self.local_address(trunk.transport, trunk.peer).ok_or(SessionError::UnknownTrunk)?;
                 let mut uri = compose::sip_uri(number, trunk.peer);
-                if trunk.transport == Transport::Tcp {
-                    uri.push_str(";transport=tcp");
+                if let Some(transport) = trunk.transport.uri_parameter() {
+                    uri.push_str(";transport=");
+                    uri.push_str(transport);
                 }
                 let hop = Hop { transport: trunk.transport, local, destination: trunk.peer, flow: None };
                 let peer = Peer::Trunk(trunk.name.as_str().into());

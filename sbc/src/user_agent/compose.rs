@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::header::{MediaType, parts};
 use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method, Reply, StartLine};
-use crate::transport::Hop;
+use crate::transport::{Hop, Transport};
 use crate::uri::Uri;
 
 /// The methods we know what to do with (RFC 3261 §20.5).
@@ -29,10 +29,10 @@ pub(super) fn via(hop: &Hop, branch: &str) -> String {
 
 /// A Contact value that leads back to us.
 pub(super) fn contact(hop: &Hop) -> String {
-    if hop.transport.is_reliable() {
-        return format!("<sip:{};transport=tcp>", hop.local);
+    match hop.transport.uri_parameter() {
+        Some(transport) => format!("<sip:{};transport={transport}>", hop.local),
+        None => format!("<sip:{}>", hop.local),
     }
-    format!("<sip:{}>", hop.local)
 }
 
 /// A name-addr (RFC 3261 §25.1) without a tag.
@@ -156,7 +156,10 @@ pub(super) fn address_of(uri: &str) -> Option<SocketAddr> {
     let uri = Uri::parse(uri.as_bytes()).ok()?;
     let sip = uri.as_sip()?;
     let maddr = sip.params.value("maddr").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
-    Some(SocketAddr::new(maddr.or(sip.host.ip())?, sip.port.unwrap_or(5060)))
+    let is_tls =
+        sip.secure || sip.params.value("transport").is_some_and(|value| value.eq_ignore_ascii_case(b"tls"));
+    let default = if is_tls { Transport::Tls } else { Transport::Udp };
+    Some(SocketAddr::new(maddr.or(sip.host.ip())?, sip.port.unwrap_or(default.default_port())))
 }
 
 /// The branch of a request of ours.

@@ -25,7 +25,7 @@ use super::{Ender, Event, Received, Role, SessionId, UserAgent};
 use crate::dialog::{Dialog, OutOfOrder};
 use crate::message::{HeaderName, Method};
 use crate::offer_answer::Disagreement;
-use crate::transport::{Hop, Transport};
+use crate::transport::Hop;
 
 impl UserAgent {
     pub(super) fn handle_request_in_dialog(&mut self, now: Instant, received: Received<'_>) {
@@ -241,7 +241,7 @@ impl UserAgent {
         let Some(named) = compose::address_of(dialog.next_hop()) else { return hop };
         let is_phone = self.sessions.get(id).is_some_and(|session| session.peer == Peer::Phone);
         let is_reachable = named.ip() == hop.destination.ip() || !is_phone;
-        if !is_reachable || (is_phone && hop.transport == Transport::Tcp) {
+        if !is_reachable || (is_phone && hop.transport.is_reliable()) {
             return hop;
         }
         Hop { destination: named, ..hop }

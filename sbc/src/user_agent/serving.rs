@@ -327,7 +327,7 @@ pub(super) fn way_of_dialog(received: Received<'_>) -> Hop {
 /// §18.2.2 with RFC 3581 §4: the way a response goes.
 pub(super) fn way_back(packet: &Packet<'_>, via: &Via<'_>) -> Hop {
     let Packet { transport, local, source, flow, .. } = *packet;
-    let sent_by_port = via.port.unwrap_or(5060);
+    let sent_by_port = via.port.unwrap_or(transport.default_port());
     let destination = match via.maddr() {
         // A connection is used while it lives; only then the port of sent-by counts.
         _ if transport.is_reliable() => SocketAddr::new(source.ip(), sent_by_port),

@@ -1,7 +1,9 @@
 //! The transports against real sockets on loopback, one subject a file.
 
+mod certificates;
 mod node;
 mod sources;
 mod tcp;
 mod timeouts;
+mod tls;
 mod udp;

@@ -7,7 +7,8 @@ use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tandem_sbc_net::{
-    CountersSnapshot, Inbound, InboundPacket, Inbox, InboxReader, TcpLimits, Transports, TransportsConfig,
+    CountersSnapshot, Inbound, InboundPacket, Inbox, InboxReader, TcpLimits, TlsConfig, Transports,
+    TransportsConfig,
 };
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::Notify;
@@ -35,6 +36,7 @@ pub(crate) fn config() -> TransportsConfig {
         allowed: vec![prefix(LISTED, 32)],
         kernel_filter: false,
         tcp: TcpLimits::default(),
+        tls: TlsConfig::default(),
     }
 }
 

@@ -1,5 +1,6 @@
-//! TCP: listeners, connections, and the table that finds a connection by flow or by peer.
+//! Streams, TCP and TLS: listeners, connections, and the table that finds a connection by flow or by peer.
 
+mod channel;
 mod connection;
 mod listener;
 mod table;
@@ -9,8 +10,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use socket2::SockRef;
 use tandem_sbc::transport::{Transmit, Transport, TransportFailure};
+use tandem_sbc::user_agent::ListenAddress;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -18,17 +21,23 @@ use tokio::task::JoinSet;
 use crate::allow_list::AllowList;
 use crate::counters::{Counters, count};
 use crate::inbox::Inbox;
+use crate::tls::{Certificate, Contexts, Refusals, TlsConfig, TlsError};
 use crate::transports::TcpLimits;
-use connection::Link;
 use table::{Connections, Queued};
 
 /// Messages that may wait for a connection's peer to read, or for the connection to be made. One more, and the peer
 /// is cut.
 pub const CONNECTION_QUEUE: usize = 64;
 
-/// How long making a connection may take: shorter than Timer B (RFC 3261 §17.1.1.2, 32 s), so that the transaction
+/// How long making a connection may take, with all its handshakes: shorter than Timer B (RFC 3261 §17.1.1.2, 32 s), so that the transaction
 /// hears of it.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a client may take for a handshake on top of TCP.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the farewell of a connection may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long one message may take to be written before the peer counts as not reading.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,12 +45,20 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a message that has begun may take to end.
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(32);
 
-/// All TCP listeners and connections, as their senders see them.
+/// All listeners for streams and connections, as their senders see them.
 #[derive(Debug)]
-pub(crate) struct TcpTransport {
+pub(crate) struct StreamTransport {
     runtime: Handle,
     shared: Arc<Shared>,
     listeners: Vec<Arc<TcpListener>>,
+}
+
+/// How a connection carries SIP, and its two ends.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    transport: Transport,
+    local: SocketAddr,
+    peer: SocketAddr,
 }
 
 /// What every connection's task needs.
@@ -52,21 +69,37 @@ pub(crate) struct Shared {
     limits: TcpLimits,
     inbox: Inbox,
     counters: Arc<Counters>,
+    /// Replaced by a reload; connections keep what they were made with.
+    tls: ArcSwap<Contexts>,
+    refusals: Arc<Refusals>,
 }
 
-impl TcpTransport {
+impl StreamTransport {
     /// Without listeners; connections can be made. Called on the runtime that will run them.
-    pub(crate) fn new(allowed: AllowList, limits: TcpLimits, inbox: Inbox, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        allowed: AllowList,
+        limits: TcpLimits,
+        tls: &TlsConfig,
+        inbox: Inbox,
+        counters: Arc<Counters>,
+    ) -> Result<Self, TlsError> {
+        let refusals = Arc::new(Refusals::new(Arc::clone(&counters)));
+        let tls = ArcSwap::from_pointee(Contexts::new(tls, &refusals)?);
         let connections = Connections::new(limits);
-        let shared = Arc::new(Shared { connections, allowed, limits, inbox, counters });
-        Self { runtime: Handle::current(), shared, listeners: Vec::new() }
+        let shared = Arc::new(Shared { connections, allowed, limits, inbox, counters, tls, refusals });
+        Ok(Self { runtime: Handle::current(), shared, listeners: Vec::new() })
     }
 
     /// Adds a listener and tells its address.
-    pub(crate) fn listen(&mut self, address: SocketAddr, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
-        let listener = Arc::new(listener::open(address)?);
+    pub(crate) fn listen(
+        &mut self,
+        listen: ListenAddress,
+        tasks: &mut JoinSet<()>,
+    ) -> io::Result<SocketAddr> {
+        let listener = Arc::new(listener::open(listen.address)?);
         let local = listener.local_addr()?;
-        tasks.spawn(listener::run(Arc::clone(&listener), local, Arc::clone(&self.shared)));
+        let listen = ListenAddress { address: local, ..listen };
+        tasks.spawn(listener::run(Arc::clone(&listener), listen, Arc::clone(&self.shared)));
         self.listeners.push(listener);
         Ok(local)
     }
@@ -77,13 +110,13 @@ impl TcpTransport {
 
     /// Sends on the given flow, else on a connection to the destination, else on a new one.
     pub(crate) fn send(&self, transmit: Transmit) -> Result<(), TransportFailure> {
-        let Transmit { local, destination, flow, bytes, .. } = transmit;
-        let failure = TransportFailure { transport: Transport::Tcp, destination, flow: None };
-        match self.shared.connections.queue(flow, destination, bytes) {
+        let Transmit { transport, local, destination, flow, bytes } = transmit;
+        let failure = TransportFailure { transport, destination, flow: None };
+        match self.shared.connections.queue(flow, (transport, destination), bytes) {
             Queued::OnExisting => Ok(()),
             Queued::OnNew(opening) => {
                 let shared = Arc::clone(&self.shared);
-                let link = Link { local, peer: destination };
+                let link = Link { transport, local, peer: destination };
                 self.runtime.spawn(connection::connect(shared, link, opening));
                 Ok(())
             }
@@ -101,6 +134,17 @@ impl TcpTransport {
     /// Cuts the connections that a source made which is listed no more.
     pub(crate) fn cut_unlisted(&self) {
         self.shared.connections.retain_accepted(|source| self.shared.allowed.allows(source));
+    }
+
+    /// Our TLS certificates.
+    pub(crate) fn certificates(&self) -> Vec<Arc<Certificate>> {
+        self.shared.tls.load().certificates.clone()
+    }
+
+    /// Takes another TLS configuration for the connections to come; none is cut.
+    pub(crate) fn set_tls(&self, config: &TlsConfig) -> Result<(), TlsError> {
+        self.shared.tls.store(Arc::new(Contexts::new(config, &self.shared.refusals)?));
+        Ok(())
     }
 
     /// Cuts every connection.

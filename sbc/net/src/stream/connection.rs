@@ -2,83 +2,97 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tandem_sbc::framing::{Frame, PONG, StreamFramer};
 use tandem_sbc::message::ParseError;
-use tandem_sbc::transport::{FlowId, Transport, TransportFailure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpSocket, TcpStream};
+use tandem_sbc::transport::{FlowId, TransportFailure};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::channel::{self, Channel};
 use super::table::Opening;
-use super::{CONNECT_TIMEOUT, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT};
+use super::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT};
 use crate::counters::count;
 use crate::inbox::{Inbound, InboundPacket};
 
 /// Bytes read at a time.
 const READ: usize = 8 * 1024;
 
-/// The two ends of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
-    pub(super) local: SocketAddr,
-    pub(super) peer: SocketAddr,
-}
-
 /// Makes the connection, then serves it. What is queued meanwhile is sent when it stands.
 pub(super) async fn connect(shared: Arc<Shared>, link: Link, opening: Opening) {
     let flow = opening.flow;
-    match timeout(CONNECT_TIMEOUT, open(link)).await {
-        Ok(Ok(stream)) => {
+    match timeout(CONNECT_TIMEOUT, channel::connect(&shared, link)).await {
+        Ok(Ok(channel)) => {
             count(&shared.counters.tcp_connected);
-            serve(shared, link, opening, stream).await;
+            serve(&shared, link, opening, channel).await;
         }
         Ok(Err(_)) | Err(_) => {
             count(&shared.counters.tcp_connect_failures);
             shared.connections.close(flow);
-            report(&shared, link.peer, None).await;
+            report(&shared, link, None).await;
         }
     }
 }
 
-async fn open(link: Link) -> io::Result<TcpStream> {
-    let socket = if link.peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if !link.local.ip().is_unspecified() {
-        socket.bind(SocketAddr::new(link.local.ip(), 0))?;
+/// Shakes hands with a client, then serves it.
+pub(super) async fn accepted(shared: Arc<Shared>, link: Link, mut opening: Opening, stream: TcpStream) {
+    let channel = tokio::select! {
+        channel = channel::accept(&shared, link, stream) => channel,
+        _ = &mut opening.cut => None,
+    };
+    match channel {
+        Some(channel) => serve(&shared, link, opening, channel).await,
+        // Nothing came on it, so that nobody has heard of it.
+        None => shared.connections.close(opening.flow),
     }
-    socket.connect(link.peer).await
 }
 
 /// Runs a connection to its end and tells the core that it is gone.
-pub(super) async fn serve(shared: Arc<Shared>, link: Link, opening: Opening, stream: TcpStream) {
-    let Opening { flow, queue, cut } = opening;
-    // SIP messages are small and each is complete: none should wait for the next (RFC 896 does not help here).
-    let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
-    let (pongs, pongs_due) = mpsc::channel(1);
-    let reading = Reading { shared: &shared, link, flow, pongs };
-    tokio::select! {
-        () = reading.run(reader) => {}
-        () = write_queued(&shared, writer, queue, pongs_due) => {}
-        _ = cut => {}
+async fn serve(shared: &Shared, link: Link, opening: Opening, channel: Channel) {
+    let flow = opening.flow;
+    match channel {
+        Channel::Plain(stream) => {
+            // SIP messages are small and each is complete: none should wait for the next (RFC 896 does not help
+            // here).
+            let _ = stream.set_nodelay(true);
+            exchange(shared, link, opening, stream).await;
+        }
+        Channel::Tls(stream) => {
+            let _ = stream.get_ref().0.set_nodelay(true);
+            exchange(shared, link, opening, *stream).await;
+        }
     }
     shared.connections.close(flow);
     count(&shared.counters.tcp_closed);
-    report(&shared, link.peer, Some(flow)).await;
+    report(shared, link, Some(flow)).await;
 }
 
-async fn report(shared: &Shared, destination: SocketAddr, flow: Option<FlowId>) {
-    let failure = TransportFailure { transport: Transport::Tcp, destination, flow };
+/// Reads and writes until one of them ends, or the connection is cut.
+async fn exchange<S: AsyncRead + AsyncWrite>(shared: &Shared, link: Link, opening: Opening, stream: S) {
+    let Opening { flow, queue, cut } = opening;
+    let (reader, mut writer) = tokio::io::split(stream);
+    let (pongs, pongs_due) = mpsc::channel(1);
+    let reading = Reading { shared, link, flow, pongs };
+    tokio::select! {
+        () = reading.run(reader) => {}
+        () = write_queued(shared, &mut writer, queue, pongs_due) => {}
+        _ = cut => {}
+    }
+    // RFC 8446 §6.1: TLS says that it ends. A peer that does not listen is not waited for.
+    let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
+}
+
+async fn report(shared: &Shared, link: Link, flow: Option<FlowId>) {
+    let failure = TransportFailure { transport: link.transport, destination: link.peer, flow };
     shared.inbox.put(Inbound::Failure(failure)).await;
 }
 
-async fn write_queued(
+async fn write_queued<W: AsyncWrite + Unpin>(
     shared: &Shared,
-    mut writer: OwnedWriteHalf,
+    writer: &mut W,
     mut queue: mpsc::Receiver<Vec<u8>>,
     mut pongs_due: mpsc::Receiver<()>,
 ) {
@@ -90,12 +104,18 @@ async fn write_queued(
             },
             Some(()) = pongs_due.recv() => (Cow::Borrowed(PONG), &shared.counters.tcp_keep_alives),
         };
-        match timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await {
+        match timeout(WRITE_TIMEOUT, write(writer, &bytes)).await {
             Ok(Ok(())) => count(counter),
             Ok(Err(_)) => return,
             Err(_) => return count(&shared.counters.tcp_slow_readers),
         }
     }
+}
+
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    // TLS may keep what TCP had no room for.
+    writer.flush().await
 }
 
 struct Reading<'a> {
@@ -107,7 +127,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// Reads until the peer ends the connection, says nothing for too long, or makes no sense.
-    async fn run(&self, mut reader: OwnedReadHalf) {
+    async fn run<R: AsyncRead + Unpin>(&self, mut reader: R) {
         let mut framer = StreamFramer::new();
         let mut buffer = [0; READ];
         let mut message_began: Option<Instant> = None;
@@ -139,7 +159,7 @@ impl Reading<'_> {
                 Frame::Message(message) => {
                     count(&self.shared.counters.tcp_received);
                     let packet = InboundPacket {
-                        transport: Transport::Tcp,
+                        transport: self.link.transport,
                         local: self.link.local,
                         source: self.link.peer,
                         flow: Some(self.flow),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tandem_sbc::transport::FlowId;
+use tandem_sbc::transport::{FlowId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::CONNECTION_QUEUE;
@@ -23,13 +23,16 @@ struct Table {
     last_flow: u64,
     by_flow: BTreeMap<FlowId, Entry>,
     /// The newest connection of each peer.
-    by_peer: BTreeMap<SocketAddr, FlowId>,
+    by_peer: BTreeMap<Peer, FlowId>,
     accepted_from: BTreeMap<IpAddr, usize>,
 }
 
+/// The other end, and what is spoken with it.
+pub(super) type Peer = (Transport, SocketAddr);
+
 #[derive(Debug)]
 struct Entry {
-    peer: SocketAddr,
+    peer: Peer,
     accepted: bool,
     queue: mpsc::Sender<Vec<u8>>,
     /// Dropped with the entry, which ends the connection's task.
@@ -62,20 +65,21 @@ impl Connections {
     }
 
     /// Enters an accepted connection, unless there are too many.
-    pub(super) fn accept(&self, peer: SocketAddr) -> Option<Opening> {
+    pub(super) fn accept(&self, peer: Peer) -> Option<Opening> {
         let mut table = self.lock();
-        let from_source = table.accepted_from.get(&peer.ip()).copied().unwrap_or(0);
+        let source = peer.1.ip();
+        let from_source = table.accepted_from.get(&source).copied().unwrap_or(0);
         if table.by_flow.len() >= self.limits.max_connections
             || from_source >= self.limits.max_connections_per_source
         {
             return None;
         }
-        table.accepted_from.insert(peer.ip(), from_source + 1);
+        table.accepted_from.insert(source, from_source + 1);
         Some(table.open(peer, true))
     }
 
     /// Queues a message on `flow`, or on a connection to `destination`, or on a new one.
-    pub(super) fn queue(&self, flow: Option<FlowId>, destination: SocketAddr, bytes: Vec<u8>) -> Queued {
+    pub(super) fn queue(&self, flow: Option<FlowId>, destination: Peer, bytes: Vec<u8>) -> Queued {
         let mut table = self.lock();
         let existing = flow
             .filter(|flow| table.by_flow.contains_key(flow))
@@ -108,7 +112,7 @@ impl Connections {
         let cut: Vec<FlowId> = table
             .by_flow
             .iter()
-            .filter(|(_, entry)| entry.accepted && !pass(entry.peer.ip()))
+            .filter(|(_, entry)| entry.accepted && !pass(entry.peer.1.ip()))
             .map(|(flow, _)| *flow)
             .collect();
         for flow in cut {
@@ -132,7 +136,7 @@ impl Connections {
 }
 
 impl Table {
-    fn open(&mut self, peer: SocketAddr, accepted: bool) -> Opening {
+    fn open(&mut self, peer: Peer, accepted: bool) -> Opening {
         self.last_flow += 1;
         let flow = FlowId(self.last_flow);
         let (queue, waiting) = mpsc::channel(CONNECTION_QUEUE);
@@ -148,11 +152,11 @@ impl Table {
             self.by_peer.remove(&entry.peer);
         }
         if entry.accepted
-            && let Some(count) = self.accepted_from.get_mut(&entry.peer.ip())
+            && let Some(count) = self.accepted_from.get_mut(&entry.peer.1.ip())
         {
             *count -= 1;
             if *count == 0 {
-                self.accepted_from.remove(&entry.peer.ip());
+                self.accepted_from.remove(&entry.peer.1.ip());
             }
         }
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tandem_sbc::user_agent::ListenAddress;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Shared;
-use super::connection::{self, Link};
+use super::connection;
+use super::{Link, Shared};
 use crate::counters::count;
 
 /// Connections the kernel keeps for us to accept.
@@ -31,10 +32,11 @@ pub(super) fn open(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-pub(super) async fn run(listener: Arc<TcpListener>, local: SocketAddr, shared: Arc<Shared>) {
+pub(super) async fn run(listener: Arc<TcpListener>, listen: ListenAddress, shared: Arc<Shared>) {
+    let ListenAddress { transport, address: local } = listen;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => admit(stream, Link { local, peer }, &shared),
+            Ok((stream, peer)) => admit(stream, Link { transport, local, peer }, &shared),
             Err(error) => {
                 tracing::warn!(%local, %error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -48,12 +50,12 @@ fn admit(stream: TcpStream, link: Link, shared: &Arc<Shared>) {
         count(&shared.counters.tcp_unlisted);
         return reset(&stream);
     }
-    let Some(opening) = shared.connections.accept(link.peer) else {
+    let Some(opening) = shared.connections.accept((link.transport, link.peer)) else {
         count(&shared.counters.tcp_over_limit);
         return reset(&stream);
     };
     count(&shared.counters.tcp_accepted);
-    tokio::spawn(connection::serve(Arc::clone(shared), link, opening, stream));
+    tokio::spawn(connection::accepted(Arc::clone(shared), link, opening, stream));
 }
 
 /// Dropped with no time to linger, a connection ends in RST: no state is left on our side.
