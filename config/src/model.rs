@@ -268,6 +268,8 @@ pub struct Profile {
     pub ptime: Duration,
     /// How digits travel.
     pub dtmf: Dtmf,
+    /// Whether what it sends before it answers is heard.
+    pub early_media: EarlyMedia,
     /// Max-Forwards of our requests.
     pub max_forwards: u8,
     /// Whether Server and User-Agent headers say what we are.
@@ -283,11 +285,21 @@ impl Default for Profile {
             codecs: Vec::new(),
             ptime: Duration::from_millis(20),
             dtmf: Dtmf::Rfc4733,
+            early_media: EarlyMedia::Accept,
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
         }
     }
+}
+
+/// What becomes of media that comes before the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// It is heard.
+    Accept,
+    /// It is not.
+    Ignore,
 }
 
 /// A codec that can be spoken.

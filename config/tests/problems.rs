@@ -103,6 +103,12 @@ fn a_profile_names_what_there_is() {
         "\"inband\"",
         "trunk.carrier-a.dtmf: found \"inband\"; write rfc4733 or off",
     );
+    one_problem(
+        "early_media = \"accept\"      # what",
+        "early_media = \"gated\"       # what",
+        "\"gated\"",
+        "trunk.carrier-a.early_media: found \"gated\"; write accept or ignore",
+    );
 }
 
 #[test]

@@ -266,7 +266,7 @@ impl ControlPlane for ContactCentre {
             }
             Event::CallEnded { call, .. } => self.call_ended(now, *call),
             Event::Registration { user, reachable } => self.registration(now, user, *reachable),
-            Event::Digit { .. } => {}
+            Event::LegEarlyMedia { .. } | Event::Digit { .. } => {}
         }
     }
 

@@ -88,6 +88,12 @@ impl Dialog {
         }
     }
 
+    /// Goes on where the early dialog of the same tags stood; the 2xx's route set and Contact hold (§13.2.2.4).
+    pub(crate) fn continue_from(&mut self, early: &Self) {
+        self.local_cseq = self.local_cseq.max(early.local_cseq);
+        self.remote_cseq = early.remote_cseq;
+    }
+
     /// Whether a message from the peer belongs to it (§12.2.2).
     pub(crate) fn is_of(&self, essentials: &Essentials<'_>) -> bool {
         self.call_id == essentials.call_id

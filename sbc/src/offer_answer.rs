@@ -151,6 +151,11 @@ impl Negotiation {
         Ok(audio)
     }
 
+    /// What we sent last.
+    pub(crate) fn described(&self) -> Option<Vec<u8>> {
+        self.described.as_ref().map(|description| description.to_string().into_bytes())
+    }
+
     /// What stands agreed.
     pub(crate) fn agreed(&self) -> Option<&NegotiatedAudio> {
         self.agreed.as_ref()

@@ -10,11 +10,13 @@ mod calling;
 mod compose;
 mod config;
 mod counters;
+mod early;
 mod event;
 mod in_dialog;
 mod info;
 mod owner;
 mod profile;
+mod provisional;
 mod refer;
 mod registration;
 mod replaces;
@@ -39,7 +41,7 @@ pub use event::{
     ReferId, SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
-pub use profile::{Dtmf, Profile, ReferPolicy, SrtpPolicy};
+pub use profile::{Dtmf, EarlyMedia, Profile, ReferPolicy, SrtpPolicy};
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;

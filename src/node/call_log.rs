@@ -57,7 +57,10 @@ impl<P> CallLog<P> {
             Event::CallEnded { call, record } => log_end(*call, record),
             Event::Registration { user, reachable: true } => tracing::info!(%user, "phone registered"),
             Event::Registration { user, reachable: false } => tracing::info!(%user, "phone gone"),
-            Event::Done { .. } | Event::LegRinging { .. } | Event::Digit { .. } => {}
+            Event::Done { .. }
+            | Event::LegRinging { .. }
+            | Event::LegEarlyMedia { .. }
+            | Event::Digit { .. } => {}
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    AudioCodec, DigestAlgorithm, Dtmf, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, ReferPolicy,
-    SrtpPolicy, Timers, Transport, TrunkConfig, UserAgentConfig, UserCredentials,
+    AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile,
+    ReferPolicy, SrtpPolicy, Timers, Transport, TrunkConfig, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -104,6 +104,10 @@ fn profile(profile: &config::Profile) -> Profile {
         dtmf: match profile.dtmf {
             config::Dtmf::Rfc4733 => Dtmf::Rfc4733,
             config::Dtmf::Off => Dtmf::Off,
+        },
+        early_media: match profile.early_media {
+            config::EarlyMedia::Accept => EarlyMedia::Accept,
+            config::EarlyMedia::Ignore => EarlyMedia::Ignore,
         },
         max_forwards: profile.max_forwards,
         product_header: profile.product_header,

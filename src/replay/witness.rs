@@ -53,6 +53,7 @@ impl ControlPlane for Witness {
             Event::Done { .. }
             | Event::LegCreated { .. }
             | Event::LegRinging { .. }
+            | Event::LegEarlyMedia { .. }
             | Event::LegEnded { .. } => {}
         }
         self.centre.handle_event(now, event);

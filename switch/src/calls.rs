@@ -14,7 +14,7 @@
 //! | `Collect` | answered | replaces the collection under way | it ended |
 //! | `Stop` | answered | ends play and collection as stopped | at once |
 //! | `Dial` | a call with a leg that has not ended | makes a leg, opens an endpoint, invites | it is answered, or has failed |
-//! | `Bridge` | both answered, or bridged to each other | ends plays and collections as stopped, joins | at once |
+//! | `Bridge` | both answered or one of them early, or bridged to each other | ends plays and collections as stopped, joins | at once |
 //! | `Unbridge` | bridged | parts both; each is then for itself | at once |
 //! | `SetData` | a call without a record | adds a fact | at once |
 //!

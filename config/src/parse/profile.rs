@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Codec, Dtmf, Profile, ReferPolicy, SrtpPolicy};
+use crate::model::{Codec, Dtmf, EarlyMedia, Profile, ReferPolicy, SrtpPolicy};
 use crate::reader::Section;
 
 /// The codecs there are.
@@ -18,6 +18,12 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         "off" => Some(Dtmf::Off),
         _ => None,
     });
+    let early_media =
+        section.parsed_or("early_media", "accept or ignore", usual.early_media, |text| match text {
+            "accept" => Some(EarlyMedia::Accept),
+            "ignore" => Some(EarlyMedia::Ignore),
+            _ => None,
+        });
     let max_forwards = section.integer_or("max_forwards", 1..=255, usual.max_forwards.into());
     let product_header = section.boolean_or("product_header", usual.product_header);
     let refer = section.parsed_or("refer", "execute or refuse", usual.refer, |text| match text {
@@ -30,6 +36,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         codecs: codecs?,
         ptime: ptime?,
         dtmf: dtmf?,
+        early_media: early_media?,
         max_forwards: u8::try_from(max_forwards?).ok()?,
         product_header: product_header?,
         refer: refer?,

@@ -43,6 +43,14 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
+    /// The called party can be heard although it has not answered: `Bridge` lets the caller hear it. Comes before or
+    /// after `LegRinging`, once.
+    LegEarlyMedia {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
     /// The party pressed a key outside a collection, or within one (then also in its outcome).
     Digit {
         /// The call.

@@ -162,7 +162,7 @@ impl ControlPlane for StaticRoutes {
             Event::CallEnded { call, .. } => {
                 self.calls.remove(call);
             }
-            Event::Digit { .. } | Event::Registration { .. } => {}
+            Event::LegEarlyMedia { .. } | Event::Digit { .. } | Event::Registration { .. } => {}
         }
     }
 

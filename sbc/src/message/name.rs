@@ -71,6 +71,7 @@ header_names! {
     MinSe = "Min-SE",
     Organization = "Organization",
     PAssertedIdentity = "P-Asserted-Identity",
+    PEarlyMedia = "P-Early-Media",
     PPreferredIdentity = "P-Preferred-Identity",
     Path = "Path",
     Priority = "Priority",
@@ -111,7 +112,7 @@ const TABLE: [u8; SLOTS] = table();
 const fn slot(name: &[u8]) -> usize {
     let len = name.len();
     let (first, middle, last) = (name[0] | 0x20, name[len / 2] | 0x20, name[len - 1] | 0x20);
-    (first as usize * 201 + middle as usize * 177 + last as usize * 169 + len * 25) % SLOTS
+    (first as usize * 132 + middle as usize * 45 + last as usize * 132 + len * 237) % SLOTS
 }
 
 /// Fails to compile when two names share a slot.
@@ -178,6 +179,7 @@ impl HeaderName {
                 | N::HistoryInfo
                 | N::InReplyTo
                 | N::PAssertedIdentity
+                | N::PEarlyMedia
                 | N::PPreferredIdentity
                 | N::Path
                 | N::ProxyRequire

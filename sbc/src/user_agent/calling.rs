@@ -7,6 +7,7 @@ use rand::Rng;
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
+use super::profile::EarlyMedia;
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
 use super::{
     DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, Received, Role, SessionError,
@@ -18,9 +19,6 @@ use crate::offer_answer::Negotiation;
 use crate::registrar::Binding;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::{Hop, Transport};
-
-/// The most early dialogs of one session that are told apart.
-const EARLY_DIALOGS_MAX: usize = 16;
 
 /// One place to call.
 struct Destination {
@@ -62,7 +60,8 @@ impl UserAgent {
             media,
             give_up: now + limits.max_ringing,
             has_rung: false,
-            early_tags: Vec::new(),
+            early: Vec::new(),
+            heard: None,
             refusal: None,
         };
         let mut session =
@@ -166,6 +165,10 @@ impl UserAgent {
             .header(HeaderName::Contact, compose::contact(&destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
+        if self.profile_for(call.session).early_media == EarlyMedia::Accept {
+            // RFC 5009 §5.1: else some networks let nothing through before the answer.
+            builder = builder.header(HeaderName::PEarlyMedia, "supported");
+        }
         if call.from.user.is_empty() {
             builder = builder.header(HeaderName::Privacy, "id");
         }
@@ -204,45 +207,6 @@ impl UserAgent {
         self.end_fork(now, id, transaction, refusal);
     }
 
-    fn handle_provisional(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        transaction: TransactionId,
-        received: Received<'_>,
-        status: u16,
-    ) {
-        let give_up = now + self.config.timers.transaction_timeout();
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let fork = session.forks.iter_mut().find(|fork| fork.transaction == transaction);
-        let mut is_cancel_due = false;
-        if let Some(fork) = fork {
-            is_cancel_due = fork.state == ForkState::CancelWaiting;
-            fork.state = match fork.state {
-                ForkState::Calling | ForkState::Proceeding => ForkState::Proceeding,
-                ForkState::CancelWaiting => ForkState::Cancelled { give_up },
-                cancelled @ ForkState::Cancelled { .. } => cancelled,
-            };
-        }
-        if let Phase::Calling(calling) = &mut session.phase {
-            if let Some(tag) = received.essentials.to.tag()
-                && status > 100
-                && calling.early_tags.len() < EARLY_DIALOGS_MAX
-                && !calling.early_tags.iter().any(|early| early == tag)
-            {
-                calling.early_tags.push(tag.to_owned());
-            }
-            if matches!(status, 180 | 183) && !calling.has_rung {
-                calling.has_rung = true;
-                self.events.push_back(Event::Ringing { session: id });
-            }
-        }
-        if is_cancel_due {
-            self.send_cancel(now, transaction, None);
-        }
-        self.settle(id);
-    }
-
     /// §13.2.2.4: every 2xx is acknowledged each time it comes; the first makes the session, and each further
     /// dialog is ended.
     fn handle_success(
@@ -277,10 +241,20 @@ impl UserAgent {
     fn win(&mut self, now: Instant, id: SessionId, mut dialog: Dialog, received: Received<'_>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Phase::Calling(calling) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
-        let mut media = calling.media;
+        let Calling { media, early, .. } = *calling;
+        let early = early.into_iter().find(|early| early.dialog.remote_tag == dialog.remote_tag);
+        let mut media = match early {
+            Some(early) => {
+                dialog.continue_from(&early.dialog);
+                early.media
+            }
+            None => media,
+        };
         let agreed = match compose::description(received.message) {
             Description::Sdp(answer) => media.accept_answer(answer, received.packet.source.ip()).ok(),
-            _ => None,
+            // §13.2.1 wants the early answer again; a callee that leaves it out can only mean the same.
+            Description::None => media.agreed().cloned(),
+            Description::Unsupported => None,
         };
         self.cancel_forks(now, id, Some("answered elsewhere"));
         let Some(audio) = agreed else {

@@ -21,7 +21,7 @@ pub struct ReferId(pub u32);
 /// What the user agent tells its owner. Events of a session arrive in the order they happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// Somebody calls. 100 Trying is out; answer with `ring`, `accept`, `reject` or `hang_up`.
+    /// Somebody calls. 100 Trying is out; answer with `ring`, `progress`, `accept`, `reject` or `hang_up`.
     Incoming {
         /// The session.
         session: SessionId,
@@ -50,6 +50,14 @@ pub enum Event {
     Confirmed {
         /// The session.
         session: SessionId,
+    },
+    /// Audio was agreed ahead of the answer: of a called party by its provisional response, or of a caller by
+    /// `progress`. Comes again when it changes; of several early dialogs it is the latest's.
+    EarlyMedia {
+        /// The session.
+        session: SessionId,
+        /// What was agreed.
+        audio: NegotiatedAudio,
     },
     /// Audio was agreed, or changed by a later offer (which the user agent answers by itself).
     Media {
@@ -264,6 +272,9 @@ pub enum SessionError {
     /// The trunk's or our own limit is reached.
     #[error("limit of concurrent sessions reached")]
     Limit,
+    /// The caller made no offer that early media could answer.
+    #[error("there is no offer to answer")]
+    NoOffer,
     /// The offer has no codec of ours.
     #[error("no common codec")]
     NoCommonCodec,

@@ -67,10 +67,7 @@ impl UserAgent {
             Phase::Offered(offered) => offered.dialog.is_of(essentials),
             Phase::Answered(answered) | Phase::Leaving(answered) => answered.dialog.is_of(essentials),
             Phase::Confirmed(confirmed) => confirmed.dialog.is_of(essentials),
-            Phase::Calling(calling) => {
-                let tag = essentials.from.tag().unwrap_or_default();
-                calling.early_tags.iter().any(|early| early == tag)
-            }
+            Phase::Calling(calling) => calling.early.iter().any(|early| early.dialog.is_of(essentials)),
             Phase::Over => true,
         };
         is_of_dialog.then_some(id)
@@ -79,7 +76,8 @@ impl UserAgent {
     fn check_order(&mut self, id: SessionId, received: Received<'_>) -> Result<(), OutOfOrder> {
         let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
         let is_phone = session.peer == Peer::Phone;
-        let Some(dialog) = session.dialog_mut() else { return Ok(()) };
+        let tag = received.essentials.from.tag().unwrap_or_default();
+        let Some(dialog) = session.dialog_with(tag) else { return Ok(()) };
         dialog.check_order(received.essentials.cseq.number)?;
         if is_phone {
             // A phone behind NAT may have got another address, or another connection, since.

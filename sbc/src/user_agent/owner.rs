@@ -10,21 +10,7 @@ use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer::Negotiation;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 
-/// §13.3.1.1: a ringing call says so again each minute, else proxies give it up.
-const RINGING_AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
-
 impl UserAgent {
-    /// Tells an incoming session's caller that it rings (180).
-    ///
-    /// # Errors
-    /// When the session is not an unanswered incoming one.
-    pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), SessionError> {
-        self.check_offered(session)?;
-        self.send_ringing(now, session);
-        self.settle(session);
-        Ok(())
-    }
-
     /// Answers an incoming session (200) with our side of the media. [`Event::Media`] and [`Event::Confirmed`]
     /// follow.
     ///
@@ -37,23 +23,14 @@ impl UserAgent {
         media: LocalMedia,
     ) -> Result<(), SessionError> {
         self.check_offered(session)?;
-        let origin_id = rand::Rng::next_u64(&mut self.rng);
+        let (media, body, is_news) = self.described_to_caller(session, media)?;
         let Some(kept) = self.sessions.get(session) else { return Err(SessionError::UnknownSession) };
-        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer));
         let product = self.product(&kept.peer).to_owned();
         let Some(kept) = self.sessions.get_mut(session) else { return Err(SessionError::UnknownSession) };
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let invite = offered.invite.view();
         let asked = offered.asked;
-        let (body, audio) = match compose::description(&invite) {
-            Description::Sdp(offer) => {
-                let (answer, audio) = media
-                    .answer(offer, asked.source.ip(), &mut self.rng)
-                    .map_err(|_| SessionError::NoCommonCodec)?;
-                (answer, Some(audio))
-            }
-            _ => (media.offer(&mut self.rng), None),
-        };
+        let audio = media.agreed().cloned();
         let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
         let bytes = with_capabilities(builder, &asked.hop).body("application/sdp", &body);
@@ -65,11 +42,37 @@ impl UserAgent {
         };
         kept.phase = Phase::Answered(Box::new(Answered { dialog: offered.dialog, media, success }));
         self.respond(now, asked.transaction, 200, bytes);
-        if let Some(audio) = audio {
+        if let Some(audio) = audio.filter(|_| is_news) {
             self.events.push_back(Event::Media { session, audio });
         }
         self.settle(session);
         Ok(())
+    }
+
+    /// Our description for the 2xx: the answer that early media had already (§13.2.1: it must be the same), else a
+    /// new answer, or an offer to who made none. Whether the owner has yet to hear what was agreed.
+    fn described_to_caller(
+        &mut self,
+        session: SessionId,
+        media: LocalMedia,
+    ) -> Result<(Negotiation, Vec<u8>, bool), SessionError> {
+        let origin_id = rand::Rng::next_u64(&mut self.rng);
+        let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
+        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer));
+        let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
+        let Phase::Offered(offered) = &mut kept.phase else { return Err(SessionError::WrongState) };
+        if let Some(early) = offered.media.take() {
+            let body = early.described().unwrap_or_default();
+            return Ok((early, body, false));
+        }
+        let body = match compose::description(&offered.invite.view()) {
+            Description::Sdp(offer) => {
+                let answer = media.answer(offer, offered.asked.source.ip(), &mut self.rng);
+                answer.map_err(|_| SessionError::NoCommonCodec)?.0
+            }
+            _ => media.offer(&mut self.rng),
+        };
+        Ok((media, body, true))
     }
 
     /// Refuses an incoming session with a final status of 300 to 699. [`Event::Ended`] follows.
@@ -121,26 +124,12 @@ impl UserAgent {
         Ok(())
     }
 
-    fn check_offered(&self, session: SessionId) -> Result<(), SessionError> {
+    pub(super) fn check_offered(&self, session: SessionId) -> Result<(), SessionError> {
         match self.sessions.get(session) {
             None => Err(SessionError::UnknownSession),
             Some(kept) if matches!(kept.phase, Phase::Offered(_)) => Ok(()),
             Some(_) => Err(SessionError::WrongState),
         }
-    }
-
-    /// Sends 180; it makes the early dialog (§12.1.1).
-    fn send_ringing(&mut self, now: Instant, id: SessionId) {
-        let product = self.product_for(id).to_owned();
-        let Some(kept) = self.sessions.get_mut(id) else { return };
-        let Phase::Offered(offered) = &mut kept.phase else { return };
-        offered.ringing = Some(now + RINGING_AGAIN);
-        let invite = offered.invite.view();
-        let asked = offered.asked;
-        let builder = compose::reply(&invite, asked.source, 180, Some(&kept.local_tag), &product)
-            .copy(&invite, HeaderName::RecordRoute);
-        let bytes = with_capabilities(builder, &asked.hop).finish();
-        self.respond(now, asked.transaction, 180, bytes);
     }
 
     /// Sends a final response other than 2xx, and is over. Whether there was an INVITE to refuse.
@@ -208,8 +197,10 @@ impl UserAgent {
         self.expire_referrals(now, id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         match &mut session.phase {
-            Phase::Offered(offered) if offered.ringing.is_some_and(|due| due <= now) => {
-                self.send_ringing(now, id);
+            Phase::Offered(offered) => {
+                if let Some(due) = offered.provisional.filter(|provisional| provisional.again <= now) {
+                    self.send_provisional(now, id, due.status);
+                }
             }
             Phase::Answered(answered) | Phase::Leaving(answered) if answered.success.give_up <= now => {
                 self.leave_unconfirmed(now, id);

@@ -16,6 +16,8 @@ pub struct Profile {
     pub ptime: Option<Duration>,
     /// How digits travel.
     pub dtmf: Dtmf,
+    /// Whether what it sends before it answers is heard.
+    pub early_media: EarlyMedia,
     /// Max-Forwards of our requests (RFC 3261 §20.22).
     pub max_forwards: u8,
     /// Whether our messages say what we are, in Server and User-Agent.
@@ -31,6 +33,7 @@ impl Default for Profile {
             codecs: Vec::new(),
             ptime: None,
             dtmf: Dtmf::Rfc4733,
+            early_media: EarlyMedia::Accept,
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
@@ -74,6 +77,16 @@ pub enum ReferPolicy {
     Execute,
     /// 403.
     Refuse,
+}
+
+/// What becomes of media that a called peer sends before it answers (RFC 3960).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// It may be heard, unless the network says that it must not (P-Early-Media, RFC 5009).
+    #[default]
+    Accept,
+    /// It is not: there is no media before the answer.
+    Ignore,
 }
 
 /// Whether media with a peer is protected by SRTP, with keys in the session description (RFC 4568).

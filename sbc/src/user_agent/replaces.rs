@@ -56,7 +56,9 @@ impl UserAgent {
         let id = self.sessions.by_tag(&replaces.local_tag)?;
         let session = self.sessions.get(id).filter(|session| session.call_id == replaces.call_id)?;
         let is_remote = match &session.phase {
-            Phase::Calling(calling) => calling.early_tags.contains(&replaces.remote_tag),
+            Phase::Calling(calling) => {
+                calling.early.iter().any(|early| early.dialog.remote_tag == replaces.remote_tag)
+            }
             _ => session.dialog().is_none_or(|dialog| {
                 dialog.remote_tag == replaces.remote_tag
                     // §3: an RFC 2543 peer without a tag is named by zero.

@@ -284,7 +284,8 @@ impl UserAgent {
         let asked = Asked { transaction, source, hop: dialog.hop };
         let (call_id, local_tag) = (dialog.call_id.clone(), dialog.local_tag.clone());
         let invite = received.message.to_owned();
-        let offered = Phase::Offered(Box::new(Offered { invite, asked, dialog, ringing: None }));
+        let offered =
+            Phase::Offered(Box::new(Offered { invite, asked, dialog, media: None, provisional: None }));
         let mut session = Session::new(received.peer.clone(), call_id, local_tag, offered);
         session.admission = admission;
         let id = self.sessions.insert(session);

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
+use super::early::EARLY_DIALOGS_MAX;
 use super::refer::Referral;
-use super::{Ender, SessionId};
+use super::{Ender, NegotiatedAudio, SessionId};
 use crate::dialog::Dialog;
 use crate::message::OwnedMessage;
 use crate::offer_answer::Negotiation;
@@ -72,8 +73,17 @@ pub(super) struct Offered {
     pub(super) invite: OwnedMessage,
     pub(super) asked: Asked,
     pub(super) dialog: Dialog,
-    /// When 180 is due again.
-    pub(super) ringing: Option<Instant>,
+    /// What we answered ahead of the 2xx.
+    pub(super) media: Option<Negotiation>,
+    /// The provisional response that is to be said again.
+    pub(super) provisional: Option<Provisional>,
+}
+
+/// A provisional response of ours, and when it is due again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Provisional {
+    pub(super) status: u16,
+    pub(super) again: Instant,
 }
 
 /// Where a request came from and how it is answered.
@@ -102,13 +112,46 @@ pub(super) struct Confirmed {
 
 #[derive(Debug)]
 pub(super) struct Calling {
+    /// With our offer out, and no answer.
     pub(super) media: Negotiation,
     pub(super) give_up: Instant,
     pub(super) has_rung: bool,
-    /// The To tags of the dialogs that provisional responses made.
-    pub(super) early_tags: Vec<String>,
+    /// The dialogs that provisional responses made.
+    pub(super) early: Vec<EarlyDialog>,
+    /// The early media told last.
+    pub(super) heard: Option<NegotiatedAudio>,
     /// The best of the refusals so far.
     pub(super) refusal: Option<Refusal>,
+}
+
+/// A dialog that a provisional response to our INVITE made.
+#[derive(Debug)]
+pub(super) struct EarlyDialog {
+    pub(super) dialog: Dialog,
+    /// Its own answer to our offer.
+    pub(super) media: Negotiation,
+    /// Whether the network said that its media must not be heard (RFC 5009).
+    pub(super) is_gate_closed: bool,
+}
+
+impl Calling {
+    /// The early dialog of a remote tag, made of its first response; none when there are too many.
+    pub(super) fn early_dialog(
+        &mut self,
+        remote_tag: &str,
+        dialog: impl FnOnce() -> Dialog,
+    ) -> Option<&mut EarlyDialog> {
+        let place = match self.early.iter().position(|early| early.dialog.remote_tag == remote_tag) {
+            Some(place) => place,
+            None if self.early.len() < EARLY_DIALOGS_MAX => {
+                let (dialog, media) = (dialog(), self.media.clone());
+                self.early.push(EarlyDialog { dialog, media, is_gate_closed: false });
+                self.early.len() - 1
+            }
+            None => return None,
+        };
+        self.early.get_mut(place)
+    }
 }
 
 /// A final response other than 2xx, or what stands for one (§8.1.3.1).
@@ -216,6 +259,16 @@ impl Session {
             && self.referrals.is_empty()
     }
 
+    /// The dialog in which the peer's tag is this.
+    pub(super) fn dialog_with(&mut self, remote_tag: &str) -> Option<&mut Dialog> {
+        if !matches!(self.phase, Phase::Calling(_)) {
+            return self.dialog_mut();
+        }
+        let Phase::Calling(calling) = &mut self.phase else { return None };
+        let mut early = calling.early.iter_mut();
+        early.find(|early| early.dialog.remote_tag == remote_tag).map(|early| &mut early.dialog)
+    }
+
     pub(super) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
         match &mut self.phase {
             Phase::Offered(offered) => Some(&mut offered.dialog),
@@ -238,7 +291,7 @@ impl Session {
 
     fn next_deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {
-            Phase::Offered(offered) => offered.ringing,
+            Phase::Offered(offered) => offered.provisional.map(|provisional| provisional.again),
             Phase::Answered(answered) | Phase::Leaving(answered) => Some(answered.success.deadline()),
             Phase::Confirmed(confirmed) => confirmed.success.as_ref().map(Success::deadline),
             Phase::Calling(calling) => Some(calling.give_up),

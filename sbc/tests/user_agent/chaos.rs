@@ -36,6 +36,7 @@ enum Step {
     Call,
     CallUser,
     Ring(usize),
+    Progress(usize),
     Accept(usize),
     Reject(usize),
     HangUp(usize),
@@ -85,6 +86,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Call),
         1 => Just(Step::CallUser),
         1 => number.prop_map(Step::Ring),
+        1 => number.prop_map(Step::Progress),
         3 => number.prop_map(Step::Accept),
         1 => number.prop_map(Step::Reject),
         2 => number.prop_map(Step::HangUp),
@@ -140,6 +142,7 @@ impl Chaos {
                 | Event::Answered { session }
                 | Event::Confirmed { session }
                 | Event::Digit { session, .. }
+                | Event::EarlyMedia { session, .. }
                 | Event::Media { session, .. } => (session, Some(Life::Alive), Life::Alive),
                 Event::TransferAsked { session, refer, .. } => {
                     self.refers.push((session, refer));
@@ -200,6 +203,9 @@ impl Chaos {
             Step::Damage { message, at, byte } => self.damage(message, at, byte),
             Step::Call | Step::CallUser => self.call(matches!(step, Step::CallUser)),
             Step::Ring(number) => self.own(number, |agent, now, session| agent.ring(now, session)),
+            Step::Progress(number) => {
+                self.own(number, |agent, now, session| agent.progress(now, session, media()))
+            }
             Step::Accept(number) => {
                 self.own(number, |agent, now, session| agent.accept(now, session, media()))
             }

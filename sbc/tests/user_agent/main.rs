@@ -9,6 +9,7 @@ mod chaos;
 mod client_transactions;
 mod confirmation;
 mod delayed_offer;
+mod early_media;
 mod forking;
 mod info;
 mod large_requests;

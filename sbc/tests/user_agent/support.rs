@@ -397,6 +397,7 @@ pub(crate) fn name(event: &Event) -> &'static str {
         Event::Ringing { .. } => "Ringing",
         Event::Answered { .. } => "Answered",
         Event::Confirmed { .. } => "Confirmed",
+        Event::EarlyMedia { .. } => "EarlyMedia",
         Event::Media { .. } => "Media",
         Event::TransferAsked { .. } => "TransferAsked",
         Event::Digit { .. } => "Digit",

@@ -158,6 +158,7 @@ pub(crate) const fn invite_failure(error: SessionError) -> DialFailure {
     match error {
         SessionError::NoCommonCodec => DialFailure::Media,
         SessionError::NotRegistered
+        | SessionError::NoOffer
         | SessionError::UnknownTrunk
         | SessionError::Limit
         | SessionError::UnknownSession

@@ -228,31 +228,34 @@ impl Calls {
         if call_a != call_b {
             return Err(CommandError::DifferentCalls);
         }
-        if matches!(state_a, LegState::Bridged { peer, .. } if peer == b) {
+        if state_a.peer() == Some(b) {
             return Ok(Progress::Done);
         }
-        let LegState::Answered { session, endpoint, play, collect } = state_a else {
-            return Err(wrong_state("bridge", &state_a));
-        };
-        let LegState::Answered { session: session_b, endpoint: endpoint_b, play: play_b, collect: collect_b } =
-            state_b
-        else {
+        let endpoint_a = state_a.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_a))?;
+        let endpoint_b = state_b.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_b))?;
+        if state_a.is_early() && state_b.is_early() {
             return Err(wrong_state("bridge", &state_b));
-        };
-        self.attend(call_a);
-        self.set_state(a, LegState::Bridged { session, endpoint, peer: b });
-        self.stopped(play, collect);
-        if a != b {
-            self.set_state(b, LegState::Bridged { session: session_b, endpoint: endpoint_b, peer: a });
-            self.stopped(play_b, collect_b);
         }
-        self.command_endpoint(endpoint, |a| media::Command::Bridge { a, b: endpoint_b });
+        self.attend(call_a);
+        self.join(a, state_a, b);
+        if a != b {
+            self.join(b, state_b, a);
+        }
+        self.command_endpoint(endpoint_a, |a| media::Command::Bridge { a, b: endpoint_b });
         Ok(Progress::Done)
+    }
+
+    /// A leg in that state hears another from now on, and nothing else.
+    fn join(&mut self, leg: LegId, state: LegState, peer: LegId) {
+        self.set_state(leg, state.joined(peer));
+        if let LegState::Answered { play, collect, .. } = state {
+            self.stopped(play, collect);
+        }
     }
 
     fn unbridge(&mut self, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        if !matches!(state, LegState::Bridged { .. }) {
+        if state.peer().is_none() {
             return Err(wrong_state("unbridge", &state));
         }
         self.attend(call);

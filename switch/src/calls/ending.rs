@@ -109,12 +109,11 @@ impl Calls {
     /// Parts a bridged leg from its peer; both are then for themselves.
     pub(super) fn part(&mut self, leg_id: LegId) {
         let Some(leg) = self.legs.get(leg_id) else { return };
-        let LegState::Bridged { session, endpoint, peer } = leg.state else { return };
-        self.set_state(leg_id, LegState::Answered { session, endpoint, play: None, collect: None });
-        if let Some(other) = self.legs.get_mut(peer)
-            && let LegState::Bridged { session, endpoint, .. } = other.state
-        {
-            other.state = LegState::Answered { session, endpoint, play: None, collect: None };
+        let (Some(peer), Some(endpoint)) = (leg.state.peer(), leg.state.endpoint()) else { return };
+        for joined in [leg_id, peer] {
+            if let Some(leg) = self.legs.get_mut(joined) {
+                leg.state = leg.state.parted();
+            }
         }
         self.command_endpoint(endpoint, |endpoint| Command::Unbridge { endpoint });
     }

@@ -15,13 +15,15 @@ use super::translate::{self, PeerKind};
 ///
 /// ```text
 ///  incoming                                            dialled
-///  Offered ─Answer▶ Preparing ─Opened▶ Accepting       Dialling ─Opened▶ Inviting ─180▶ Ringing
-///     │                                    │ ACK                            │ 200          │ 200
-///     │                                    ▼                                ▼              ▼
-///     │                                Agreeing ◀───────────────────────────┴──────────────┘
+///  Offered ─Answer▶ Preparing ─Opened▶ Accepting       Dialling ─Opened▶ Inviting ─180▶ Ringing ─183▶ Early
+///     │                                    │ ACK                            │ 200          │ 200       │ 200
+///     │                                    ▼                                ▼              ▼           │
+///     │                                Agreeing ◀───────────────────────────┴──────────────┘           │
+///     │                                    │                                                           │
 ///     │                                    │ audio agreed (at once when it was before)
 ///     │                                    ▼
-///     │                                Answered ◀─Bridge, Unbridge─▶ Bridged
+///     │                                Answered ◀─Bridge, Unbridge─▶ Bridged ◀─────was bridged────────┤
+///     │                                    ▲──────────────────────────────────────────was not──────────┘
 ///     │ Reject                             │
 ///     └──────────────┬─────────────────────┘ Hangup, or a timer of ours: from every state with a session
 ///                    ▼
@@ -42,6 +44,14 @@ pub(crate) enum LegState {
     Inviting { session: SessionId, endpoint: EndpointId, dial: CommandId, ring_until: Instant },
     /// Dialled: the phone rings.
     Ringing { session: SessionId, endpoint: EndpointId, dial: CommandId, ring_until: Instant },
+    /// Dialled: not answered, and its media can be heard. It may be joined to an answered leg.
+    Early {
+        session: SessionId,
+        endpoint: EndpointId,
+        dial: CommandId,
+        ring_until: Instant,
+        peer: Option<LegId>,
+    },
     /// Answered, but offer and answer are not complete.
     Agreeing { session: SessionId, endpoint: EndpointId, opener: Opener },
     /// Answered, and for itself: it may hear a play and be collected from.
@@ -135,6 +145,7 @@ impl LegState {
             Self::Dialling { .. } => "dialling",
             Self::Inviting { .. } => "inviting",
             Self::Ringing { .. } => "ringing",
+            Self::Early { .. } => "early",
             Self::Agreeing { .. } => "agreeing",
             Self::Answered { .. } => "answered",
             Self::Bridged { .. } => "bridged",
@@ -151,6 +162,7 @@ impl LegState {
             | Self::Accepting { session, .. }
             | Self::Inviting { session, .. }
             | Self::Ringing { session, .. }
+            | Self::Early { session, .. }
             | Self::Agreeing { session, .. }
             | Self::Answered { session, .. }
             | Self::Bridged { session, .. }
@@ -167,10 +179,56 @@ impl LegState {
             | Self::Dialling { endpoint, .. }
             | Self::Inviting { endpoint, .. }
             | Self::Ringing { endpoint, .. }
+            | Self::Early { endpoint, .. }
             | Self::Agreeing { endpoint, .. }
             | Self::Answered { endpoint, .. }
             | Self::Bridged { endpoint, .. } => Some(endpoint),
             Self::Ending { endpoint, .. } | Self::Ended { endpoint, .. } => endpoint,
+        }
+    }
+
+    pub(crate) const fn is_early(&self) -> bool {
+        matches!(self, Self::Early { .. })
+    }
+
+    /// The endpoint of a leg that can be joined to another.
+    pub(crate) const fn free_endpoint(&self) -> Option<EndpointId> {
+        match *self {
+            Self::Answered { endpoint, .. } | Self::Early { endpoint, peer: None, .. } => Some(endpoint),
+            _ => None,
+        }
+    }
+
+    /// To which leg it is joined.
+    pub(crate) const fn peer(&self) -> Option<LegId> {
+        match *self {
+            Self::Bridged { peer, .. } => Some(peer),
+            Self::Early { peer, .. } => peer,
+            _ => None,
+        }
+    }
+
+    /// The same, joined to another leg; of a state in which that can be.
+    pub(crate) const fn joined(self, peer: LegId) -> Self {
+        match self {
+            Self::Answered { session, endpoint, .. } => Self::Bridged { session, endpoint, peer },
+            Self::Early { session, endpoint, dial, ring_until, .. } => {
+                Self::Early { session, endpoint, dial, ring_until, peer: Some(peer) }
+            }
+            other => other,
+        }
+    }
+
+    /// The same, for itself again.
+    pub(crate) const fn parted(self) -> Self {
+        match self {
+            Self::Bridged { session, endpoint, .. } => {
+                Self::Answered { session, endpoint, play: None, collect: None }
+            }
+            Self::Early { session, endpoint, dial, ring_until, .. } => {
+                Self::Early { session, endpoint, dial, ring_until, peer: None }
+            }
+            other => other,
         }
     }
 
@@ -183,7 +241,8 @@ impl LegState {
         match *self {
             Self::Dialling { ring_until, .. }
             | Self::Inviting { ring_until, .. }
-            | Self::Ringing { ring_until, .. } => Some(ring_until),
+            | Self::Ringing { ring_until, .. }
+            | Self::Early { ring_until, .. } => Some(ring_until),
             _ => None,
         }
     }
@@ -197,9 +256,10 @@ impl LegState {
             Self::Preparing { answer, .. } | Self::Accepting { answer, .. } => {
                 (Some(ended("answer", answer)), None)
             }
-            Self::Dialling { dial, .. } | Self::Inviting { dial, .. } | Self::Ringing { dial, .. } => {
-                (Some(failed(dial)), None)
-            }
+            Self::Dialling { dial, .. }
+            | Self::Inviting { dial, .. }
+            | Self::Ringing { dial, .. }
+            | Self::Early { dial, .. } => (Some(failed(dial)), None),
             Self::Agreeing { opener: Opener::Answer(answer), .. } => (Some(ended("answer", answer)), None),
             Self::Agreeing { opener: Opener::Dial(dial), .. } => (Some(failed(dial)), None),
             Self::Answered { play, collect, .. } => (

@@ -41,6 +41,9 @@ impl Calls {
                 self.for_leg(session, |calls, leg| calls.party_answered(now, leg))
             }
             ua::Event::Confirmed { session } => self.for_leg(session, |calls, leg| calls.confirmed(now, leg)),
+            ua::Event::EarlyMedia { session, audio } => {
+                self.for_leg(session, |calls, leg| calls.early_media(now, leg, audio));
+            }
             ua::Event::Media { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
             }
@@ -172,20 +175,41 @@ impl Calls {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         if let LegState::Inviting { session, endpoint, dial, ring_until } = leg.state {
             leg.state = LegState::Ringing { session, endpoint, dial, ring_until };
+        }
+        if matches!(leg.state, LegState::Ringing { .. } | LegState::Early { .. }) && leg.ringing.is_none() {
             leg.ringing = Some(now);
             let call = leg.call;
             self.tell(Event::LegRinging { call, leg: leg_id });
         }
     }
 
-    fn party_answered(&mut self, now: Instant, leg_id: LegId) {
+    /// A party can be heard before it answers: a bridge may let the caller hear it. To a caller, its own early media
+    /// is no news.
+    fn early_media(&mut self, now: Instant, leg_id: LegId, audio: NegotiatedAudio) {
+        self.audio_agreed(now, leg_id, audio);
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         if let LegState::Inviting { session, endpoint, dial, ring_until }
         | LegState::Ringing { session, endpoint, dial, ring_until } = leg.state
         {
+            leg.state = LegState::Early { session, endpoint, dial, ring_until, peer: None };
+            let call = leg.call;
+            self.tell(Event::LegEarlyMedia { call, leg: leg_id });
+        }
+    }
+
+    fn party_answered(&mut self, now: Instant, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        let peer = leg.state.peer();
+        if let LegState::Inviting { session, endpoint, dial, ring_until }
+        | LegState::Ringing { session, endpoint, dial, ring_until }
+        | LegState::Early { session, endpoint, dial, ring_until, .. } = leg.state
+        {
             leg.state = LegState::Agreeing { session, endpoint, opener: Opener::Dial(dial) };
             self.timers.cancel(ring_until, Timer::RingTimeout(leg_id));
             self.complete(now, leg_id);
+            if let Some((peer, leg)) = peer.zip(self.legs.get_mut(leg_id)) {
+                leg.state = leg.state.joined(peer);
+            }
         }
     }
 

@@ -120,7 +120,10 @@ impl ControlPlane for Script {
             Event::CallEnded { call, .. } => {
                 self.calls.remove(call);
             }
-            Event::LegRinging { .. } | Event::Digit { .. } | Event::Registration { .. } => {}
+            Event::LegRinging { .. }
+            | Event::LegEarlyMedia { .. }
+            | Event::Digit { .. }
+            | Event::Registration { .. } => {}
         }
     }
 

@@ -117,7 +117,10 @@ impl Rules {
                 self.forgive(*call);
                 self.calls.remove(call);
             }
-            Event::LegRinging { .. } | Event::Digit { .. } | Event::Registration { .. } => {}
+            Event::LegRinging { .. }
+            | Event::LegEarlyMedia { .. }
+            | Event::Digit { .. }
+            | Event::Registration { .. } => {}
         }
     }
 

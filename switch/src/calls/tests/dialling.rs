@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem_control_api::{Command, DialTarget, EndedBy, Event, HangupCause};
+use tandem_control_api::{CallId, Command, DialTarget, EndedBy, Event, HangupCause, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{SessionError, SessionId};
@@ -42,6 +42,59 @@ fn a_dial_is_done_when_the_party_answered_and_audio_is_agreed() {
     let leg = &bench.records[0].legs[1];
     assert_eq!((leg.party.as_str(), leg.sip_call_id.as_str()), ("alice", "dialled-call"));
     assert!(leg.ringing.is_some() && leg.answered.is_some());
+}
+
+/// A caller that is answered, and a leg dialled for it that can be heard.
+fn early(bench: &mut Bench) -> (CallId, LegId, SessionId, LegId) {
+    let (_, call, caller) = bench.answered();
+    let (session, leg) = bench.inviting(call);
+    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+    (call, caller, session, leg)
+}
+
+#[test]
+fn a_caller_hears_the_party_before_it_answers_when_they_are_bridged() {
+    let mut bench = Bench::new();
+    let (call, caller, session, leg) = early(&mut bench);
+    assert!(bench.told.contains(&Event::LegEarlyMedia { call, leg }));
+    assert_eq!(bench.asked.last().map(String::as_str), Some("configure"));
+    bench.session_event(ua::Event::Ringing { session });
+    assert!(bench.told.contains(&Event::LegRinging { call, leg }), "that it rings is told too");
+    let bridge = bench.command(Command::Bridge { a: caller, b: leg });
+    assert_eq!(bench.ending(bridge), "ok");
+    bench.asked.clear();
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Answered { session });
+    let told = Event::LegEarlyMedia { call, leg };
+    assert_eq!(bench.told.iter().filter(|event| **event == told).count(), 1);
+    assert_eq!(bench.asked, ["configure", "configure"], "the bridge stands");
+    let play = bench.command(super::bench::play(leg));
+    assert_eq!(bench.ending(play), "wrong-state", "it is bridged, and answered");
+    bench.peer_ends(session, 200);
+    let play = bench.command(super::bench::play(caller));
+    assert_eq!(bench.ending(play), "none", "it plays");
+}
+
+#[test]
+fn a_party_that_was_heard_and_refuses_leaves_the_caller_for_itself() {
+    let mut bench = Bench::new();
+    let (_, caller, session, leg) = early(&mut bench);
+    bench.command(Command::Bridge { a: leg, b: caller });
+    bench.asked.clear();
+    bench.peer_ends(session, 486);
+    assert_eq!(bench.asked, ["unbridge", "close"]);
+    let play = bench.command(super::bench::play(caller));
+    assert_eq!(bench.ending(play), "none", "it plays");
+}
+
+#[test]
+fn two_parties_that_have_not_answered_do_not_hear_each_other() {
+    let mut bench = Bench::new();
+    let (call, _, _, one) = early(&mut bench);
+    let (session, other) = bench.inviting(call);
+    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+    let bridge = bench.command(Command::Bridge { a: one, b: other });
+    assert_eq!(bench.ending(bridge), "wrong-state");
 }
 
 #[test]

@@ -23,6 +23,7 @@ enum Step {
     Answered(usize),
     Confirmed(usize),
     Audio(usize),
+    EarlyAudio(usize),
     PeerEnds(usize, u16),
     Fails(usize),
     Release(usize),
@@ -87,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => nth.clone().prop_map(Step::Answered),
         4 => nth.clone().prop_map(Step::Confirmed),
         6 => nth.clone().prop_map(Step::Audio),
+        3 => nth.clone().prop_map(Step::EarlyAudio),
         2 => (nth.clone(), status).prop_map(|(n, status)| Step::PeerEnds(n, status)),
         1 => nth.clone().prop_map(Step::Fails),
         2 => nth.clone().prop_map(Step::Release),
@@ -151,6 +153,7 @@ fn take(bench: &mut Bench, known: &Known, step: Step) {
         | Step::Answered(n)
         | Step::Confirmed(n)
         | Step::Audio(n)
+        | Step::EarlyAudio(n)
         | Step::PeerEnds(n, _)
         | Step::Fails(n)
         | Step::Release(n) => session_step(bench, &step, n),
@@ -202,6 +205,9 @@ fn session_step(bench: &mut Bench, step: &Step, n: usize) {
         Step::Confirmed(_) => bench.session_event(ua::Event::Confirmed { session }),
         Step::Audio(_) => {
             bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma) });
+        }
+        Step::EarlyAudio(_) => {
+            bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
         }
         Step::PeerEnds(_, status) => bench.peer_ends(session, status),
         Step::Fails(_) => {
@@ -269,7 +275,7 @@ fn check_story(told: &[Event], commands: u64, records: &[tandem_control_api::Cal
                 assert_eq!(legs.insert(*leg, true), None);
                 assert_eq!(outcomes.get(command), None, "the leg comes before the outcome");
             }
-            Event::LegRinging { leg, .. } | Event::Digit { leg, .. } => {
+            Event::LegRinging { leg, .. } | Event::LegEarlyMedia { leg, .. } | Event::Digit { leg, .. } => {
                 assert_eq!(legs.get(leg), Some(&true), "{event:?}");
             }
             Event::LegEnded { call, leg, .. } => {

@@ -77,6 +77,19 @@ fn ringing() -> Scene {
     scene
 }
 
+fn early() -> Scene {
+    let mut scene = ringing();
+    let session = scene.bench.last_session();
+    scene.bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+    scene
+}
+
+fn early_joined() -> Scene {
+    let mut scene = early();
+    scene.bench.command(Command::Bridge { a: scene.other, b: scene.leg });
+    scene
+}
+
 fn answered() -> Scene {
     let mut scene = ringing();
     let session = scene.bench.last_session();
@@ -120,7 +133,7 @@ fn ended() -> Scene {
     scene
 }
 
-const STATES: [(&str, Build); 13] = [
+const STATES: [(&str, Build); 15] = [
     ("offered", offered),
     ("preparing", preparing),
     ("accepting", accepting),
@@ -128,6 +141,8 @@ const STATES: [(&str, Build); 13] = [
     ("dialling", dialling),
     ("inviting", inviting),
     ("ringing", ringing),
+    ("early", early),
+    ("early, bridged", early_joined),
     ("answered", answered),
     ("answered, play and collect", busy),
     ("bridged", bridged),

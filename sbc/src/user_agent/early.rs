@@ -1,0 +1,99 @@
+//! Early dialogs of calls we make: each provisional response of another callee makes one (RFC 3261 §12.1), with its
+//! own route set and its own answer to our offer; what is heard before the answer is early media (RFC 3960).
+
+use tandem_time::Instant;
+
+use super::compose::{self, Description};
+use super::profile::EarlyMedia;
+use super::session::{ForkState, Phase};
+use super::{Event, Received, SessionId, UserAgent};
+use crate::dialog::Dialog;
+use crate::header::Parameterised;
+use crate::message::{HeaderName, Message};
+use crate::transaction::TransactionId;
+use crate::transport::Hop;
+
+/// The most early dialogs of one session; provisional responses of further ones only say that it rings.
+pub(super) const EARLY_DIALOGS_MAX: usize = 16;
+
+impl UserAgent {
+    pub(super) fn handle_provisional(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        received: Received<'_>,
+        status: u16,
+    ) {
+        self.note_provisional(now, id, transaction);
+        if status > 100 {
+            self.handle_early_dialog(id, transaction, received);
+        }
+        if let Some(session) = self.sessions.get_mut(id)
+            && let Phase::Calling(calling) = &mut session.phase
+            && matches!(status, 180 | 183)
+            && !calling.has_rung
+        {
+            calling.has_rung = true;
+            self.events.push_back(Event::Ringing { session: id });
+        }
+        self.settle(id);
+    }
+
+    /// §9.1: a CANCEL that waited for a provisional response goes out.
+    fn note_provisional(&mut self, now: Instant, id: SessionId, transaction: TransactionId) {
+        let give_up = now + self.config.timers.transaction_timeout();
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let fork = session.forks.iter_mut().find(|fork| fork.transaction == transaction);
+        let Some(fork) = fork else { return };
+        let is_cancel_due = fork.state == ForkState::CancelWaiting;
+        fork.state = match fork.state {
+            ForkState::Calling | ForkState::Proceeding => ForkState::Proceeding,
+            ForkState::CancelWaiting => ForkState::Cancelled { give_up },
+            cancelled @ ForkState::Cancelled { .. } => cancelled,
+        };
+        if is_cancel_due {
+            self.send_cancel(now, transaction, None);
+        }
+    }
+
+    /// Finds or makes the response's dialog, and takes its description: an answer to our offer, though it binds the
+    /// callee only when the 2xx repeats it (§13.2.1). The one heard is the latest that came with a description.
+    fn handle_early_dialog(&mut self, id: SessionId, transaction: TransactionId, received: Received<'_>) {
+        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return };
+        let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
+        let Some(session) = self.sessions.get(id) else { return };
+        let is_heard = self.profile(&session.peer).early_media == EarlyMedia::Accept;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Phase::Calling(calling) = &mut session.phase else { return };
+        let dialog = || Dialog::of_response(received.message, received.essentials, hop);
+        let tag = received.essentials.to.tag().unwrap_or_default();
+        let Some(early) = calling.early_dialog(tag, dialog) else { return };
+        let was_closed = early.is_gate_closed;
+        if let Some(is_closed) = is_gate_closed(received.message) {
+            early.is_gate_closed = is_closed;
+        }
+        let mut is_news = was_closed && !early.is_gate_closed;
+        if let Description::Sdp(answer) = compose::description(received.message) {
+            is_news |= early.media.accept_answer(answer, received.packet.source.ip()).is_ok();
+        }
+        let audio = early.media.agreed().filter(|_| is_news && is_heard && !early.is_gate_closed).cloned();
+        if let Some(audio) = audio.filter(|audio| calling.heard.as_ref() != Some(audio)) {
+            calling.heard = Some(audio.clone());
+            self.events.push_back(Event::EarlyMedia { session: id, audio });
+        }
+    }
+}
+
+/// RFC 5009 §8: what the network says of media towards the caller; the last direction on the header counts.
+fn is_gate_closed(response: &Message<'_>) -> Option<bool> {
+    response
+        .values(HeaderName::PEarlyMedia)
+        .filter_map(|value| Parameterised::parse(value).ok())
+        .filter_map(|param| match param.value.to_ascii_lowercase().as_str() {
+            "sendrecv" | "sendonly" => Some(false),
+            "recvonly" | "inactive" => Some(true),
+            _ => None,
+        })
+        .last()
+}

@@ -1,0 +1,103 @@
+//! Provisional responses to callers: ringing, and early media (RFC 3261 §13.3.1.1, RFC 3960).
+
+use std::time::Duration;
+
+use tandem_time::Instant;
+
+use super::compose::{self, Description};
+use super::owner::with_capabilities;
+use super::session::{Phase, Provisional};
+use super::{Event, LocalMedia, SessionError, SessionId, UserAgent};
+use crate::message::HeaderName;
+use crate::offer_answer::Negotiation;
+
+/// §13.3.1.1: a call that waits says so again each minute, else proxies give it up.
+const PROVISIONAL_AGAIN: Duration = Duration::from_secs(60);
+
+/// 180.
+const RINGING: u16 = 180;
+/// 183.
+const SESSION_PROGRESS: u16 = 183;
+
+impl UserAgent {
+    /// Tells an incoming session's caller that it rings (180).
+    ///
+    /// # Errors
+    /// When the session is not an unanswered incoming one.
+    pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), SessionError> {
+        self.check_offered(session)?;
+        self.send_provisional(now, session, RINGING);
+        self.settle(session);
+        Ok(())
+    }
+
+    /// Lets an incoming session's caller hear us before we answer (183 with our side of the media); [`Event::EarlyMedia`]
+    /// follows, and later `accept` keeps to what was agreed. May be said again; then it is what was said before.
+    ///
+    /// # Errors
+    /// When the session is not an unanswered incoming one, its offer has no codec of ours, or it made no offer, which
+    /// a provisional response could answer.
+    pub fn progress(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        media: LocalMedia,
+    ) -> Result<(), SessionError> {
+        self.check_offered(session)?;
+        if self.offered_media(session).is_none() {
+            self.answer_early(session, media)?;
+        }
+        self.send_provisional(now, session, SESSION_PROGRESS);
+        self.settle(session);
+        Ok(())
+    }
+
+    fn offered_media(&self, id: SessionId) -> Option<&Negotiation> {
+        match &self.sessions.get(id)?.phase {
+            Phase::Offered(offered) => offered.media.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Answers the offer of the INVITE, ahead of the 2xx.
+    fn answer_early(&mut self, id: SessionId, media: LocalMedia) -> Result<(), SessionError> {
+        let origin_id = rand::Rng::next_u64(&mut self.rng);
+        let kept = self.sessions.get(id).ok_or(SessionError::UnknownSession)?;
+        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer));
+        let kept = self.sessions.get_mut(id).ok_or(SessionError::UnknownSession)?;
+        let Phase::Offered(offered) = &mut kept.phase else { return Err(SessionError::WrongState) };
+        let source = offered.asked.source.ip();
+        let audio = match compose::description(&offered.invite.view()) {
+            Description::Sdp(offer) => media.answer(offer, source, &mut self.rng),
+            _ => return Err(SessionError::NoOffer),
+        };
+        let (_, audio) = audio.map_err(|_| SessionError::NoCommonCodec)?;
+        offered.media = Some(media);
+        self.events.push_back(Event::EarlyMedia { session: id, audio });
+        Ok(())
+    }
+
+    /// Sends a provisional response; it makes the early dialog (§12.1.1).
+    pub(super) fn send_provisional(&mut self, now: Instant, id: SessionId, status: u16) {
+        let Some(kept) = self.sessions.get(id) else { return };
+        let product = self.product(&kept.peer).to_owned();
+        let Some(kept) = self.sessions.get_mut(id) else { return };
+        let Phase::Offered(offered) = &mut kept.phase else { return };
+        offered.provisional = Some(Provisional { status, again: now + PROVISIONAL_AGAIN });
+        let invite = offered.invite.view();
+        let asked = offered.asked;
+        let builder = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), &product)
+            .copy(&invite, HeaderName::RecordRoute);
+        let mut builder = with_capabilities(builder, &asked.hop);
+        let description = offered.media.as_ref().filter(|_| status == SESSION_PROGRESS);
+        // RFC 5009 §5.2: the caller's network asks, we say what there is to hear.
+        if description.is_some() && invite.lists(HeaderName::PEarlyMedia, "supported") {
+            builder = builder.header(HeaderName::PEarlyMedia, "sendrecv");
+        }
+        let bytes = match description.and_then(Negotiation::described) {
+            Some(description) => builder.body("application/sdp", &description),
+            None => builder.finish(),
+        };
+        self.respond(now, asked.transaction, status, bytes);
+    }
+}
