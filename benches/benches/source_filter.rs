@@ -81,6 +81,7 @@ fn measure(kernel_filter: bool, flood: Flood) -> io::Result<Cost> {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         }],
         allowed: vec![IpPrefix { address: LISTED.parse().map_err(io::Error::other)?, bits: 32 }],
+        carriers: Vec::new(),
         kernel_filter,
         tcp: TcpLimits::default(),
         tls: TlsConfig::default(),

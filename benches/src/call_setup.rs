@@ -223,7 +223,12 @@ fn user_agent(node: SocketAddr, carrier: SocketAddr) -> UserAgentConfig {
             max_calls_per_second: 1_000_000,
             ..TrunkConfig::new(TRUNK, vec![IpPrefix { address: carrier.ip(), bits: 32 }], carrier)
         }],
-        limits: Limits { max_sessions: 1_000_000, max_transactions: 1_000_000, ..Limits::default() },
+        limits: Limits {
+            max_sessions: 1_000_000,
+            max_transactions: 1_000_000,
+            max_calls_per_second: u32::MAX,
+            ..Limits::default()
+        },
         ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: node }])
     }
 }

@@ -33,6 +33,8 @@ pub struct Config {
     pub flows_folder: PathBuf,
     /// The folder of prompts, `NAME.wav` each.
     pub prompts_folder: PathBuf,
+    /// Numbers and services (`urn:service:sos`) whose calls pass every limit.
+    pub emergency_numbers: Vec<String>,
     /// The carriers.
     pub trunks: Vec<Trunk>,
     /// Who may register, and from where.
@@ -189,6 +191,10 @@ pub struct Limits {
     pub max_sessions: u32,
     /// SIP transactions at a time.
     pub max_transactions: u32,
+    /// New calls a second from all peers together.
+    pub max_calls_per_second: u32,
+    /// The longest a message may have waited before new calls are refused.
+    pub max_queue_delay: Duration,
     /// Contacts a user may register.
     pub max_contacts_per_user: u8,
 }
@@ -206,8 +212,12 @@ pub struct Trunk {
     pub transport: Transport,
     /// Concurrent calls, both directions together.
     pub max_calls: u32,
-    /// New calls a second.
+    /// New calls a second from it.
     pub max_calls_per_second: u32,
+    /// New calls a second to it.
+    pub max_calls_per_second_out: u32,
+    /// Concurrent calls that one of its addresses may begin.
+    pub max_calls_per_source: u32,
     /// How it is spoken to.
     pub profile: Profile,
     /// Whom TLS must show, and what we show.
@@ -355,6 +365,10 @@ pub struct Phones {
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
+    /// Concurrent calls that phones at one address may begin.
+    pub max_calls_per_source: u32,
+    /// New calls a second from one address.
+    pub max_calls_per_second_per_source: u32,
     /// How they are spoken to.
     pub profile: Profile,
     /// The users.

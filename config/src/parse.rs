@@ -2,6 +2,7 @@
 
 mod entities;
 mod profile;
+mod protection;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
@@ -142,6 +143,8 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let not_responding_pause = contact_centre.seconds_or("not_responding_pause_s", 1..=3_600, 30);
     contact_centre.finish();
 
+    let emergency_numbers = protection::read_emergency(root.table("emergency"));
+
     let mut trunk_names = Names::default();
     let mut user_names = Names::default();
     let mut agent_names = Names::default();
@@ -166,6 +169,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         store_path: store_path?,
         flows_folder: flows_folder?,
         prompts_folder: prompts_folder?,
+        emergency_numbers: emergency_numbers?,
         trunks,
         phones: phones?,
         not_responding_pause: not_responding_pause?,
@@ -323,6 +327,8 @@ fn read_limits(section: Section<'_, '_>, rtp: Option<&Rtp>) -> Option<Limits> {
     let max_call_duration = section.seconds_or("max_call_duration_s", 1..=604_800, 14_400);
     let max_sessions = section.integer_or("max_sessions", 1..=10 * MAX_CALLS, 100_000);
     let max_transactions = section.integer_or("max_transactions", 1..=10 * MAX_CALLS, 200_000);
+    let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=MAX_CALLS, 10_000);
+    let max_queue_delay = section.millis_or("max_queue_delay_ms", 10..=10_000, 250);
     let max_contacts_per_user = section.integer_or("max_contacts_per_user", 1..=16, 4);
     section.finish();
     Some(Limits {
@@ -331,6 +337,8 @@ fn read_limits(section: Section<'_, '_>, rtp: Option<&Rtp>) -> Option<Limits> {
         max_call_duration: max_call_duration?,
         max_sessions: max_sessions?,
         max_transactions: max_transactions?,
+        max_calls_per_second: max_calls_per_second?,
+        max_queue_delay: max_queue_delay?,
         max_contacts_per_user: u8::try_from(max_contacts_per_user?).ok()?,
     })
 }

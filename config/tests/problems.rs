@@ -125,6 +125,23 @@ fn numbers_are_held_to_their_range() {
 }
 
 #[test]
+fn emergency_numbers_are_numbers_or_services() {
+    one_problem(
+        "\"112\", ",
+        "\"urn:sos\", ",
+        "\"urn:sos\"",
+        "emergency.numbers: found \"urn:sos\"; write a number as it is dialled, or a service such as \
+         \"urn:service:sos\"",
+    );
+    one_problem(
+        "max_queue_delay_ms = 250",
+        "max_queue_delay_ms = 9",
+        "9",
+        "limits.max_queue_delay_ms: found 9; write a whole number from 10 to 10000",
+    );
+}
+
+#[test]
 fn port_ranges_begin_even_and_end_odd() {
     let odd = "RTP takes an even port and RTCP the odd one above, so a range begins even and ends odd";
     one_problem(

@@ -14,6 +14,7 @@ mod registrar;
 pub mod sdp;
 mod slab;
 pub mod source;
+pub mod token_bucket;
 pub mod transaction;
 pub mod transport;
 mod trunk;

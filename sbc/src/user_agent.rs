@@ -6,6 +6,7 @@
 //! Owner thread: the signalling core. Events and packets are queued, never handed to a callback, so that the owner
 //! may call any method between two events.
 
+mod admission;
 mod calling;
 mod compose;
 mod config;
@@ -53,7 +54,9 @@ use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
 use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Tell, Transactions};
 use crate::transport::Hop;
-use crate::trunk::{Admissions, TrunkLimits};
+use crate::trunk::Admissions;
+pub use crate::trunk::{Limit, TrunkUse};
+use admission::Overload;
 use session::{Peer, Sessions};
 
 /// Requests longer than this go over TCP, the way being not known to carry more (RFC 3261 §18.1.1).
@@ -79,6 +82,7 @@ pub struct UserAgent {
     registrar: Registrar,
     authenticator: Authenticator,
     admissions: Admissions,
+    overload: Overload,
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
     transmits: VecDeque<Transmit>,
@@ -125,6 +129,7 @@ impl UserAgent {
             registrar: Registrar::default(),
             authenticator,
             admissions: Admissions::default(),
+            overload: Overload::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
             counters: Counters::default(),
@@ -333,8 +338,8 @@ impl UserAgent {
     /// with this.
     fn settle(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.settle(id) {
-            if let Some(trunk) = &session.admission {
-                self.admissions.release(trunk);
+            if let Some(admission) = &session.admission {
+                self.admissions.release(admission);
             }
             self.events.push_back(Event::Released { session: id });
         }
@@ -386,10 +391,6 @@ impl UserAgent {
 
     fn trunk(&self, name: &str) -> Option<&TrunkConfig> {
         self.config.trunks.iter().find(|trunk| trunk.name == name)
-    }
-
-    fn trunk_limits(trunk: &TrunkConfig) -> TrunkLimits {
-        TrunkLimits { max_calls: trunk.max_calls, max_calls_per_second: trunk.max_calls_per_second }
     }
 }
 

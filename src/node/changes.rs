@@ -81,8 +81,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
             it.sources.clone(),
             it.realm.clone(),
             it.digest.clone(),
-            it.min_expires,
-            it.max_expires,
+            (it.min_expires, it.max_expires, it.max_calls_per_source, it.max_calls_per_second_per_source),
             it.profile.clone(),
         )
     };
@@ -95,6 +94,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         ("rtp", rtp(old) != rtp(new)),
         ("tls", old.tls != new.tls),
         ("limits", old.limits != new.limits),
+        ("emergency", old.emergency_numbers != new.emergency_numbers),
         ("phones", phones(old) != phones(new)),
         ("contact_centre", old.not_responding_pause != new.not_responding_pause),
     ]

@@ -187,8 +187,9 @@ impl Core {
     /// Whether there was a packet.
     fn take_packets(&mut self) -> bool {
         for taken in 0..BATCH {
-            let Some(inbound) = self.inbox.poll() else { return taken > 0 };
+            let Some((inbound, age)) = self.inbox.poll_with_age() else { return taken > 0 };
             let now = self.clock.now();
+            self.switch.handle_queue_delay(age);
             match inbound {
                 Inbound::Packet(packet) => {
                     self.tap(now, packet.source, Way::In, &packet.bytes);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant as WallInstant, SystemTime};
 use tandem_api::{Health, Kind, Metric, Readiness, Sample, Status};
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::CountersSnapshot as MediaCounters;
-use tandem_sbc::user_agent::Counters as SignallingCounters;
+use tandem_sbc::user_agent::{Counters as SignallingCounters, TrunkUse};
 use tandem_sbc_net::Transports;
 use tandem_switch::{Counters, Ledger, Switch};
 use tandem_time::Instant;
@@ -28,6 +28,8 @@ pub(crate) struct Picture {
     ledger: Ledger,
     counters: Counters,
     signalling: SignallingCounters,
+    trunks: Vec<TrunkUse>,
+    overloaded: bool,
     queues: Vec<(String, QueueDepth)>,
     /// Agents by state.
     agents: BTreeMap<&'static str, u64>,
@@ -54,6 +56,8 @@ impl Picture {
             ledger: switch.ledger(),
             counters: switch.counters().clone(),
             signalling: switch.signalling_counters(),
+            trunks: switch.trunk_uses().collect(),
+            overloaded: switch.is_overloaded(),
             queues: centre.queue_depths().map(|(name, depth)| (name.to_owned(), depth)).collect(),
             agents,
             media,
@@ -110,6 +114,7 @@ impl Status for NodeStatus {
         let mut metrics = ledger(&picture.ledger);
         metrics.extend(calls(&picture.counters));
         metrics.push(signalling(&picture.signalling));
+        metrics.extend(admission(&picture));
         metrics.extend(contact_centre(&picture));
         metrics.extend(media(&picture.media));
         metrics.extend(transports(&self.transports));
@@ -126,7 +131,7 @@ fn ledger(ledger: &Ledger) -> Vec<Metric> {
         gauge("ledger_legs", "Legs not yet released", ledger.legs),
         gauge("ledger_sessions", "SIP sessions not yet released", ledger.sessions),
         gauge("ledger_transactions", "SIP transactions under way", ledger.transactions),
-        gauge("ledger_admissions", "Admission slots taken on trunks", ledger.admissions),
+        gauge("ledger_admissions", "Calls admitted by the limits", ledger.admissions),
         gauge("ledger_ports", "RTP port pairs leased", ledger.ports),
         gauge("ledger_endpoints", "Media endpoints not yet closed", ledger.endpoints),
         gauge("ledger_commands", "Commands of the control plane without an outcome", ledger.commands),
@@ -156,6 +161,20 @@ fn calls(counters: &Counters) -> Vec<Metric> {
 fn signalling(counters: &SignallingCounters) -> Metric {
     let events = counters.iter().map(|(event, count)| sample([("event", event)], count));
     family("sip_signalling", "What the user agent counted", Kind::Counter, events)
+}
+
+fn admission(picture: &Picture) -> Vec<Metric> {
+    let calls = picture.trunks.iter().map(|it| sample([("trunk", &it.trunk)], it.calls.into()));
+    let refused = picture.trunks.iter().flat_map(|it| {
+        let labels = move |limit: &str| vec![("trunk", it.trunk.clone()), ("limit", limit.to_owned())];
+        it.refused.iter().map(move |(limit, count)| Sample { labels: labels(limit.name()), value: *count })
+    });
+    let help = "Whether new calls are refused since messages wait too long";
+    vec![
+        family("trunk_calls", "Calls up on trunks, both ways", Kind::Gauge, calls),
+        family("trunk_calls_refused", "Calls refused by a trunk's limits", Kind::Counter, refused),
+        Metric::single("overloaded", help, Kind::Gauge, picture.overloaded.into()),
+    ]
 }
 
 fn contact_centre(picture: &Picture) -> Vec<Metric> {

@@ -17,11 +17,14 @@ pub(crate) fn user_agent(config: &config::Config) -> UserAgentConfig {
         limits: Limits {
             max_sessions: config.limits.max_sessions,
             max_transactions: config.limits.max_transactions,
+            max_calls_per_second: config.limits.max_calls_per_second,
+            max_queue_delay: config.limits.max_queue_delay,
             max_contacts_per_user: config.limits.max_contacts_per_user,
             max_ringing: config.sip.max_ringing,
         },
         timers: Timers { t1: config.sip.timers.t1, t2: config.sip.timers.t2, t4: config.sip.timers.t4 },
         product: config.sip.product.clone(),
+        emergency: config.emergency_numbers.clone(),
     }
 }
 
@@ -45,6 +48,7 @@ pub(crate) fn transports(config: &config::Config, tls: &TlsConfig) -> Transports
     TransportsConfig {
         listen: listen(config),
         allowed: allowed(config),
+        carriers: carriers(config),
         kernel_filter: config.sip.kernel_filter,
         tcp: TcpLimits::default(),
         tls: tls.clone(),
@@ -55,6 +59,11 @@ pub(crate) fn transports(config: &config::Config, tls: &TlsConfig) -> Transports
 pub(crate) fn allowed(config: &config::Config) -> Vec<IpPrefix> {
     let trunks = config.trunks.iter().flat_map(|trunk| &trunk.sources);
     trunks.chain(&config.phones.sources).map(prefix).collect()
+}
+
+/// Those of them that are carriers'.
+pub(crate) fn carriers(config: &config::Config) -> Vec<IpPrefix> {
+    config.trunks.iter().flat_map(|trunk| &trunk.sources).map(prefix).collect()
 }
 
 /// How many media threads, and the cores they are pinned to.
@@ -78,6 +87,8 @@ fn trunk(trunk: &config::Trunk) -> TrunkConfig {
         profile: profile(&trunk.profile),
         max_calls: trunk.max_calls,
         max_calls_per_second: trunk.max_calls_per_second,
+        max_calls_per_second_out: trunk.max_calls_per_second_out,
+        max_calls_per_source: trunk.max_calls_per_source,
     }
 }
 
@@ -92,6 +103,8 @@ fn phones(phones: &config::Phones) -> PhoneConfig {
             .collect(),
         min_expires: phones.min_expires,
         max_expires: phones.max_expires,
+        max_calls_per_source: phones.max_calls_per_source,
+        max_calls_per_second_per_source: phones.max_calls_per_second_per_source,
         profile: profile(&phones.profile),
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem_control_api::{CallRecord, ControlPlane, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Counters as SignallingCounters, Invite, Packet, Transmit, TransportFailure, UserAgent, UserAgentConfig,
+    Counters as SignallingCounters, Invite, Packet, Transmit, TransportFailure, TrunkUse, UserAgent,
+    UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -44,7 +46,7 @@ pub struct Ledger {
     pub sessions: usize,
     /// SIP transactions under way.
     pub transactions: usize,
-    /// Admission slots taken on trunks.
+    /// Calls admitted: slots taken of the limits.
     pub admissions: usize,
     /// Leased RTP ports.
     pub ports: usize,
@@ -119,6 +121,11 @@ impl<P: ControlPlane> Switch<P> {
         self.run(now);
     }
 
+    /// Takes how long the next SIP packet has waited; when that is too long, new calls are refused.
+    pub fn handle_queue_delay(&mut self, delay: Duration) {
+        self.user_agent.handle_queue_delay(delay);
+    }
+
     /// Takes one SIP packet.
     pub fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) {
         self.user_agent.handle_packet(now, packet);
@@ -187,6 +194,17 @@ impl<P: ControlPlane> Switch<P> {
     #[must_use]
     pub fn signalling_counters(&self) -> SignallingCounters {
         self.user_agent.counters()
+    }
+
+    /// What each trunk carries, and what it was refused.
+    pub fn trunk_uses(&self) -> impl Iterator<Item = TrunkUse> {
+        self.user_agent.trunk_uses()
+    }
+
+    /// Whether new calls are refused since packets wait too long.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.user_agent.is_overloaded()
     }
 
     /// What was counted since the switch began.

@@ -58,6 +58,10 @@ pub(super) fn read_trunks(
             let tls = read_trunk_tls(&section, transport, files);
             let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
             let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);
+            let rate = max_calls_per_second.unwrap_or(100);
+            let max_calls_per_second_out = section.integer_or("max_calls_per_second_out", 1..=100_000, rate);
+            let per_source = max_calls.unwrap_or(1_000);
+            let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
             let profile = read_profile(&section);
             section.finish();
             Some(Trunk {
@@ -67,6 +71,8 @@ pub(super) fn read_trunks(
                 transport: transport?,
                 max_calls: max_calls?,
                 max_calls_per_second: max_calls_per_second?,
+                max_calls_per_second_out: max_calls_per_second_out?,
+                max_calls_per_source: max_calls_per_source?,
                 profile: profile?,
                 tls: tls?,
             })
@@ -115,6 +121,9 @@ pub(super) fn read_phones(
     if let (Some(low), Some(high)) = (min_expires, max_expires) {
         ordered(&section, ("min_expires_s", low), ("max_expires_s", high));
     }
+    let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, 100);
+    let max_calls_per_second_per_source =
+        section.integer_or("max_calls_per_second_per_source", 1..=100_000, 20);
     section.finish();
     Some(Phones {
         sources: prefixes?,
@@ -122,6 +131,8 @@ pub(super) fn read_phones(
         digest: digest?,
         min_expires: min_expires?,
         max_expires: max_expires?,
+        max_calls_per_source: max_calls_per_source?,
+        max_calls_per_second_per_source: max_calls_per_second_per_source?,
         profile: profile?,
         users,
     })

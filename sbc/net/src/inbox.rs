@@ -3,9 +3,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tandem_sbc::transport::{FlowId, Packet, Transport, TransportFailure};
 use tokio::sync::mpsc;
+
+use crate::allow_list::AllowList;
 
 /// Called after something was put into the inbox: tells the core's thread to look. Must be quick and must not block,
 /// for instance [`std::thread::Thread::unpark`].
@@ -49,30 +52,50 @@ impl InboundPacket {
     }
 }
 
-/// The transports' end of the queue.
+/// The transports' end of the queue. It has two lanes, so that what phones send never takes the place of what
+/// carriers send.
 #[derive(Clone)]
 pub struct Inbox {
-    sender: mpsc::Sender<Inbound>,
+    carriers: mpsc::Sender<Waiting>,
+    others: mpsc::Sender<Waiting>,
+    /// Whose packets go into the carriers' lane.
+    preferred: AllowList,
     wake: Wake,
 }
 
 /// The core's end of the queue.
 #[derive(Debug)]
 pub struct InboxReader {
-    receiver: mpsc::Receiver<Inbound>,
+    carriers: mpsc::Receiver<Waiting>,
+    others: mpsc::Receiver<Waiting>,
+    /// Whose turn it is when both wait.
+    carriers_turn: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    inbound: Inbound,
 }
 
 impl Inbox {
-    /// A queue of at most `capacity` (at least 1) packets and failures.
+    /// A queue of at most `capacity` (at least 1) packets and failures in each lane.
     #[must_use]
     pub fn new(capacity: usize, wake: Wake) -> (Self, InboxReader) {
-        let (sender, receiver) = mpsc::channel(capacity.max(1));
-        (Self { sender, wake }, InboxReader { receiver })
+        let (carriers, carriers_reader) = mpsc::channel(capacity.max(1));
+        let (others, others_reader) = mpsc::channel(capacity.max(1));
+        let reader = InboxReader { carriers: carriers_reader, others: others_reader, carriers_turn: true };
+        (Self { carriers, others, preferred: AllowList::new(&[]), wake }, reader)
+    }
+
+    /// The same, where what comes from these sources has a lane of its own.
+    pub(crate) fn preferring(&self, sources: AllowList) -> Self {
+        Self { preferred: sources, ..self.clone() }
     }
 
     /// Puts it in if there is room; tells whether there was.
     pub(crate) fn try_put(&self, inbound: Inbound) -> bool {
-        let put = self.sender.try_send(inbound).is_ok();
+        let put = self.lane(&inbound).try_send(Waiting::now(inbound)).is_ok();
         if put {
             (self.wake)();
         }
@@ -81,21 +104,49 @@ impl Inbox {
 
     /// Puts it in as soon as there is room. Does nothing once the reader is gone.
     pub(crate) async fn put(&self, inbound: Inbound) {
-        if self.sender.send(inbound).await.is_ok() {
+        if self.lane(&inbound).send(Waiting::now(inbound)).await.is_ok() {
             (self.wake)();
         }
+    }
+
+    fn lane(&self, inbound: &Inbound) -> &mpsc::Sender<Waiting> {
+        match inbound {
+            Inbound::Packet(packet) if !self.preferred.allows(packet.source.ip()) => &self.others,
+            Inbound::Packet(_) | Inbound::Failure(_) => &self.carriers,
+        }
+    }
+}
+
+impl Waiting {
+    fn now(inbound: Inbound) -> Self {
+        Self { since: Instant::now(), inbound }
     }
 }
 
 impl InboxReader {
     /// The next, if any. Never blocks.
     pub fn poll(&mut self) -> Option<Inbound> {
-        self.receiver.try_recv().ok()
+        self.poll_with_age().map(|(inbound, _)| inbound)
+    }
+
+    /// The next, if any, and how long it has waited. The lanes take turns. Never blocks.
+    pub fn poll_with_age(&mut self) -> Option<(Inbound, Duration)> {
+        let carriers_first = self.carriers_turn;
+        self.carriers_turn = !carriers_first;
+        let (first, second) = if carriers_first {
+            (&mut self.carriers, &mut self.others)
+        } else {
+            (&mut self.others, &mut self.carriers)
+        };
+        let Waiting { since, inbound } = first.try_recv().or_else(|_| second.try_recv()).ok()?;
+        Some((inbound, since.elapsed()))
     }
 }
 
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").field("room", &self.sender.capacity()).finish_non_exhaustive()
+        f.debug_struct("Inbox")
+            .field("room", &(self.carriers.capacity(), self.others.capacity()))
+            .finish_non_exhaustive()
     }
 }

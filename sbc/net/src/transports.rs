@@ -30,6 +30,8 @@ pub struct TransportsConfig {
     pub listen: Vec<ListenAddress>,
     /// The sources to hear.
     pub allowed: Vec<IpPrefix>,
+    /// Those of them that are carriers': what they send waits in a lane of its own.
+    pub carriers: Vec<IpPrefix>,
     /// Whether the kernel filters as well.
     pub kernel_filter: bool,
     /// The most of TCP, and of what is on top of it.
@@ -85,6 +87,7 @@ pub struct Transports {
     streams: StreamTransport,
     listening: Vec<ListenAddress>,
     allowed: AllowList,
+    carriers: AllowList,
     kernel_filter: bool,
     filter: Mutex<FilterState>,
     counters: Arc<Counters>,
@@ -103,6 +106,8 @@ impl Transports {
         }
         let counters = Arc::new(Counters::default());
         let allowed = AllowList::new(&config.allowed);
+        let carriers = AllowList::new(&config.carriers);
+        let inbox = &inbox.preferring(carriers.clone());
         let (inbox_of_streams, counters_of_streams) = (inbox.clone(), Arc::clone(&counters));
         let streams = StreamTransport::new(
             allowed.clone(),
@@ -116,6 +121,7 @@ impl Transports {
             streams,
             listening: Vec::new(),
             allowed,
+            carriers,
             kernel_filter: config.kernel_filter,
             filter: Mutex::new(FilterState::Off),
             counters,
@@ -166,6 +172,11 @@ impl Transports {
     fn udp_from(&self, local: SocketAddr, destination: IpAddr) -> Option<&UdpTransport> {
         let same_version = |udp: &&UdpTransport| udp.local().is_ipv4() == destination.is_ipv4();
         self.udp.iter().find(|udp| udp.local() == local).or_else(|| self.udp.iter().find(same_version))
+    }
+
+    /// Replaces the list of carriers' sources.
+    pub fn reload_carriers(&self, carriers: &[IpPrefix]) {
+        self.carriers.replace(carriers);
     }
 
     /// Replaces the allow-list, and the kernel's filter with it. Connections accepted from a source that is listed

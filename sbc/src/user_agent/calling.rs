@@ -1,7 +1,6 @@
 //! Calls we make: the INVITE, its forks, and what comes back (RFC 3261 §13.2, §9.1).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use rand::Rng;
 use tandem_time::Instant;
@@ -44,13 +43,12 @@ impl UserAgent {
     /// When there is nobody to send it to, or a limit is reached; then there is no session and no event.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
         let limits = self.config.limits;
-        let is_full = self.sessions.len() >= limits.max_sessions as usize
-            || self.transactions.len() >= limits.max_transactions as usize;
-        if is_full {
+        let is_emergency = self.is_emergency_target(&invite.target);
+        if self.is_full(is_emergency) {
             return Err(SessionError::Limit);
         }
         let (peer, callee, destinations) = self.destinations(&invite.target)?;
-        let admission = self.reserve(&peer)?;
+        let admission = self.reserve(now, &peer, is_emergency)?;
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
         let origin_id = self.rng.next_u64();
@@ -66,10 +64,10 @@ impl UserAgent {
         };
         let mut session =
             Session::new(peer, call_id.clone(), local_tag.clone(), Phase::Calling(Box::new(calling)));
-        session.admission = admission;
         if let InviteTarget::User(user) = &invite.target {
             session.user = Some(user.clone());
         }
+        session.admission = Some(admission);
         let id = self.sessions.insert(session);
         let call = Call {
             session: id,
@@ -109,14 +107,6 @@ impl UserAgent {
                 Ok((Peer::Phone, user.clone(), bindings.iter().map(destination_of).collect()))
             }
         }
-    }
-
-    fn reserve(&mut self, peer: &Peer) -> Result<Option<Arc<str>>, SessionError> {
-        let Peer::Trunk(name) = peer else { return Ok(None) };
-        let trunk = self.trunk(name).ok_or(SessionError::UnknownTrunk)?;
-        let limits = Self::trunk_limits(trunk);
-        self.admissions.reserve(name, limits).map_err(|_| SessionError::Limit)?;
-        Ok(Some(Arc::clone(name)))
     }
 
     fn send_invite(&mut self, now: Instant, call: &Call<'_>, destination: &Destination) {

@@ -20,6 +20,9 @@ pub struct UserAgentConfig {
     pub phones: PhoneConfig,
     /// The most of everything.
     pub limits: Limits,
+    /// Numbers whose calls pass every limit, and services such as `urn:service:sos` (RFC 5031), which stand for
+    /// those below them too.
+    pub emergency: Vec<String>,
     /// SIP timers.
     pub timers: Timers,
     /// The value of Server and User-Agent headers.
@@ -35,6 +38,7 @@ impl UserAgentConfig {
             trunks: Vec::new(),
             phones: PhoneConfig::default(),
             limits: Limits::default(),
+            emergency: vec!["112".to_owned(), "911".to_owned(), "urn:service:sos".to_owned()],
             timers: Timers::default(),
             product: "Tandem".to_owned(),
         }
@@ -67,6 +71,10 @@ pub struct TrunkConfig {
     pub max_calls: u32,
     /// The most new calls a second from it (token bucket of one second's worth); 503 beyond.
     pub max_calls_per_second: u32,
+    /// The same to it; calls of ours fail beyond.
+    pub max_calls_per_second_out: u32,
+    /// The most concurrent calls that one of its addresses may begin; 503 beyond.
+    pub max_calls_per_source: u32,
 }
 
 impl TrunkConfig {
@@ -81,6 +89,8 @@ impl TrunkConfig {
             profile: Profile::default(),
             max_calls: 1_000,
             max_calls_per_second: 100,
+            max_calls_per_second_out: u32::MAX,
+            max_calls_per_source: u32::MAX,
         }
     }
 }
@@ -103,6 +113,10 @@ pub struct PhoneConfig {
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
+    /// The most concurrent calls that phones at one address may begin; 503 beyond.
+    pub max_calls_per_source: u32,
+    /// The most new calls a second from one address; 503 beyond.
+    pub max_calls_per_second_per_source: u32,
 }
 
 impl Default for PhoneConfig {
@@ -115,6 +129,8 @@ impl Default for PhoneConfig {
             users: Vec::new(),
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
+            max_calls_per_source: 100,
+            max_calls_per_second_per_source: 20,
         }
     }
 }
@@ -141,6 +157,11 @@ pub struct Limits {
     pub max_sessions: u32,
     /// Transactions at a time; new requests get 503 beyond.
     pub max_transactions: u32,
+    /// New calls a second from all peers together; 503 beyond.
+    pub max_calls_per_second: u32,
+    /// How long a message may have waited for us; when it has waited longer, new calls get 503 until the wait is
+    /// half as long.
+    pub max_queue_delay: Duration,
     /// Contacts per user; the oldest goes.
     pub max_contacts_per_user: u8,
     /// How long an INVITE we sent may ring before we cancel it, whatever the owner says.
@@ -152,6 +173,8 @@ impl Default for Limits {
         Self {
             max_sessions: 100_000,
             max_transactions: 200_000,
+            max_calls_per_second: 10_000,
+            max_queue_delay: Duration::from_millis(250),
             max_contacts_per_user: 4,
             max_ringing: Duration::from_secs(180),
         }

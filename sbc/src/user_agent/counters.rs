@@ -82,8 +82,12 @@ counters! {
     challenges,
     /// Requests with credentials that were wrong.
     authentication_failures,
-    /// Calls refused since a limit was reached.
+    /// Calls refused since a limit was reached, or since messages waited too long.
     calls_over_limit,
+    /// Those of them that were refused since messages waited too long.
+    calls_shed_by_overload,
+    /// Emergency calls that came.
+    emergency_calls,
     /// Requests refused since there were too many transactions.
     requests_over_limit,
     /// REGISTERs that succeeded.

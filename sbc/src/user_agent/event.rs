@@ -35,6 +35,8 @@ pub enum Event {
         call_id: String,
         /// Whether its offer, if it has one, has a codec of ours.
         acceptable: bool,
+        /// Whether it is an emergency call: it passes every limit.
+        is_emergency: bool,
     },
     /// The called phone rings (180), or sends early media (183).
     Ringing {
@@ -250,7 +252,7 @@ pub struct Usage {
     pub sessions: usize,
     /// Transactions under way.
     pub transactions: usize,
-    /// Admission slots taken on trunks.
+    /// Calls admitted: slots taken of the limits.
     pub admissions: usize,
 }
 

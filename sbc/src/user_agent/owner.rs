@@ -4,7 +4,7 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::session::{Answered, ForkState, Phase, Success};
-use super::{Ender, Event, LocalMedia, Role, SessionError, SessionId, UserAgent};
+use super::{Ender, Event, LocalMedia, RETRY_AFTER, Role, SessionError, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer::Negotiation;
@@ -139,7 +139,12 @@ impl UserAgent {
         let Phase::Offered(offered) = &kept.phase else { return false };
         let asked = offered.asked;
         let invite = offered.invite.view();
-        let bytes = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), &product).finish();
+        let mut builder = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), &product);
+        if status == 503 {
+            // §21.5.4: without it the caller would have to take it for a 500.
+            builder = builder.header(HeaderName::RetryAfter, RETRY_AFTER.as_secs());
+        }
+        let bytes = builder.finish();
         kept.phase = Phase::Over;
         self.respond(now, asked.transaction, status, bytes);
         true

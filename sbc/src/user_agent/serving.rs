@@ -1,21 +1,21 @@
 //! Requests that come: to which transaction and dialog they belong, and what is done with those that belong to none.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use tandem_time::Instant;
 
+use super::admission::EMERGENCY_ROOM;
 use super::compose::{self, Description};
 use super::session::{Asked, Offered, Peer, Phase, Session};
 use super::{Ender, Event, Identity, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent};
 use crate::auth::{Attempt, Verdict};
 use crate::dialog::Dialog;
 use crate::header::{NameAddr, Via};
-use crate::message::{Builder, HeaderName, Message, Method};
+use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer;
 use crate::transaction::{RequestMatch, TransactionId};
 use crate::transport::{Hop, Packet};
-use crate::uri::Uri;
+use crate::trunk::Admission;
 
 impl UserAgent {
     pub(super) fn handle_request(&mut self, now: Instant, received: Received<'_>) {
@@ -29,16 +29,16 @@ impl UserAgent {
         if method == Method::Ack {
             return self.handle_ack(now, received);
         }
+        if self.shed(now, received) {
+            return;
+        }
         if let Err(error) = received.message.validate() {
             self.counters.parse_errors += 1;
             return self.refuse_malformed(received.packet, received.peer, received.message, error.status());
         }
-        if self.is_overloaded(received) {
+        if self.has_too_many_transactions(received) {
             self.counters.requests_over_limit += 1;
-            let builder =
-                self.reply(received, 503, None).header(HeaderName::RetryAfter, RETRY_AFTER.as_secs());
-            let hop = way_back(received.packet, &received.essentials.via);
-            return self.answer_without_state(hop, 503, builder);
+            return self.refuse_without_state(received, RETRY_AFTER);
         }
         if method == Method::Cancel {
             return self.handle_cancel(now, received);
@@ -49,12 +49,17 @@ impl UserAgent {
         self.handle_request_outside_dialogs(now, received);
     }
 
-    /// Requests that end what there is get a little more room than those that begin something.
-    fn is_overloaded(&self, received: Received<'_>) -> bool {
+    /// Requests that end what there is get a little more room than those that begin something, and so do calls for
+    /// help.
+    fn has_too_many_transactions(&self, received: Received<'_>) -> bool {
         let max = self.config.limits.max_transactions as usize;
         let is_new =
             received.essentials.to.tag().is_none() && received.essentials.cseq.method != Method::Cancel;
-        let room = if is_new { max } else { max.saturating_add(max / 4).saturating_add(1) };
+        let room = match (is_new, is_new && self.is_emergency(received)) {
+            (_, true) => max.saturating_add(EMERGENCY_ROOM),
+            (true, _) => max,
+            (false, _) => max.saturating_add(max / 4).saturating_add(1),
+        };
         self.transactions.len() >= room
     }
 
@@ -72,7 +77,7 @@ impl UserAgent {
             Method::Subscribe => return self.refuse_event(now, received),
             _ => return self.refuse_method(now, received),
         }
-        if !is_scheme_known(received.message) {
+        if !self.is_scheme_known(received.message) {
             return self.refuse(now, received, 416);
         }
         if self.has_loop(received) {
@@ -232,15 +237,17 @@ impl UserAgent {
         // §8.1.1.8: an INVITE has a Contact.
         let Some(mut dialog) = dialog else { return self.refuse(now, received, 400) };
         dialog.max_forwards = self.profile(received.peer).max_forwards;
-        let admission = match self.admit(now, received.peer) {
+        let is_emergency = self.is_emergency(received);
+        let admission = match self.admit(now, received, is_emergency) {
             Ok(admission) => admission,
-            Err(retry_after) => {
+            Err(refused) => {
                 self.counters.calls_over_limit += 1;
                 return self.respond_with(now, received, 503, |builder| {
-                    builder.header(HeaderName::RetryAfter, retry_after.as_secs())
+                    builder.header(HeaderName::RetryAfter, refused.retry_after.as_secs())
                 });
             }
         };
+        self.counters.emergency_calls += u64::from(is_emergency);
         let session = self.offer_session(now, received, dialog, admission);
         if let (Some(kept), Source::User(user)) = (self.sessions.get_mut(session), &source) {
             kept.user = Some(user.clone());
@@ -249,23 +256,11 @@ impl UserAgent {
             session,
             source,
             from: identity(&received.essentials.from),
-            dialled: dialled(received.message),
+            dialled: self.dialled(received.message),
             call_id: received.essentials.call_id.to_owned(),
             acceptable,
+            is_emergency,
         });
-    }
-
-    fn admit(&mut self, now: Instant, peer: &Peer) -> Result<Option<Arc<str>>, std::time::Duration> {
-        if self.sessions.len() >= self.config.limits.max_sessions as usize {
-            return Err(RETRY_AFTER);
-        }
-        let Peer::Trunk(name) = peer else { return Ok(None) };
-        let Some(trunk) = self.config.trunks.iter().find(|trunk| *trunk.name == **name) else {
-            return Err(RETRY_AFTER);
-        };
-        let limits = Self::trunk_limits(trunk);
-        self.admissions.admit(now, name, limits).map_err(|refused| refused.retry_after)?;
-        Ok(Some(Arc::clone(name)))
     }
 
     /// Makes the session, and sends 100 at once (§17.2.1).
@@ -274,7 +269,7 @@ impl UserAgent {
         now: Instant,
         received: Received<'_>,
         dialog: Dialog,
-        admission: Option<Arc<str>>,
+        admission: Admission,
     ) -> SessionId {
         let transaction = self.begin(received, Role::Unattended);
         // §8.2.6.1: Timestamp comes back, so that the client can measure the way.
@@ -287,7 +282,7 @@ impl UserAgent {
         let offered =
             Phase::Offered(Box::new(Offered { invite, asked, dialog, media: None, provisional: None }));
         let mut session = Session::new(received.peer.clone(), call_id, local_tag, offered);
-        session.admission = admission;
+        session.admission = Some(admission);
         let id = self.sessions.insert(session);
         self.transactions.hand_over(transaction, Role::Incoming(id));
         self.settle(id);
@@ -337,28 +332,6 @@ pub(super) fn way_back(packet: &Packet<'_>, via: &Via<'_>) -> Hop {
         None => SocketAddr::new(source.ip(), sent_by_port),
     };
     Hop { transport, local, destination, flow }
-}
-
-fn is_scheme_known(request: &Message<'_>) -> bool {
-    match request.request_uri() {
-        // §8.2.2.1; sips would need TLS on every hop, which we cannot promise.
-        Ok(Uri::Sip(uri)) => !uri.secure,
-        Ok(Uri::Tel(_)) => true,
-        _ => false,
-    }
-}
-
-/// The number or name that a request asks for.
-fn dialled(request: &Message<'_>) -> String {
-    match request.request_uri() {
-        Ok(Uri::Tel(tel)) => tel.digits(),
-        Ok(uri) => {
-            let user = uri.user().unwrap_or_default();
-            // §19.1.6: parameters of a telephone number do not belong to the number.
-            user.split(';').next().unwrap_or_default().to_owned()
-        }
-        Err(_) => String::new(),
-    }
 }
 
 pub(super) fn user_of(address: &NameAddr<'_>) -> Option<String> {

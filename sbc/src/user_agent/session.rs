@@ -15,6 +15,7 @@ use crate::offer_answer::Negotiation;
 use crate::slab::{Slab, Slot};
 use crate::transaction::{INTERVAL_MIN, Timers, TransactionId};
 use crate::transport::Hop;
+use crate::trunk::Admission;
 
 /// Whom a session is with; its later requests must come from there too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub(super) struct Session {
     pub(super) call_id: String,
     /// Ours in every dialog of the session.
     pub(super) local_tag: String,
-    /// The trunk a slot of which it takes.
-    pub(super) admission: Option<Arc<str>>,
+    /// What it holds of what calls may take.
+    pub(super) admission: Option<Admission>,
     pub(super) phase: Phase,
     /// Our INVITEs without a final response.
     pub(super) forks: Vec<Fork>,

@@ -16,7 +16,9 @@ fn the_caller_hangs_up() {
     assert_eq!(trying.to, address(CARRIER));
     assert_eq!(trying.tag("To"), "", "RFC 3261 §8.2.6.2");
     let events = world.events();
-    let [Event::Incoming { session, source, from, dialled, call_id, acceptable }] = events.as_slice() else {
+    let [Event::Incoming { session, source, from, dialled, call_id, acceptable, is_emergency: false }] =
+        events.as_slice()
+    else {
         panic!("{events:?}");
     };
     assert_eq!(*source, Source::Trunk("carrier-a".into()));

@@ -67,7 +67,7 @@ type Refusal = (&'static str, fn(&mut Request), &'static str, &'static str);
 #[test]
 fn refusals_of_an_invite() {
     let cases: [Refusal; 8] = [
-        ("§8.2.2.1 scheme", |i| i.uri = "urn:service:sos".into(), "416 INVITE", ""),
+        ("§8.2.2.1 scheme", |i| i.uri = "urn:service:counseling".into(), "416 INVITE", ""),
         ("§8.2.2.1 sips", |i| i.uri = "sips:100@127.0.0.1".into(), "416 INVITE", ""),
         (
             "§8.2.2.3 extension",

@@ -225,6 +225,7 @@ pub(crate) fn config() -> UserAgentConfig {
             max_transactions: 100,
             max_contacts_per_user: 3,
             max_ringing: Duration::from_secs(120),
+            ..Limits::default()
         },
         ..UserAgentConfig::new(vec![listen(Transport::Udp), listen(Transport::Tcp)])
     }

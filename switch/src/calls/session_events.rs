@@ -23,14 +23,15 @@ struct Caller {
     from: Identity,
     dialled: String,
     sip_call_id: String,
+    is_emergency: bool,
 }
 
 impl Calls {
     /// Takes an event of the user agent.
     pub(crate) fn handle_session_event(&mut self, now: Instant, event: ua::Event) {
         match event {
-            ua::Event::Incoming { session, source, from, dialled, call_id, acceptable } => {
-                let caller = Caller { session, source, from, dialled, sip_call_id: call_id };
+            ua::Event::Incoming { session, source, from, dialled, call_id, acceptable, is_emergency } => {
+                let caller = Caller { session, source, from, dialled, sip_call_id: call_id, is_emergency };
                 self.incoming(now, caller, acceptable);
             }
             ua::Event::Registration { user, reachable } => {
@@ -121,7 +122,7 @@ impl Calls {
         let session = caller.session;
         let refusal = if self.draining {
             Some(Refusal::Draining)
-        } else if self.calls_up >= self.config.max_calls {
+        } else if self.calls_up >= self.config.max_calls && !caller.is_emergency {
             Some(Refusal::Limit)
         } else if !acceptable {
             Some(Refusal::NotAcceptable)

@@ -179,6 +179,7 @@ fn user_agent_config() -> UserAgentConfig {
             max_transactions: 50_000,
             max_contacts_per_user: 2,
             max_ringing: Duration::from_secs(60),
+            ..Limits::default()
         },
         ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: SIP }])
     }

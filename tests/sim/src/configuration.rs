@@ -74,6 +74,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             max_transactions: 5_000,
             max_contacts_per_user: 4,
             max_ringing: Duration::from_secs(60),
+            ..Limits::default()
         },
         ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: SIP }])
     }

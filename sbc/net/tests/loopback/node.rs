@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 
 /// The source that a test's allow-list names.
 pub(crate) const LISTED: &str = "127.0.0.10";
+/// One that it names as a carrier's, where a test adds it.
+pub(crate) const CARRIER: &str = "127.0.0.11";
 /// One that it does not.
 pub(crate) const UNLISTED: &str = "127.0.0.66";
 
@@ -34,6 +36,7 @@ pub(crate) fn config() -> TransportsConfig {
     TransportsConfig {
         listen: vec![listen(Transport::Udp), listen(Transport::Tcp)],
         allowed: vec![prefix(LISTED, 32)],
+        carriers: vec![prefix(CARRIER, 32)],
         kernel_filter: false,
         tcp: TcpLimits::default(),
         tls: TlsConfig::default(),

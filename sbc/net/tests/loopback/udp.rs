@@ -1,6 +1,6 @@
 //! Datagrams in and out.
 
-use crate::node::{LISTED, Node, config, message, udp_from};
+use crate::node::{CARRIER, LISTED, Node, config, message, prefix, udp_from};
 use tandem_sbc::transport::Transport;
 use tandem_sbc_net::{BindError, Transports, UDP_SEND_QUEUE};
 use tokio::io::AsyncReadExt;
@@ -116,4 +116,30 @@ async fn any_thread_can_send() {
     let (mut stream, _) = listener.accept().await.expect("accepted");
     stream.read_exact(&mut buffer[..3]).await.expect("received");
     assert_eq!(&buffer[..3], b"tcp");
+}
+
+/// What phones send fills their own lane; carriers' messages find room, and take turns with the others.
+#[tokio::test]
+async fn a_flood_from_elsewhere_leaves_room_for_carriers() {
+    let mut config = config();
+    config.allowed.push(prefix(CARRIER, 32));
+    let mut node = Node::start(&config, 4);
+    let (flood, carrier) = (udp_from(LISTED).await, udp_from(CARRIER).await);
+    for number in 0..20 {
+        flood
+            .send_to(&message(&format!("flood{number}"), 0), node.address(Transport::Udp))
+            .await
+            .expect("sent");
+    }
+    carrier.send_to(&message("carrier", 0), node.address(Transport::Udp)).await.expect("sent");
+    let mut heard = vec![node.next_packet().await];
+    while node.counters().udp_received < 21 {
+        tokio::task::yield_now().await;
+    }
+    while let Some(tandem_sbc_net::Inbound::Packet(packet)) = node.poll() {
+        heard.push(packet);
+    }
+    let place = heard.iter().position(|packet| packet.bytes == message("carrier", 0));
+    assert!(place.is_some_and(|place| place <= 2), "{place:?} of {}", heard.len());
+    assert!(node.counters().udp_inbox_full >= 15);
 }

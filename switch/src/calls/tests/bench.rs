@@ -204,6 +204,14 @@ impl Bench {
     }
 
     pub(super) fn incoming_from(&mut self, source: ua::Source, acceptable: bool) -> SessionId {
+        self.incoming_with(source, acceptable, false)
+    }
+
+    pub(super) fn incoming_emergency(&mut self) -> SessionId {
+        self.incoming_with(ua::Source::Trunk("carrier-a".to_owned()), true, true)
+    }
+
+    fn incoming_with(&mut self, source: ua::Source, acceptable: bool, is_emergency: bool) -> SessionId {
         let session = self.session();
         self.session_event(ua::Event::Incoming {
             session,
@@ -212,6 +220,7 @@ impl Bench {
             dialled: "+15550100".to_owned(),
             call_id: format!("call-{}", session.index),
             acceptable,
+            is_emergency,
         });
         session
     }

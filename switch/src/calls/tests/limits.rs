@@ -16,8 +16,12 @@ fn calls() {
     bench.incoming();
     assert_eq!(bench.asked, ["refuse 503"]);
     assert_eq!(bench.calls.counters().calls_refused[&PublicRefusal::Limit], 1);
+    let help = bench.incoming_emergency();
+    assert_eq!(bench.asked, ["refuse 503"], "an emergency call passes");
+    assert_eq!(bench.calls.counters().calls_offered, 3);
+    bench.peer_ends(help, 487);
     bench.peer_ends(first, 487);
-    assert_eq!(bench.calls.ledger().calls, 2, "SIP still keeps its transactions");
+    assert_eq!(bench.calls.ledger().calls, 3, "SIP still keeps its transactions");
     bench.offered();
 }
 
