@@ -16,7 +16,7 @@ pub use address::IpPrefix;
 pub use model::{
     Agent, Announcement, ClientCertificate, Codec, Config, DigestAlgorithm, Dtmf, EarlyMedia, EntryPoint,
     KeyPair, Limits, Log, LogFormat, LogLevel, Phones, Profile, Queue, Reach, ReferPolicy, Rtp, Sip,
-    SipListen, SipTimers, SrtpPolicy, Tls, Transport, Treatment, Trunk, TrunkTls, User,
+    SipListen, SipTimers, SrtpPolicy, Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
 };
 pub use parse::Disk;
 pub use problem::{Problem, Problems};

@@ -218,6 +218,8 @@ pub struct Trunk {
     pub max_calls_per_second_out: u32,
     /// Concurrent calls that one of its addresses may begin.
     pub max_calls_per_source: u32,
+    /// What its challenges are answered with.
+    pub credentials: Option<TrunkCredentials>,
     /// How it is spoken to.
     pub profile: Profile,
     /// Whom TLS must show, and what we show.
@@ -265,6 +267,24 @@ pub struct KeyPair {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
+}
+
+/// Who we are to a carrier that asks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrunkCredentials {
+    /// The user name.
+    pub username: String,
+    /// The digest password.
+    pub password: String,
+    /// The only realm they are for; any when absent.
+    pub realm: Option<String>,
+}
+
+impl std::fmt::Debug for TrunkCredentials {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TrunkCredentials({})", self.username)
+    }
 }
 
 /// How a peer is spoken to: the keys a trunk and the phones have in common.

@@ -3,6 +3,7 @@
 mod entities;
 mod profile;
 mod protection;
+mod route;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};

@@ -112,6 +112,21 @@ fn a_profile_names_what_there_is() {
 }
 
 #[test]
+fn credentials_of_a_trunk_have_a_name_and_a_password() {
+    let problem = |key: &str, missing: &str| {
+        let text = changed("srtp = \"off\"", &format!("{key} = \"us\"\nsrtp = \"off\""));
+        let problems = parse(&text).expect_err("a problem").to_string();
+        assert!(
+            problems.contains(&format!("trunk.carrier-a.{missing}: \"{missing}\" is missing")),
+            "{problems}"
+        );
+    };
+    problem("username", "password");
+    problem("password", "username");
+    problem("realm", "password");
+}
+
+#[test]
 fn numbers_are_held_to_their_range() {
     let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
     one_problem("max_calls_per_second = 1000", "max_calls_per_second = 0", "0", low);

@@ -1,10 +1,11 @@
-//! Digest authentication of phones (RFC 7616, RFC 8760; RFC 3261 §22).
+//! Digest authentication (RFC 7616, RFC 8760; RFC 3261 §22): of phones here, towards carriers in [`client`].
 //!
 //! A challenge costs no state: a nonce carries its time of issue and proves by a keyed hash that we made it.
 //! Only a nonce that was used with the right password is remembered, with the highest count it was used with.
 //!
 //! Owner thread: the signalling core. This module must not know messages; it is handed header values.
 
+mod client;
 mod credentials;
 mod failures;
 
@@ -19,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tandem_time::Instant;
 
 use crate::header;
+pub(crate) use client::{Asked, Challenge, Challenger};
 use credentials::Credentials;
 use failures::Failures;
 

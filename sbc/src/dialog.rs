@@ -110,6 +110,11 @@ impl Dialog {
         Ok(())
     }
 
+    /// A request of ours went out again under this CSeq (§22.2); the next one needs a higher one.
+    pub(crate) fn advance_cseq(&mut self, cseq: u32) {
+        self.local_cseq = self.local_cseq.max(cseq);
+    }
+
     /// Takes the Contact of a target refresh (§12.2.2).
     pub(crate) fn refresh_target(&mut self, request: &Message<'_>) {
         if let Some(uri) = contact_uri(request) {

@@ -7,6 +7,7 @@
 //! may call any method between two events.
 
 mod admission;
+mod authorization;
 mod calling;
 mod compose;
 mod config;
@@ -34,7 +35,8 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 pub use config::{
-    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, TrunkConfig, UserAgentConfig, UserCredentials,
+    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, TrunkConfig, TrunkCredentials, UserAgentConfig,
+    UserCredentials,
 };
 pub use counters::Counters;
 pub use event::{
@@ -102,6 +104,16 @@ enum Role {
     Incoming(SessionId),
     /// Nobody waits for what comes of it.
     Unattended,
+}
+
+impl Role {
+    /// The session it is of.
+    const fn session(self) -> Option<SessionId> {
+        match self {
+            Self::Fork(id) | Self::Farewell(id) | Self::Notify(id, _) | Self::Incoming(id) => Some(id),
+            Self::Unattended => None,
+        }
+    }
 }
 
 /// A message, how it came, and from whom.
@@ -293,6 +305,9 @@ impl UserAgent {
         match found {
             ResponseMatch::Stray => self.counters.stray_responses += 1,
             ResponseMatch::Absorbed => {}
+            ResponseMatch::Deliver { transaction, user, .. }
+                if matches!(status, 401 | 407) && self.answer_challenge(now, transaction, user, received) => {
+            }
             ResponseMatch::Deliver { transaction, user: Role::Fork(session), repeated } => {
                 self.handle_fork_response(now, session, transaction, received, status, repeated);
             }

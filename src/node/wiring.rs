@@ -3,7 +3,8 @@
 use tandem_config as config;
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile,
-    ReferPolicy, SrtpPolicy, Timers, Transport, TrunkConfig, UserAgentConfig, UserCredentials,
+    ReferPolicy, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig,
+    UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -84,12 +85,18 @@ fn trunk(trunk: &config::Trunk) -> TrunkConfig {
         sources: trunk.sources.iter().map(prefix).collect(),
         peer: trunk.peer,
         transport: transport(trunk.transport),
+        credentials: trunk.credentials.as_ref().map(credentials),
         profile: profile(&trunk.profile),
         max_calls: trunk.max_calls,
         max_calls_per_second: trunk.max_calls_per_second,
         max_calls_per_second_out: trunk.max_calls_per_second_out,
         max_calls_per_source: trunk.max_calls_per_source,
     }
+}
+
+fn credentials(credentials: &config::TrunkCredentials) -> TrunkCredentials {
+    let config::TrunkCredentials { username, password, realm } = credentials.clone();
+    TrunkCredentials { username, password, realm }
 }
 
 fn phones(phones: &config::Phones) -> PhoneConfig {

@@ -22,7 +22,13 @@ type = \"disconnect\"
 
 /// A node whose number +15550105 leads to the queue of the agent at a telephone number.
 fn node_with_outside_queue() -> Node {
+    node_with_trunk("")
+}
+
+/// The same, with further keys of the trunk.
+fn node_with_trunk(keys: &str) -> Node {
     node_with(|folder, config| {
+        let config = config.replace("name = \"carrier-a\"", &format!("name = \"carrier-a\"\n{keys}"));
         std::fs::write(folder.join("flows/outside.toml"), FLOW).expect("the flow is written");
         let config = config.replace("name = \"outside\"", "name = \"outside\"\nring_timeout_s = 2");
         format!("{config}\n[[entry_point]]\nnumber = \"+15550105\"\nflow = \"outside\"\n")
@@ -61,6 +67,25 @@ fn an_agent_at_a_number_answers_and_the_caller_hangs_up() {
     agent.finish().expect("the agent's end saw ACK and BYE");
     caller_phone.ended(call, PATIENCE).expect("the call ends");
     let record = only_record(&mut node);
+    assert_eq!(record.agent.as_deref(), Some("zoe"));
+    assert_eq!(record.legs[1].party, "+15550199");
+}
+
+/// RFC 3261 §22.2: SIPp checks the credentials of the INVITE, and those of the BYE.
+#[test]
+fn a_carrier_that_challenges_gets_credentials() {
+    let mut node = node_with_trunk("username = \"us\"\npassword = \"secret\"");
+    let agent =
+        Sipp::start(&Scenario::once("agent-challenges", "unused"), &node.ports()).expect("SIPp starts");
+    let runtime = runtime();
+    let caller_phone = caller_beside(&runtime, &node);
+    let call = caller_phone.call("+15551234", "+15550105", caller()).expect("a call");
+    node.log_line("called party answered").expect("the agent answers");
+    caller_phone.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
+    agent.finish().expect("the agent's end saw the right credentials");
+    caller_phone.ended(call, PATIENCE).expect("the call ends");
+    let record = only_record(&mut node);
+    assert!(node.log().iter().all(|line| !line.contains("secret")), "the password is in no log");
     assert_eq!(record.agent.as_deref(), Some("zoe"));
     assert_eq!(record.legs[1].party, "+15550199");
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::profile::read_profile;
+use super::route::read_credentials;
 use super::tls::read_trunk_tls;
 use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
 use crate::address::IpPrefix;
@@ -62,6 +63,7 @@ pub(super) fn read_trunks(
             let max_calls_per_second_out = section.integer_or("max_calls_per_second_out", 1..=100_000, rate);
             let per_source = max_calls.unwrap_or(1_000);
             let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
+            let credentials = read_credentials(&section);
             let profile = read_profile(&section);
             section.finish();
             Some(Trunk {
@@ -73,6 +75,7 @@ pub(super) fn read_trunks(
                 max_calls_per_second: max_calls_per_second?,
                 max_calls_per_second_out: max_calls_per_second_out?,
                 max_calls_per_source: max_calls_per_source?,
+                credentials: credentials?,
                 profile: profile?,
                 tls: tls?,
             })

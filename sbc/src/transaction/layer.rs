@@ -97,6 +97,8 @@ struct Transaction<U> {
     fallback: Option<Routed>,
     /// The To tags of the 2xx that came.
     accepted_tags: Vec<Box<str>>,
+    /// How many challenges the request has answered.
+    challenges: u8,
 }
 
 /// All transactions. `U` is what their user knows them by.
@@ -161,6 +163,7 @@ impl<U: Copy> Transactions<U> {
                 ack: Vec::new(),
                 fallback,
                 accepted_tags: Vec::new(),
+                challenges: 0,
             },
         );
         self.settle(now, id, None, effects);
@@ -256,6 +259,7 @@ impl<U: Copy> Transactions<U> {
                 ack: Vec::new(),
                 fallback: None,
                 accepted_tags: Vec::new(),
+                challenges: 0,
             },
         )
     }
@@ -288,6 +292,18 @@ impl<U: Copy> Transactions<U> {
     /// The request of a client transaction, and its way.
     pub(crate) fn sent(&self, id: TransactionId) -> Option<(&[u8], Hop)> {
         self.transactions.get(id.0).map(|transaction| (transaction.message.as_slice(), transaction.hop))
+    }
+
+    /// How many challenges the request of a transaction has answered (§22.2).
+    pub(crate) fn challenges(&self, id: TransactionId) -> u8 {
+        self.transactions.get(id.0).map_or(0, |transaction| transaction.challenges)
+    }
+
+    /// Says so of a request that was just sent.
+    pub(crate) fn set_challenges(&mut self, id: TransactionId, challenges: u8) {
+        if let Some(transaction) = self.transactions.get_mut(id.0) {
+            transaction.challenges = challenges;
+        }
     }
 
     /// Lets another user have what comes of a transaction.

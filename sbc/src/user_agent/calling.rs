@@ -122,7 +122,11 @@ impl UserAgent {
     }
 
     /// §18.1.1: a request too long for a datagram goes over TCP first, and as a datagram when that fails.
-    fn by_size(&self, hop: Hop, write: impl Fn(&Self, &Hop) -> Vec<u8>) -> (Routed, Option<Routed>) {
+    pub(super) fn by_size(
+        &self,
+        hop: Hop,
+        write: impl Fn(&Self, &Hop) -> Vec<u8>,
+    ) -> (Routed, Option<Routed>) {
         let plain = Routed { hop, bytes: write(self, &hop) };
         if hop.transport != Transport::Udp || plain.bytes.len() <= DATAGRAM_REQUEST_MAX {
             return (plain, None);
@@ -211,7 +215,7 @@ impl UserAgent {
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
         dialog.max_forwards = self.profile_for(id).max_forwards;
-        self.send_ack(id, &dialog, received.essentials.cseq.number);
+        self.send_ack(id, transaction, &dialog, received.essentials.cseq.number);
         if repeated {
             return;
         }
@@ -261,10 +265,12 @@ impl UserAgent {
     }
 
     /// The ACK of a 2xx is no transaction's; it is made anew for each copy of the 2xx.
-    fn send_ack(&mut self, id: SessionId, dialog: &Dialog, cseq: u32) {
+    fn send_ack(&mut self, id: SessionId, transaction: TransactionId, dialog: &Dialog, cseq: u32) {
         let hop = self.way_in_dialog(id, dialog);
         let branch = self.branch();
-        let bytes = dialog.ack(&compose::via(&hop, &branch), cseq).finish();
+        let ack = dialog.ack(&compose::via(&hop, &branch), cseq);
+        let invite = self.transactions.sent(transaction).map(|(invite, _)| invite).unwrap_or_default();
+        let bytes = compose::with_credentials_of(ack, invite).finish();
         self.transmits.push_back(hop.carry(bytes));
     }
 

@@ -100,6 +100,49 @@ pub(super) fn cancel(invite: &[u8], reason: Option<&str>) -> Option<Vec<u8>> {
     Some(with_reason(builder, reason).finish())
 }
 
+/// §22.1: the ACK of a 2xx has the credentials of its INVITE, since it cannot be challenged.
+pub(super) fn with_credentials_of(ack: Builder, invite: &[u8]) -> Builder {
+    let mut index = HeaderIndex::new();
+    match Message::parse(invite, &mut index) {
+        Ok(invite) => {
+            ack.copy(&invite, HeaderName::Authorization).copy(&invite, HeaderName::ProxyAuthorization)
+        }
+        Err(_) => ack,
+    }
+}
+
+/// A request of ours with other credentials and, when it goes out again, another Via and CSeq (§22.2: same Call-ID,
+/// From and To, a higher CSeq).
+pub(super) fn authorised(
+    request: &Message<'_>,
+    again: Option<(&str, u32)>,
+    credentials: &[(HeaderName, String)],
+) -> Option<Vec<u8>> {
+    let StartLine::Request { method, uri, .. } = request.start() else { return None };
+    let mut builder = Builder::request(method, std::str::from_utf8(uri).ok()?);
+    for header in request.headers() {
+        builder = match (header.name, again) {
+            (HeaderName::Authorization | HeaderName::ProxyAuthorization, _) => builder,
+            // The builder writes them with the body.
+            (HeaderName::ContentType | HeaderName::ContentLength, _) => builder,
+            (HeaderName::Via, Some((via, _))) => builder.header(HeaderName::Via, via),
+            (HeaderName::CSeq, Some((_, cseq))) => {
+                builder.header(HeaderName::CSeq, format_args!("{cseq} {method}"))
+            }
+            _ => builder.copy_header(&header),
+        };
+    }
+    for (name, value) in credentials {
+        builder = builder.header(*name, value);
+    }
+    let content_type =
+        request.value(HeaderName::ContentType).and_then(|value| std::str::from_utf8(value).ok());
+    Some(match content_type {
+        Some(content_type) => builder.body(content_type, request.body()),
+        None => builder.finish(),
+    })
+}
+
 /// Adds a Reason (RFC 3326): normal clearing, in the owner's words.
 pub(super) fn with_reason(builder: Builder, text: Option<&str>) -> Builder {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return builder };

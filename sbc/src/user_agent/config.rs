@@ -65,6 +65,8 @@ pub struct TrunkConfig {
     pub peer: SocketAddr,
     /// How calls to it go.
     pub transport: Transport,
+    /// What its challenges are answered with; they are refusals when absent.
+    pub credentials: Option<TrunkCredentials>,
     /// How it is spoken to.
     pub profile: Profile,
     /// The most concurrent calls, both directions together; 503 beyond.
@@ -86,12 +88,30 @@ impl TrunkConfig {
             sources,
             peer,
             transport: Transport::Udp,
+            credentials: None,
             profile: Profile::default(),
             max_calls: 1_000,
             max_calls_per_second: 100,
             max_calls_per_second_out: u32::MAX,
             max_calls_per_source: u32::MAX,
         }
+    }
+}
+
+/// Who we are to a carrier that asks (RFC 3261 §22).
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrunkCredentials {
+    /// The user name.
+    pub username: String,
+    /// The password in clear, since digests are made of it.
+    pub password: String,
+    /// The only realm they are for; any realm's challenge is answered when absent.
+    pub realm: Option<String>,
+}
+
+impl std::fmt::Debug for TrunkCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TrunkCredentials({})", self.username)
     }
 }
 

@@ -82,6 +82,10 @@ counters! {
     challenges,
     /// Requests with credentials that were wrong.
     authentication_failures,
+    /// Challenges of peers that we answered.
+    challenges_answered,
+    /// Challenges of peers that we could not answer: no credentials for the realm, or they were refused.
+    challenges_refused,
     /// Calls refused since a limit was reached, or since messages waited too long.
     calls_over_limit,
     /// Those of them that were refused since messages waited too long.

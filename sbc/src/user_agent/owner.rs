@@ -164,7 +164,7 @@ impl UserAgent {
         let builder = dialog.request(Method::Bye, &compose::via(&hop, &branch));
         let builder = compose::with_user_agent(builder, self.product_for(id));
         let bytes = compose::with_reason(builder, reason).finish();
-        let first = Routed { hop, bytes };
+        let first = Routed { hop, bytes: self.authorised(id, bytes) };
         let outgoing = Outgoing { method: Method::Bye, branch: &branch, first, fallback: None, user: role };
         self.transactions.request(now, outgoing);
         self.keep_remains(now, id, dialog);

@@ -9,6 +9,7 @@ use tandem_time::Instant;
 use super::early::EARLY_DIALOGS_MAX;
 use super::refer::Referral;
 use super::{Ender, NegotiatedAudio, SessionId};
+use crate::auth::Challenge;
 use crate::dialog::Dialog;
 use crate::message::OwnedMessage;
 use crate::offer_answer::Negotiation;
@@ -46,6 +47,8 @@ pub(super) struct Session {
     pub(super) was_referred: bool,
     /// The dialog when the session is over and something of it goes on (RFC 5057 §4).
     pub(super) remains: Option<Box<Dialog>>,
+    /// The challenges answered so far, one of each challenger and realm; later requests carry an answer at once.
+    pub(super) challenges: Vec<Challenge>,
     /// As filed.
     deadline: Option<Instant>,
 }
@@ -245,6 +248,7 @@ impl Session {
             referrals: Vec::new(),
             was_referred: false,
             remains: None,
+            challenges: Vec::new(),
             deadline: None,
         }
     }

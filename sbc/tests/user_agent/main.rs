@@ -6,6 +6,7 @@ mod call_to_trunk;
 mod calls_from_phones;
 mod cancel_by_us;
 mod cancel_from_peer;
+mod challenged;
 mod chaos;
 mod client_transactions;
 mod confirmation;
