@@ -403,7 +403,7 @@ impl UserAgent {
             Some((content_type, body)) => builder.body(content_type, body),
             None => builder.finish(),
         };
-        let first = Routed { hop, bytes };
+        let first = Routed { hop, bytes: self.authorised(id, bytes) };
         let outgoing = Outgoing { method, branch: &branch, first, fallback: None, user };
         self.transactions.request(now, outgoing);
     }
