@@ -2,6 +2,7 @@
 
 mod configuration;
 mod demo;
+mod load;
 
 mod logging;
 mod node;
@@ -52,6 +53,8 @@ enum Command {
     /// Plays what came to a node in a capture into a new one in virtual time; prints the ladder and a verdict, the
     /// same ones every time. Ends with 1 when there are problems, with 2 when nothing could be replayed.
     Replay(replay::Arguments),
+    /// Places calls on a node, or registers, or floods it, at a rate; says how long each step took and what failed.
+    Load(Box<load::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Command::Load(arguments) => load::load(*arguments),
         Command::Replay(arguments) => match replay::replay(&arguments) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

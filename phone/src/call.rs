@@ -18,19 +18,17 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rsip::{Header, Method, Request, Response, SipMessage, Uri};
 
+use crate::access::Access;
 use crate::callee::Alerting;
 use crate::caller::{Inviting, Reinvite};
-use crate::manner::{Answer, Habit, Manner};
+use crate::manner::{Answer, Habit, Manner, Media};
 use crate::message::{self, Identity, RequestHead};
 use crate::outbox::Outbox;
 use crate::phone::PhoneConfig;
 use crate::report::{CallKey, Event, Output, Report, Side};
-use crate::retransmission::{Due, GIVE_UP, Retransmission};
+use crate::retransmission::{Due, Retransmission};
 use crate::sdp::{AudioStream, Direction};
 use crate::stream::Stream;
-
-/// How long an ended call answers retransmissions.
-const LINGER: Duration = GIVE_UP;
 
 /// How long a vanished party stays silent; then its phone answers again, with 481.
 const VANISHED: Duration = Duration::from_secs(3_600);
@@ -39,6 +37,7 @@ const VANISHED: Duration = Duration::from_secs(3_600);
 pub(crate) struct Scene<'a> {
     pub(crate) now: Duration,
     pub(crate) config: &'a PhoneConfig,
+    pub(crate) access: &'a Access,
     pub(crate) rng: &'a mut ChaCha8Rng,
     pub(crate) outbox: &'a mut Outbox,
 }
@@ -71,7 +70,7 @@ pub(crate) enum State {
     Alerting(Alerting),
     Up(Up),
     Refused { answer: Retransmission },
-    Leaving { bye: Retransmission },
+    Leaving { bye: Retransmission, since: Duration },
     Over { until: Duration },
     Vanished { until: Duration },
 }
@@ -103,6 +102,7 @@ pub(crate) struct Facts {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) began: Duration,
+    pub(crate) trying: Option<Duration>,
     pub(crate) ringing: Option<Duration>,
     pub(crate) answered: Option<Duration>,
     pub(crate) finals: Vec<(u16, String)>,
@@ -184,8 +184,10 @@ impl Call {
         match identity.method {
             Method::Invite => self.invite_answered(scene, identity, response, status),
             Method::Bye if status >= 200 => {
-                if let State::Leaving { .. } = self.state {
-                    self.state = State::Over { until: scene.now + LINGER };
+                if let State::Leaving { since, .. } = self.state {
+                    let took = scene.now - since;
+                    scene.outbox.event(Event::Released { call: self.key, status: Some(status), took });
+                    self.state = State::Over { until: scene.now + scene.access.linger };
                 }
             }
             _ => {}
@@ -209,14 +211,40 @@ impl Call {
                     }
                 }
             }
-            State::Refused { answer: message } | State::Leaving { bye: message } => {
+            State::Refused { answer: message } | State::Leaving { bye: message, .. } => {
                 match message.due(scene.now) {
                     Due::Nothing => {}
                     Due::Again(to, bytes) => scene.outbox.sip(scene.now, &self.manner, to, bytes),
-                    Due::GiveUp => self.state = State::Over { until: scene.now + LINGER },
+                    Due::GiveUp => self.give_up(scene),
                 }
             }
             State::Over { .. } | State::Vanished { .. } => {}
+        }
+    }
+
+    /// Nobody answers our BYE, or acknowledges our refusal.
+    fn give_up(&mut self, scene: &mut Scene<'_>) {
+        if let State::Leaving { since, .. } = self.state {
+            let took = scene.now - since;
+            scene.outbox.event(Event::Released { call: self.key, status: None, took });
+        }
+        self.state = State::Over { until: scene.now + scene.access.linger };
+    }
+
+    /// The connection that carried it is gone: what waits for an answer gets none (RFC 3261 §8.1.3.1).
+    pub(crate) fn connection_lost(&mut self, scene: &mut Scene<'_>) {
+        match self.state {
+            State::Inviting(_) => {
+                self.end(scene, Side::Nobody, 503);
+                self.state = State::Over { until: scene.now + scene.access.linger };
+            }
+            State::Alerting(_) => {
+                self.end(scene, Side::Nobody, 503);
+                self.state = State::Over { until: scene.now };
+            }
+            State::Up(_) => self.bye(scene, Side::Nobody),
+            State::Leaving { .. } => self.give_up(scene),
+            State::Refused { .. } | State::Over { .. } | State::Vanished { .. } => {}
         }
     }
 
@@ -231,7 +259,9 @@ impl Call {
                 .chain(up.reinvite.iter().map(|reinvite| &reinvite.transaction))
                 .map(Retransmission::next_at)
                 .min(),
-            State::Refused { answer: message } | State::Leaving { bye: message } => Some(message.next_at()),
+            State::Refused { answer: message } | State::Leaving { bye: message, .. } => {
+                Some(message.next_at())
+            }
             State::Over { until } | State::Vanished { until } => return Some(*until),
         };
         let keys = self.plan.keys.front().map(|(at, _)| *at);
@@ -242,6 +272,11 @@ impl Call {
 
     pub(crate) fn is_forgotten(&self, now: Duration) -> bool {
         matches!(self.state, State::Over { until } | State::Vanished { until } if now >= until)
+    }
+
+    /// The port its media is at while it is live.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.stream.as_ref().map(|stream| stream.local().port())
     }
 
     /// Whether it occupies a line: it is not over for the people.
@@ -259,7 +294,7 @@ impl Call {
             State::Inviting(_) => self.cancel(scene),
             State::Alerting(_) if self.manner.answer == Answer::Ignore => {
                 self.end(scene, Side::Ours, 0);
-                self.state = State::Over { until: scene.now + LINGER };
+                self.state = State::Over { until: scene.now + scene.access.linger };
             }
             State::Alerting(_) => self.refuse(scene, 603, Vec::new(), Side::Ours),
             // RFC 3261 §15: no BYE before the ACK, or before the 200 was given up.
@@ -294,7 +329,9 @@ impl Call {
         let Some(mut stream) = self.stream.take() else { return };
         self.plan = Plan::default();
         stream.close();
-        scene.outbox.push(Output::CloseMedia { local: stream.local() });
+        if self.manner.media == Media::Spoken {
+            scene.outbox.push(Output::CloseMedia { local: stream.local() });
+        }
         let (received, sent, heard) = stream.into_parts();
         let report = Report {
             sip_call_id: self.dialog.call_id.clone(),
@@ -331,6 +368,7 @@ impl Call {
         let head = RequestHead {
             method,
             uri: self.dialog.remote_target.clone(),
+            transport: scene.access.transport,
             local: scene.config.address,
             branch: &branch,
             from: &self.dialog.local,
@@ -347,7 +385,8 @@ impl Call {
     }
 
     pub(crate) fn contact(&self, scene: &Scene<'_>) -> Header {
-        Header::Contact(format!("<sip:{}@{}>", scene.config.user, scene.config.address).into())
+        let transport = scene.access.transport.in_uri();
+        Header::Contact(format!("<sip:{}@{}{transport}>", scene.config.user, scene.config.address).into())
     }
 
     pub(crate) fn respond(
@@ -399,8 +438,8 @@ impl Call {
             self.stray_ack(scene);
         }
         self.end(scene, by, 200);
-        let bye = Retransmission::other(scene.now, self.dialog.destination, bytes);
-        self.state = State::Leaving { bye };
+        let bye = Retransmission::other(scene.now, self.dialog.destination, bytes).on(scene.access);
+        self.state = State::Leaving { bye, since: scene.now };
     }
 
     /// The ACK has come: a BYE may leave.
@@ -425,7 +464,7 @@ impl Call {
             State::Alerting(_) => self.refuse(scene, 487, Vec::new(), Side::Theirs),
             State::Up(_) => {
                 self.end(scene, Side::Theirs, 200);
-                self.state = State::Over { until: scene.now + LINGER };
+                self.state = State::Over { until: scene.now + scene.access.linger };
             }
             _ => {}
         }
@@ -456,7 +495,8 @@ impl Call {
         let bytes: Vec<u8> = response.into();
         scene.outbox.answer(scene.now, &self.manner, &arrival.identity, arrival.source, bytes.clone());
         if let State::Up(up) = &mut self.state {
-            up.unacknowledged = Some(Retransmission::other(scene.now, arrival.source, bytes));
+            let answer = Retransmission::other(scene.now, arrival.source, bytes);
+            up.unacknowledged = Some(answer.until_acknowledged(scene.access));
         }
     }
 

@@ -7,8 +7,8 @@ use rsip::{Header, Request};
 use crate::call::{Arrival, Call, Scene, State, Up};
 use crate::manner::{Answer, Habit};
 use crate::message;
-use crate::report::Side;
-use crate::retransmission::{GIVE_UP, Retransmission};
+use crate::report::{Event, Side, Step};
+use crate::retransmission::Retransmission;
 use crate::sdp::{AudioStream, Direction};
 
 /// An INVITE that we did not answer.
@@ -86,7 +86,8 @@ impl Call {
             let fork = message::response(&arrival.request, 200, Some(&other_tag), contact, Some(sdp));
             scene.outbox.sip(scene.now, &self.manner, arrival.source, fork.into());
         }
-        let unacknowledged = Some(Retransmission::other(scene.now, arrival.source, bytes));
+        let unacknowledged =
+            Some(Retransmission::other(scene.now, arrival.source, bytes).until_acknowledged(scene.access));
         self.answered(scene, Up { unacknowledged, reinvite: None });
     }
 
@@ -99,7 +100,9 @@ impl Call {
         let bytes: Vec<u8> = response.into();
         scene.outbox.answer(scene.now, &self.manner, &arrival.identity, arrival.source, bytes.clone());
         self.end(scene, by, status);
-        self.state = State::Refused { answer: Retransmission::other(scene.now, arrival.source, bytes) };
+        self.state = State::Refused {
+            answer: Retransmission::other(scene.now, arrival.source, bytes).on(scene.access),
+        };
     }
 
     /// RFC 3261 §9.2: the CANCEL is answered whatever comes of it.
@@ -115,6 +118,10 @@ impl Call {
     pub(crate) fn acknowledged(&mut self, scene: &mut Scene<'_>, request: &Request) {
         match &mut self.state {
             State::Up(up) => {
+                if let (false, Some(answered)) = (self.facts.acknowledged, self.facts.answered) {
+                    let took = scene.now - answered;
+                    scene.outbox.event(Event::Step { call: self.key, step: Step::Acknowledged, took });
+                }
                 self.facts.acknowledged = true;
                 up.unacknowledged = None;
                 // The answer to an offer of ours comes in the ACK (RFC 3261 §13.2.1).
@@ -126,7 +133,7 @@ impl Call {
                 }
                 self.leave_if_wanted(scene);
             }
-            State::Refused { .. } => self.state = State::Over { until: scene.now + GIVE_UP },
+            State::Refused { .. } => self.state = State::Over { until: scene.now + scene.access.linger },
             _ => {}
         }
     }

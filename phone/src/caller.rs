@@ -11,8 +11,8 @@ use crate::call::{Call, Scene, State, Up};
 use crate::digest::Challenge;
 use crate::manner::Habit;
 use crate::message::{self, Identity, RequestHead};
-use crate::report::{Event, Side};
-use crate::retransmission::{Due, GIVE_UP, Retransmission};
+use crate::report::{Event, Side, Step};
+use crate::retransmission::{Due, Retransmission};
 use crate::sdp::{AudioStream, Direction};
 
 /// An INVITE that is not answered.
@@ -68,7 +68,7 @@ impl Call {
             self.stray_ack(scene);
         }
         self.state = State::Inviting(Inviting {
-            transaction: Retransmission::invite(scene.now, self.dialog.destination, bytes),
+            transaction: Retransmission::invite(scene.now, self.dialog.destination, bytes).on(scene.access),
             branch,
             patience_until: self.manner.patience.map(|patience| self.facts.began + patience),
             authorised,
@@ -88,7 +88,7 @@ impl Call {
             Due::Again(to, bytes) => scene.outbox.sip(scene.now, &self.manner, to, bytes),
             Due::GiveUp => {
                 self.end(scene, Side::Nobody, 0);
-                self.state = State::Over { until: scene.now + GIVE_UP };
+                self.state = State::Over { until: scene.now + scene.access.linger };
                 return;
             }
         }
@@ -115,7 +115,8 @@ impl Call {
         let destination = self.dialog.destination;
         if let State::Inviting(inviting) = &mut self.state {
             inviting.transaction.expect_answer(scene.now);
-            inviting.cancel = Cancel::Sent(Retransmission::other(scene.now, destination, bytes));
+            inviting.cancel =
+                Cancel::Sent(Retransmission::other(scene.now, destination, bytes).on(scene.access));
         }
     }
 
@@ -134,6 +135,7 @@ impl Call {
         RequestHead {
             method,
             uri: self.dialog.remote_target.clone(),
+            transport: scene.access.transport,
             local: scene.config.address,
             branch,
             from: &self.dialog.local,
@@ -169,8 +171,15 @@ impl Call {
         if !matches!(inviting.cancel, Cancel::Sent(_)) {
             inviting.transaction.rest();
         }
+        let took = scene.now - self.facts.began;
+        if self.facts.trying.replace(scene.now).is_none() {
+            scene.outbox.event(Event::Step { call: self.key, step: Step::Trying, took });
+        }
         if status > 100 {
-            self.facts.ringing.get_or_insert(scene.now);
+            if self.facts.ringing.is_none() {
+                self.facts.ringing = Some(scene.now);
+                scene.outbox.event(Event::Step { call: self.key, step: Step::Ringing, took });
+            }
             scene.outbox.event(Event::Progress { call: self.key, status });
         }
         match inviting.cancel {
@@ -203,7 +212,9 @@ impl Call {
             self.send_cancel(scene);
         }
         if let Some(target) = message::contact(response) {
-            self.dialog.destination = message::address_of(&target).unwrap_or(self.dialog.destination);
+            if !scene.access.transport.is_reliable() {
+                self.dialog.destination = message::address_of(&target).unwrap_or(self.dialog.destination);
+            }
             self.dialog.remote_target = target;
         }
         let (agreed, answer) = match AudioStream::parse(&response.body) {
@@ -211,6 +222,8 @@ impl Call {
             _ => (self.agree_with_answer(scene, response, None), None),
         };
         self.acknowledge(scene, answer);
+        let took = scene.now - self.facts.began;
+        scene.outbox.event(Event::Step { call: self.key, step: Step::Answered, took });
         self.answered(scene, Up::default());
         if unwanted || too_late || !agreed {
             self.bye(scene, Side::Ours);
@@ -271,7 +284,7 @@ impl Call {
         }
         self.note_final(identity, status);
         self.end(scene, if cancelled { Side::Ours } else { Side::Theirs }, status);
-        self.state = State::Over { until: scene.now + GIVE_UP };
+        self.state = State::Over { until: scene.now + scene.access.linger };
     }
 
     /// A final response that came before, or of another fork.
@@ -299,6 +312,7 @@ impl Call {
             let head = RequestHead {
                 method,
                 uri: target.clone(),
+                transport: scene.access.transport,
                 local: scene.config.address,
                 branch: &branch,
                 from: &self.dialog.local,
@@ -327,7 +341,7 @@ impl Call {
         let (branch, request) = self.next_request(scene, Method::Invite, headers, Some(sdp));
         let bytes: Vec<u8> = request.into();
         self.send(scene, bytes.clone());
-        let transaction = Retransmission::invite(scene.now, self.dialog.destination, bytes);
+        let transaction = Retransmission::invite(scene.now, self.dialog.destination, bytes).on(scene.access);
         if let State::Up(up) = &mut self.state {
             up.reinvite = Some(Reinvite { transaction, branch, ours });
         }

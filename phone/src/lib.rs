@@ -14,13 +14,18 @@
 //! Owner thread: whoever made it. This crate must not see any crate of the node, open a socket, read a clock or
 //! draw randomness of its own.
 
+mod access;
 mod call;
 mod callee;
 mod caller;
+mod crowd;
 mod digest;
 mod ear;
+mod framing;
 mod g711;
 mod goertzel;
+mod inquiry;
+mod junk;
 mod line;
 mod manner;
 mod message;
@@ -35,12 +40,16 @@ mod secure;
 mod stream;
 mod tone;
 
+pub use access::{Access, Transport};
+pub use crowd::{Crowd, Place};
 pub use digest::Credentials;
 pub use ear::{Heard, WINDOW_SAMPLES, Window};
+pub use framing::{Framer, NotSip};
 pub use g711::Law;
+pub use junk::{Junk, JunkKind};
 pub use line::Line;
-pub use manner::{Answer, Habit, Manner, Srtp};
+pub use manner::{Answer, Habit, Manner, Media, Srtp};
 pub use phone::{Phone, PhoneConfig};
-pub use report::{CallKey, Event, Output, Report, Side};
+pub use report::{CallKey, Event, Output, Report, Side, Step};
 pub use stream::{HeardEvent, Received, Sent};
 pub use tone::RATE_HZ;

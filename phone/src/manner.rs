@@ -1,6 +1,6 @@
 //! How a party behaves in a call, well or badly, as data.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::g711::Law;
@@ -26,6 +26,8 @@ pub struct Manner {
     pub holds: Vec<(Duration, Duration)>,
     /// Whether its media is protected.
     pub srtp: Srtp,
+    /// Whether it speaks and listens at all.
+    pub media: Media,
     /// Its bad habits.
     pub habits: Vec<Habit>,
 }
@@ -39,6 +41,15 @@ pub enum Srtp {
     Offered,
     /// Always: it offers and takes RTP/SAVP only.
     Required,
+}
+
+/// Whether a party speaks and listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// It has a port of its own, sends its tone there and hears what comes.
+    Spoken,
+    /// It says that it is at this address, sends nothing and hears nothing: for load without media.
+    Elsewhere(SocketAddr),
 }
 
 impl Manner {
@@ -55,6 +66,7 @@ impl Manner {
             keys: Vec::new(),
             holds: Vec::new(),
             srtp: Srtp::Off,
+            media: Media::Spoken,
             habits: Vec::new(),
         }
     }

@@ -8,6 +8,8 @@ use rsip::headers::ToTypedHeader as _;
 use rsip::prelude::{HasHeaders, UntypedHeader as _};
 use rsip::{Header, Headers, Method, Request, Response, SipMessage, StatusCode, Uri, Version};
 
+use crate::access::Transport;
+
 /// The value of User-Agent and Server headers.
 const PRODUCT: &str = "tandem-phone";
 
@@ -30,6 +32,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<SipMessage> {
 pub(crate) struct RequestHead<'a> {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
+    pub(crate) transport: Transport,
     pub(crate) local: SocketAddr,
     pub(crate) branch: &'a str,
     pub(crate) from: &'a str,
@@ -40,7 +43,7 @@ pub(crate) struct RequestHead<'a> {
 
 /// A request with the headers of RFC 3261 §8.1.1, `more` of them, and a body.
 pub(crate) fn request(head: &RequestHead<'_>, more: Vec<Header>, sdp: Option<String>) -> Request {
-    let via = format!("SIP/2.0/UDP {};branch={};rport", head.local, head.branch);
+    let via = format!("SIP/2.0/{} {};branch={};rport", head.transport.in_via(), head.local, head.branch);
     let mut headers = vec![
         Header::Via(via.into()),
         Header::MaxForwards("70".into()),

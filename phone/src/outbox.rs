@@ -9,7 +9,7 @@ use crate::message::Identity;
 use crate::report::{Event, Output};
 
 /// Answers remembered, so that a repeated request gets the same one (RFC 3261 §17.2).
-const MAX_ANSWERS: usize = 1_024;
+const MAX_ANSWERS: usize = 32_768;
 
 /// Messages that may wait because their sender is slow.
 const MAX_DELAYED: usize = 10_000;

@@ -12,11 +12,13 @@ use rsip::message::HeadersExt as _;
 use rsip::prelude::UntypedHeader as _;
 use rsip::{Method, SipMessage, Uri};
 
+use crate::access::Access;
 use crate::call::{Arrival, Call, Dialog, Facts, Scene, State};
 use crate::callee::Alerting;
 use crate::digest::Credentials;
 use crate::ear::Heard;
-use crate::manner::Manner;
+use crate::inquiry::Inquiries;
+use crate::manner::{Manner, Media};
 use crate::message;
 use crate::outbox::Outbox;
 use crate::registration::Registration;
@@ -63,38 +65,52 @@ impl PhoneConfig {
 #[derive(Debug)]
 pub struct Phone {
     config: PhoneConfig,
+    access: Access,
     rng: ChaCha8Rng,
     outbox: Outbox,
     registration: Registration,
+    inquiries: Inquiries,
     calls: BTreeMap<CallKey, Call>,
     by_call_id: BTreeMap<String, CallKey>,
     by_port: BTreeMap<u16, CallKey>,
     wakes: BTreeSet<(Duration, CallKey)>,
     wake_of: BTreeMap<CallKey, Duration>,
+    callers: BTreeMap<String, Manner>,
     next_key: u64,
     next_port: u16,
+    live: usize,
     unreadable: u64,
 }
 
 impl Phone {
     /// A phone without calls, not registered.
     #[must_use]
-    pub fn new(config: PhoneConfig, mut rng: ChaCha8Rng) -> Self {
-        let registration =
-            Registration::new(message::token(&mut rng), message::token(&mut rng), config.expires);
+    pub fn new(config: PhoneConfig, rng: ChaCha8Rng) -> Self {
+        Self::connected(config, Access::default(), rng)
+    }
+
+    /// A phone that is connected otherwise than a phone usually is.
+    #[must_use]
+    pub fn connected(config: PhoneConfig, access: Access, mut rng: ChaCha8Rng) -> Self {
+        let call_id = access.call_id(&mut rng);
+        let registration = Registration::new(call_id, message::token(&mut rng), config.expires);
         let first = *config.media_ports.start();
         Self {
             next_port: first + first % 2,
             config,
+            access,
             rng,
             outbox: Outbox::default(),
             registration,
+            inquiries: Inquiries::default(),
             calls: BTreeMap::new(),
             by_call_id: BTreeMap::new(),
             by_port: BTreeMap::new(),
             wakes: BTreeSet::new(),
             wake_of: BTreeMap::new(),
+            callers: BTreeMap::new(),
             next_key: 0,
+            live: 0,
             unreadable: 0,
         }
     }
@@ -108,6 +124,31 @@ impl Phone {
     /// Behaves differently in calls that come from now on.
     pub fn change_manner(&mut self, manner: Manner) {
         self.config.manner = manner;
+    }
+
+    /// Behaves in this manner when called by `caller`, from now on; before what it does at the called number.
+    pub fn expect_caller(&mut self, caller: &str, manner: Manner) {
+        self.callers.insert(caller.to_owned(), manner);
+    }
+
+    /// Asks what is at `user` of its server (RFC 3261 §11); the answer is an [`Event::Inquired`]. None when `user` is
+    /// no user part, or too many answers are waited for.
+    pub fn ask_options(&mut self, now: Duration, user: &str) -> Option<CallKey> {
+        let key = self.new_key();
+        let (inquiries, mut scene) = self.inquiry_scene(now);
+        inquiries.ask_options(&mut scene, key, user).then_some(key)
+    }
+
+    /// The connection to its server is gone: whatever waits for an answer fails now.
+    pub fn connection_lost(&mut self, now: Duration) {
+        let (registration, mut scene) = self.registration_scene(now);
+        registration.connection_lost(&mut scene);
+        let (inquiries, mut scene) = self.inquiry_scene(now);
+        inquiries.connection_lost(&mut scene);
+        let calls: Vec<_> = self.calls.keys().copied().collect();
+        for key in calls {
+            self.with_call(now, key, Call::connection_lost);
+        }
     }
 
     /// Registers, and keeps registered.
@@ -130,7 +171,7 @@ impl Phone {
         let stream = self.open_stream(key, &manner)?;
         let local_tag = message::token(&mut self.rng);
         let dialog = Dialog {
-            call_id: message::token(&mut self.rng),
+            call_id: self.access.call_id(&mut self.rng),
             local: format!("<sip:{from}@{}>;tag={local_tag}", self.config.address.ip()),
             local_tag,
             remote: format!("<sip:{to}@{}>", server.ip()),
@@ -143,6 +184,7 @@ impl Phone {
         let sdp_session = u64::from(self.rng.random::<u32>());
         // Replaced by `invite` before anybody sees it.
         let state = State::Over { until: now };
+        self.live += 1;
         self.calls.insert(key, Call::new(key, manner, dialog, state, facts, stream, sdp_session));
         self.with_call(now, key, |call, scene| call.invite(scene, None));
         Some(key)
@@ -226,6 +268,10 @@ impl Phone {
                 call.handle_message(scene, source, identity, message);
             });
         }
+        if let SipMessage::Response(response) = &message {
+            let (inquiries, mut scene) = self.inquiry_scene(now);
+            inquiries.handle_response(&mut scene, &identity, response.status_code.code());
+        }
         if let SipMessage::Request(request) = message {
             self.handle_new_request(now, &Arrival { source, identity, request });
         }
@@ -248,6 +294,8 @@ impl Phone {
             let (registration, mut scene) = self.registration_scene(now);
             registration.handle_timeout(&mut scene);
         }
+        let (inquiries, mut scene) = self.inquiry_scene(now);
+        inquiries.handle_timeout(&mut scene);
         while let Some((at, key)) = self.wakes.first().copied() {
             if at > now {
                 return;
@@ -264,7 +312,9 @@ impl Phone {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         let calls = self.wakes.first().map(|(at, _)| *at);
-        [calls, self.registration.poll_timeout(), self.outbox.poll_timeout()].into_iter().flatten().min()
+        let others =
+            [self.registration.poll_timeout(), self.inquiries.poll_timeout(), self.outbox.poll_timeout()];
+        others.into_iter().chain([calls]).flatten().min()
     }
 
     /// The next output, until `None`.
@@ -279,7 +329,7 @@ impl Phone {
         }
         let status = match request.method {
             Method::Invite if identity.to_tag.is_none() => {
-                let busy = self.live_calls().count() >= self.config.lines;
+                let busy = self.live >= self.config.lines;
                 if !busy && self.accept_call(now, arrival) {
                     return;
                 }
@@ -299,7 +349,8 @@ impl Phone {
         let Arrival { source, identity, request } = arrival;
         let to = request.uri.user().unwrap_or("").to_owned();
         let from = request.from_header().map(message::user_of).unwrap_or_default();
-        let manner = self.config.numbers.get(&to).unwrap_or(&self.config.manner).clone();
+        let at_number = self.config.numbers.get(&to);
+        let manner = self.callers.get(&from).or(at_number).unwrap_or(&self.config.manner).clone();
         let key = self.new_key();
         let (Some(stream), Ok(from_header), Ok(to_header)) =
             (self.open_stream(key, &manner), request.from_header(), request.to_header())
@@ -313,13 +364,14 @@ impl Phone {
             local: format!("{};tag={local_tag}", to_header.value()),
             local_tag,
             remote: from_header.value().to_owned(),
-            destination: message::address_of(&remote_target).unwrap_or(*source),
+            destination: self.access.destination(&remote_target, *source),
             remote_target,
             cseq: 0,
         };
         let facts = facts(false, &from, &to, now);
         self.by_call_id.insert(identity.call_id.clone(), key);
         let state = State::Alerting(Alerting::new(arrival.clone()));
+        self.live += 1;
         let sdp_session = u64::from(self.rng.random::<u32>());
         self.calls.insert(key, Call::new(key, manner, dialog, state, facts, stream, sdp_session));
         self.outbox.event(Event::Incoming { call: key, from, to });
@@ -332,8 +384,11 @@ impl Phone {
         CallKey(self.next_key)
     }
 
-    /// A stream on the next free port of the range, in turn.
+    /// A stream on the next free port of the range, in turn; on none for one who neither speaks nor listens.
     fn open_stream(&mut self, key: CallKey, manner: &Manner) -> Option<Stream> {
+        if let Media::Elsewhere(at) = manner.media {
+            return Some(Stream::new(&mut self.rng, at, manner, &[]));
+        }
         let (first, last) = (*self.config.media_ports.start(), *self.config.media_ports.end());
         for _ in (first..=last).step_by(2) {
             let port = self.next_port;
@@ -349,18 +404,27 @@ impl Phone {
     }
 
     fn registration_scene(&mut self, now: Duration) -> (&mut Registration, Scene<'_>) {
-        let scene = Scene { now, config: &self.config, rng: &mut self.rng, outbox: &mut self.outbox };
-        (&mut self.registration, scene)
+        let Self { config, access, rng, outbox, registration, .. } = self;
+        (registration, Scene { now, config, access, rng, outbox })
+    }
+
+    fn inquiry_scene(&mut self, now: Duration) -> (&mut Inquiries, Scene<'_>) {
+        let Self { config, access, rng, outbox, inquiries, .. } = self;
+        (inquiries, Scene { now, config, access, rng, outbox })
     }
 
     /// Does something with a call, then notes when it wants to be woken.
     fn with_call(&mut self, now: Duration, key: CallKey, act: impl FnOnce(&mut Call, &mut Scene<'_>)) {
-        let Some(call) = self.calls.get_mut(&key) else { return };
-        let mut scene = Scene { now, config: &self.config, rng: &mut self.rng, outbox: &mut self.outbox };
-        let was_live = call.is_live();
+        let Self { config, access, rng, outbox, calls, by_port, .. } = self;
+        let Some(call) = calls.get_mut(&key) else { return };
+        let mut scene = Scene { now, config, access, rng, outbox };
+        let port = call.port();
         act(call, &mut scene);
-        if was_live && !call.is_live() {
-            self.by_port.retain(|_, owner| *owner != key);
+        if let (Some(port), false) = (port, call.is_live()) {
+            self.live -= 1;
+            if by_port.get(&port) == Some(&key) {
+                by_port.remove(&port);
+            }
         }
         let wake = call.poll_timeout();
         if let Some(old) = self.wake_of.remove(&key) {
@@ -379,7 +443,6 @@ impl Phone {
         if let Some(at) = self.wake_of.remove(&key) {
             self.wakes.remove(&(at, key));
         }
-        self.by_port.retain(|_, owner| *owner != key);
     }
 }
 
@@ -389,6 +452,7 @@ fn facts(caller: bool, from: &str, to: &str, began: Duration) -> Facts {
         from: from.to_owned(),
         to: to.to_owned(),
         began,
+        trying: None,
         ringing: None,
         answered: None,
         finals: Vec::new(),

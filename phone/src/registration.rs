@@ -40,6 +40,7 @@ enum State {
     Asking {
         transaction: Retransmission,
         branch: String,
+        since: Duration,
         challenges: u8,
         wanted: bool,
     },
@@ -92,12 +93,16 @@ impl Registration {
         identity: &Identity,
         response: &Response,
     ) {
-        let State::Asking { branch, challenges, wanted, .. } = &self.state else { return };
-        let (challenges, wanted) = (*challenges, *wanted);
+        let State::Asking { branch, challenges, wanted, since, .. } = &self.state else { return };
+        let (challenges, wanted, took) = (*challenges, *wanted, scene.now - *since);
         if *branch != identity.branch {
             return;
         }
-        match response.status_code.code() {
+        let status = response.status_code.code();
+        if status >= 200 {
+            scene.outbox.event(Event::RegisterAnswered { status, took });
+        }
+        match status {
             100..200 => {}
             200..300 if wanted => {
                 let granted = self.granted(scene, response);
@@ -105,12 +110,15 @@ impl Registration {
                 self.state = State::Waiting { ask_at: scene.now + granted / 2 };
                 scene.outbox.event(Event::Registered { expires: granted });
             }
-            200..300 => self.state = State::Idle,
+            200..300 => {
+                self.state = State::Idle;
+                scene.outbox.event(Event::Unregistered);
+            }
             401 | 407 if challenges < MAX_CHALLENGES && scene.config.credentials.is_some() => {
                 self.challenge = Challenge::of(response);
                 match self.challenge {
                     Some(_) => self.send(scene, wanted, challenges + 1),
-                    None => self.failed(scene, Some(response.status_code.code()), wanted),
+                    None => self.failed(scene, Some(status), wanted),
                 }
             }
             423 if challenges < MAX_CHALLENGES => {
@@ -119,6 +127,13 @@ impl Registration {
                 self.send(scene, wanted, challenges + 1);
             }
             status => self.failed(scene, Some(status), wanted),
+        }
+    }
+
+    /// The connection is gone: an answer will not come.
+    pub(crate) fn connection_lost(&mut self, scene: &mut Scene<'_>) {
+        if let State::Asking { wanted, .. } = self.state {
+            self.failed(scene, Some(503), wanted);
         }
     }
 
@@ -148,6 +163,7 @@ impl Registration {
         let head = RequestHead {
             method: Method::Register,
             uri: uri.clone(),
+            transport: scene.access.transport,
             local: config.address,
             branch: &branch,
             from: &format!("{address_of_record};tag={}", self.tag),
@@ -156,7 +172,8 @@ impl Registration {
             cseq: self.cseq,
         };
         let expires = if wanted { self.expires.as_secs() } else { 0 };
-        let contact = format!("<sip:{}@{}>;expires={expires}", config.user, config.address);
+        let transport = scene.access.transport.in_uri();
+        let contact = format!("<sip:{}@{}{transport}>;expires={expires}", config.user, config.address);
         let mut headers = vec![Header::Contact(contact.into()), Header::Expires(expires.to_string().into())];
         if let (Some(credentials), Some(challenge)) = (&config.credentials, &mut self.challenge)
             && challenge.is_fresh()
@@ -166,7 +183,7 @@ impl Registration {
         let bytes: Vec<u8> = message::request(&head, headers, None).into();
         let manner: &Manner = &config.manner;
         scene.outbox.sip(scene.now, manner, config.server, bytes.clone());
-        let transaction = Retransmission::other(scene.now, config.server, bytes);
-        self.state = State::Asking { transaction, branch, challenges, wanted };
+        let transaction = Retransmission::other(scene.now, config.server, bytes).on(scene.access);
+        self.state = State::Asking { transaction, branch, since: scene.now, challenges, wanted };
     }
 }

@@ -77,6 +77,42 @@ pub enum Event {
         /// The call.
         call: CallKey,
     },
+    /// A step of a call was taken; each is told once.
+    Step {
+        /// The call.
+        call: CallKey,
+        /// Which.
+        step: Step,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The BYE we sent is answered, or nobody answers it.
+    Released {
+        /// The call.
+        call: CallKey,
+        /// The final status; none after a timeout.
+        status: Option<u16>,
+        /// From the BYE until then.
+        took: Duration,
+    },
+    /// The answer to something asked outside any dialog, such as OPTIONS.
+    Inquired {
+        /// What [`crate::Phone::ask_options`] returned.
+        inquiry: CallKey,
+        /// The final status; none after a timeout.
+        status: Option<u16>,
+        /// From the request until then.
+        took: Duration,
+    },
+    /// The registrar answered one REGISTER of ours with this status; what it means is told besides.
+    RegisterAnswered {
+        /// The final status.
+        status: u16,
+        /// From the REGISTER until then.
+        took: Duration,
+    },
+    /// The registrar removed our contact.
+    Unregistered,
     /// The call is over.
     Ended {
         /// The call.
@@ -84,6 +120,19 @@ pub enum Event {
         /// What there is to tell.
         report: Box<Report>,
     },
+}
+
+/// A step of a call, and what its duration is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// INVITE until the first provisional response, usually 100.
+    Trying,
+    /// INVITE until the first 180 or 183.
+    Ringing,
+    /// INVITE until its 200.
+    Answered,
+    /// As the called party: our 200 until its ACK.
+    Acknowledged,
 }
 
 /// Which side of a call.

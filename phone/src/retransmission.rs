@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::access::Access;
+
 /// Round-trip estimate (RFC 3261 §17.1.1.1).
 pub(crate) const T1: Duration = Duration::from_millis(500);
 /// Longest interval between retransmissions.
@@ -42,6 +44,20 @@ impl Retransmission {
     fn new(now: Duration, destination: SocketAddr, bytes: Vec<u8>, longest: Duration) -> Self {
         let (again_at, give_up_at) = (Some(now + T1), now + GIVE_UP);
         Self { bytes, destination, again_at, interval: T1, longest, give_up_at }
+    }
+
+    /// The same under this access: given up when its phone does, and sent once only where nothing gets lost.
+    pub(crate) fn on(mut self, access: &Access) -> Self {
+        if access.transport.is_reliable() {
+            self.again_at = None;
+        }
+        self.until_acknowledged(access)
+    }
+
+    /// A 2xx to an INVITE under this access: sent again over streams, too (RFC 3261 §13.3.1.4).
+    pub(crate) fn until_acknowledged(mut self, access: &Access) -> Self {
+        self.give_up_at = self.give_up_at + access.give_up - GIVE_UP;
+        self
     }
 
     /// A provisional response came: an INVITE leaves no more, and its answer may take as long as it likes.

@@ -13,7 +13,7 @@ use webrtc_util::marshal::{Marshal as _, Unmarshal as _};
 
 use crate::ear::{Ear, Heard};
 use crate::g711::Law;
-use crate::manner::{Manner, Srtp};
+use crate::manner::{Manner, Media, Srtp};
 use crate::rtcp;
 use crate::sdp::{AudioStream, Direction};
 use crate::secure::{CryptoLine, Protection};
@@ -119,6 +119,7 @@ struct Agreement {
 #[derive(Debug)]
 pub(crate) struct Stream {
     local: SocketAddr,
+    speaks: bool,
     agreement: Option<Agreement>,
     /// The lines we offer, if any.
     cryptos: Vec<CryptoLine>,
@@ -196,6 +197,7 @@ impl Stream {
         let ear = Ear::new(listen_for);
         Self {
             local,
+            speaks: manner.media == Media::Spoken,
             agreement: None,
             cryptos,
             protection: None,
@@ -237,8 +239,10 @@ impl Stream {
             our_event_payload_type: ours.event_payload_type,
             direction,
         });
-        self.mouth.next_at.get_or_insert(now);
-        self.reports.next_at.get_or_insert(now + rtcp::INTERVAL);
+        if self.speaks {
+            self.mouth.next_at.get_or_insert(now);
+            self.reports.next_at.get_or_insert(now + rtcp::INTERVAL);
+        }
         true
     }
 

@@ -49,6 +49,7 @@ impl Registrar {
         let mut kept = Vec::new();
         while let Some(output) = self.phone.poll_output() {
             match output {
+                Output::Event(Event::RegisterAnswered { .. }) => {}
                 Output::Event(event) => events.push(event),
                 Output::Sip { bytes, .. } => kept.push(bytes),
                 _ => {}

@@ -10,6 +10,7 @@ mod demo;
 mod drain;
 mod echo_and_digits;
 mod ledger;
+mod load;
 mod menu_to_softphone;
 mod reload;
 mod service_manager;

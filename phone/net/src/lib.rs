@@ -1,8 +1,10 @@
-//! A [`Phone`] on real UDP sockets, for the demo and for end-to-end tests.
+//! A [`Phone`] on real UDP sockets, for the demo and for end-to-end tests; a crowd of them, over UDP, TCP or TLS, for
+//! load.
 //!
 //! The phone itself stays a state machine in `tandem-phone`; here are its sockets and its clock, one task a phone.
 //! Whoever owns a [`LivePhone`] is an ordinary thread: it asks for things and waits for events.
 
+mod crowd;
 mod line;
 mod task;
 
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 use tandem_phone::{CallKey, Event, Manner, Phone, PhoneConfig, Report};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+
+pub use crate::crowd::{Happening, LiveCrowd, Tls, TlsFiles, Traffic};
 
 pub use line::LiveLine;
 

@@ -1,0 +1,90 @@
+//! How a phone is connected: over what, and how patiently.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rsip::Uri;
+
+use crate::message;
+use crate::retransmission::GIVE_UP;
+
+/// What carries SIP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams: what is not answered is sent again.
+    #[default]
+    Udp,
+    /// A stream.
+    Tcp,
+    /// A stream under TLS.
+    Tls,
+}
+
+impl Transport {
+    /// Whether nothing gets lost on the way, so that nothing has to be sent again (RFC 3261 §17.1.1.2).
+    #[must_use]
+    pub const fn is_reliable(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
+
+    /// As Via has it (RFC 3261 §20.42).
+    pub(crate) const fn in_via(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// The URI parameter that stands in Contact (RFC 3261 §19.1.1); UDP needs none.
+    pub(crate) const fn in_uri(self) -> &'static str {
+        match self {
+            Self::Udp => "",
+            Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
+        }
+    }
+}
+
+/// How a phone is connected. [`Access::default`] is a single phone on UDP with the timers of RFC 3261.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// What carries its SIP.
+    pub transport: Transport,
+    /// How long it waits for an answer to what it sent: timers B, F and H.
+    pub give_up: Duration,
+    /// How long it answers retransmissions of a call that is over.
+    pub linger: Duration,
+    /// Its place among the phones of a [`crate::Crowd`]; its Call-IDs begin with it, so that answers find it.
+    pub place: Option<usize>,
+}
+
+impl Access {
+    /// A Call-ID of a phone with this access.
+    pub(crate) fn call_id(&self, rng: &mut ChaCha8Rng) -> String {
+        match self.place {
+            Some(place) => format!("{place:x}-{}", message::token(rng)),
+            None => message::token(rng),
+        }
+    }
+
+    /// The place that a Call-ID made by [`Access::call_id`] begins with.
+    pub(crate) fn place_in(call_id: &str) -> Option<usize> {
+        usize::from_str_radix(call_id.split_once('-')?.0, 16).ok()
+    }
+
+    /// Where requests to somebody go who called from `source`: over the same connection if there is one.
+    pub(crate) fn destination(&self, contact: &Uri, source: SocketAddr) -> SocketAddr {
+        match message::address_of(contact) {
+            Some(address) if !self.transport.is_reliable() => address,
+            _ => source,
+        }
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { transport: Transport::Udp, give_up: GIVE_UP, linger: GIVE_UP, place: None }
+    }
+}
