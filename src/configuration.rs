@@ -16,6 +16,8 @@ use tandem_control_api::{DialTarget, Route};
 use tandem_sbc_net::TlsConfig;
 use tandem_switch::PromptLibrary;
 
+use crate::rules::Rulebook;
+
 /// The largest prompt file: an hour at 16 bits.
 const MAX_PROMPT_BYTES: u64 = 3_600 * 16_000;
 /// The most flow or prompt files in their folder.
@@ -32,6 +34,8 @@ pub(crate) struct Loaded {
     pub(crate) prompts: PromptLibrary,
     /// What the transports are told of TLS.
     pub(crate) tls: TlsConfig,
+    /// The rules of trunks that have some.
+    pub(crate) rules: Rulebook,
 }
 
 /// Everything an operator has to correct, one line each.
@@ -58,6 +62,8 @@ impl Loaded {
         let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
         let config = Config::parse(path, &text, &RealDisk)
             .map_err(|problems| LoadError(problems.0.iter().map(ToString::to_string).collect()))?;
+        let rules = crate::rules::compile(path, &config)
+            .map_err(|problems| LoadError(problems.iter().map(ToString::to_string).collect()))?;
         let mut mistakes = Vec::new();
         let flows = read_flows(&config.flows_folder, &mut mistakes);
         let prompts = read_prompts(&config.prompts_folder, &mut mistakes);
@@ -78,7 +84,7 @@ impl Loaded {
             mistakes.push(format!("{}: {error}", path.display()));
         }
         if mistakes.is_empty() {
-            Ok(Self { config, contact_centre, prompts, tls })
+            Ok(Self { config, contact_centre, prompts, tls, rules })
         } else {
             Err(LoadError(mistakes))
         }

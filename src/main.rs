@@ -7,6 +7,7 @@ mod load;
 mod logging;
 mod node;
 mod replay;
+mod rules;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,15 @@ enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Runs a SIP message (`-` is standard input) through a trunk's rules and shows what each changes.
+        #[arg(long, value_name = "MESSAGE-FILE")]
+        rules: Option<PathBuf>,
+        /// The trunk whose rules they are; may be left out when one trunk only has some.
+        #[arg(long, requires = "rules", value_name = "NAME")]
+        trunk: Option<String>,
+        /// Whether the message comes from the trunk or leaves to it.
+        #[arg(long, requires = "rules", value_enum, default_value = "in")]
+        direction: rules::TrialDirection,
     },
     /// Runs a node with built-in phones on loopback: a carrier's call reaches an agent, every number of the demo is
     /// tried, and what was heard is verified.
@@ -61,13 +71,25 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve { config } => serve::serve(&config),
         Command::Demo { config, keep } => demo::demo(&config, keep),
-        Command::Check { config } => match Loaded::read(&config) {
+        Command::Check { config, rules: None, .. } => match Loaded::read(&config) {
             Ok(loaded) => check_dates(&config, &loaded),
             Err(error) => {
                 eprintln!("{error}");
                 ExitCode::FAILURE
             }
         },
+        Command::Check { config, rules: Some(message), trunk, direction } => {
+            match rules::try_rules(&config, &message, trunk.as_deref(), direction) {
+                Ok(trial) => {
+                    println!("{trial}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
         Command::Load(arguments) => load::load(*arguments),
         Command::Replay(arguments) => match replay::replay(&arguments) {
             Ok(true) => ExitCode::SUCCESS,

@@ -129,7 +129,10 @@ impl Node {
         .map_err(|source| StartError::Thread { what: "the media threads", source })?;
 
         let centre = ContactCentre::new(loaded.contact_centre.clone()).map_err(StartError::ContactCentre)?;
-        let user_agent = UserAgent::new(Arc::new(wiring::user_agent(config)), ChaCha8Rng::from_rng(&mut rng));
+        let user_agent = UserAgent::new(
+            Arc::new(wiring::user_agent(config, &loaded.rules)),
+            ChaCha8Rng::from_rng(&mut rng),
+        );
         let switch = Switch::new(switch_config, user_agent, CallLog::new(centre), loaded.prompts.clone());
         let (orders, orders_received) = sync_channel(ORDER_CAPACITY);
         let first = Picture::of(&switch, Vec::new(), Instant::START, false);
@@ -171,7 +174,7 @@ impl Node {
         let (threads, _) = wiring::media_threads(&loaded.config);
         let reload = Reload {
             switch: wiring::switch(&loaded.config, threads),
-            user_agent: Arc::new(wiring::user_agent(&loaded.config)),
+            user_agent: Arc::new(wiring::user_agent(&loaded.config, &loaded.rules)),
             prompts: loaded.prompts.clone(),
             contact_centre: loaded.contact_centre.clone(),
         };

@@ -4,6 +4,7 @@ mod entities;
 mod profile;
 mod protection;
 mod route;
+mod rules;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};

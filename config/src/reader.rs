@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::Problem;
+use crate::model::{Place, Placed};
 use crate::nearest::nearest;
 
 /// Problems kept; the rest of a file that is so wrong is not worth listing.
@@ -321,6 +322,28 @@ impl<'r, 't> Section<'r, 't> {
     /// Notes a problem with the section as a whole.
     pub(crate) fn problem_here(&self, message: String, advice: String) {
         self.reader.problem(&self.span, &self.path, message, advice);
+    }
+
+    /// A string, needed; it may be empty.
+    pub(crate) fn any_string(&self, key: &'static str, expected: &str) -> Option<(String, Field<'r, 't>)> {
+        let field = self.needed(key, expected)?;
+        let Some(text) = field.value.as_str() else {
+            self.mismatch(&field, expected);
+            return None;
+        };
+        Some((text.to_owned(), field))
+    }
+
+    /// Where the section begins.
+    pub(crate) fn place(&self) -> Place {
+        let (line, column) = self.reader.position(self.span.start);
+        Place { line, column, field: self.path.clone() }
+    }
+
+    /// A value with the place of its field.
+    pub(crate) fn placed<T>(&self, value: T, field: &Field<'_, '_>) -> Placed<T> {
+        let (line, column) = self.reader.position(field.span.start);
+        Placed { value, place: Place { line, column, field: field.path.clone() } }
     }
 
     /// Notes a problem with the value of `key`.

@@ -11,6 +11,7 @@ mod lex;
 pub mod message;
 mod offer_answer;
 mod registrar;
+pub mod rules;
 pub mod sdp;
 mod slab;
 pub mod source;

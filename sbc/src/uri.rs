@@ -282,6 +282,21 @@ impl<'a> Host<'a> {
     }
 }
 
+/// A user part as a URI has it (RFC 3261 §25.1): unreserved and user-unreserved stand for themselves; `#` is dialled,
+/// and sent as it is nowhere.
+#[must_use]
+pub fn escaped_user(user: &str) -> String {
+    let mut escaped = String::with_capacity(user.len());
+    for byte in user.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
 impl std::fmt::Display for Host<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -22,6 +22,7 @@ mod provisional;
 mod refer;
 mod registration;
 mod replaces;
+mod ruled;
 mod serving;
 mod session;
 
@@ -123,6 +124,9 @@ struct Received<'a> {
     message: &'a Message<'a>,
     essentials: &'a Essentials<'a>,
     peer: &'a Peer,
+    /// The message with the Request-URI, From and To as the peer's rules have them: who calls, and whom. Responses
+    /// and dialogs go by `message`, in which From and To are what the peer sent (§8.2.6.2).
+    parties: &'a Message<'a>,
 }
 
 impl UserAgent {
@@ -180,7 +184,10 @@ impl UserAgent {
         };
         let mut index = HeaderIndex::new();
         match Message::parse(packet.bytes, &mut index) {
-            Ok(message) => self.handle_message(now, &packet, &peer, &message),
+            Ok(message) => match self.rewritten(class, &message) {
+                Some(rewritten) => self.handle_rewritten(now, &packet, &peer, &rewritten),
+                None => self.handle_message(now, &packet, &peer, &message, &message),
+            },
             Err(malformed) => self.handle_malformed(&packet, &peer, &malformed),
         }
         self.handle_notices(now);
@@ -253,12 +260,19 @@ impl UserAgent {
         counters
     }
 
-    fn handle_message(&mut self, now: Instant, packet: &Packet<'_>, peer: &Peer, message: &Message<'_>) {
+    fn handle_message(
+        &mut self,
+        now: Instant,
+        packet: &Packet<'_>,
+        peer: &Peer,
+        message: &Message<'_>,
+        parties: &Message<'_>,
+    ) {
         let Ok(essentials) = message.essentials() else {
             self.counters.parse_errors += 1;
             return self.refuse_malformed(packet, peer, message, 400);
         };
-        let received = Received { packet, message, essentials: &essentials, peer };
+        let received = Received { packet, message, essentials: &essentials, peer, parties };
         match message.status() {
             Some(status) => self.handle_response(now, received, status),
             None => self.handle_request(now, received),
@@ -290,7 +304,8 @@ impl UserAgent {
     /// Sends a response that is made again when its request comes again.
     fn answer_without_state(&mut self, hop: Hop, status: u16, builder: Builder) {
         self.counters.count_answer(status);
-        self.transmits.push_back(hop.carry(builder.finish()));
+        let bytes = self.ruled_response(hop, builder.finish());
+        self.transmits.push_back(hop.carry(bytes));
     }
 
     fn handle_response(&mut self, now: Instant, received: Received<'_>, status: u16) {
@@ -392,6 +407,10 @@ impl UserAgent {
             Peer::Phone => &self.config.phones.profile,
             Peer::Trunk(name) => self.trunk(name).map_or(&USUAL_PROFILE, |trunk| &trunk.profile),
         }
+    }
+
+    fn peer_of(&self, id: SessionId) -> Peer {
+        self.sessions.get(id).map_or(Peer::Phone, |session| session.peer.clone())
     }
 
     /// How a session's peer is spoken to.

@@ -9,11 +9,13 @@ use tandem_sbc::user_agent::{
 use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
 
+use crate::rules::Rulebook;
+
 /// For the user agent.
-pub(crate) fn user_agent(config: &config::Config) -> UserAgentConfig {
+pub(crate) fn user_agent(config: &config::Config, rules: &Rulebook) -> UserAgentConfig {
     UserAgentConfig {
         listen: listen(config),
-        trunks: config.trunks.iter().map(trunk).collect(),
+        trunks: config.trunks.iter().map(|it| trunk(it, rules)).collect(),
         phones: phones(&config.phones),
         limits: Limits {
             max_sessions: config.limits.max_sessions,
@@ -79,7 +81,7 @@ fn listen(config: &config::Config) -> Vec<ListenAddress> {
     listen.map(|it| ListenAddress { transport: transport(it.transport), address: it.address }).collect()
 }
 
-fn trunk(trunk: &config::Trunk) -> TrunkConfig {
+fn trunk(trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
     TrunkConfig {
         name: trunk.name.clone(),
         sources: trunk.sources.iter().map(prefix).collect(),
@@ -87,6 +89,7 @@ fn trunk(trunk: &config::Trunk) -> TrunkConfig {
         transport: transport(trunk.transport),
         credentials: trunk.credentials.as_ref().map(credentials),
         profile: profile(&trunk.profile),
+        rules: rules.get(&trunk.name).cloned(),
         max_calls: trunk.max_calls,
         max_calls_per_second: trunk.max_calls_per_second,
         max_calls_per_second_out: trunk.max_calls_per_second_out,

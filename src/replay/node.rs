@@ -55,7 +55,7 @@ impl Node {
             rng
         };
         let centre = ContactCentre::new(loaded.contact_centre.clone())?;
-        let user_agent = UserAgent::new(Arc::new(wiring::user_agent(&loaded.config)), rng(0));
+        let user_agent = UserAgent::new(Arc::new(wiring::user_agent(&loaded.config, &loaded.rules)), rng(0));
         let config = wiring::switch(&loaded.config, 1);
         let worker = Worker::new(rng(1), config.max_endpoints());
         Ok(Self {

@@ -77,3 +77,87 @@ fn a_file_that_is_not_there_is_named() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("nowhere/tandem.toml: cannot be read: "));
 }
+
+/// Runs a message through the rules of the sample's carriers.
+fn try_rules(arguments: &[&str], message: &str) -> (Output, String) {
+    use std::io::Write;
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/config/carriers/tandem.toml");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["check", "--config", sample, "--rules", "-"])
+        .args(arguments)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("tandem runs");
+    // A refusal may come before all is read.
+    let _ = child.stdin.take().expect("its input").write_all(message.as_bytes());
+    let output = child.wait_with_output().expect("tandem ends");
+    let said =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    (output, said)
+}
+
+/// As an editor saves it: lines end with LF, and the empty line is forgotten.
+const INVITE: &str = "INVITE sip:+4930123456@192.0.2.30 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1\n\
+    Max-Forwards: 70\nFrom: <sip:+12025550123@127.0.0.1>;tag=1\nTo: <sip:+4930123456@192.0.2.30>\nCall-ID: 1\n\
+    CSeq: 1 INVITE\nContact: <sip:127.0.0.1:5060>\nX-Carrier-Trace: 7\nContent-Length: 0\n";
+
+#[test]
+fn the_sample_of_carriers_is_in_order() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/config/carriers/tandem.toml");
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["check", "--config", sample])
+        .output()
+        .expect("tandem runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn what_rules_make_of_a_message_is_shown_line_by_line() {
+    let (output, said) = try_rules(&["--trunk", "prefix-and-account", "--direction", "out"], INVITE);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(
+        said,
+        "INVITE to prefix-and-account\n\
+         - INVITE sip:+4930123456@192.0.2.30 SIP/2.0    [tech-prefix]\n\
+         + INVITE sip:88004930123456@192.0.2.30 SIP/2.0    [tech-prefix]\n  \
+         Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1\n  Max-Forwards: 70\n  \
+         From: <sip:+12025550123@127.0.0.1>;tag=1\n  To: <sip:+4930123456@192.0.2.30>\n  Call-ID: 1\n  \
+         CSeq: 1 INVITE\n  Contact: <sip:127.0.0.1:5060>\n  X-Carrier-Trace: 7\n  Content-Length: 0\n\
+         + X-Account: 4711    [tech-prefix]\n"
+    );
+    let (_, said) = try_rules(&["--trunk", "prefix-and-account"], INVITE);
+    assert!(said.starts_with("INVITE from prefix-and-account\n"), "{said}");
+    assert!(said.contains("\n- X-Carrier-Trace: 7    [their-own-headers]\n"), "{said}");
+    let (_, said) = try_rules(&["--trunk", "as-dialled", "--direction", "out"], INVITE);
+    assert!(said.contains("\n+ INVITE sip:030123456@192.0.2.30 SIP/2.0    [numbers]\n"), "{said}");
+    assert!(said.contains("\n+ From: <sip:0012025550123@127.0.0.1>;tag=1    [numbers]\n"), "{said}");
+    let (_, said) = try_rules(&["--trunk", "own-number-only", "--direction", "out"], INVITE);
+    assert!(
+        said.contains("\n+ From: <sip:+49309000@127.0.0.1>;tag=1    [callers-from-elsewhere]\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\n+ P-Asserted-Identity: <sip:+12025550123@pbx.example.com>    [callers"),
+        "{said}"
+    );
+    let (_, said) = try_rules(&["--trunk", "old-exchange"], INVITE);
+    assert!(said.starts_with("INVITE from old-exchange: nothing changes\n"), "{said}");
+}
+
+#[test]
+fn what_is_no_message_or_no_trunk_is_told() {
+    let (output, said) =
+        try_rules(&["--trunk", "old-exchange"], &INVITE.replace("CSeq: 1 INVITE", "CSeq: one"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.starts_with("-:7: this is no SIP message: "), "{said}");
+    let (output, said) = try_rules(&["--trunk", "older-exchange"], INVITE);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.starts_with("there is no trunk \"older-exchange\"; there are: plain-digits, "), "{said}");
+    let (_, said) = try_rules(&[], INVITE);
+    assert!(
+        said.starts_with("these trunks have rules: as-dialled, ") && said.ends_with("write --trunk NAME\n"),
+        "{said}"
+    );
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::profile::read_profile;
 use super::route::read_credentials;
+use super::rules::{read_numbers, read_rules};
 use super::tls::read_trunk_tls;
 use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
 use crate::address::IpPrefix;
@@ -65,6 +66,8 @@ pub(super) fn read_trunks(
             let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
             let credentials = read_credentials(&section);
             let profile = read_profile(&section);
+            let rules = read_rules(&section);
+            let numbers = read_numbers(&section);
             section.finish();
             Some(Trunk {
                 name: name?,
@@ -78,6 +81,8 @@ pub(super) fn read_trunks(
                 credentials: credentials?,
                 profile: profile?,
                 tls: tls?,
+                rules,
+                numbers: numbers?,
             })
         })
         .collect()

@@ -306,6 +306,11 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
+    /// Who waits for what comes of a transaction.
+    pub(crate) fn user(&self, id: TransactionId) -> Option<U> {
+        self.transactions.get(id.0).map(|transaction| transaction.user)
+    }
+
     /// Lets another user have what comes of a transaction.
     pub(crate) fn hand_over(&mut self, id: TransactionId, user: U) {
         if let Some(transaction) = self.transactions.get_mut(id.0) {

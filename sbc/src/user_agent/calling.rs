@@ -115,7 +115,8 @@ impl UserAgent {
             self.by_size(destination.hop, |agent, hop| agent.write_invite(call, destination, hop, &branch));
         let user = Role::Fork(call.session);
         let outgoing = Outgoing { method: Method::Invite, branch: &branch, first, fallback, user };
-        let transaction = self.transactions.request(now, outgoing);
+        let peer = self.peer_of(call.session);
+        let transaction = self.send(now, &peer, outgoing);
         if let Some(session) = self.sessions.get_mut(call.session) {
             session.forks.push(Fork { transaction, state: ForkState::Calling });
         }
@@ -271,6 +272,7 @@ impl UserAgent {
         let ack = dialog.ack(&compose::via(&hop, &branch), cseq);
         let invite = self.transactions.sent(transaction).map(|(invite, _)| invite).unwrap_or_default();
         let bytes = compose::with_credentials_of(ack, invite).finish();
+        let bytes = self.ruled(&self.peer_of(id), bytes);
         self.transmits.push_back(hop.carry(bytes));
     }
 
@@ -303,7 +305,11 @@ impl UserAgent {
         let method = Method::Cancel;
         let first = Routed { hop, bytes };
         let outgoing = Outgoing { method, branch: &branch, first, fallback: None, user: Role::Unattended };
-        self.transactions.request(now, outgoing);
+        let peer = match self.transactions.user(transaction) {
+            Some(Role::Fork(id)) => self.peer_of(id),
+            _ => Peer::Phone,
+        };
+        self.send(now, &peer, outgoing);
     }
 
     /// §9.1: an INVITE that was cancelled and has no final response after 64*T1 is given up.

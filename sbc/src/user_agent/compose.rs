@@ -45,16 +45,7 @@ pub(super) fn name_addr(display_name: Option<&str>, uri: impl Display) -> String
 
 /// A `sip:` URI of somebody at an address.
 pub(super) fn sip_uri(user: &str, host: impl Display) -> String {
-    let mut uri = String::from("sip:");
-    for byte in user.bytes() {
-        // §25.1: unreserved and user-unreserved stand for themselves; `#` is dialled, and sent as it is nowhere.
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    format!("{uri}@{host}")
+    format!("sip:{}@{host}", crate::uri::escaped_user(user))
 }
 
 /// The address as a URI's host.

@@ -1,10 +1,12 @@
 //! What the user agent is told by its operator.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::profile::Profile;
 pub use crate::auth::DigestAlgorithm;
+use crate::rules::TrunkRules;
 use crate::source::IpPrefix;
 use crate::transaction::Timers;
 use crate::transport::Transport;
@@ -69,6 +71,8 @@ pub struct TrunkConfig {
     pub credentials: Option<TrunkCredentials>,
     /// How it is spoken to.
     pub profile: Profile,
+    /// What its messages become, and ours to it.
+    pub rules: Option<Arc<TrunkRules>>,
     /// The most concurrent calls, both directions together; 503 beyond.
     pub max_calls: u32,
     /// The most new calls a second from it (token bucket of one second's worth); 503 beyond.
@@ -90,6 +94,7 @@ impl TrunkConfig {
             transport: Transport::Udp,
             credentials: None,
             profile: Profile::default(),
+            rules: None,
             max_calls: 1_000,
             max_calls_per_second: 100,
             max_calls_per_second_out: u32::MAX,

@@ -74,6 +74,10 @@ counters! {
     stray_acks,
     /// Responses that belong to nothing.
     stray_responses,
+    /// Messages that a trunk's rules changed, both ways.
+    messages_rewritten,
+    /// Rules passed over, since they would have made a message that cannot be read.
+    rules_passed_over,
     /// Transactions that ended for want of an answer.
     timeouts,
     /// Transactions whose message could not be sent.

@@ -166,7 +166,8 @@ impl UserAgent {
         let bytes = compose::with_reason(builder, reason).finish();
         let first = Routed { hop, bytes: self.authorised(id, bytes) };
         let outgoing = Outgoing { method: Method::Bye, branch: &branch, first, fallback: None, user: role };
-        self.transactions.request(now, outgoing);
+        let peer = self.peer_of(id);
+        self.send(now, &peer, outgoing);
         self.keep_remains(now, id, dialog);
     }
 
@@ -240,6 +241,7 @@ impl UserAgent {
 
     fn repeat_success(&mut self, now: Instant, transaction: TransactionId, bytes: Vec<u8>) {
         self.counters.retransmissions_sent += 1;
+        let bytes = self.ruled_for(transaction, bytes);
         self.transactions.respond(now, transaction, 200, bytes);
     }
 

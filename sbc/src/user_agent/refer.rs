@@ -405,7 +405,8 @@ impl UserAgent {
         };
         let first = Routed { hop, bytes: self.authorised(id, bytes) };
         let outgoing = Outgoing { method, branch: &branch, first, fallback: None, user };
-        self.transactions.request(now, outgoing);
+        let peer = self.peer_of(id);
+        self.send(now, &peer, outgoing);
     }
 
     fn answer_refer(

@@ -175,6 +175,7 @@ impl UserAgent {
 
     pub(super) fn respond(&mut self, now: Instant, transaction: TransactionId, status: u16, bytes: Vec<u8>) {
         self.counters.count_answer(status);
+        let bytes = self.ruled_for(transaction, bytes);
         self.transactions.respond(now, transaction, status, bytes);
     }
 
@@ -255,8 +256,8 @@ impl UserAgent {
         self.events.push_back(Event::Incoming {
             session,
             source,
-            from: identity(&received.essentials.from),
-            dialled: self.dialled(received.message),
+            from: received.parties.from().map(|from| identity(&from)).unwrap_or_default(),
+            dialled: self.dialled(received.parties),
             call_id: received.essentials.call_id.to_owned(),
             acceptable,
             is_emergency,

@@ -23,6 +23,7 @@ mod registration;
 mod reinvite;
 mod requests_outside_dialogs;
 mod routes;
+mod rules;
 mod server_transactions;
 mod sources;
 mod srtp;
