@@ -179,8 +179,7 @@ impl Node {
             contact_centre: loaded.contact_centre.clone(),
         };
         self.order(Order::Reload(Box::new(reload)));
-        self.transports.reload_carriers(&wiring::carriers(&loaded.config));
-        match self.transports.reload(&wiring::allowed(&loaded.config), &loaded.tls) {
+        match self.transports.reload(&wiring::transports(&loaded.config, &loaded.tls)) {
             Ok(filter) => tell_about_filter(&filter),
             Err(error) => tracing::error!(%error, "the SIP transports go on as they were"),
         }

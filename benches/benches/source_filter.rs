@@ -85,6 +85,7 @@ fn measure(kernel_filter: bool, flood: Flood) -> io::Result<Cost> {
         kernel_filter,
         tcp: TcpLimits::default(),
         tls: TlsConfig::default(),
+        websocket_origins: Vec::new(),
     };
     let (inbox, _reader) = Inbox::new(1, Arc::new(|| {}));
     let transports =

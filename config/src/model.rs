@@ -98,6 +98,8 @@ pub struct Sip {
     pub product: String,
     /// Whether the kernel filters sources too, before a datagram reaches us.
     pub kernel_filter: bool,
+    /// The pages whose scripts may connect by WebSocket, by origin (RFC 6454); all when empty.
+    pub websocket_origins: Vec<String>,
     /// The timers of RFC 3261 §17.
     pub timers: SipTimers,
     /// The longest a called party may ring.

@@ -20,6 +20,8 @@ use crate::reader::{Names, Reader, Section};
 
 /// The most listening addresses.
 const MAX_LISTEN: usize = 16;
+/// The most origins.
+const MAX_ORIGINS: usize = 64;
 /// The most calls a node can be told to take.
 const MAX_CALLS: u32 = 1_000_000;
 
@@ -207,6 +209,7 @@ fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
         text.chars().all(|c| c.is_ascii_graphic() || c == ' ').then(|| text.to_owned())
     });
     let kernel_filter = section.boolean_or("kernel_filter", true);
+    let websocket_origins = read_origins(&section);
     let max_ringing = section.seconds_or("max_ringing_s", 1..=600, 180);
     // RFC 3261 §17.1.1.1 forbids a T1 below 500 ms outside closed networks; tests on loopback are one.
     let t1 = section.millis_or("t1_ms", 10..=10_000, 500);
@@ -218,6 +221,7 @@ fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
         listen: listen?,
         product: product?,
         kernel_filter: kernel_filter?,
+        websocket_origins: websocket_origins?,
         timers,
         max_ringing: max_ringing?,
     })
@@ -232,7 +236,7 @@ fn read_listen(section: &Section<'_, '_>) -> Option<Vec<SipListen>> {
             section.problem(
                 field,
                 format!("found {text:?}"),
-                "write \"udp:ADDRESS:PORT\", \"tcp:…\" or \"tls:…\"".into(),
+                "write \"udp:ADDRESS:PORT\", \"tcp:…\", \"tls:…\", \"ws:…\" or \"wss:…\"".into(),
             );
             continue;
         };
@@ -251,6 +255,27 @@ fn read_listen(section: &Section<'_, '_>) -> Option<Vec<SipListen>> {
     Some(listen)
 }
 
+fn read_origins(section: &Section<'_, '_>) -> Option<Vec<String>> {
+    section.know(&["websocket_origins"]);
+    if !section.has("websocket_origins") {
+        return Some(Vec::new());
+    }
+    let expected = "a list such as [\"https://desk.example\"]";
+    let entries = section.strings("websocket_origins", expected, MAX_ORIGINS)?;
+    for (text, field) in &entries {
+        // RFC 6454 §6.1: no path, not even a slash.
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
+            section.problem(
+                field,
+                format!("found {text:?}"),
+                "write \"https://HOST\", with the port if it is not 443".into(),
+            );
+        }
+    }
+    Some(entries.into_iter().map(|(text, _)| text).collect())
+}
+
 fn parse_listen(text: &str) -> Option<SipListen> {
     let (transport, address) = text.split_once(':')?;
     Some(SipListen { transport: parse_transport(transport)?, address: address.parse().ok()? })
@@ -261,6 +286,8 @@ fn parse_transport(text: &str) -> Option<Transport> {
         "udp" => Some(Transport::Udp),
         "tcp" => Some(Transport::Tcp),
         "tls" => Some(Transport::Tls),
+        "ws" => Some(Transport::Ws),
+        "wss" => Some(Transport::Wss),
         _ => None,
     }
 }

@@ -389,3 +389,24 @@ fn a_name_in_a_certificate_is_a_domain() {
         assert!(problems.is_none_or(|problems| problems.contains(&expected)), "{name}");
     }
 }
+
+#[test]
+fn a_trunk_is_no_browser() {
+    one_problem(
+        "transport = \"udp\" ",
+        "transport = \"ws\" ",
+        "\"ws\"",
+        "trunk.carrier-a.transport: found \"ws\"; write udp, tcp or tls",
+    );
+}
+
+#[test]
+fn an_origin_has_a_scheme_and_no_path() {
+    one_problem(
+        "max_ringing_s = 180 ",
+        "websocket_origins = [\"https://desk.example\", \"https://desk.example/agents\"]\nmax_ringing_s = 180 ",
+        "\"https://desk.example/agents\"",
+        "sip.websocket_origins[2]: found \"https://desk.example/agents\"; \
+         write \"https://HOST\", with the port if it is not 443",
+    );
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
-use crate::transport::{FlowId, Hop};
+use crate::transport::{FlowId, Hop, Transport};
 use crate::uri::Uri;
 
 /// What an operator decides about registrations.
@@ -47,6 +47,17 @@ pub(crate) struct ContactRequest {
     pub(crate) uri: String,
     /// The `expires` parameter, in seconds.
     pub(crate) expires_s: Option<u32>,
+    /// `+sip.instance` with `reg-id` (RFC 5626 §4.2), for phones that give them.
+    pub(crate) instance: Option<Instance>,
+}
+
+/// One flow of one phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Instance {
+    /// The `+sip.instance` parameter.
+    pub(crate) id: Vec<u8>,
+    /// The `reg-id` parameter.
+    pub(crate) reg_id: u32,
 }
 
 /// Why a REGISTER changes nothing.
@@ -68,6 +79,8 @@ pub(crate) enum RegistrationError {
 pub(crate) struct Binding {
     /// The Contact URI as written.
     pub(crate) uri: String,
+    /// The phone, when it says which it is.
+    instance: Option<Instance>,
     /// Where it registered from.
     pub(crate) hop: Hop,
     /// When it is forgotten.
@@ -116,13 +129,23 @@ impl Registrar {
         self.users.get(user).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Forgets that a connection lives: its contacts are reached by their address from now on.
-    pub(crate) fn forget_flow(&mut self, flow: FlowId) {
-        for binding in self.users.values_mut().flatten() {
-            if binding.hop.flow == Some(flow) {
+    /// Forgets that a connection lives. A contact that listens where it came from is reached by another connection;
+    /// any other is behind NAT, in a browser or without a certificate of its own, and cannot be reached until it
+    /// registers again (RFC 5626 §4.4, RFC 7118 §5.2).
+    pub(crate) fn forget_flow(&mut self, flow: FlowId) -> Vec<Reachability> {
+        let is_on_it = |binding: &Binding| binding.hop.flow == Some(flow);
+        let users = self.users.iter().filter(|(_, bindings)| bindings.iter().any(is_on_it));
+        let users: Vec<String> = users.map(|(user, _)| user.clone()).collect();
+        let mut changes = Vec::new();
+        for user in users {
+            let mut left = self.bindings(&user).to_vec();
+            left.retain(|binding| !is_on_it(binding) || listens_where_it_came_from(binding));
+            for binding in left.iter_mut().filter(|binding| is_on_it(binding)) {
                 binding.hop.flow = None;
             }
+            changes.extend(self.replace(&user, left));
         }
+        changes
     }
 
     /// Forgets users that are no longer configured.
@@ -189,7 +212,12 @@ fn with_contacts(
 ) -> Result<Vec<Binding>, RegistrationError> {
     for contact in contacts {
         let lifetime = lifetime(contact, registration, policy)?;
-        if let Some(place) = bindings.iter().position(|binding| is_same_uri(&binding.uri, &contact.uri)) {
+        let is_same = |binding: &Binding| {
+            // RFC 5626 §6.3: a phone that comes again on another flow is known by its instance, not by its URI.
+            let is_same_instance = contact.instance.is_some() && binding.instance == contact.instance;
+            is_same_instance || is_same_uri(&binding.uri, &contact.uri)
+        };
+        if let Some(place) = bindings.iter().position(is_same) {
             if bindings.get(place).is_some_and(|binding| is_out_of_order(binding, registration)) {
                 return Err(RegistrationError::OutOfOrder);
             }
@@ -203,6 +231,7 @@ fn with_contacts(
         }
         bindings.push(Binding {
             uri: contact.uri.clone(),
+            instance: contact.instance.clone(),
             hop: registration.hop,
             expires: now + lifetime,
             call_id: registration.call_id.clone(),
@@ -227,6 +256,13 @@ fn lifetime(
         return Err(RegistrationError::TooBrief { min_expires_s });
     }
     Ok(asked.min(policy.max_expires))
+}
+
+/// Whether it could be reached without the connection it registered on: its Contact names the host it came from, and
+/// needs neither a certificate nor a listener that browsers have not.
+fn listens_where_it_came_from(binding: &Binding) -> bool {
+    let Ok(Uri::Sip(uri)) = Uri::parse(binding.uri.as_bytes()) else { return false };
+    binding.hop.transport == Transport::Tcp && uri.host.ip() == Some(binding.hop.destination.ip())
 }
 
 /// §19.1.4.

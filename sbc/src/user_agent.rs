@@ -7,6 +7,7 @@
 //! may call any method between two events.
 
 mod admission;
+mod alias;
 mod authorization;
 mod calling;
 mod compose;
@@ -60,6 +61,7 @@ use crate::transport::Hop;
 use crate::trunk::Admissions;
 pub use crate::trunk::{Limit, TrunkUse};
 use admission::Overload;
+use alias::Aliases;
 use session::{Peer, Sessions};
 
 /// Requests longer than this go over TCP, the way being not known to carry more (RFC 3261 §18.1.1).
@@ -83,6 +85,7 @@ pub struct UserAgent {
     transactions: Transactions<Role>,
     sessions: Sessions,
     registrar: Registrar,
+    aliases: Aliases,
     authenticator: Authenticator,
     admissions: Admissions,
     overload: Overload,
@@ -143,6 +146,7 @@ impl UserAgent {
             rng,
             sessions: Sessions::default(),
             registrar: Registrar::default(),
+            aliases: Aliases::default(),
             authenticator,
             admissions: Admissions::default(),
             overload: Overload::default(),
@@ -196,7 +200,10 @@ impl UserAgent {
     /// Takes the news that something could not be sent, or that a connection is gone.
     pub fn handle_transport_failure(&mut self, now: Instant, failure: TransportFailure) {
         if let Some(flow) = failure.flow {
-            self.registrar.forget_flow(flow);
+            self.aliases.forget(flow);
+            for change in self.registrar.forget_flow(flow) {
+                self.tell_reachability(change);
+            }
         }
         self.transactions.handle_transport_failure(now, &failure);
         self.handle_notices(now);

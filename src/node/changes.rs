@@ -85,7 +85,14 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
             it.profile.clone(),
         )
     };
-    let sip = |config: &Config| (config.sip.product.clone(), config.sip.timers, config.sip.max_ringing);
+    let sip = |config: &Config| {
+        (
+            config.sip.product.clone(),
+            config.sip.websocket_origins.clone(),
+            config.sip.timers,
+            config.sip.max_ringing,
+        )
+    };
     let rtp =
         |config: &Config| (config.rtp.media_timeout, config.rtp.phones_behind_nat, config.rtp.phone_gateway);
     [

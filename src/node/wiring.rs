@@ -55,6 +55,7 @@ pub(crate) fn transports(config: &config::Config, tls: &TlsConfig) -> Transports
         kernel_filter: config.sip.kernel_filter,
         tcp: TcpLimits::default(),
         tls: tls.clone(),
+        websocket_origins: config.sip.websocket_origins.clone(),
     }
 }
 
@@ -88,6 +89,8 @@ fn trunk(trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
         peer: trunk.peer,
         transport: transport(trunk.transport),
         credentials: trunk.credentials.as_ref().map(credentials),
+        is_authenticated: trunk.transport == config::Transport::Tls
+            && trunk.tls.client_certificate == config::ClientCertificate::Required,
         profile: profile(&trunk.profile),
         rules: rules.get(&trunk.name).cloned(),
         max_calls: trunk.max_calls,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use tandem_peers::{Configuration, Ports};
+use tandem_peers::{Authority, Configuration, Pair, Ports};
 
 fn check(edit: impl FnOnce(&Path, String) -> String) -> (Output, String) {
     let configuration = Configuration::new(&Ports::demo(), edit).expect("a configuration");
@@ -66,6 +66,36 @@ fn a_prompt_that_is_no_wav_is_named() {
     });
     assert_eq!(output.status.code(), Some(1));
     assert!(said.starts_with("demo/prompts/menu.wav: "), "{said}");
+}
+
+/// Certificates go bad by themselves, and are handed over in halves.
+#[test]
+fn certificates_are_checked_with_their_keys_and_dates() {
+    let authority = Authority::new().expect("an authority");
+    let good = authority.issue(&["node.example"]).expect("a certificate");
+    let other = authority.issue(&["node.example"]).expect("a certificate");
+    let expired = authority.issue_expired(&["node.example"]).expect("a certificate");
+    let mismatched = Pair { key: other.key, ..good.clone() };
+    let no_key = Pair { key: good.certificate.clone(), ..good.clone() };
+    let no_certificate = Pair { certificate: good.key.clone(), ..good.clone() };
+    for (pair, status, expected) in [
+        (good, 0, "certificate demo/node.pem expires in 9 days; renew it"),
+        (expired, 1, "certificate demo/node.pem expired 1 day ago; renew it"),
+        (
+            mismatched,
+            1,
+            "tls.certificate.1.key: demo/node.key: the key is not that of the certificate; write",
+        ),
+        (no_key, 1, "tls.certificate.1.key: demo/node.key: holds no private key; write"),
+        (no_certificate, 1, "tls.certificate.1.certificate: demo/node.pem: holds no certificate; write"),
+    ] {
+        let (output, said) = check(|folder, text| {
+            pair.write(folder, "node").expect("written");
+            format!("{text}\n[[tls.certificate]]\ncertificate = \"node.pem\"\nkey = \"node.key\"\n")
+        });
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        assert!(said.starts_with(&format!("demo/tandem.toml: {expected}")), "{said}");
+    }
 }
 
 #[test]

@@ -17,5 +17,8 @@ mod service_manager;
 mod srtp_softphone;
 mod straight_through;
 mod support;
+mod tls;
+mod tls_softphone;
 mod two_softphones;
 mod unlisted_source;
+mod websocket;

@@ -1,10 +1,11 @@
 //! What the end-to-end tests share: a daemon, a carrier's phone on real sockets, and the records afterwards.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_peers::{Node, Ports};
+use tandem_peers::{Authority, Node, Ports};
 use tandem_phone::{Manner, PhoneConfig};
 use tandem_phone_net::LivePhone;
 use tandem_store::{Archive, StoredCall};
@@ -22,6 +23,23 @@ pub(crate) fn node() -> Node {
 pub(crate) fn node_with(edit: impl FnOnce(&Path, String) -> String) -> Node {
     let ports = Ports::free().expect("free ports");
     Node::start(Path::new(env!("CARGO_BIN_EXE_tandem")), ports, edit).expect("the daemon is ready")
+}
+
+/// A TCP port that is free now.
+pub(crate) fn free_tcp(address: [u8; 4]) -> SocketAddr {
+    let listener = TcpListener::bind(SocketAddr::from((address, 0))).expect("a free port");
+    listener.local_addr().expect("bound")
+}
+
+/// The configuration with a listener within TLS at `at`; `node.pem` is for `node.example` and that address, and
+/// `ca.pem` vouches for it.
+pub(crate) fn secured(folder: &Path, config: &str, at: SocketAddr) -> String {
+    let authority = Authority::new().expect("an authority");
+    std::fs::write(folder.join("ca.pem"), authority.pem()).expect("written");
+    let pair = authority.issue(&["node.example", &at.ip().to_string()]);
+    pair.and_then(|pair| pair.write(folder, "node")).expect("a certificate");
+    let config = config.replacen("listen = [", &format!("listen = [\"tls:{at}\", "), 1);
+    format!("{config}\n[[tls.certificate]]\ncertificate = \"node.pem\"\nkey = \"node.key\"\n")
 }
 
 /// Stops the node and returns the records of all its calls.

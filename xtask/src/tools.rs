@@ -11,8 +11,13 @@ pub(crate) struct Tool {
 }
 
 /// What the tests play against.
-pub(crate) const TESTS: &[Tool] =
-    &[Tool { program: "sipp", package: "sip-tester" }, Tool { program: "baresip", package: "baresip-core" }];
+pub(crate) const TESTS: &[Tool] = &[
+    Tool { program: "sipp", package: "sip-tester" },
+    Tool { program: "baresip", package: "baresip-core" },
+    Tool { program: "openssl", package: "openssl" },
+    Tool { program: "node", package: "nodejs" },
+    Tool { program: "npm", package: "npm" },
+];
 
 /// Makes sure that `tools` are there: installs what is missing when it may, else names it and fails.
 pub(crate) fn ensure(tools: &[Tool]) -> Result<(), Failed> {

@@ -52,8 +52,9 @@ pub(super) fn read_trunks(
             let owner = format!("trunk {:?}", name.as_deref().unwrap_or_default());
             let prefixes = read_sources(&section, &owner, sources);
             let peer = section.parsed("peer", SOCKET_ADDRESS, |text| text.parse::<SocketAddr>().ok());
-            let transport =
-                section.parsed_or("transport", "udp, tcp or tls", Transport::Udp, parse_transport);
+            let transport = section.parsed_or("transport", "udp, tcp or tls", Transport::Udp, |text| {
+                parse_transport(text).filter(|it| !matches!(it, Transport::Ws | Transport::Wss))
+            });
             if let (Some(transport), Some(peer)) = (transport, peer) {
                 check_listens(&section, listen, transport, peer);
             }

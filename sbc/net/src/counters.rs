@@ -81,8 +81,14 @@ counters! {
     tls_handshakes,
     /// TLS handshakes that did not: no version or cipher in common, or a certificate that one side refused.
     tls_handshake_failures,
-    /// Handshakes that clients did not end in time.
-    tls_handshake_timeouts,
+    /// Handshakes of TLS and WebSocket that clients did not end in time.
+    handshake_timeouts,
     /// Certificates of trunks that we refused.
     tls_peers_refused,
+    /// Connections upgraded to WebSocket.
+    ws_handshakes,
+    /// Connections not upgraded: no WebSocket, another subprotocol than `sip`, or a page of another origin.
+    ws_refused,
+    /// WebSocket pings sent.
+    ws_pings,
 }

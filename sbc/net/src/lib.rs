@@ -1,4 +1,4 @@
-//! SIP transports on tokio: UDP, TCP and TLS listeners, connections, and the source allow-list in front of them.
+//! SIP transports on tokio: UDP, TCP, TLS and WebSocket listeners, connections, and the source allow-list in front of them.
 //!
 //! Owner: tokio tasks of the shell receive; the signalling core's thread sends, without a task in between for UDP.
 //! Nothing here looks into a message beyond its length: what an unlisted source sends is not even framed. Every
@@ -17,7 +17,10 @@ pub use allow_list::AllowList;
 pub use counters::{Counters, CountersSnapshot};
 pub use filter::{FilterError, FilterState};
 pub use inbox::{Inbound, InboundPacket, Inbox, InboxReader, Wake};
-pub use stream::{CONNECT_TIMEOUT, CONNECTION_QUEUE, HANDSHAKE_TIMEOUT, MESSAGE_TIMEOUT, WRITE_TIMEOUT};
+pub use stream::{
+    CONNECT_TIMEOUT, CONNECTION_QUEUE, HANDSHAKE_TIMEOUT, MESSAGE_TIMEOUT, WEBSOCKET_PING, WEBSOCKET_SILENCE,
+    WRITE_TIMEOUT,
+};
 pub use tls::{Authorities, Certificate, PeerName, PemError, TlsConfig, TlsError, TlsTrunk};
 pub use transports::{BindError, MAX_LISTEN, TcpLimits, Transports, TransportsConfig};
 pub use udp::UDP_SEND_QUEUE;

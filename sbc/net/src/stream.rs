@@ -1,9 +1,10 @@
-//! Streams, TCP and TLS: listeners, connections, and the table that finds a connection by flow or by peer.
+//! Streams, TCP and what is on top of it: listeners, connections, and the table that finds a connection by flow or by peer.
 
 mod channel;
 mod connection;
 mod listener;
 mod table;
+mod websocket;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,8 +22,8 @@ use tokio::task::JoinSet;
 use crate::allow_list::AllowList;
 use crate::counters::{Counters, count};
 use crate::inbox::Inbox;
-use crate::tls::{Certificate, Contexts, Refusals, TlsConfig, TlsError};
-use crate::transports::TcpLimits;
+use crate::tls::{Certificate, Contexts, Refusals, TlsError};
+use crate::transports::{TcpLimits, TransportsConfig};
 use table::{Connections, Queued};
 
 /// Messages that may wait for a connection's peer to read, or for the connection to be made. One more, and the peer
@@ -35,6 +36,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a client may take for a handshake on top of TCP.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a WebSocket client is asked whether it is there (RFC 6455 §5.5.2): more often than NAT forgets.
+pub const WEBSOCKET_PING: Duration = Duration::from_secs(30);
+
+/// A WebSocket client of which nothing was heard for so long, not even an answer to a ping, is gone.
+pub const WEBSOCKET_SILENCE: Duration = Duration::from_secs(90);
 
 /// How long the farewell of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -72,21 +79,25 @@ pub(crate) struct Shared {
     /// Replaced by a reload; connections keep what they were made with.
     tls: ArcSwap<Contexts>,
     refusals: Arc<Refusals>,
+    /// The pages whose scripts may connect by WebSocket; all when empty.
+    origins: ArcSwap<Vec<String>>,
 }
 
 impl StreamTransport {
     /// Without listeners; connections can be made. Called on the runtime that will run them.
     pub(crate) fn new(
         allowed: AllowList,
-        limits: TcpLimits,
-        tls: &TlsConfig,
+        config: &TransportsConfig,
         inbox: Inbox,
         counters: Arc<Counters>,
     ) -> Result<Self, TlsError> {
+        let limits = config.tcp;
         let refusals = Arc::new(Refusals::new(Arc::clone(&counters)));
-        let tls = ArcSwap::from_pointee(Contexts::new(tls, &refusals)?);
+        let tls = ArcSwap::from_pointee(Contexts::new(&config.tls, &refusals)?);
+        let origins = ArcSwap::from_pointee(config.websocket_origins.clone());
         let connections = Connections::new(limits);
-        let shared = Arc::new(Shared { connections, allowed, limits, inbox, counters, tls, refusals });
+        let shared =
+            Arc::new(Shared { connections, allowed, limits, inbox, counters, tls, refusals, origins });
         Ok(Self { runtime: Handle::current(), shared, listeners: Vec::new() })
     }
 
@@ -141,9 +152,10 @@ impl StreamTransport {
         self.shared.tls.load().certificates.clone()
     }
 
-    /// Takes another TLS configuration for the connections to come; none is cut.
-    pub(crate) fn set_tls(&self, config: &TlsConfig) -> Result<(), TlsError> {
-        self.shared.tls.store(Arc::new(Contexts::new(config, &self.shared.refusals)?));
+    /// Takes other certificates and origins for the connections to come; none is cut.
+    pub(crate) fn reload(&self, config: &TransportsConfig) -> Result<(), TlsError> {
+        self.shared.tls.store(Arc::new(Contexts::new(&config.tls, &self.shared.refusals)?));
+        self.shared.origins.store(Arc::new(config.websocket_origins.clone()));
         Ok(())
     }
 

@@ -38,6 +38,9 @@ pub struct TransportsConfig {
     pub tcp: TcpLimits,
     /// Certificates, and whose are accepted.
     pub tls: TlsConfig,
+    /// The origins (RFC 6454) whose scripts may connect by WebSocket, such as `https://desk.example`; all when empty.
+    /// Clients that name none are no browsers, and are not kept out by this.
+    pub websocket_origins: Vec<String>,
 }
 
 /// The most of TCP.
@@ -109,13 +112,7 @@ impl Transports {
         let carriers = AllowList::new(&config.carriers);
         let inbox = &inbox.preferring(carriers.clone());
         let (inbox_of_streams, counters_of_streams) = (inbox.clone(), Arc::clone(&counters));
-        let streams = StreamTransport::new(
-            allowed.clone(),
-            config.tcp,
-            &config.tls,
-            inbox_of_streams,
-            counters_of_streams,
-        )?;
+        let streams = StreamTransport::new(allowed.clone(), config, inbox_of_streams, counters_of_streams)?;
         let mut transports = Self {
             udp: Vec::new(),
             streams,
@@ -147,8 +144,7 @@ impl Transports {
                 self.udp.push(udp);
                 Ok(local)
             }
-            Transport::Tcp | Transport::Tls => self.streams.listen(listen, &mut self._tasks),
-            Transport::Ws | Transport::Wss => Err(io::ErrorKind::Unsupported.into()),
+            _ => self.streams.listen(listen, &mut self._tasks),
         }
     }
 
@@ -174,19 +170,17 @@ impl Transports {
         self.udp.iter().find(|udp| udp.local() == local).or_else(|| self.udp.iter().find(same_version))
     }
 
-    /// Replaces the list of carriers' sources.
-    pub fn reload_carriers(&self, carriers: &[IpPrefix]) {
-        self.carriers.replace(carriers);
-    }
-
-    /// Replaces the allow-list, and the kernel's filter with it. Connections accepted from a source that is listed
-    /// no more are cut; those that stay keep the TLS they began with.
+    /// Takes another allow-list, and the kernel's filter with it, other carriers, other certificates and other origins; where to
+    /// listen and the limits stay. Connections accepted from a source that is listed no more are cut; those that
+    /// stay keep the TLS they began with.
     ///
     /// # Errors
-    /// What is wrong with `tls`; then nothing is changed.
-    pub fn reload(&self, allowed: &[IpPrefix], tls: &TlsConfig) -> Result<FilterState, TlsError> {
-        self.streams.set_tls(tls)?;
+    /// What is wrong with TLS; then nothing is changed.
+    pub fn reload(&self, config: &TransportsConfig) -> Result<FilterState, TlsError> {
+        self.streams.reload(config)?;
+        let allowed = &config.allowed;
         self.allowed.replace(allowed);
+        self.carriers.replace(&config.carriers);
         self.streams.cut_unlisted();
         Ok(self.filter_by(allowed))
     }

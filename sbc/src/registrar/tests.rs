@@ -22,7 +22,7 @@ fn hop() -> Hop {
 }
 
 fn contact(uri: &str, expires_s: Option<u32>) -> ContactRequest {
-    ContactRequest { uri: uri.to_owned(), expires_s }
+    ContactRequest { uri: uri.to_owned(), expires_s, instance: None }
 }
 
 fn registration(call_id: &str, cseq: u32, contacts: Vec<ContactRequest>) -> Registration {

@@ -96,6 +96,7 @@ impl UserAgent {
                     uri.push_str(transport);
                 }
                 let hop = Hop { transport: trunk.transport, local, destination: trunk.peer, flow: None };
+                let hop = self.aliases.apply(hop);
                 let peer = Peer::Trunk(trunk.name.as_str().into());
                 Ok((peer, number.clone(), vec![Destination { uri, hop }]))
             }

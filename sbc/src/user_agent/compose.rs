@@ -24,7 +24,9 @@ pub(super) const ACCEPT: &str = "application/sdp";
 
 /// A Via value for a request of ours; RFC 3581 §3: we ask for `rport` always.
 pub(super) fn via(hop: &Hop, branch: &str) -> String {
-    format!("SIP/2.0/{} {};branch={branch};rport", hop.transport.via_name(), hop.local)
+    // RFC 5923 §5: the connection that we make may carry the peer's requests too.
+    let alias = if hop.transport == Transport::Tls && hop.flow.is_none() { ";alias" } else { "" };
+    format!("SIP/2.0/{} {};branch={branch};rport{alias}", hop.transport.via_name(), hop.local)
 }
 
 /// A Contact value that leads back to us.

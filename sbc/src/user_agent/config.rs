@@ -69,6 +69,9 @@ pub struct TrunkConfig {
     pub transport: Transport,
     /// What its challenges are answered with; they are refusals when absent.
     pub credentials: Option<TrunkCredentials>,
+    /// Whether who connects from its sources over TLS has shown its certificate: then its connections may carry our
+    /// requests (RFC 5923).
+    pub is_authenticated: bool,
     /// How it is spoken to.
     pub profile: Profile,
     /// What its messages become, and ours to it.
@@ -93,6 +96,7 @@ impl TrunkConfig {
             peer,
             transport: Transport::Udp,
             credentials: None,
+            is_authenticated: false,
             profile: Profile::default(),
             rules: None,
             max_calls: 1_000,

@@ -5,9 +5,10 @@ use tandem_time::Instant;
 use super::serving::user_of;
 use super::session::Peer;
 use super::{Received, Source, UserAgent};
-use crate::header::Contact;
+use crate::header::{Contact, Params};
+use crate::lex;
 use crate::message::HeaderName;
-use crate::registrar::{ContactRequest, Contacts, Policy, Registration, RegistrationError};
+use crate::registrar::{ContactRequest, Contacts, Instance, Policy, Registration, RegistrationError};
 use crate::transport::Hop;
 use crate::uri::Uri;
 
@@ -75,7 +76,11 @@ fn registration(received: Received<'_>) -> Option<Registration> {
             Contact::Address(address) => {
                 let Ok(Uri::Sip(_)) = address.uri() else { return None };
                 let uri = std::str::from_utf8(address.uri_bytes).ok()?.to_owned();
-                listed.push(ContactRequest { uri, expires_s: contact.expires() });
+                listed.push(ContactRequest {
+                    uri,
+                    expires_s: contact.expires(),
+                    instance: instance(&address.params),
+                });
             }
         }
     }
@@ -96,4 +101,11 @@ fn registration(received: Received<'_>) -> Option<Registration> {
             flow: packet.flow,
         },
     })
+}
+
+/// RFC 5626 §4.2: both parameters, or it is a registration like any other.
+fn instance(params: &Params<'_>) -> Option<Instance> {
+    let id = params.unquoted("+sip.instance")?.into_owned();
+    let reg_id = lex::decimal(params.value("reg-id")?)?;
+    Some(Instance { id, reg_id })
 }

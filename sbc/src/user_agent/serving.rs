@@ -26,6 +26,7 @@ impl UserAgent {
             RequestMatch::Merged => return self.refuse(now, received, 482),
             RequestMatch::New => {}
         }
+        self.learn_alias(received);
         if method == Method::Ack {
             return self.handle_ack(now, received);
         }

@@ -10,6 +10,7 @@ mod challenged;
 mod chaos;
 mod client_transactions;
 mod confirmation;
+mod connection_reuse;
 mod delayed_offer;
 mod early_media;
 mod forking;

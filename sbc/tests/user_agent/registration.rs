@@ -187,11 +187,11 @@ fn a_phone_is_called_at_its_contact() {
     assert_eq!(world.expect("INVITE").to, address("127.0.0.20:6000"));
 }
 
-/// A phone on a connection is called on it, and at its source once it is gone.
+/// A phone on a connection is called on it, and at its own port once it is gone.
 #[test]
 fn a_phone_on_a_connection_is_called_on_it_while_it_lives() {
     let mut world = World::new();
-    let on_tcp = register(1, "Contact: <sip:1001@192.168.1.5;transport=tcp>\r\n").with(|register| {
+    let on_tcp = register(1, "Contact: <sip:1001@127.0.0.20:6000;transport=tcp>\r\n").with(|register| {
         register.via = "SIP/2.0/TCP 192.168.1.5;rport".into();
     });
     let flow = Some(FlowId(7));
@@ -206,13 +206,60 @@ fn a_phone_on_a_connection_is_called_on_it_while_it_lives() {
     let invite = world.expect("INVITE");
     assert_eq!(
         (invite.transport, invite.flow, invite.to),
-        (Transport::Tcp, None, address("127.0.0.20:40000"))
+        (Transport::Tcp, None, address("127.0.0.20:6000"))
     );
     let ended = world
         .events()
         .into_iter()
         .any(|event| matches!(event, Event::Ended { session, .. } if session == first));
     assert!(ended, "the first call was on the connection that broke");
+}
+
+/// RFC 7118 §5.2, and RFC 5626 §4.4 for phones behind NAT: nothing but their connection leads to them.
+#[test]
+fn a_phone_that_nothing_but_its_connection_leads_to_is_gone_with_it() {
+    for (transport, contact) in [
+        (Transport::Tcp, "sip:1001@192.168.1.5;transport=tcp"),
+        (Transport::Tls, "sip:1001@127.0.0.20:6000;transport=tls"),
+        (Transport::Ws, "sip:1001@c7q2.invalid;transport=ws"),
+        (Transport::Wss, "sip:1001@c7q2.invalid;transport=ws"),
+    ] {
+        let mut world = World::new();
+        let on_stream = register(1, &format!("Contact: <{contact}>\r\n")).with(|register| {
+            register.via = format!("SIP/2.0/{} c7q2.invalid;rport", transport.via_name());
+        });
+        world.register_on(transport, Some(FlowId(7)), "127.0.0.20:40000", &on_stream);
+        assert_eq!(world.events(), told(true));
+        world.fail(transport, "127.0.0.20:40000", Some(FlowId(8)));
+        assert_eq!(world.events(), [], "another phone's");
+        world.fail(transport, "127.0.0.20:40000", Some(FlowId(7)));
+        assert_eq!(world.events(), told(false), "{transport:?}");
+    }
+}
+
+/// RFC 5626 §6.3: the same instance and reg-id are the same phone, whatever its Contact; others are others.
+#[test]
+fn a_phone_that_comes_again_on_another_flow_replaces_itself() {
+    let mut world = World::new();
+    let contact = |host: &str, reg_id: u32| {
+        format!(
+            "Contact: <sip:1001@{host}.invalid;transport=ws>;reg-id={reg_id};+sip.instance=\"<urn:uuid:0a>\"\r\n"
+        )
+    };
+    let come = |world: &mut World, cseq, host: &str, reg_id, flow| {
+        let request = register(cseq, &contact(host, reg_id)).with(|register| {
+            register.via = format!("SIP/2.0/WS {host}.invalid;rport");
+        });
+        let response = world.register_on(Transport::Ws, Some(FlowId(flow)), "127.0.0.20:40000", &request);
+        response.text.matches("Contact: ").count()
+    };
+    assert_eq!(come(&mut world, 1, "first", 1, 7), 1);
+    assert_eq!(come(&mut world, 2, "second", 1, 8), 1, "in the place of the first");
+    assert_eq!(come(&mut world, 3, "third", 2, 9), 2, "beside it");
+    world.fail(Transport::Ws, "127.0.0.20:40000", Some(FlowId(7)));
+    world.call_user();
+    let flows = [world.expect("INVITE").flow, world.expect("INVITE").flow];
+    assert_eq!(flows, [Some(FlowId(8)), Some(FlowId(9))]);
 }
 
 #[test]

@@ -5,13 +5,17 @@
 //! what a process says, with a named patience.
 
 mod baresip;
+mod certificates;
 mod lines;
 mod node;
 mod parts;
 mod process;
 mod sipp;
+mod websocket_phone;
 
 pub use baresip::{Baresip, Softphone, share_of_tone};
+pub use certificates::{Authority, Pair};
 pub use node::{Configuration, Node, Ports};
 pub use process::Process;
 pub use sipp::{Scenario, Sipp};
+pub use websocket_phone::{WebSocketAccount, WebSocketPhone};

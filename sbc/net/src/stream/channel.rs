@@ -1,29 +1,36 @@
-//! What is between TCP and SIP: nothing, or TLS.
+//! What is between TCP and SIP: nothing, TLS, WebSocket, or both.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tandem_sbc::transport::Transport;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_tungstenite::WebSocketStream;
 
-use super::{HANDSHAKE_TIMEOUT, Link, Shared};
+use super::{HANDSHAKE_TIMEOUT, Link, Shared, websocket};
 use crate::counters::count;
 
 /// A connection that is ready to carry SIP.
 pub(super) enum Channel {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    WebSocket(Box<WebSocketStream<TcpStream>>),
+    SecureWebSocket(Box<WebSocketStream<TlsStream<TcpStream>>>),
 }
 
 /// Makes the connection.
 pub(super) async fn connect(shared: &Shared, link: Link) -> io::Result<Channel> {
+    match link.transport {
+        Transport::Tls => {}
+        Transport::Tcp => return Ok(Channel::Plain(open(link).await?)),
+        // Browsers cannot be connected to.
+        Transport::Udp | Transport::Ws | Transport::Wss => return Err(io::ErrorKind::Unsupported.into()),
+    }
     let tls = shared.tls.load_full();
     let stream = open(link).await?;
-    if !link.transport.is_secure() {
-        return Ok(Channel::Plain(stream));
-    }
     let trunk = tls.connecting(link.peer).ok_or(io::ErrorKind::NotFound)?;
     let connector = TlsConnector::from(Arc::clone(&trunk.client));
     match connector.connect(trunk.server_name.clone(), stream).await {
@@ -43,28 +50,47 @@ async fn open(link: Link) -> io::Result<TcpStream> {
     if !link.local.ip().is_unspecified() {
         socket.bind(SocketAddr::new(link.local.ip(), 0))?;
     }
-    socket.connect(link.peer).await
+    let stream = socket.connect(link.peer).await?;
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// Lets a client that has connected shake hands; `None` when it does not, or not in time.
 pub(super) async fn accept(shared: &Shared, link: Link, stream: TcpStream) -> Option<Channel> {
-    if !link.transport.is_secure() {
+    // SIP messages are small and each is complete: none should wait for the next (RFC 896 does not help here).
+    let _ = stream.set_nodelay(true);
+    if link.transport == Transport::Tcp {
         return Some(Channel::Plain(stream));
     }
+    let patience = timeout(HANDSHAKE_TIMEOUT, shake_hands(shared, link, stream));
+    patience.await.unwrap_or_else(|_| {
+        count(&shared.counters.handshake_timeouts);
+        None
+    })
+}
+
+async fn shake_hands(shared: &Shared, link: Link, stream: TcpStream) -> Option<Channel> {
+    Some(match link.transport {
+        Transport::Tls => Channel::Tls(Box::new(accept_tls(shared, link, stream).await?)),
+        Transport::Wss => {
+            let stream = accept_tls(shared, link, stream).await?;
+            Channel::SecureWebSocket(Box::new(websocket::accept(shared, stream).await?))
+        }
+        Transport::Ws => Channel::WebSocket(Box::new(websocket::accept(shared, stream).await?)),
+        Transport::Udp | Transport::Tcp => Channel::Plain(stream),
+    })
+}
+
+async fn accept_tls(shared: &Shared, link: Link, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
     let tls = shared.tls.load_full();
     let (trunk, server) = tls.accepting(link.peer.ip());
-    let acceptor = TlsAcceptor::from(Arc::clone(server?));
-    match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
+    match TlsAcceptor::from(Arc::clone(server?)).accept(stream).await {
+        Ok(stream) => {
             count(&shared.counters.tls_handshakes);
-            Some(Channel::Tls(Box::new(stream.into())))
+            Some(stream.into())
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             failed(shared, trunk, &error);
-            None
-        }
-        Err(_) => {
-            count(&shared.counters.tls_handshake_timeouts);
             None
         }
     }

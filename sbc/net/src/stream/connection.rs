@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::channel::{self, Channel};
 use super::table::Opening;
-use super::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT};
+use super::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT, websocket};
 use crate::counters::count;
 use crate::inbox::{Inbound, InboundPacket};
 
@@ -54,16 +54,10 @@ pub(super) async fn accepted(shared: Arc<Shared>, link: Link, mut opening: Openi
 async fn serve(shared: &Shared, link: Link, opening: Opening, channel: Channel) {
     let flow = opening.flow;
     match channel {
-        Channel::Plain(stream) => {
-            // SIP messages are small and each is complete: none should wait for the next (RFC 896 does not help
-            // here).
-            let _ = stream.set_nodelay(true);
-            exchange(shared, link, opening, stream).await;
-        }
-        Channel::Tls(stream) => {
-            let _ = stream.get_ref().0.set_nodelay(true);
-            exchange(shared, link, opening, *stream).await;
-        }
+        Channel::Plain(stream) => exchange(shared, link, opening, stream).await,
+        Channel::Tls(stream) => exchange(shared, link, opening, *stream).await,
+        Channel::WebSocket(socket) => websocket::exchange(shared, link, opening, *socket).await,
+        Channel::SecureWebSocket(socket) => websocket::exchange(shared, link, opening, *socket).await,
     }
     shared.connections.close(flow);
     count(&shared.counters.tcp_closed);
@@ -157,18 +151,18 @@ impl Reading<'_> {
                 Frame::Ping => drop(self.pongs.try_send(())),
                 Frame::Pong => {}
                 Frame::Message(message) => {
-                    count(&self.shared.counters.tcp_received);
-                    let packet = InboundPacket {
-                        transport: self.link.transport,
-                        local: self.link.local,
-                        source: self.link.peer,
-                        flow: Some(self.flow),
-                        bytes: message.to_vec(),
-                    };
-                    self.shared.inbox.put(Inbound::Packet(packet)).await;
+                    hand_over(self.shared, self.link, self.flow, message.to_vec()).await
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Gives a message to the core, as soon as it has room.
+pub(super) async fn hand_over(shared: &Shared, link: Link, flow: FlowId, bytes: Vec<u8>) {
+    count(&shared.counters.tcp_received);
+    let Link { transport, local, peer } = link;
+    let packet = InboundPacket { transport, local, source: peer, flow: Some(flow), bytes };
+    shared.inbox.put(Inbound::Packet(packet)).await;
 }

@@ -1,27 +1,20 @@
-//! Authorities and certificates made for a test.
+//! Authorities and certificates made for a test, as the transports and as a foreign peer want them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tandem_sbc_net::{Authorities, Certificate};
 
 /// Somebody who vouches for others.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(tandem_peers::Authority);
 
-/// A certificate with its key, as PEM.
-pub(crate) struct Pair {
-    certificate: String,
-    key: String,
-}
+/// A certificate with its key.
+pub(crate) struct Pair(tandem_peers::Pair);
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority"))
+        Self(tandem_peers::Authority::new().expect("an authority"))
     }
 
     pub(crate) fn authorities(&self) -> Authorities {
@@ -29,55 +22,37 @@ impl Authority {
     }
 
     pub(crate) fn roots(&self) -> Arc<rustls::RootCertStore> {
+        let own = CertificateDer::from_pem_slice(self.0.pem().as_bytes()).expect("its own certificate");
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(self.0.der().clone()).expect("its own certificate");
+        roots.add(own).expect("an authority");
         Arc::new(roots)
     }
 
-    /// A certificate for `names`, valid now.
     pub(crate) fn issue(&self, names: &[&str]) -> Pair {
-        self.issue_with(names, |_| {})
+        Pair(self.0.issue(names).expect("a certificate"))
     }
 
-    /// One that was valid until a day ago.
     pub(crate) fn issue_expired(&self, names: &[&str]) -> Pair {
-        self.issue_with(names, |params| {
-            params.not_before = (std::time::SystemTime::now() - Duration::from_secs(10 * 86_400)).into();
-            params.not_after = (std::time::SystemTime::now() - Duration::from_secs(86_400)).into();
-        })
-    }
-
-    fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Pair {
-        let mut params = CertificateParams::default();
-        params.subject_alt_names = names
-            .iter()
-            .map(|name| match name.strip_prefix("sip:") {
-                Some(_) => SanType::URI((*name).try_into().expect("a URI")),
-                None => SanType::DnsName((*name).try_into().expect("a name")),
-            })
-            .collect();
-        change(&mut params);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        Pair { certificate: certificate.pem(), key: key.serialize_pem() }
+        Pair(self.0.issue_expired(names).expect("a certificate"))
     }
 }
 
 impl Pair {
     pub(crate) fn ours(&self) -> Arc<Certificate> {
-        let (chain, key) = (self.certificate.as_bytes(), self.key.as_bytes());
-        Arc::new(Certificate::from_pem("test.pem".to_owned(), chain, key).expect("they belong together"))
+        let (chain, key) = self.pem();
+        let certificate = Certificate::from_pem("test.pem".to_owned(), chain.as_bytes(), key.as_bytes());
+        Arc::new(certificate.expect("they belong together"))
     }
 
     pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
-        vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate")]
+        vec![CertificateDer::from_pem_slice(self.0.certificate.as_bytes()).expect("a certificate")]
     }
 
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key")
+        PrivateKeyDer::from_pem_slice(self.0.key.as_bytes()).expect("a key")
     }
 
     pub(crate) fn pem(&self) -> (&str, &str) {
-        (&self.certificate, &self.key)
+        (&self.0.certificate, &self.0.key)
     }
 }

@@ -7,3 +7,4 @@ mod tcp;
 mod timeouts;
 mod tls;
 mod udp;
+mod websocket;

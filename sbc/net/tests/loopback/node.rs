@@ -40,6 +40,7 @@ pub(crate) fn config() -> TransportsConfig {
         kernel_filter: false,
         tcp: TcpLimits::default(),
         tls: TlsConfig::default(),
+        websocket_origins: Vec::new(),
     }
 }
 

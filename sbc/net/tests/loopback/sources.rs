@@ -3,9 +3,14 @@
 use std::io::ErrorKind;
 
 use crate::node::{LISTED, Node, UNLISTED, config, message, prefix, udp_from};
+use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::Transport;
-use tandem_sbc_net::{FilterError, FilterState, TlsConfig, TransportsConfig};
+use tandem_sbc_net::{FilterError, FilterState, TransportsConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+fn listing(allowed: &[IpPrefix]) -> TransportsConfig {
+    TransportsConfig { allowed: allowed.to_vec(), ..config() }
+}
 
 fn filtered() -> TransportsConfig {
     TransportsConfig { kernel_filter: true, ..config() }
@@ -78,7 +83,7 @@ async fn a_reload_counts_at_once_and_cuts_who_is_listed_no_more() {
         peer.write_all(&message("before", 0)).await.expect("written");
         node.next_packet().await;
 
-        node.transports.reload(&[prefix(UNLISTED, 32)], &TlsConfig::default()).expect("reloaded");
+        node.transports.reload(&listing(&[prefix(UNLISTED, 32)])).expect("reloaded");
         let end = peer.read(&mut [0; 1]).await;
         assert_eq!(end.unwrap_or(0), 0, "cut");
         node.next_failure().await;
@@ -97,7 +102,7 @@ async fn a_reload_leaves_the_connections_that_we_made() {
     let destination = listener.local_addr().expect("bound");
     node.send(Transport::Tcp, destination, None, message("a", 0)).expect("queued");
     let (mut peer, _) = listener.accept().await.expect("accepted");
-    node.transports.reload(&[], &TlsConfig::default()).expect("reloaded");
+    node.transports.reload(&listing(&[])).expect("reloaded");
     peer.write_all(&message("b", 0)).await.expect("written");
     assert_eq!(node.next_packet().await.bytes, message("b", 0));
 }
@@ -115,7 +120,7 @@ async fn a_list_too_long_for_the_kernel_is_kept_in_user_space() {
     assert_eq!(node.counters().udp_unlisted, 0);
 
     config.allowed.push(prefix("192.0.2.1", 32));
-    let state = node.transports.reload(&config.allowed, &TlsConfig::default()).expect("reloaded");
+    let state = node.transports.reload(&listing(&config.allowed)).expect("reloaded");
     assert_eq!(state, FilterState::Failed(FilterError::TooLong { instructions: 4100 }));
     send_unlisted_then_listed(&mut node).await;
     assert_eq!(node.counters().udp_unlisted, 1);
@@ -134,7 +139,7 @@ async fn ipv6_prefixes_count_in_the_kernel_too() {
         assert_eq!(node.next_packet().await.bytes == message("a", 0), heard);
 
         node.transports
-            .reload(&[prefix("2001:db8:aaaa:bbbb::", 64), prefix("::2", 127)], &TlsConfig::default())
+            .reload(&listing(&[prefix("2001:db8:aaaa:bbbb::", 64), prefix("::2", 127)]))
             .expect("reloaded");
         peer.send_to(&message("b", 0), node.address(Transport::Udp)).await.expect("sent");
         while node.transports.kernel_drops().expect("proc") == 0 {

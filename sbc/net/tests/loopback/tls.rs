@@ -94,7 +94,7 @@ async fn a_message_comes_and_its_answer_goes_back_on_the_flow() {
     assert_eq!((node.counters().tls_handshakes, node.counters().tls_handshake_failures), (1, 0));
 
     // RFC 8446 §6.1: the end is said, not only done.
-    node.transports.reload(&[], &TlsConfig::default()).expect("reloaded");
+    node.transports.reload(&TransportsConfig { allowed: Vec::new(), ..config() }).expect("reloaded");
     assert_eq!(peer.read(&mut [0; 1]).await.expect("an orderly end"), 0);
 }
 
@@ -189,15 +189,47 @@ async fn a_reload_is_for_new_connections_and_old_ones_go_on() {
     let authority = Authority::new();
     let (first, second) = (authority.issue(&["node.example"]), authority.issue(&["node.example"]));
     let tls = |pair: &Pair| TlsConfig { certificates: vec![pair.ours()], trunks: Vec::new() };
-    let config = listening(tls(&first));
-    let mut node = Node::start(&config, 8);
+    let mut node = Node::start(&listening(tls(&first)), 8);
     let mut old = connect(&node, client(&authority, None), "node.example").await.expect("a handshake");
-    node.transports.reload(&config.allowed, &tls(&second)).expect("reloaded");
+    node.transports.reload(&listening(tls(&second))).expect("reloaded");
     let new = connect(&node, client(&authority, None), "node.example").await.expect("a handshake");
     assert_eq!(old.get_ref().1.peer_certificates(), Some(first.chain().as_slice()));
     assert_eq!(new.get_ref().1.peer_certificates(), Some(second.chain().as_slice()));
     old.write_all(&message("a", 0)).await.expect("it lives");
     assert_eq!(node.next_packet().await.bytes, message("a", 0));
+}
+
+/// RFC 5922 §7.1 over IPv6, where the peer has an address and no name.
+#[tokio::test]
+async fn a_server_is_reached_over_ipv6_by_its_address() {
+    let authority = Authority::new();
+    let pair = authority.issue(&["sip:[::1]"]);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(pair.chain(), pair.key())
+        .expect("a pair");
+    let listener = TcpListener::bind("[::1]:0").await.expect("a free port");
+    let destination = listener.local_addr().expect("bound");
+    let peer_name = PeerName::Address(destination.ip());
+    let trunks =
+        vec![TlsTrunk { peers: vec![destination], peer_name, ..trunk(&authority, "unused.example") }];
+    let address = "[::1]:0".parse().expect("an address");
+    let config = TransportsConfig {
+        listen: vec![ListenAddress { transport: Transport::Tls, address }],
+        tls: TlsConfig { certificates: vec![authority.issue(&["node.example"]).ours()], trunks },
+        ..config()
+    };
+    let node = Node::start(&config, 8);
+    node.send(Transport::Tls, destination, None, message("a", 0)).expect("queued");
+    let (stream, from) = listener.accept().await.expect("accepted");
+    assert_eq!(from.ip(), node.address(Transport::Tls).ip());
+    let mut stream = TlsAcceptor::from(Arc::new(server)).accept(stream).await.expect("a handshake");
+    let mut bytes = vec![0; message("a", 0).len()];
+    stream.read_exact(&mut bytes).await.expect("it came");
+    assert_eq!(bytes, message("a", 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,7 +244,7 @@ async fn a_client_that_does_not_shake_hands_is_cut() {
     assert_eq!(peer.read(&mut [0; 1]).await.expect("an end"), 0);
     let patience = HANDSHAKE_TIMEOUT..HANDSHAKE_TIMEOUT + Duration::from_secs(1);
     assert!(patience.contains(&began.elapsed()), "{:?}", began.elapsed());
-    assert_eq!((node.counters().tls_handshake_timeouts, node.transports.connections()), (1, 0));
+    assert_eq!((node.counters().handshake_timeouts, node.transports.connections()), (1, 0));
 }
 
 #[test]
