@@ -11,6 +11,7 @@ mod calls;
 mod pace;
 mod parties;
 mod percentiles;
+mod plot;
 mod process;
 mod questions;
 mod registrations;
@@ -61,6 +62,9 @@ fn run(plan: &Plan) -> Result<Summary, String> {
     if let Some(path) = &plan.json {
         let json = serde_json::to_string_pretty(&summary).map_err(|error| error.to_string())?;
         write(path, &json)?;
+    }
+    if let Some(path) = &plan.svg {
+        write(path, &plot::draw(&summary))?;
     }
     Ok(summary)
 }

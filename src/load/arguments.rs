@@ -126,6 +126,9 @@ pub(crate) struct Arguments {
     /// Writes the summary there.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Draws it there: rate, calls, latency and the node's CPU and memory over time.
+    #[arg(long)]
+    svg: Option<PathBuf>,
     /// Ends with 1 when more failed.
     #[arg(long)]
     max_failures: Option<u64>,
@@ -175,6 +178,7 @@ pub(super) struct Plan {
     pub(super) tls: tandem_phone_net::TlsFiles,
     pub(super) pid: Option<u32>,
     pub(super) json: Option<PathBuf>,
+    pub(super) svg: Option<PathBuf>,
     pub(super) thresholds: Thresholds,
     pub(super) quiet: bool,
     pub(super) seed: u64,
@@ -241,6 +245,7 @@ impl Arguments {
             },
             pid: self.pid,
             json: self.json,
+            svg: self.svg,
             thresholds: Thresholds { max_failures: self.max_failures, p99_ms: self.p99_ms },
             quiet: self.quiet,
             seed: self.seed.unwrap_or_else(|| SysRng.try_next_u64().unwrap_or(1)),

@@ -1,86 +1,12 @@
 //! `tandem load` against a real node: what each scenario tells, and that it finds what is wrong.
 
-use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::net::UdpSocket;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
-use tandem_peers::Node;
 
+use crate::generator::{command, ended, load};
 use crate::support::{node, node_with, only_record, records};
-
-/// A run of the generator that has ended.
-struct Run {
-    status: ExitStatus,
-    summary: Value,
-    said: String,
-}
-
-impl Run {
-    fn count(&self, what: &str) -> u64 {
-        self.summary[what].as_u64().unwrap_or_else(|| panic!("no {what} in {}", self.summary))
-    }
-
-    /// How many failed of what begins so.
-    fn failures(&self, cause: &str) -> u64 {
-        let causes = self.summary["failures"].as_object().expect("failures by cause");
-        causes
-            .iter()
-            .filter(|(name, _)| name.starts_with(cause))
-            .filter_map(|(_, count)| count.as_u64())
-            .sum()
-    }
-
-    /// Every step of `steps` was taken `count` times, in more than no time.
-    fn took(&self, steps: &[&str], count: u64) {
-        for step in steps {
-            let told = &self.summary["steps"][step];
-            assert_eq!(told["count"], count, "{step} in {}", self.said);
-            let (p50, p99) = (told["p50_ms"].as_f64(), told["p99_ms"].as_f64());
-            assert!(p50 > Some(0.0) && p99 >= p50, "{step} in {}", self.said);
-        }
-    }
-
-    /// All of `count` went well.
-    fn went_well(&self, count: u64) {
-        assert!(self.status.success(), "{}", self.said);
-        assert_eq!((self.count("begun"), self.count("completed")), (count, count), "{}", self.said);
-        assert_eq!((self.count("failed"), &self.summary["passed"]), (0, &Value::Bool(true)), "{}", self.said);
-    }
-}
-
-/// `tandem load` with these arguments, and the summary it writes into the node's folder.
-fn command(node: &Node, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
-    let (carrier, media) = (node.ports().carrier, node.ports().carrier_rtp);
-    let from = std::net::UdpSocket::bind((carrier.ip(), 0)).and_then(|it| it.local_addr());
-    command
-        .args(["load", "--json", &summary_file(node), "--quiet", "--timeout", "4s"])
-        .args(["--target", &node.ports().sip.to_string()])
-        .args(["--from", &from.expect("a free port").to_string()])
-        .args(["--media-ports", &format!("{}-{}", media.0, media.1)])
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn summary_file(node: &Node) -> String {
-    node.folder().join("load.json").display().to_string()
-}
-
-fn load(node: &Node, arguments: &[&str]) -> Run {
-    ended(node, command(node, arguments).output().expect("the generator runs"))
-}
-
-fn ended(node: &Node, output: std::process::Output) -> Run {
-    let said =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    let text = std::fs::read_to_string(Path::new(&summary_file(node)))
-        .unwrap_or_else(|_| panic!("no summary: {said}"));
-    Run { status: output.status, summary: serde_json::from_str(&text).expect("the summary is JSON"), said }
-}
 
 const BRISKLY: [&str; 6] = ["--rate", "20", "--calls", "6", "--hold", "1500ms"];
 
@@ -137,8 +63,7 @@ fn users_register_again_and_again_and_leave() {
         let (before, after) = config.split_once("[[user]]").expect("the demo has users");
         format!("{before}{}\n[[user]]{after}", users.concat())
     });
-    let from =
-        std::net::UdpSocket::bind("127.0.0.29:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+    let from = UdpSocket::bind("127.0.0.29:0").and_then(|it| it.local_addr()).expect("a port").to_string();
     let who = ["--users", "91000-91039", "--password-pattern", "secret-{user}", "--from", from.as_str()];
     let run = load(&node, &[&["register", "--rate", "100", "--calls", "80"][..], &who].concat());
     run.went_well(80);
