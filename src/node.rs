@@ -27,8 +27,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tandem_api::{ApiError, Server};
 use tandem_control::ContactCentre;
-use tandem_media_net::{MediaThreads, MediaThreadsConfig};
+use tandem_media_net::{DtlsIdentity, MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
+use tandem_sbc::user_agent::Fingerprint;
 use tandem_sbc_net::{BindError, FilterState, Inbox, Transports};
 use tandem_store::{Closed, Store, StoreError};
 use tandem_switch::{Ledger, Switch};
@@ -87,6 +88,8 @@ pub(crate) struct Node {
     api: TaskHandle<std::io::Result<()>>,
     stop_api: oneshot::Sender<()>,
     loaded: Loaded,
+    /// What media threads show in handshakes, for as long as they run.
+    certificate: Option<Fingerprint>,
 }
 
 impl fmt::Debug for Node {
@@ -113,6 +116,9 @@ impl Node {
         let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
         let store_counters = store.counters();
 
+        let identity = DtlsIdentity::generate()
+            .map_err(|source| StartError::Thread { what: "a certificate for DTLS", source })?;
+        let certificate = Some(Fingerprint(identity.fingerprint().0));
         let mut rng = seeded()?;
         let (threads, pin_to) = wiring::media_threads(config);
         let switch_config = wiring::switch(config, threads);
@@ -125,12 +131,13 @@ impl Node {
             seed: rng.random(),
             epoch: clock.epoch(),
             wake,
+            dtls: Some(identity),
         })
         .map_err(|source| StartError::Thread { what: "the media threads", source })?;
 
         let centre = ContactCentre::new(loaded.contact_centre.clone()).map_err(StartError::ContactCentre)?;
         let user_agent = UserAgent::new(
-            Arc::new(wiring::user_agent(config, &loaded.rules)),
+            Arc::new(wiring::user_agent(config, &loaded.rules, certificate)),
             ChaCha8Rng::from_rng(&mut rng),
         );
         let switch = Switch::new(switch_config, user_agent, CallLog::new(centre), loaded.prompts.clone());
@@ -164,7 +171,7 @@ impl Node {
             // Told to stop, or the node is gone: the same.
             let _ = api_stopped.await;
         }));
-        Ok(Self { orders, core, waker, media, transports, picture, api, stop_api, loaded })
+        Ok(Self { orders, core, waker, media, transports, picture, api, stop_api, loaded, certificate })
     }
 
     /// Takes what may change of `loaded` while calls are up; says what changed, and what waits for a restart.
@@ -174,7 +181,7 @@ impl Node {
         let (threads, _) = wiring::media_threads(&loaded.config);
         let reload = Reload {
             switch: wiring::switch(&loaded.config, threads),
-            user_agent: Arc::new(wiring::user_agent(&loaded.config, &loaded.rules)),
+            user_agent: Arc::new(wiring::user_agent(&loaded.config, &loaded.rules, self.certificate)),
             prompts: loaded.prompts.clone(),
             contact_centre: loaded.contact_centre.clone(),
         };

@@ -12,8 +12,8 @@ use rand_chacha::rand_core::SeedableRng;
 use rtp::packet::Packet;
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
-    Audio, Channel, Codec, Command, Direction, Disposition, EndpointId, LatchPolicy, PlayId, Segment,
-    StreamParameters, Worker,
+    Audio, Channel, Codec, Command, Direction, Disposition, EndpointId, LatchPolicy, PlayId, Security,
+    Segment, StreamParameters, Worker,
 };
 use tandem_time::Instant;
 use webrtc_srtp::context::Context;
@@ -40,7 +40,9 @@ fn stream(index: u32, codec: Codec) -> StreamParameters {
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,
         media_timeout: Some(Duration::from_secs(30)),
-        srtp: None,
+        rtcp_mux: false,
+        security: Security::Plain,
+        ice: None,
     }
 }
 
@@ -131,7 +133,7 @@ fn secure_relays(c: &mut Criterion) {
         let key = master_key(suite);
         let (mut worker, ids) = worker(2, Codec::Pcmu);
         let secure = Box::new(SrtpKeys { send: key.clone(), receive: key.clone() });
-        let stream = StreamParameters { srtp: Some(secure), ..stream(1, Codec::Pcmu) };
+        let stream = StreamParameters { security: Security::Keys(secure), ..stream(1, Codec::Pcmu) };
         worker.handle_command(Instant::START, Command::Configure { endpoint: ids[1], stream });
         worker.handle_command(Instant::START, Command::Bridge { a: ids[0], b: ids[1] });
         let mut buffer = [0x55; PACKET + MAX_TRAILER_LEN];

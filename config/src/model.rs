@@ -305,6 +305,10 @@ impl std::fmt::Debug for TrunkCredentials {
 pub struct Profile {
     /// Whether media is protected.
     pub srtp: SrtpPolicy,
+    /// How our offers ask for its keys.
+    pub srtp_keys: Keying,
+    /// Whether the peer may find its way to us by ICE.
+    pub ice: bool,
     /// The codecs that may be spoken, in the order of our offers; empty when the operator leaves it to the call.
     pub codecs: Vec<Codec>,
     /// The packet time of our offers.
@@ -325,6 +329,8 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             srtp: SrtpPolicy::Off,
+            srtp_keys: Keying::Sdes,
+            ice: false,
             codecs: Vec::new(),
             ptime: Duration::from_millis(20),
             dtmf: Dtmf::Rfc4733,
@@ -373,7 +379,17 @@ pub enum ReferPolicy {
     Refuse,
 }
 
-/// Whether media is protected by SRTP, with keys in the session description (RFC 4568).
+/// How the keys of SRTP are agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keying {
+    /// They stand in the session description (RFC 4568).
+    #[default]
+    Sdes,
+    /// By a DTLS handshake (RFC 5763).
+    Dtls,
+}
+
+/// Whether media is protected by SRTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SrtpPolicy {
     /// Never.

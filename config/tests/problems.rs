@@ -62,6 +62,13 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         "trunk.carrier-a.srtp: found \"always\"; write off, offered or required",
     );
     one_problem(
+        "srtp_keys = \"sdes\"",
+        "srtp_keys = \"dtls\"",
+        "\"dtls\"",
+        "trunk.carrier-a.srtp_keys: only protected media has keys by dtls; write srtp = \"required\" as well; a peer \
+         that asks for a handshake gets one all the same, unless srtp is off",
+    );
+    one_problem(
         "refer = \"execute\"",
         "refer = \"yes\"",
         "\"yes\"",

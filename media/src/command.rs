@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::digit::Terminators;
 use crate::prompt::{Audio, Tone};
-use crate::srtp::SrtpKeys;
+use crate::security::{IceCredentials, Security};
 
 /// Names one RTP/RTCP socket pair and its stream; chosen by the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,8 +124,12 @@ pub struct StreamParameters {
     pub latch: LatchPolicy,
     /// The endpoint reports [`Event::MediaTimeout`] after so long without a packet while it should receive.
     pub media_timeout: Option<Duration>,
-    /// The keys of both directions, when RTP and RTCP are protected. A key that stays goes on where it was.
-    pub srtp: Option<Box<SrtpKeys>>,
+    /// Whether RTCP travels on RTP's ports (RFC 5761).
+    pub rtcp_mux: bool,
+    /// How RTP and RTCP are protected.
+    pub security: Security,
+    /// When the party finds its way by ICE: packets are believed from where its checks come, and nowhere else.
+    pub ice: Option<Box<IceCredentials>>,
 }
 
 /// A codec on the wire.
@@ -264,6 +268,11 @@ pub enum Event {
     },
     /// Nothing was received for the configured time.
     MediaTimeout {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// The handshake that was to give keys failed: there will be no media.
+    HandshakeFailed {
         /// The endpoint.
         endpoint: EndpointId,
     },

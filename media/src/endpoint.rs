@@ -13,18 +13,19 @@ use crate::latch::Latch;
 use crate::outgoing::Outgoing;
 use crate::player::Player;
 use crate::playing::Playing;
-use crate::protection::{self, Protection};
+use crate::protection::{Guard, Protection};
 use crate::quality::mean_opinion_score;
 use crate::reception::{Arrival, Reception};
 use crate::rtcp::MAX_COMPOUND_LEN;
 use crate::rtcp_session::RtcpSession;
 use crate::rtp::{HEADER_LEN, Header};
 use crate::srtp::{MAX_TRAILER_LEN, SrtpKeys};
+use crate::stun;
 use crate::telephone_event::{EventBlock, Press, PressDetector};
 use crate::tone::samples_in;
 use crate::{
-    Channel, Codec, CollectId, CollectRules, Digit, Direction, EndpointId, EndpointStatistics, Event,
-    PlayEnd, StreamParameters,
+    Channel, Codec, CollectId, CollectRules, Digit, Direction, DtlsParameters, EndpointId,
+    EndpointStatistics, Event, HandshakeOutcome, PlayEnd, Security, StreamParameters,
 };
 
 /// The audio of a packet before anything was agreed.
@@ -60,11 +61,35 @@ impl Agreed {
     #[inline]
     fn send_to(&self) -> Option<SocketAddr> {
         let wanted = matches!(self.stream.direction, Direction::SendReceive | Direction::SendOnly);
-        (wanted && is_reachable(self.rtp.destination())).then(|| self.rtp.destination())
+        let open = wanted && self.rtp.is_open() && is_reachable(self.rtp.destination());
+        open.then(|| self.rtp.destination())
+    }
+
+    /// The party may have moved, so a latch is open again; until it speaks it is where it was.
+    fn keep_path_of(&mut self, before: &Self) {
+        if self.stream.ice.is_some() && before.stream.ice == self.stream.ice {
+            // No new checks are due: it was no restart (RFC 8445 §4, "ICE restart").
+            (self.rtp, self.rtcp) = (before.rtp, before.rtcp);
+        } else if before.stream.remote_rtp == self.stream.remote_rtp
+            && before.stream.latch == self.stream.latch
+        {
+            self.rtp.follow(before.rtp.destination());
+            self.rtcp.follow(before.rtcp.destination());
+        }
+    }
+
+    /// An authentic packet came from `source`.
+    #[inline]
+    fn believe(&mut self, source: SocketAddr) {
+        if self.rtp.fix(source) {
+            let as_signalled = source == self.stream.remote_rtp;
+            self.rtcp.follow(if as_signalled { self.stream.remote_rtcp } else { next_port(source) });
+        }
     }
 
     fn report_to(&self) -> Option<SocketAddr> {
-        Some(self.rtcp.destination()).filter(|address| is_reachable(*address))
+        let latch = if self.stream.rtcp_mux { &self.rtp } else { &self.rtcp };
+        Some(latch.destination()).filter(|address| latch.is_open() && is_reachable(*address))
     }
 }
 
@@ -115,7 +140,9 @@ pub(crate) struct Endpoint {
     /// Whether it is in the worker's outbox.
     pub(crate) queued: bool,
     agreed: Option<Agreed>,
-    protection: Option<Box<Protection>>,
+    guard: Guard,
+    /// Where the party's handshake comes from; its RTP is believed from there when it is done.
+    handshake_source: Option<SocketAddr>,
     outgoing: Outgoing,
     reception: Reception,
     presses: PressDetector,
@@ -139,7 +166,8 @@ impl Endpoint {
             bridge: None,
             queued: false,
             agreed: None,
-            protection: None,
+            guard: Guard::Plain,
+            handshake_source: None,
             outgoing: Outgoing::new(rng),
             reception: Reception::default(),
             presses: PressDetector::default(),
@@ -158,23 +186,29 @@ impl Endpoint {
 
     // Commands.
 
-    pub(crate) fn configure(&mut self, now: Instant, mut stream: StreamParameters, rng: &mut ChaCha8Rng) {
+    /// Takes what was agreed; whether a handshake is to begin.
+    pub(crate) fn configure(
+        &mut self,
+        now: Instant,
+        mut stream: StreamParameters,
+        rng: &mut ChaCha8Rng,
+    ) -> bool {
         stream.ptime = stream.ptime.clamp(MIN_PTIME, MAX_PTIME);
+        let latch = |signalled| match stream.ice {
+            None => Latch::new(signalled, stream.latch),
+            Some(_) => Latch::unchecked(signalled),
+        };
         let mut agreed = Agreed {
-            rtp: Latch::new(stream.remote_rtp, stream.latch),
-            rtcp: Latch::new(stream.remote_rtcp, stream.latch),
+            rtp: latch(stream.remote_rtp),
+            rtcp: latch(stream.remote_rtcp),
             packet_samples: samples_in(stream.ptime),
             stream,
         };
-        if let Some(before) = &self.agreed
-            && before.stream.remote_rtp == agreed.stream.remote_rtp
-            && before.stream.latch == agreed.stream.latch
-        {
-            // The party may have moved, so the latch is open again; until it speaks it is where it was.
-            agreed.rtp.follow(before.rtp.destination());
-            agreed.rtcp.follow(before.rtcp.destination());
+        let before = self.agreed.take();
+        if let Some(before) = &before {
+            agreed.keep_path_of(before);
         }
-        self.protect(agreed.stream.srtp.take(), rng);
+        let begins = self.secure(before.map(|before| before.stream.security), &agreed.stream.security, rng);
         self.watch = match agreed.stream.media_timeout {
             Some(timeout) if agreed.may_receive() => Watch::On(timeout),
             _ => Watch::Off,
@@ -183,18 +217,103 @@ impl Endpoint {
         self.outgoing.resynchronise();
         self.rtcp.start(now, rng);
         self.agreed = Some(agreed);
+        begins
+    }
+
+    /// Guards packets as was agreed; whether a handshake is to begin.
+    fn secure(&mut self, before: Option<Security>, security: &Security, rng: &mut ChaCha8Rng) -> bool {
+        match security {
+            Security::Plain => self.guard = Guard::Plain,
+            Security::Keys(keys) => self.protect(keys.as_ref().clone(), rng),
+            Security::Dtls(_) if before.as_ref() == Some(security) => {}
+            Security::Dtls(_) => {
+                self.guard = Guard::Waiting;
+                self.handshake_source = None;
+                return true;
+            }
+        }
+        false
     }
 
     /// A new key of ours comes with a new SSRC: the party counts rollovers from 0 then, whether or not it holds with
     /// RFC 3711 §3.3.1 that a new key does not reset them, and no index comes twice.
-    fn protect(&mut self, keys: Option<Box<SrtpKeys>>, rng: &mut ChaCha8Rng) {
-        let before = self.protection.take();
-        let Some(keys) = keys else { return };
+    fn protect(&mut self, keys: SrtpKeys, rng: &mut ChaCha8Rng) {
+        let before = match std::mem::take(&mut self.guard) {
+            Guard::Keyed(before) => Some(*before),
+            Guard::Plain | Guard::Waiting => None,
+        };
         if before.as_ref().is_none_or(|before| before.keys().send != keys.send) {
             self.outgoing.restart(rng);
             self.rtcp.restart();
         }
-        self.protection = Some(Box::new(Protection::following(before.map(|before| *before), *keys)));
+        self.guard = Guard::Keyed(Box::new(Protection::following(before, keys)));
+    }
+
+    /// What the handshake under way has to know; none when there is none.
+    pub(crate) fn dtls(&self) -> Option<&DtlsParameters> {
+        match &self.agreed.as_ref()?.stream.security {
+            Security::Dtls(parameters) => Some(parameters),
+            Security::Plain | Security::Keys(_) => None,
+        }
+    }
+
+    /// Where the handshake's packets go.
+    pub(crate) fn handshake_destination(&self) -> Option<SocketAddr> {
+        let latch = &self.agreed.as_ref()?.rtp;
+        let destination = self.handshake_source.unwrap_or(latch.destination());
+        (latch.is_open() && is_reachable(destination)).then_some(destination)
+    }
+
+    /// Takes a packet of the party's handshake; whether it may go on.
+    pub(crate) fn receive_handshake(&mut self, source: SocketAddr) -> Result<(), Refusal> {
+        let agreed = self.agreed.as_ref().ok_or(Refusal::NotAgreed)?;
+        if self.dtls().is_none() {
+            return Err(Refusal::NotAgreed);
+        }
+        if !agreed.rtp.admits(source) {
+            return Err(Refusal::Source);
+        }
+        self.handshake_source = Some(source);
+        Ok(())
+    }
+
+    /// Takes what came of the handshake: keys, and with them where the party is.
+    pub(crate) fn finish_handshake(
+        &mut self,
+        outcome: HandshakeOutcome,
+        rng: &mut ChaCha8Rng,
+        events: &mut EventQueue,
+    ) {
+        if self.dtls().is_none() {
+            return;
+        }
+        match outcome {
+            Err(_) => events.push(Event::HandshakeFailed { endpoint: self.id }),
+            Ok(keys) => {
+                self.protect(*keys, rng);
+                if let (Some(agreed), Some(source)) = (&mut self.agreed, self.handshake_source) {
+                    agreed.believe(source);
+                }
+            }
+        }
+    }
+
+    /// Takes a connectivity check, and writes the answer over it; its length.
+    pub(crate) fn receive_check(
+        &mut self,
+        channel: Channel,
+        source: SocketAddr,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<usize, Refusal> {
+        let agreed = self.agreed.as_mut().ok_or(Refusal::NotAgreed)?;
+        let ice = agreed.stream.ice.as_deref().ok_or(Refusal::NotAgreed)?;
+        let check = stun::answer(ice, source, buffer, len)?;
+        match channel {
+            Channel::Rtp => agreed.rtp.checked(source, check.nominates),
+            Channel::Rtcp => agreed.rtcp.checked(source, check.nominates),
+        };
+        Ok(check.answer_len)
     }
 
     pub(crate) fn play(&mut self, now: Instant, player: Player, events: &mut EventQueue) {
@@ -305,7 +424,7 @@ impl Endpoint {
         if !agreed.rtp.admits(source) {
             return Err(Refusal::Source);
         }
-        let len = protection::unprotect_rtp(self.protection.as_deref_mut(), packet)?;
+        let len = self.guard.unprotect_rtp(packet)?;
         let packet = packet.get(..len).ok_or(Refusal::Malformed)?;
         let header = Header::parse(packet).ok_or(Refusal::Malformed)?;
         if !agreed.may_receive() {
@@ -319,10 +438,7 @@ impl Endpoint {
         } else {
             return Err(Refusal::PayloadType);
         };
-        if agreed.rtp.fix(source) {
-            let as_signalled = source == agreed.stream.remote_rtp;
-            agreed.rtcp.follow(if as_signalled { agreed.stream.remote_rtcp } else { next_port(source) });
-        }
+        agreed.believe(source);
         let restarted = match self.reception.receive(now, &header, matches!(payload, Payload::Audio(_))) {
             Arrival::Counted => false,
             Arrival::Restarted => {
@@ -397,9 +513,16 @@ impl Endpoint {
         }
         let octets = payload.len();
         stamp.rewrite(packet);
-        let len = protection::protect_rtp(self.protection.as_deref_mut(), buffer, inbound.len)?;
+        let len = self.guard.protect_rtp(buffer, inbound.len)?;
         self.outgoing.sent(octets);
         Some((destination, len))
+    }
+
+    /// Whether a packet to the RTP port is RTCP (RFC 5761 §4).
+    #[inline]
+    pub(crate) fn is_muxed_rtcp(&self, packet: &[u8]) -> bool {
+        matches!(packet.get(1), Some(192..=223))
+            && self.agreed.as_ref().is_some_and(|agreed| agreed.stream.rtcp_mux)
     }
 
     /// Takes an RTCP packet.
@@ -418,15 +541,16 @@ impl Endpoint {
 
     fn check_rtcp(&mut self, now: Instant, source: SocketAddr, packet: &mut [u8]) -> Result<(), Refusal> {
         let agreed = self.agreed.as_mut().ok_or(Refusal::NotAgreed)?;
-        if !agreed.rtcp.admits(source) {
+        let latch = if agreed.stream.rtcp_mux { &mut agreed.rtp } else { &mut agreed.rtcp };
+        if !latch.admits(source) {
             return Err(Refusal::Source);
         }
-        let len = protection::unprotect_rtcp(self.protection.as_deref_mut(), packet)?;
+        let len = self.guard.unprotect_rtcp(packet)?;
         let packet = packet.get(..len).ok_or(Refusal::Malformed)?;
         if !self.rtcp.receive(now, packet, &self.outgoing) {
             return Err(Refusal::Malformed);
         }
-        agreed.rtcp.fix(source);
+        latch.fix(source);
         Ok(())
     }
 
@@ -514,7 +638,7 @@ impl Endpoint {
         agreed.stream.codec.encode_into(samples, packet.get_mut(HEADER_LEN..)?);
         let stamp = self.outgoing.generate(at, samples.len() as u32, agreed.stream.send_payload_type);
         stamp.write(packet);
-        let len = protection::protect_rtp(self.protection.as_deref_mut(), buffer, len)?;
+        let len = self.guard.protect_rtp(buffer, len)?;
         self.outgoing.sent(samples.len());
         Some((destination, len))
     }
@@ -526,11 +650,13 @@ impl Endpoint {
         goodbye: bool,
         buffer: &mut [u8; MAX_PACKET_LEN],
     ) -> Option<(Channel, SocketAddr, usize)> {
-        let destination = self.agreed.as_ref()?.report_to()?;
+        let agreed = self.agreed.as_ref()?;
+        let destination = agreed.report_to()?;
+        let channel = if agreed.stream.rtcp_mux { Channel::Rtp } else { Channel::Rtcp };
         let compound = buffer.first_chunk_mut()?;
         let len = self.rtcp.write(now, &self.outgoing, &mut self.reception, goodbye, compound);
-        let len = protection::protect_rtcp(self.protection.as_deref_mut(), buffer, len)?;
-        Some((Channel::Rtcp, destination, len))
+        let len = self.guard.protect_rtcp(buffer, len)?;
+        Some((channel, destination, len))
     }
 
     fn ptime(&self) -> Duration {

@@ -20,6 +20,8 @@ enum State {
     Provisional { signalled: SocketAddr },
     /// Only this address and port is.
     Fixed,
+    /// Nobody is, before a check says who (RFC 8445 §7.3.1).
+    Unchecked,
 }
 
 /// The latch of one channel.
@@ -47,6 +49,7 @@ impl Latch {
     pub(crate) fn admits(&self, source: SocketAddr) -> bool {
         match self.state {
             State::Fixed => source == self.destination,
+            State::Unchecked => false,
             State::Provisional { signalled } => source == self.destination || source == signalled,
             State::Waiting { signalled, more } => {
                 source.ip() == signalled.ip() || more.contains(&Some(source.ip()))
@@ -58,7 +61,7 @@ impl Latch {
     #[inline]
     pub(crate) fn fix(&mut self, source: SocketAddr) -> bool {
         self.state = match self.state {
-            State::Fixed => return false,
+            State::Fixed | State::Unchecked => return false,
             State::Waiting { signalled, .. } | State::Provisional { signalled } if source == signalled => {
                 State::Fixed
             }
@@ -68,6 +71,27 @@ impl Latch {
         let moved = self.destination != source;
         self.destination = source;
         moved
+    }
+
+    /// A latch that only checks open.
+    pub(crate) const fn unchecked(signalled: SocketAddr) -> Self {
+        Self { destination: signalled, state: State::Unchecked }
+    }
+
+    /// A check proved that the party is at `source`: the first one is believed, and each that nominates.
+    pub(crate) fn checked(&mut self, source: SocketAddr, nominates: bool) -> bool {
+        let is_first = matches!(self.state, State::Unchecked);
+        if !is_first && (!nominates || self.destination == source) {
+            return false;
+        }
+        *self = Self { destination: source, state: State::Fixed };
+        true
+    }
+
+    /// Whether packets may go there: a check has said so, or none is needed.
+    #[inline]
+    pub(crate) const fn is_open(&self) -> bool {
+        !matches!(self.state, State::Unchecked)
     }
 
     /// Sends to `destination` for as long as no packet has fixed another.

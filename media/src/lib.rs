@@ -24,7 +24,9 @@ mod resample;
 pub mod rtcp;
 mod rtcp_session;
 pub mod rtp;
+mod security;
 pub mod srtp;
+mod stun;
 pub mod telephone_event;
 mod tone;
 mod wav;
@@ -38,5 +40,8 @@ pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};
 pub use port_pool::{PortLease, PortPool};
 pub use prompt::{Audio, Tone};
+pub use security::{
+    DtlsParameters, DtlsRole, Fingerprint, HandshakeFailed, HandshakeOutcome, IceCredentials, Security,
+};
 pub use wav::{MAX_PROMPT, RATES_HZ, WavError, decode_wav};
 pub use worker::{Channel, Disposition, IoRequest, Transmit, Worker};

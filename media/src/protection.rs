@@ -3,6 +3,18 @@
 use crate::counters::Refusal;
 use crate::srtp::{Failure, Receiver, Sender, SrtpKeys};
 
+/// What stands between an endpoint's packets and the network.
+#[derive(Debug, Default)]
+pub(crate) enum Guard {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// Everything: keys are being agreed on.
+    Waiting,
+    /// These keys.
+    Keyed(Box<Protection>),
+}
+
 /// What the keys agreed last make of packets.
 #[derive(Debug)]
 pub(crate) struct Protection {
@@ -31,52 +43,43 @@ impl Protection {
     }
 }
 
-/// Checks and decrypts an RTP packet where it lies, if there is protection; its length.
-#[inline]
-pub(crate) fn unprotect_rtp(
-    protection: Option<&mut Protection>,
-    packet: &mut [u8],
-) -> Result<usize, Refusal> {
-    match protection {
-        None => Ok(packet.len()),
-        Some(protection) => Ok(protection.receiver.unprotect_rtp(packet)?),
+impl Guard {
+    /// Checks and decrypts an RTP packet where it lies; its length.
+    #[inline]
+    pub(crate) fn unprotect_rtp(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
+        match self {
+            Self::Plain => Ok(packet.len()),
+            Self::Waiting => Err(Refusal::NotAgreed),
+            Self::Keyed(protection) => Ok(protection.receiver.unprotect_rtp(packet)?),
+        }
     }
-}
 
-/// The same for RTCP.
-pub(crate) fn unprotect_rtcp(
-    protection: Option<&mut Protection>,
-    packet: &mut [u8],
-) -> Result<usize, Refusal> {
-    match protection {
-        None => Ok(packet.len()),
-        Some(protection) => Ok(protection.receiver.unprotect_rtcp(packet)?),
+    /// The same for RTCP.
+    pub(crate) fn unprotect_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
+        match self {
+            Self::Plain => Ok(packet.len()),
+            Self::Waiting => Err(Refusal::NotAgreed),
+            Self::Keyed(protection) => Ok(protection.receiver.unprotect_rtcp(packet)?),
+        }
     }
-}
 
-/// Protects the RTP packet of `len` octets at the start of `buffer`, if there is protection; its length. None when it
-/// must not be sent.
-#[inline]
-pub(crate) fn protect_rtp(
-    protection: Option<&mut Protection>,
-    buffer: &mut [u8],
-    len: usize,
-) -> Option<usize> {
-    match protection {
-        None => Some(len),
-        Some(protection) => protection.sender.protect_rtp(buffer, len),
+    /// Protects the RTP packet of `len` octets at the start of `buffer`; its length. None when it must not be sent.
+    #[inline]
+    pub(crate) fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
+        match self {
+            Self::Plain => Some(len),
+            Self::Waiting => None,
+            Self::Keyed(protection) => protection.sender.protect_rtp(buffer, len),
+        }
     }
-}
 
-/// The same for RTCP.
-pub(crate) fn protect_rtcp(
-    protection: Option<&mut Protection>,
-    buffer: &mut [u8],
-    len: usize,
-) -> Option<usize> {
-    match protection {
-        None => Some(len),
-        Some(protection) => protection.sender.protect_rtcp(buffer, len),
+    /// The same for RTCP.
+    pub(crate) fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
+        match self {
+            Self::Plain => Some(len),
+            Self::Waiting => None,
+            Self::Keyed(protection) => protection.sender.protect_rtcp(buffer, len),
+        }
     }
 }
 

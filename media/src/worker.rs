@@ -31,7 +31,8 @@ use crate::deadlines::Deadlines;
 use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
 use crate::event_queue::EventQueue;
 use crate::player::Player;
-use crate::{Command, Digit, EndpointId, Event};
+use crate::stun;
+use crate::{Command, Digit, DtlsParameters, EndpointId, Event, HandshakeOutcome, StreamParameters};
 
 /// One of an endpoint's two sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,13 @@ pub enum Disposition {
         /// How many bytes.
         len: usize,
     },
+    /// Send the first `len` bytes of the same buffer back to where the packet came from, out of the same socket.
+    Answer {
+        /// How many bytes.
+        len: usize,
+    },
+    /// Hand it to the endpoint's handshake, which [`IoRequest::Handshake`] began.
+    Handshake,
     /// Nothing to send: consumed, or refused and counted.
     Done,
 }
@@ -80,6 +88,13 @@ pub enum IoRequest {
         endpoint: EndpointId,
         /// The RTP address; RTCP is the next port.
         local: SocketAddr,
+    },
+    /// Begin a DTLS handshake as [`Worker::dtls_parameters`] say, or begin it anew; give it the packets of
+    /// [`Disposition::Handshake`], send its own out of the RTP socket to [`Worker::handshake_destination`], and end
+    /// it with [`Worker::handle_handshake`] or when the pair is closed.
+    Handshake {
+        /// For which endpoint.
+        endpoint: EndpointId,
     },
     /// Close the pair; [`Event::Closed`] follows by itself.
     Unbind {
@@ -152,9 +167,7 @@ impl Worker {
             Command::Close { endpoint } => self.close(endpoint),
             Command::Bridge { a, b } => self.bridge(a, b),
             Command::Unbridge { endpoint } => self.unbridge(endpoint),
-            Command::Configure { endpoint, stream } => {
-                self.change(endpoint, |endpoint, _, rng| endpoint.configure(now, stream, rng))
-            }
+            Command::Configure { endpoint, stream } => self.configure(now, endpoint, stream),
             Command::Play { endpoint, play, segments, times, barge_in } => {
                 let player = Player::new(play, segments, times, barge_in);
                 self.change(endpoint, |endpoint, events, _| endpoint.play(now, player, events))
@@ -194,6 +207,26 @@ impl Worker {
         }
     }
 
+    /// What a handshake has to know, while one is agreed on.
+    #[must_use]
+    pub fn dtls_parameters(&mut self, endpoint: EndpointId) -> Option<&DtlsParameters> {
+        opened(&mut self.slots, endpoint)?.dtls()
+    }
+
+    /// Where a handshake's packets go; nowhere before a check has shown the way, when the party uses ICE.
+    #[must_use]
+    pub fn handshake_destination(&mut self, endpoint: EndpointId) -> Option<SocketAddr> {
+        opened(&mut self.slots, endpoint)?.handshake_destination()
+    }
+
+    /// Takes what came of a handshake.
+    pub fn handle_handshake(&mut self, now: Instant, endpoint: EndpointId, outcome: HandshakeOutcome) {
+        self.now = now;
+        // The endpoint may have closed meanwhile.
+        let _ =
+            self.change(endpoint, |endpoint, events, rng| endpoint.finish_handshake(outcome, rng, events));
+    }
+
     /// Takes a packet of `len` bytes at the start of `buffer`, which may be rewritten in place. To be relayed under
     /// SRTP it needs room behind it, [`crate::srtp::MAX_TRAILER_LEN`] at most.
     pub fn handle_packet(
@@ -206,9 +239,14 @@ impl Worker {
         len: usize,
     ) -> Disposition {
         self.now = now;
-        let handled = match channel {
-            Channel::Rtp => self.handle_rtp(now, endpoint, source, buffer, len),
-            Channel::Rtcp => self.handle_rtcp(now, endpoint, source, buffer, len),
+        let handled = match (channel, buffer.first()) {
+            // RFC 7983 §7.
+            (_, Some(first)) if stun::is_stun(*first) => {
+                self.handle_check(endpoint, channel, source, buffer, len)
+            }
+            (Channel::Rtp, Some(20..=63)) => self.handle_dtls(endpoint, source),
+            (Channel::Rtp, _) => self.handle_rtp(now, endpoint, source, buffer, len),
+            (Channel::Rtcp, _) => self.handle_rtcp(now, endpoint, source, buffer, len),
         };
         handled.unwrap_or_else(|refusal| {
             self.counters.refuse(refusal);
@@ -227,6 +265,9 @@ impl Worker {
     ) -> Result<Disposition, Refusal> {
         let packet = buffer.get_mut(..len).ok_or(Refusal::Malformed)?;
         let endpoint = opened(&mut self.slots, id).ok_or(Refusal::UnknownEndpoint)?;
+        if endpoint.is_muxed_rtcp(packet) {
+            return self.handle_rtcp(now, id, source, buffer, len);
+        }
         let inbound = endpoint.receive_rtp(now, source, packet, &mut self.counters, &mut self.events)?;
         if inbound.rescheduled {
             self.deadlines.set(id.index, endpoint.deadline());
@@ -254,6 +295,28 @@ impl Worker {
         endpoint.receive_rtcp(now, source, packet)?;
         self.counters.rtcp_received += 1;
         Ok(Disposition::Done)
+    }
+
+    fn handle_check(
+        &mut self,
+        id: EndpointId,
+        channel: Channel,
+        source: SocketAddr,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<Disposition, Refusal> {
+        let endpoint = opened(&mut self.slots, id).ok_or(Refusal::UnknownEndpoint)?;
+        let was_reachable = endpoint.handshake_destination().is_some();
+        let len = endpoint.receive_check(channel, source, buffer, len)?;
+        if endpoint.dtls().is_some() && !was_reachable && endpoint.handshake_destination().is_some() {
+            self.requests.push_back(IoRequest::Handshake { endpoint: id });
+        }
+        Ok(Disposition::Answer { len })
+    }
+
+    fn handle_dtls(&mut self, id: EndpointId, source: SocketAddr) -> Result<Disposition, Refusal> {
+        let endpoint = opened(&mut self.slots, id).ok_or(Refusal::UnknownEndpoint)?;
+        endpoint.receive_handshake(source).map(|()| Disposition::Handshake)
     }
 
     /// Does what is due by `now`.
@@ -363,6 +426,17 @@ impl Worker {
                 *slot = same;
                 return None;
             }
+        }
+        Some(())
+    }
+
+    fn configure(&mut self, now: Instant, id: EndpointId, stream: StreamParameters) -> Option<()> {
+        let mut begins = false;
+        self.change(id, |endpoint, _, rng| {
+            begins = endpoint.configure(now, stream, rng) && endpoint.handshake_destination().is_some();
+        })?;
+        if begins {
+            self.requests.push_back(IoRequest::Handshake { endpoint: id });
         }
         Some(())
     }

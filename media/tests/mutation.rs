@@ -49,7 +49,9 @@ fn worker(now: Instant) -> (Worker, [EndpointId; 3]) {
             ptime: Duration::from_millis(20),
             latch: LatchPolicy::Signalled,
             media_timeout: Some(Duration::from_millis(50)),
-            srtp: None,
+            rtcp_mux: false,
+            security: Security::Plain,
+            ice: None,
         };
         let local = SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * endpoint.index as u16));
         worker.handle_command(now, Command::Open { endpoint, local });

@@ -2,21 +2,22 @@
 //!
 //! Owner thread: the signalling core. This module must not know messages: it is handed descriptions and gives them.
 
+mod protection;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
 use crate::sdp::{
-    Attribute, Connection, Crypto, Direction, Media, Origin, RtpMap, SessionDescription, SrtpKey, SrtpSuite,
+    Attribute, Connection, Crypto, Direction, Fingerprint, Media, Origin, RtpMap, SessionDescription, Setup,
+    SrtpKey, SrtpSuite,
 };
 use crate::user_agent::{
-    AudioCodec, Dtmf, LocalMedia, MediaDirection, NegotiatedAudio, Profile, SrtpKeys, SrtpPolicy,
+    AudioCodec, DtlsAssociation, DtlsRole, Dtmf, IceCredentials, LocalMedia, MediaDirection, MediaSecurity,
+    NegotiatedAudio, Profile, SrtpKeys, SrtpPolicy,
 };
-
-/// RTP, and RTP under SRTP (RFC 3551 §2, RFC 3711 §12).
-const PLAIN_PROFILE: &str = "RTP/AVP";
-const SECURE_PROFILE: &str = "RTP/SAVP";
+use protection::{Secured, Terms, draw_ice, dtls_role, ice_attributes};
 
 /// telephone-event in our offers (RFC 4733); dynamic, since it has no static number.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -43,8 +44,10 @@ pub(crate) struct Negotiation {
     origin_id: u64,
     version: u64,
     local: LocalMedia,
-    srtp: SrtpPolicy,
+    terms: Terms,
     dtmf: Dtmf,
+    /// Our side of ICE, and the peer's fragment that it answers; both are new when the peer begins anew.
+    ice: Option<(String, IceCredentials)>,
     /// The keys of our last offer; a line's tag is its place, from 1.
     offered_keys: Vec<SrtpKey>,
     /// What we sent last.
@@ -54,20 +57,26 @@ pub(crate) struct Negotiation {
 }
 
 /// Whether an offer has an audio stream that we could take with some codec of ours.
-pub(crate) fn is_acceptable(offer: &[u8], profile: &Profile) -> bool {
+pub(crate) fn is_acceptable(offer: &[u8], profile: &Profile, certificate: Option<Fingerprint>) -> bool {
+    let terms = Terms::new(profile, certificate);
     let Ok(offer) = SessionDescription::parse(offer) else { return false };
     let ours = [AudioCodec::Pcmu, AudioCodec::Pcma];
     let allowed: Vec<AudioCodec> = ours.into_iter().filter(|codec| profile.allows(*codec)).collect();
     offer.media.iter().any(|media| {
         remote_address(&offer, media).is_some()
             && codec_in(media, &allowed).is_some()
-            && security(media, profile.srtp).is_some()
+            && terms.secured(&offer, media).is_some()
     })
 }
 
 impl Negotiation {
-    /// `origin_id` names the session in `o=`.
-    pub(crate) fn new(origin_id: u64, local: LocalMedia, profile: &Profile) -> Self {
+    /// `origin_id` names the session in `o=`; `certificate` is ours.
+    pub(crate) fn new(
+        origin_id: u64,
+        local: LocalMedia,
+        profile: &Profile,
+        certificate: Option<Fingerprint>,
+    ) -> Self {
         // Some peers read the numbers of `o=` as signed 64 bits.
         let origin_id = origin_id >> 1;
         let offered_keys = Vec::new();
@@ -75,8 +84,9 @@ impl Negotiation {
             origin_id,
             version: 0,
             local: profile.fit(local),
-            srtp: profile.srtp,
+            terms: Terms::new(profile, certificate),
             dtmf: profile.dtmf,
+            ice: None,
             offered_keys,
             described: None,
             agreed: None,
@@ -109,17 +119,22 @@ impl Negotiation {
         rng: &mut ChaCha8Rng,
     ) -> Result<(Vec<u8>, NegotiatedAudio), Disagreement> {
         let offer = SessionDescription::parse(offer).map_err(|_| Disagreement::Malformed)?;
-        let (place, mut audio, crypto) = offer
+        let (place, mut audio, theirs) = offer
             .media
             .iter()
             .enumerate()
             .find_map(|(place, media)| {
                 let audio = self.agree(&offer, media, signalling_source)?;
-                Some((place, audio, security(media, self.srtp)?))
+                Some((place, audio, self.terms.secured(&offer, media)?))
             })
             .ok_or(Disagreement::NothingInCommon)?;
-        audio.srtp = crypto.as_ref().map(|theirs| self.keys_for(&theirs.key, rng));
-        let tag = crypto.map(|theirs| theirs.tag);
+        let tag = match &theirs {
+            Secured::Sdes(crypto) => Some(crypto.tag),
+            Secured::Plain | Secured::Dtls { .. } => None,
+        };
+        audio.security = self.answering(theirs, rng);
+        let fragment = offer.media.get(place).and_then(|media| self.terms.ice_asked(&offer, media));
+        audio.ice = fragment.map(|fragment| self.ice_for(fragment, rng));
         let answered = |(index, media): (usize, &Media)| {
             if index == place { self.answered_audio(&audio, &media.protocol, tag) } else { refused(media) }
         };
@@ -140,10 +155,10 @@ impl Negotiation {
             self.described.as_ref().and_then(|ours| ours.media.iter().position(|media| media.port != 0));
         let media = place.and_then(|place| answer.media.get(place)).ok_or(Disagreement::NothingInCommon)?;
         let mut audio = self.agree(&answer, media, signalling_source).ok_or(Disagreement::NothingInCommon)?;
-        audio.srtp = match security(media, self.srtp).ok_or(Disagreement::NothingInCommon)? {
-            Some(theirs) => Some(self.answered_keys(theirs).ok_or(Disagreement::NothingInCommon)?),
-            None => None,
-        };
+        let theirs = self.terms.secured(&answer, media).ok_or(Disagreement::NothingInCommon)?;
+        audio.security = self.answered(theirs).ok_or(Disagreement::NothingInCommon)?;
+        let is_found_by_ice = self.terms.ice_asked(&answer, media).is_some();
+        audio.ice = self.ice.as_ref().filter(|_| is_found_by_ice).map(|(_, ours)| ours.clone());
         // §5.1: each side sends with the numbers the other one gave.
         audio.receive_payload_type = payload_type(audio.codec);
         audio.receive_event_payload_type = audio.send_event_payload_type.map(|_| EVENT_PAYLOAD_TYPE);
@@ -169,9 +184,12 @@ impl Negotiation {
         signalling_source: IpAddr,
     ) -> Option<NegotiatedAudio> {
         let remote_rtp = remote_address(theirs, media)?;
-        if remote_rtp.is_ipv4() != self.local.rtp.is_ipv4() {
+        // With ICE the address of the description is a guess, or says that there is none yet (RFC 8839 §4.3.1).
+        let is_found_by_ice = self.terms.ice_asked(theirs, media).is_some();
+        if !is_found_by_ice && remote_rtp.is_ipv4() != self.local.rtp.is_ipv4() {
             return None;
         }
+        let hold_address = if is_found_by_ice { self.local.rtp.ip() } else { remote_rtp.ip() };
         let (codec, number) = codec_in(media, &self.local.codecs)?;
         let events = event_payload_type(media).filter(|_| self.dtmf == Dtmf::Rfc4733);
         Some(NegotiatedAudio {
@@ -182,18 +200,65 @@ impl Negotiation {
             receive_payload_type: number,
             send_event_payload_type: events,
             receive_event_payload_type: events,
-            direction: our_direction(theirs.direction_of(media), remote_rtp.ip()),
+            direction: our_direction(theirs.direction_of(media), hold_address),
             ptime: ptime(media),
             signalling_source,
-            srtp: None,
+            rtcp_mux: media.has_rtcp_mux(),
+            security: MediaSecurity::Plain,
+            ice: None,
         })
+    }
+
+    /// How our answer says that the stream is protected.
+    fn answering(&self, theirs: Secured, rng: &mut ChaCha8Rng) -> MediaSecurity {
+        match theirs {
+            Secured::Plain => MediaSecurity::Plain,
+            Secured::Sdes(crypto) => MediaSecurity::Sdes(self.keys_for(&crypto.key, rng)),
+            Secured::Dtls { setup, fingerprints } => {
+                MediaSecurity::Dtls(DtlsAssociation { role: self.role(setup), fingerprints })
+            }
+        }
+    }
+
+    /// How the answer to our offer says that it is.
+    fn answered(&self, theirs: Secured) -> Option<MediaSecurity> {
+        Some(match theirs {
+            Secured::Plain => MediaSecurity::Plain,
+            Secured::Sdes(crypto) => MediaSecurity::Sdes(self.answered_keys(crypto)?),
+            Secured::Dtls { setup, fingerprints } => {
+                MediaSecurity::Dtls(DtlsAssociation { role: self.role(setup), fingerprints })
+            }
+        })
+    }
+
+    fn role(&self, theirs: Option<Setup>) -> DtlsRole {
+        let before = match self.agreed.as_ref().map(|agreed| &agreed.security) {
+            Some(MediaSecurity::Dtls(association)) => Some(association.role),
+            _ => None,
+        };
+        dtls_role(theirs, before)
+    }
+
+    /// Our side of ICE for the peer's: the same for as long as the peer's is (RFC 8445 §9).
+    fn ice_for(&mut self, fragment: &str, rng: &mut ChaCha8Rng) -> IceCredentials {
+        match &self.ice {
+            Some((known, ours)) if known == fragment => ours.clone(),
+            _ => {
+                let ours = draw_ice(rng);
+                self.ice = Some((fragment.to_owned(), ours.clone()));
+                ours
+            }
+        }
+    }
+
+    fn agreed_keys(&self) -> Option<&SrtpKeys> {
+        self.agreed.as_ref()?.security.sdes()
     }
 
     /// Our key beside theirs in an answer: ours stays as long as theirs does, so that a session that is only
     /// refreshed keeps its keys.
     fn keys_for(&self, theirs: &SrtpKey, rng: &mut ChaCha8Rng) -> SrtpKeys {
-        let before = self.agreed.as_ref().and_then(|agreed| agreed.srtp.as_ref());
-        let kept = before.filter(|before| before.receive == *theirs);
+        let kept = self.agreed_keys().filter(|before| before.receive == *theirs);
         let send = kept.map_or_else(|| SrtpKey::random(theirs.suite(), rng), |before| before.send.clone());
         SrtpKeys { send, receive: theirs.clone() }
     }
@@ -207,10 +272,10 @@ impl Negotiation {
 
     /// A key for each suite; the one in use stays.
     fn keys_to_offer(&self, rng: &mut ChaCha8Rng) -> Vec<SrtpKey> {
-        if self.srtp == SrtpPolicy::Off {
+        if self.terms.srtp == SrtpPolicy::Off || self.terms.offers_dtls().is_some() {
             return Vec::new();
         }
-        let in_use = self.agreed.as_ref().and_then(|agreed| agreed.srtp.as_ref()).map(|keys| &keys.send);
+        let in_use = self.agreed_keys().map(|keys| &keys.send);
         let key = |suite| match in_use {
             Some(key) if key.suite() == suite => key.clone(),
             _ => SrtpKey::random(suite, rng),
@@ -222,17 +287,43 @@ impl Negotiation {
         self.offered_keys = self.keys_to_offer(rng);
         let cryptos: Vec<Crypto> =
             (1..).zip(&self.offered_keys).map(|(tag, key)| Crypto { tag, key: key.clone() }).collect();
-        let protocol = if self.srtp == SrtpPolicy::Required { SECURE_PROFILE } else { PLAIN_PROFILE };
+        let mut protection: Vec<Attribute> = cryptos.iter().map(Attribute::from).collect();
+        let shares_port = self.terms.offers_dtls().is_some() || self.terms.offers_ice();
+        if self.terms.offers_dtls().is_some() {
+            protection.extend(self.terms.dtls_attributes(Setup::ActPass));
+        }
+        if shares_port {
+            protection.push(Attribute::flag("rtcp-mux"));
+        }
+        if self.terms.offers_ice() {
+            let (_, ours) = self.ice.get_or_insert_with(|| (String::new(), draw_ice(rng)));
+            protection.extend(ice_attributes(ours, &self.local, shares_port));
+        }
+        let protocol = self.terms.offered_protocol();
         let codecs: Vec<(AudioCodec, u8)> =
             self.local.codecs.iter().map(|codec| (*codec, payload_type(*codec))).collect();
         let events = (self.dtmf == Dtmf::Rfc4733).then_some(EVENT_PAYLOAD_TYPE);
-        self.audio(protocol, &cryptos, &codecs, events, Direction::SendRecv)
+        self.audio(protocol, protection, &codecs, events, Direction::SendRecv)
     }
 
     /// An answer has the offer's profile, and the tag of the line it takes.
     fn answered_audio(&self, audio: &NegotiatedAudio, protocol: &str, tag: Option<u32>) -> Media {
-        let keys = audio.srtp.as_ref();
-        let crypto = tag.zip(keys).map(|(tag, keys)| Crypto { tag, key: keys.send.clone() });
+        let mut protection: Vec<Attribute> = match &audio.security {
+            MediaSecurity::Plain => Vec::new(),
+            MediaSecurity::Sdes(keys) => {
+                tag.map(|tag| Attribute::from(&Crypto { tag, key: keys.send.clone() })).into_iter().collect()
+            }
+            MediaSecurity::Dtls(association) => self.terms.dtls_attributes(match association.role {
+                DtlsRole::Client => Setup::Active,
+                DtlsRole::Server => Setup::Passive,
+            }),
+        };
+        if audio.rtcp_mux {
+            protection.push(Attribute::flag("rtcp-mux"));
+        }
+        if let Some(ice) = &audio.ice {
+            protection.extend(ice_attributes(ice, &self.local, audio.rtcp_mux));
+        }
         let direction = match audio.direction {
             MediaDirection::SendReceive => Direction::SendRecv,
             MediaDirection::SendOnly => Direction::SendOnly,
@@ -240,13 +331,13 @@ impl Negotiation {
             MediaDirection::Inactive => Direction::Inactive,
         };
         let codec = (audio.codec, audio.receive_payload_type);
-        self.audio(protocol, crypto.as_slice(), &[codec], audio.receive_event_payload_type, direction)
+        self.audio(protocol, protection, &[codec], audio.receive_event_payload_type, direction)
     }
 
     fn audio(
         &self,
         protocol: &str,
-        cryptos: &[Crypto],
+        protection: Vec<Attribute>,
         codecs: &[(AudioCodec, u8)],
         events: Option<u8>,
         direction: Direction,
@@ -262,7 +353,7 @@ impl Negotiation {
             media.attributes.push(Attribute::new("rtpmap", format!("{number} telephone-event/8000")));
             media.attributes.push(Attribute::new("fmtp", format!("{number} 0-15")));
         }
-        media.attributes.extend(cryptos.iter().map(Attribute::from));
+        media.attributes.extend(protection);
         let ptime_ms = self.local.ptime.as_millis();
         media.attributes.push(Attribute::new("ptime", ptime_ms.to_string()));
         media.attributes.push(Attribute::flag(direction.as_str()));
@@ -282,6 +373,9 @@ impl Negotiation {
             address: address.into(),
         });
         description.connection = Some(Connection::from(address));
+        if media.iter().any(|media| media.attribute("ice-ufrag").is_some()) {
+            description.attributes.push(Attribute::flag("ice-lite"));
+        }
         description.media = media;
         let text = description.to_string().into_bytes();
         self.described = Some(description);
@@ -304,17 +398,6 @@ fn remote_address(description: &SessionDescription, media: &Media) -> Option<Soc
     let connection = description.connection_of(media)?;
     let address = connection.address.ip().filter(|address| !address.is_multicast())?;
     Some(SocketAddr::new(address, media.port))
-}
-
-/// How a stream of the peer's is protected, none when our policy or its lines do not allow it; of several lines the
-/// first that we can keep to, since their order is the peer's preference (RFC 4568 §5.1.2).
-fn security(media: &Media, srtp: SrtpPolicy) -> Option<Option<Crypto>> {
-    match (media.protocol.as_str(), srtp) {
-        (PLAIN_PROFILE, SrtpPolicy::Off) => Some(None),
-        (PLAIN_PROFILE, SrtpPolicy::Offered) => Some(media.cryptos().next()),
-        (SECURE_PROFILE, SrtpPolicy::Offered | SrtpPolicy::Required) => media.cryptos().next().map(Some),
-        _ => None,
-    }
 }
 
 /// RFC 3605, else the next port (RFC 3550 §11).

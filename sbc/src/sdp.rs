@@ -6,11 +6,13 @@
 
 mod attribute;
 mod crypto;
+mod dtls;
 mod parse;
 mod print;
 
 pub use attribute::{Attribute, Direction, Rtcp, RtpMap};
 pub use crypto::{Crypto, SrtpKey, SrtpSuite};
+pub use dtls::{Fingerprint, Setup};
 
 use std::net::IpAddr;
 

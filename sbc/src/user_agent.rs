@@ -42,11 +42,12 @@ pub use config::{
 };
 pub use counters::Counters;
 pub use event::{
-    AudioCodec, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, MediaDirection, NegotiatedAudio,
-    ReferId, SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
+    AudioCodec, DtlsAssociation, DtlsRole, Ender, Event, Fingerprint, IceCredentials, Identity, Invite,
+    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, ReferId, SessionEnd,
+    SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
-pub use profile::{Dtmf, EarlyMedia, Profile, ReferPolicy, SrtpPolicy};
+pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, SrtpPolicy};
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;

@@ -2,17 +2,21 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile,
-    ReferPolicy, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig,
-    UserCredentials,
+    AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, Fingerprint, IpPrefix, Keying, Limits, ListenAddress,
+    PhoneConfig, Profile, ReferPolicy, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials,
+    UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
 
 use crate::rules::Rulebook;
 
-/// For the user agent.
-pub(crate) fn user_agent(config: &config::Config, rules: &Rulebook) -> UserAgentConfig {
+/// For the user agent; `certificate` is what media threads show in handshakes.
+pub(crate) fn user_agent(
+    config: &config::Config,
+    rules: &Rulebook,
+    certificate: Option<Fingerprint>,
+) -> UserAgentConfig {
     UserAgentConfig {
         listen: listen(config),
         trunks: config.trunks.iter().map(|it| trunk(it, rules)).collect(),
@@ -28,6 +32,7 @@ pub(crate) fn user_agent(config: &config::Config, rules: &Rulebook) -> UserAgent
         timers: Timers { t1: config.sip.timers.t1, t2: config.sip.timers.t2, t4: config.sip.timers.t4 },
         product: config.sip.product.clone(),
         emergency: config.emergency_numbers.clone(),
+        dtls_certificate: certificate,
     }
 }
 
@@ -125,6 +130,11 @@ fn phones(phones: &config::Phones) -> PhoneConfig {
 fn profile(profile: &config::Profile) -> Profile {
     Profile {
         srtp: srtp(profile.srtp),
+        srtp_keys: match profile.srtp_keys {
+            config::Keying::Sdes => Keying::Sdes,
+            config::Keying::Dtls => Keying::Dtls,
+        },
+        ice: profile.ice,
         codecs: profile.codecs.iter().map(codec).collect(),
         ptime: Some(profile.ptime),
         dtmf: match profile.dtmf {

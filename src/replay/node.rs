@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use tandem_control::ContactCentre;
 use tandem_control_api::CallRecord;
 use tandem_media::{Channel, Disposition, EndpointId, IoRequest, Worker};
-use tandem_sbc::user_agent::{Packet, Transmit, UserAgent};
+use tandem_sbc::user_agent::{Fingerprint, Packet, Transmit, UserAgent};
 use tandem_switch::{Output, Switch, WorkerIndex};
 use tandem_time::Instant;
 
@@ -19,6 +19,9 @@ use crate::node::wiring;
 
 /// The longest packet that is played.
 const MAX_PACKET: usize = 2_048;
+
+/// What stands for the node's certificate in a replay: handshakes are agreed on, and not done.
+const CERTIFICATE: Fingerprint = Fingerprint([0; 32]);
 
 /// A media packet that the node sent.
 #[derive(Debug)]
@@ -55,7 +58,10 @@ impl Node {
             rng
         };
         let centre = ContactCentre::new(loaded.contact_centre.clone())?;
-        let user_agent = UserAgent::new(Arc::new(wiring::user_agent(&loaded.config, &loaded.rules)), rng(0));
+        let user_agent = UserAgent::new(
+            Arc::new(wiring::user_agent(&loaded.config, &loaded.rules, Some(CERTIFICATE))),
+            rng(0),
+        );
         let config = wiring::switch(&loaded.config, 1);
         let worker = Worker::new(rng(1), config.max_endpoints());
         Ok(Self {
@@ -163,6 +169,8 @@ impl Node {
                         self.endpoints.insert(endpoint, local.port());
                         self.worker.handle_bound(now, endpoint, true);
                     }
+                    // Nobody has the keys of a capture.
+                    IoRequest::Handshake { .. } => {}
                     IoRequest::Unbind { endpoint } => {
                         if let Some(port) = self.endpoints.remove(&endpoint) {
                             self.ports.remove(&port);

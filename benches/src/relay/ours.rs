@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, StreamParameters};
+use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, Security, StreamParameters};
 use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 use super::account::Account;
@@ -34,6 +34,7 @@ impl Ours {
                 let waiting = std::thread::current();
                 Arc::new(move || waiting.unpark())
             },
+            dtls: None,
         };
         let (threads, mut handles) = MediaThreads::start(&config)?;
         let mut handle = handles.pop().ok_or_else(|| io::Error::other("no media thread"))?;
@@ -113,6 +114,8 @@ fn stream(party: SocketAddr) -> StreamParameters {
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,
         media_timeout: None,
-        srtp: None,
+        rtcp_mux: false,
+        security: Security::Plain,
+        ice: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Codec, Dtmf, EarlyMedia, Profile, ReferPolicy, SrtpPolicy};
+use crate::model::{Codec, Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, SrtpPolicy};
 use crate::reader::Section;
 
 /// The codecs there are.
@@ -11,6 +11,8 @@ const CODECS: [(&str, Codec); 2] = [("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma)
 pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
     let usual = Profile::default();
     let srtp = read_srtp(section);
+    let srtp_keys = read_srtp_keys(section, srtp);
+    let ice = section.boolean_or("ice", usual.ice);
     let codecs = read_codecs(section);
     let ptime = read_ptime(section, usual.ptime);
     let dtmf = section.parsed_or("dtmf", "rfc4733 or off", usual.dtmf, |text| match text {
@@ -33,6 +35,8 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
     });
     Some(Profile {
         srtp: srtp?,
+        srtp_keys: srtp_keys?,
+        ice: ice?,
         codecs: codecs?,
         ptime: ptime?,
         dtmf: dtmf?,
@@ -50,6 +54,21 @@ fn read_srtp(section: &Section<'_, '_>) -> Option<SrtpPolicy> {
         "required" => Some(SrtpPolicy::Required),
         _ => None,
     })
+}
+
+/// A description that asks for a handshake leaves no room for media without keys, nor for keys of its own.
+fn read_srtp_keys(section: &Section<'_, '_>, srtp: Option<SrtpPolicy>) -> Option<Keying> {
+    let keys = section.parsed_or("srtp_keys", "sdes or dtls", Keying::Sdes, |text| match text {
+        "sdes" => Some(Keying::Sdes),
+        "dtls" => Some(Keying::Dtls),
+        _ => None,
+    });
+    if keys == Some(Keying::Dtls) && srtp.is_some_and(|srtp| srtp != SrtpPolicy::Required) {
+        let advice = "write srtp = \"required\" as well; a peer that asks for a handshake gets one all the same, \
+                      unless srtp is off";
+        section.problem_at("srtp_keys", "only protected media has keys by dtls".into(), advice.into());
+    }
+    keys
 }
 
 /// None are named when the key is absent: then the call decides.

@@ -7,12 +7,14 @@
 //! On the path of a packet there is no allocation, no lock and no logging.
 
 mod counters;
+mod handshakes;
 mod sockets;
 pub mod sys;
 mod thread;
 mod threads;
 
 pub use counters::{Counters, CountersSnapshot};
+pub use handshakes::DtlsIdentity;
 pub use thread::GATHER;
 pub use threads::{
     MAX_THREADS, MediaHandle, MediaThreads, MediaThreadsConfig, RING_CAPACITY, RingFull, Wake,

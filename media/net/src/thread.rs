@@ -14,17 +14,18 @@
 //! and no busy socket can starve the others.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::time::Duration;
 
 use ringbuf::traits::{Consumer, Observer, Producer};
 use ringbuf::{HeapCons, HeapProd};
-use tandem_media::{Channel, Command, Disposition, EndpointId, Event, IoRequest, Worker};
+use tandem_media::{Channel, Command, Disposition, EndpointId, Event, HandshakeFailed, IoRequest, Worker};
 use tandem_time::Instant;
 
 use crate::counters::add;
+use crate::handshakes::{Handshakes, News};
 use crate::sockets::{Sockets, WAKE_TOKEN, from_token};
 use crate::sys::{
     BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, make_current_thread_realtime,
@@ -57,6 +58,8 @@ pub(crate) struct MediaThread {
     events: HeapProd<Event>,
     /// The event that found the ring full; the rest stay in the worker.
     held: Option<Event>,
+    /// None when the node takes part in no handshakes.
+    handshakes: Option<Handshakes>,
     batch: Batch,
     outgoing: Vec<Outgoing>,
     shared: Arc<Shared>,
@@ -73,6 +76,7 @@ impl MediaThread {
         commands: HeapCons<Command>,
         events: HeapProd<Event>,
         shared: Arc<Shared>,
+        handshakes: Option<Handshakes>,
         config: &MediaThreadsConfig,
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
@@ -84,6 +88,7 @@ impl MediaThread {
             commands,
             events,
             held: None,
+            handshakes,
             batch: Batch::default(),
             outgoing: Vec::with_capacity(BATCH),
             shared,
@@ -109,6 +114,7 @@ impl MediaThread {
         let mut ready = Ready::default();
         while !self.shared.stop.load(Relaxed) {
             self.take_commands();
+            self.take_news();
             self.run_timers();
             self.drain();
             self.shared.counters.publish(&self.worker);
@@ -136,6 +142,35 @@ impl MediaThread {
             let now = self.now();
             self.worker.handle_command(now, command);
             self.drain();
+        }
+    }
+
+    /// What handshakes have to say.
+    fn take_news(&mut self) {
+        while let Some(news) = self.handshakes.as_ref().and_then(Handshakes::poll_news) {
+            match news {
+                News::Send { endpoint, packet } => {
+                    let destination = self.worker.handshake_destination(endpoint);
+                    let socket = self.sockets.socket(endpoint, Channel::Rtp);
+                    if let (Some(destination), Some(socket)) = (destination, socket) {
+                        // The handshake says it again when it is lost.
+                        let _ = socket.send_to(&packet, destination);
+                    }
+                }
+                News::Done { endpoint, outcome } => {
+                    let now = self.now();
+                    self.worker.handle_handshake(now, endpoint, outcome);
+                }
+            }
+        }
+    }
+
+    fn begin_handshake(&mut self, endpoint: EndpointId) {
+        let Some(parameters) = self.worker.dtls_parameters(endpoint).cloned() else { return };
+        let has_begun = self.handshakes.as_ref().is_some_and(|it| it.begin(endpoint, parameters));
+        if !has_begun {
+            let now = self.now();
+            self.worker.handle_handshake(now, endpoint, Err(HandshakeFailed));
         }
     }
 
@@ -171,11 +206,15 @@ impl MediaThread {
                     self.worker.handle_bound(now, endpoint, bound.is_ok());
                 }
                 IoRequest::Unbind { endpoint } => self.unbind(endpoint),
+                IoRequest::Handshake { endpoint } => self.begin_handshake(endpoint),
             }
         }
     }
 
     fn unbind(&mut self, endpoint: EndpointId) {
+        if let Some(handshakes) = &self.handshakes {
+            handshakes.end(endpoint);
+        }
         if let Some(pair) = self.sockets.unbind(endpoint) {
             add(&self.shared.counters.pairs_closed, 1);
             add(&self.shared.counters.kernel_drops, pair.dropped_by_kernel());
@@ -270,9 +309,24 @@ impl MediaThread {
                 add(&self.shared.counters.packets_too_long, 1);
                 continue;
             }
-            let disposition =
-                self.worker.handle_packet(now, endpoint, channel, packet.source, packet.buffer, packet.len);
-            let Disposition::Forward { endpoint: to, destination, len } = disposition else { continue };
+            let (source, len) = (packet.source, packet.len);
+            let disposition = self.worker.handle_packet(now, endpoint, channel, source, packet.buffer, len);
+            let (to, destination, len) = match disposition {
+                Disposition::Forward { endpoint, destination, len } => (endpoint, destination, len),
+                Disposition::Answer { len } => {
+                    if let Some(socket) = self.sockets.socket(endpoint, channel) {
+                        answer(socket, source, packet.buffer, len);
+                    }
+                    continue;
+                }
+                Disposition::Handshake => {
+                    if let Some(handshakes) = &self.handshakes {
+                        handshakes.receive(endpoint, packet.buffer.get(..len).unwrap_or_default());
+                    }
+                    continue;
+                }
+                Disposition::Done => continue,
+            };
             if run.is_some_and(|run| run != to) {
                 self.send_gathered(run);
             }
@@ -292,4 +346,9 @@ impl MediaThread {
         }
         self.outgoing.clear();
     }
+}
+
+/// What cannot be sent is lost, and asked for again.
+fn answer(socket: &UdpSocket, destination: SocketAddr, buffer: &[u8], len: usize) {
+    let _ = socket.send_to(buffer.get(..len).unwrap_or_default(), destination);
 }

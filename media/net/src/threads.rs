@@ -14,6 +14,7 @@ use ringbuf::{HeapCons, HeapProd, HeapRb};
 use tandem_media::{Command, Event, Worker};
 
 use crate::counters::{Counters, add_shared};
+use crate::handshakes::{DtlsIdentity, Handshakes};
 use crate::sys::WakeFd;
 use crate::thread::MediaThread;
 
@@ -46,6 +47,8 @@ pub struct MediaThreadsConfig {
     pub epoch: Instant,
     /// Tells the core's thread that there are events.
     pub wake: Wake,
+    /// What is shown in DTLS handshakes; without it there are none, and who asks for one gets no media.
+    pub dtls: Option<DtlsIdentity>,
 }
 
 impl fmt::Debug for MediaThreadsConfig {
@@ -158,7 +161,11 @@ fn start_one(config: &MediaThreadsConfig, index: usize) -> io::Result<(Running, 
     let mut rng = ChaCha8Rng::from_seed(config.seed);
     rng.set_stream(index as u64);
     let worker = Worker::new(rng, config.max_endpoints);
-    let thread = MediaThread::new(worker, commands_out, events_in, Arc::clone(&shared), config)?;
+    let handshakes = match &config.dtls {
+        Some(identity) => Some(Handshakes::start(identity, Arc::clone(&shared), format!("dtls-{index}"))?),
+        None => None,
+    };
+    let thread = MediaThread::new(worker, commands_out, events_in, Arc::clone(&shared), handshakes, config)?;
     let pin_to = config.pin_to.get(index.checked_rem(config.pin_to.len()).unwrap_or(0)).copied();
     let join =
         std::thread::Builder::new().name(format!("media-{index}")).spawn(move || thread.run(pin_to))?;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use tandem_media::{
-    Audio, Codec, Command, Direction, EndpointId, Event, LatchPolicy, PlayId, Segment, StreamParameters,
+    Audio, Codec, Command, Direction, EndpointId, Event, LatchPolicy, PlayId, Security, Segment,
+    StreamParameters,
 };
 use tandem_media_net::{MediaHandle, MediaThreads, MediaThreadsConfig};
 
@@ -69,7 +70,9 @@ fn open(handle: &mut MediaHandle, index: u32) -> (EndpointId, UdpSocket, SocketA
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,
         media_timeout: None,
-        srtp: None,
+        rtcp_mux: false,
+        security: Security::Plain,
+        ice: None,
     };
     handle.send(Command::Configure { endpoint, stream }).expect("room");
     (endpoint, party, local)
@@ -97,6 +100,7 @@ fn relaying_and_playing_allocate_nothing_per_packet() {
             COUNTED.set(true);
             core.unpark();
         }),
+        dtls: None,
     };
     let (_threads, mut handles) = MediaThreads::start(&config).expect("a thread");
     let handle = handles.last_mut().expect("a handle");

@@ -13,7 +13,7 @@ use rand_chacha::rand_core::SeedableRng;
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
     Audio, Channel, Codec, CollectId, CollectRules, Command, Direction, Disposition, EndpointId, Event,
-    LatchPolicy, PlayId, Segment, StreamParameters, Terminators, Tone, Worker,
+    LatchPolicy, PlayId, Security, Segment, StreamParameters, Terminators, Tone, Worker,
 };
 use tandem_time::Instant;
 
@@ -54,7 +54,11 @@ fn stream(index: u32) -> StreamParameters {
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::SignalledAddress,
         media_timeout: Some(Duration::from_millis(500)),
-        srtp: suite(index).map(|suite| Box::new(SrtpKeys { send: key(suite, 1), receive: key(suite, 2) })),
+        rtcp_mux: false,
+        security: suite(index).map_or(Security::Plain, |suite| {
+            Security::Keys(Box::new(SrtpKeys { send: key(suite, 1), receive: key(suite, 2) }))
+        }),
+        ice: None,
     }
 }
 

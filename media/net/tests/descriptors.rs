@@ -34,6 +34,7 @@ fn no_descriptor_is_left_after_a_thousand_opens_and_closes() {
         seed: [1; 32],
         epoch: Instant::now(),
         wake: Arc::new(move || core.unpark()),
+        dtls: None,
     };
     let (mut threads, mut handles) = MediaThreads::start(&config).expect("a thread");
     let handle = handles.last_mut().expect("a handle");

@@ -33,9 +33,9 @@ fn context(suite: Suite, fill: u8) -> Context {
 }
 
 /// Keys by their fill: the party's and ours.
-fn keys(suite: Suite, party: u8, ours: u8) -> Option<Box<SrtpKeys>> {
+fn keys(suite: Suite, party: u8, ours: u8) -> Security {
     let key = |fill| MasterKey::new(suite, &octets(suite, fill)).expect("the suite's length");
-    Some(Box::new(SrtpKeys { send: key(ours), receive: key(party) }))
+    Security::Keys(Box::new(SrtpKeys { send: key(ours), receive: key(party) }))
 }
 
 impl SecureParty {
@@ -58,7 +58,7 @@ impl SecureParty {
 }
 
 fn secure(index: u32, suite: Suite) -> StreamParameters {
-    StreamParameters { srtp: keys(suite, 1 + index as u8, 101 + index as u8), ..stream(index) }
+    StreamParameters { security: keys(suite, 1 + index as u8, 101 + index as u8), ..stream(index) }
 }
 
 fn secure_party(index: u32, suite: Suite) -> SecureParty {
@@ -182,7 +182,7 @@ fn keys_change_in_a_call() {
     echo(&mut bench, &mut phone, 1);
     bench.command(Command::Configure { endpoint, stream: secure(0, suite) });
     echo(&mut bench, &mut phone, 2);
-    let stream = StreamParameters { srtp: keys(suite, 51, 151), ..stream(0) };
+    let stream = StreamParameters { security: keys(suite, 51, 151), ..stream(0) };
     bench.command(Command::Configure { endpoint, stream: stream.clone() });
     let mut rekeyed = SecureParty::new(suite, 51, 151);
     // Still under the old key: it was under way.
@@ -192,7 +192,7 @@ fn keys_change_in_a_call() {
     // Only the party's key changes, or ours alone.
     bench.command(Command::Configure {
         endpoint,
-        stream: StreamParameters { srtp: keys(suite, 61, 151), ..stream },
+        stream: StreamParameters { security: keys(suite, 61, 151), ..stream },
     });
     rekeyed.out = context(suite, 61);
     echo(&mut bench, &mut rekeyed, 5);

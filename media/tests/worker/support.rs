@@ -89,7 +89,12 @@ impl Bench {
                 let bytes = buffer[..len].to_vec();
                 Some(Sent { at: now, endpoint, channel: Channel::Rtp, destination, bytes })
             }
-            Disposition::Done => None,
+            Disposition::Answer { len } => {
+                let bytes = buffer[..len].to_vec();
+                self.sent.push(Sent { at: now, endpoint, channel, destination: source, bytes });
+                None
+            }
+            Disposition::Handshake | Disposition::Done => None,
         };
         self.sent.extend(relayed.clone());
         self.drain();
@@ -168,7 +173,9 @@ pub(crate) fn stream(index: u32) -> StreamParameters {
         ptime: PTIME,
         latch: LatchPolicy::Signalled,
         media_timeout: None,
-        srtp: None,
+        rtcp_mux: false,
+        security: Security::Plain,
+        ice: None,
     }
 }
 

@@ -19,7 +19,7 @@ fn negotiation() -> Negotiation {
 }
 
 fn negotiation_under(srtp: SrtpPolicy) -> Negotiation {
-    Negotiation::new(84, local(&[AudioCodec::Pcmu, AudioCodec::Pcma]), &profile(srtp))
+    Negotiation::new(84, local(&[AudioCodec::Pcmu, AudioCodec::Pcma]), &profile(srtp), None)
 }
 
 fn profile(srtp: SrtpPolicy) -> Profile {
@@ -135,9 +135,9 @@ fn nothing_in_common() {
             Err(Disagreement::NothingInCommon),
             "{lines:?}"
         );
-        assert!(!is_acceptable(&offer, &profile(SrtpPolicy::Off)), "{lines:?}");
+        assert!(!is_acceptable(&offer, &profile(SrtpPolicy::Off), None), "{lines:?}");
     }
-    assert!(is_acceptable(&description(&["m=audio 4000 RTP/AVP 0"]), &profile(SrtpPolicy::Off)));
+    assert!(is_acceptable(&description(&["m=audio 4000 RTP/AVP 0"]), &profile(SrtpPolicy::Off), None));
     assert_eq!(negotiation().answer(b"hello", SOURCE, &mut rng()), Err(Disagreement::Malformed));
 }
 
@@ -147,8 +147,9 @@ fn another_address_family_is_out_of_reach() {
     assert_eq!(negotiation().answer(&offer, SOURCE, &mut rng()), Err(Disagreement::NothingInCommon));
     let mut sixth = local(&[AudioCodec::Pcmu]);
     sixth.rtp = "[2001:db8::2]:20000".parse().expect("an address");
-    let (answer, audio) =
-        Negotiation::new(1, sixth, &Profile::default()).answer(&offer, SOURCE, &mut rng()).expect("agreed");
+    let (answer, audio) = Negotiation::new(1, sixth, &Profile::default(), None)
+        .answer(&offer, SOURCE, &mut rng())
+        .expect("agreed");
     assert_eq!(audio.remote_rtp, "[2001:db8::1]:4000".parse().expect("an address"));
     assert!(String::from_utf8(answer).expect("text").contains("c=IN IP6 2001:db8::2\r\n"));
 }
@@ -231,9 +232,9 @@ mod srtp {
     fn answered(srtp: SrtpPolicy, lines: &[&str]) -> Option<(String, Option<SrtpKeys>)> {
         let offer = description(lines);
         let answer = negotiation_under(srtp).answer(&offer, SOURCE, &mut rng());
-        assert_eq!(is_acceptable(&offer, &profile(srtp)), answer.is_ok());
+        assert_eq!(is_acceptable(&offer, &profile(srtp), None), answer.is_ok());
         let (answer, audio) = answer.ok()?;
-        Some((String::from_utf8(answer).expect("text"), audio.srtp))
+        Some((String::from_utf8(answer).expect("text"), audio.security.sdes().cloned()))
     }
 
     fn crypto_lines(description: &str) -> Vec<&str> {
@@ -351,7 +352,7 @@ mod srtp {
             let mut negotiation = negotiation_under(policy);
             let offer = String::from_utf8(negotiation.offer(&mut rng())).expect("text");
             let audio = negotiation.accept_answer(&description(&lines), SOURCE);
-            let keys = audio.map(|audio| audio.srtp);
+            let keys = audio.map(|audio| audio.security.sdes().cloned());
             assert_eq!(keys.clone().map(|it| it.map(|it| it.send.suite())), suite, "{policy:?} {lines:?}");
             if let Ok(Some(keys)) = keys {
                 let ours = Attribute::from(&Crypto { tag: 3, key: keys.send }).value.expect("a value");
@@ -373,10 +374,10 @@ mod srtp {
         assert_eq!(first, refreshed);
         let other = KEY_GCM.replace("AAEC", "AAED");
         let (_, changed) = negotiation.answer(&offer(&other), SOURCE, &mut rng).expect("agreed");
-        let (first, changed) = (first.srtp.expect("keys"), changed.srtp.expect("keys"));
+        let (first, changed) = (first.security.sdes().expect("keys"), changed.security.sdes().expect("keys"));
         assert!(first.send != changed.send && first.receive != changed.receive);
         let offer = String::from_utf8(negotiation.offer(&mut rng)).expect("text");
-        let ours = Attribute::from(&Crypto { tag: 3, key: changed.send }).value.expect("a value");
+        let ours = Attribute::from(&Crypto { tag: 3, key: changed.send.clone() }).value.expect("a value");
         assert!(offer.contains(&ours), "an offer of ours keeps the key in use");
     }
 
@@ -389,5 +390,105 @@ mod srtp {
         let shown = format!("{negotiation:?}");
         assert!(!shown.contains("inline:") && !shown.contains(KEY_80), "{shown}");
         assert!(!shown.contains("octets"), "{shown}");
+    }
+}
+
+/// RFC 5763, RFC 8839.
+mod handshakes {
+    use super::*;
+    use crate::user_agent::Keying;
+
+    const OURS: Fingerprint = Fingerprint([1; 32]);
+    const THEIRS: Fingerprint = Fingerprint([2; 32]);
+
+    fn negotiation(profile: &Profile) -> Negotiation {
+        Negotiation::new(84, local(&[AudioCodec::Pcmu]), profile, Some(OURS))
+    }
+
+    fn browser() -> Profile {
+        Profile { srtp_keys: Keying::Dtls, ice: true, ..profile(SrtpPolicy::Required) }
+    }
+
+    fn offer(setup: &str, more: &[&str]) -> Vec<u8> {
+        let fingerprint = format!("a=fingerprint:{THEIRS}");
+        let setup = format!("a=setup:{setup}");
+        let lines = ["m=audio 4000 UDP/TLS/RTP/SAVPF 0", fingerprint.as_str(), setup.as_str()];
+        description(&[&lines, more].concat())
+    }
+
+    fn answered(profile: &Profile, offer: &[u8]) -> Option<(String, NegotiatedAudio)> {
+        let (answer, audio) = negotiation(profile).answer(offer, SOURCE, &mut rng()).ok()?;
+        Some((String::from_utf8(answer).expect("text"), audio))
+    }
+
+    /// RFC 5763 §5: the peer says what it can be, the answer what both are.
+    #[test]
+    fn the_peers_setup_decides_who_begins() {
+        for (setup, role, ours) in [
+            ("actpass", DtlsRole::Server, "a=setup:passive"),
+            ("active", DtlsRole::Server, "a=setup:passive"),
+            ("passive", DtlsRole::Client, "a=setup:active"),
+        ] {
+            let (answer, audio) =
+                answered(&profile(SrtpPolicy::Offered), &offer(setup, &[])).expect("agreed");
+            let association = DtlsAssociation { role, fingerprints: vec![THEIRS] };
+            assert_eq!(audio.security, MediaSecurity::Dtls(association), "{setup}");
+            assert!(answer.contains("m=audio 20000 UDP/TLS/RTP/SAVPF 0\r\n"), "{answer}");
+            assert!(answer.contains(ours) && answer.contains(&format!("a=fingerprint:{OURS}")), "{answer}");
+            assert!(!answer.contains("rtcp-mux") && !answer.contains("ice-"), "nobody asked: {answer}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_needs_a_policy_a_certificate_and_a_fingerprint() {
+        let with_dtls = offer("actpass", &[]);
+        assert!(answered(&profile(SrtpPolicy::Off), &with_dtls).is_none());
+        assert!(!is_acceptable(&with_dtls, &profile(SrtpPolicy::Required), None));
+        assert!(answered(&browser(), &description(&["m=audio 4000 UDP/TLS/RTP/SAVP 0"])).is_none());
+    }
+
+    /// RFC 8445 §2.5, RFC 8839 §5.3: lite, with one candidate, and the same side for as long as the peer's stays.
+    #[test]
+    fn a_peer_that_asks_for_ice_gets_the_lite_side() {
+        let asked = offer("actpass", &["a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901", "a=rtcp-mux"]);
+        let (mut negotiation, mut rng) = (negotiation(&browser()), rng());
+        let (answer, audio) = negotiation.answer(&asked, SOURCE, &mut rng).expect("agreed");
+        let answer = String::from_utf8(answer).expect("text");
+        for line in
+            ["a=ice-lite\r\n", "a=candidate:1 1 UDP 2130706431 127.0.0.1 20000 typ host\r\n", "a=rtcp-mux"]
+        {
+            assert!(answer.contains(line), "{line} is missing: {answer}");
+        }
+        let ice = audio.ice.expect("our side of ICE");
+        let (_, again) = negotiation.answer(&asked, SOURCE, &mut rng).expect("agreed");
+        assert_eq!(again.ice.as_ref(), Some(&ice), "no restart");
+        let restarted = String::from_utf8(asked).expect("text").replace("abcd", "efgh");
+        let (_, anew) = negotiation.answer(restarted.as_bytes(), SOURCE, &mut rng).expect("agreed");
+        assert!(anew.ice.is_some_and(|anew| anew != ice), "a restart (RFC 8445 §9)");
+    }
+
+    /// RFC 8839 §4.3.1: 0.0.0.0 and port 9 say that no address is known yet, and are no hold.
+    #[test]
+    fn a_peer_without_an_address_yet_is_not_on_hold() {
+        let text =
+            String::from_utf8(offer("actpass", &["a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901"]));
+        let text = text.expect("text").replace("c=IN IP4 192.0.2.1", "c=IN IP4 0.0.0.0").replace("4000", "9");
+        let (_, audio) = answered(&browser(), text.as_bytes()).expect("agreed");
+        assert_eq!(audio.direction, MediaDirection::SendReceive);
+    }
+
+    #[test]
+    fn our_offer_to_a_browser_and_what_its_answer_makes_of_it() {
+        let mut negotiation = negotiation(&browser());
+        let offered = String::from_utf8(negotiation.offer(&mut rng())).expect("text");
+        for line in ["UDP/TLS/RTP/SAVPF", "a=setup:actpass", "a=rtcp-mux", "a=ice-lite", "a=ice-ufrag:"] {
+            assert!(offered.contains(line), "{line} is missing: {offered}");
+        }
+        assert!(!offered.contains("a=crypto"), "{offered}");
+        let more = ["a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901", "a=rtcp-mux"];
+        let audio = negotiation.accept_answer(&offer("active", &more), SOURCE).expect("agreed");
+        let association = DtlsAssociation { role: DtlsRole::Server, fingerprints: vec![THEIRS] };
+        assert_eq!(audio.security, MediaSecurity::Dtls(association));
+        assert!(audio.rtcp_mux && audio.ice.is_some());
     }
 }

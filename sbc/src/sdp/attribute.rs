@@ -30,10 +30,10 @@ impl Attribute {
 }
 
 impl fmt::Debug for Attribute {
-    /// Without the keys of `a=crypto`.
+    /// Without keys and passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(_) if self.name == "crypto" => write!(f, "crypto:…"),
+            Some(_) if matches!(self.name.as_str(), "crypto" | "ice-pwd") => write!(f, "{}:…", self.name),
             Some(value) => write!(f, "{}:{value}", self.name),
             None => f.write_str(&self.name),
         }

@@ -52,7 +52,8 @@ impl UserAgent {
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
         let origin_id = self.rng.next_u64();
-        let mut media = Negotiation::new(origin_id, invite.media, self.profile(&peer));
+        let mut media =
+            Negotiation::new(origin_id, invite.media, self.profile(&peer), self.config.dtls_certificate);
         let offer = media.offer(&mut self.rng);
         let calling = Calling {
             media,

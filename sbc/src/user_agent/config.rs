@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::profile::Profile;
 pub use crate::auth::DigestAlgorithm;
 use crate::rules::TrunkRules;
+use crate::sdp::Fingerprint;
 use crate::source::IpPrefix;
 use crate::transaction::Timers;
 use crate::transport::Transport;
@@ -29,6 +30,8 @@ pub struct UserAgentConfig {
     pub timers: Timers,
     /// The value of Server and User-Agent headers.
     pub product: String,
+    /// Of the certificate that this node shows in DTLS handshakes (RFC 8122); without one, media is not keyed by DTLS.
+    pub dtls_certificate: Option<Fingerprint>,
 }
 
 impl UserAgentConfig {
@@ -43,6 +46,7 @@ impl UserAgentConfig {
             emergency: vec!["112".to_owned(), "911".to_owned(), "urn:service:sos".to_owned()],
             timers: Timers::default(),
             product: "Tandem".to_owned(),
+            dtls_certificate: None,
         }
     }
 }

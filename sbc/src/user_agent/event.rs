@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-pub use crate::sdp::{SrtpKey, SrtpSuite};
+pub use crate::sdp::{Fingerprint, SrtpKey, SrtpSuite};
 
 /// Names a session: one INVITE dialog (or the attempt at one) with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,8 +197,69 @@ pub struct NegotiatedAudio {
     pub ptime: Duration,
     /// Where the peer's signalling comes from, for phones behind NAT.
     pub signalling_source: IpAddr,
-    /// The keys of RTP and RTCP, when they are protected.
-    pub srtp: Option<SrtpKeys>,
+    /// Whether RTCP travels on RTP's ports (RFC 5761).
+    pub rtcp_mux: bool,
+    /// How RTP and RTCP are protected.
+    pub security: MediaSecurity,
+    /// When the peer finds its way to us by ICE.
+    pub ice: Option<IceCredentials>,
+}
+
+/// How a session's media is protected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MediaSecurity {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// With keys that the session description has (RFC 4568).
+    Sdes(SrtpKeys),
+    /// With keys that a handshake will give (RFC 5763).
+    Dtls(DtlsAssociation),
+}
+
+impl MediaSecurity {
+    /// The keys that the session description has, if it has them.
+    #[must_use]
+    pub const fn sdes(&self) -> Option<&SrtpKeys> {
+        match self {
+            Self::Sdes(keys) => Some(keys),
+            Self::Plain | Self::Dtls(_) => None,
+        }
+    }
+}
+
+/// What the session description says about a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DtlsAssociation {
+    /// Our part in it.
+    pub role: DtlsRole,
+    /// Of the certificate that the peer will show.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// Who begins a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtlsRole {
+    /// We do.
+    Client,
+    /// The peer does.
+    Server,
+}
+
+/// Our side of ICE.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// Our user name fragment.
+    pub local_fragment: String,
+    /// Our password.
+    pub local_password: String,
+}
+
+impl std::fmt::Debug for IceCredentials {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IceCredentials({})", self.local_fragment)
+    }
 }
 
 /// Both sides' keys.

@@ -58,7 +58,8 @@ impl UserAgent {
     ) -> Result<(Negotiation, Vec<u8>, bool), SessionError> {
         let origin_id = rand::Rng::next_u64(&mut self.rng);
         let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
-        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer));
+        let mut media =
+            Negotiation::new(origin_id, media, self.profile(&kept.peer), self.config.dtls_certificate);
         let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
         let Phase::Offered(offered) = &mut kept.phase else { return Err(SessionError::WrongState) };
         if let Some(early) = offered.media.take() {

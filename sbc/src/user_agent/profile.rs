@@ -9,6 +9,10 @@ use super::{AudioCodec, LocalMedia};
 pub struct Profile {
     /// Whether media is protected.
     pub srtp: SrtpPolicy,
+    /// How our offers ask for the keys of protected media; offers of the peer's may ask either way.
+    pub srtp_keys: Keying,
+    /// Whether the peer may find its way to us by ICE, whose lite side we take (RFC 8445 §2.5).
+    pub ice: bool,
     /// The codecs that may be spoken, in the order of our offers. Empty: all we have, the one first that needs no
     /// transcoding. In answers the order is the peer's (RFC 3264 §6.1).
     pub codecs: Vec<AudioCodec>,
@@ -30,6 +34,8 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             srtp: SrtpPolicy::Off,
+            srtp_keys: Keying::Sdes,
+            ice: false,
             codecs: Vec::new(),
             ptime: None,
             dtmf: Dtmf::Rfc4733,
@@ -89,15 +95,25 @@ pub enum EarlyMedia {
     Ignore,
 }
 
-/// Whether media with a peer is protected by SRTP, with keys in the session description (RFC 4568).
+/// How the keys of SRTP are agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keying {
+    /// They stand in the session description (RFC 4568).
+    #[default]
+    Sdes,
+    /// By a DTLS handshake in the path of the media (RFC 5763), where [`SrtpPolicy::Required`] asks for keys at all.
+    Dtls,
+}
+
+/// Whether media with a peer is protected by SRTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SrtpPolicy {
     /// Never: RTP/AVP only, `a=crypto` is ignored.
     #[default]
     Off,
     /// When the peer can. We offer RTP/AVP with `a=crypto`, which peers without SRTP read as plain RTP, and take
-    /// RTP/SAVP, RTP/AVP with `a=crypto`, and RTP/AVP.
+    /// RTP/SAVP with keys of either kind, RTP/AVP with `a=crypto`, and RTP/AVP.
     Offered,
-    /// Always: RTP/SAVP only, 488 else.
+    /// Always: RTP/SAVP only, with keys of either kind; 488 else.
     Required,
 }

@@ -63,7 +63,8 @@ impl UserAgent {
     fn answer_early(&mut self, id: SessionId, media: LocalMedia) -> Result<(), SessionError> {
         let origin_id = rand::Rng::next_u64(&mut self.rng);
         let kept = self.sessions.get(id).ok_or(SessionError::UnknownSession)?;
-        let mut media = Negotiation::new(origin_id, media, self.profile(&kept.peer));
+        let mut media =
+            Negotiation::new(origin_id, media, self.profile(&kept.peer), self.config.dtls_certificate);
         let kept = self.sessions.get_mut(id).ok_or(SessionError::UnknownSession)?;
         let Phase::Offered(offered) = &mut kept.phase else { return Err(SessionError::WrongState) };
         let source = offered.asked.source.ip();

@@ -230,7 +230,10 @@ impl UserAgent {
         let description = compose::description(received.message);
         let acceptable = match description {
             Description::None => true,
-            Description::Sdp(offer) => offer_answer::is_acceptable(offer, self.profile(received.peer)),
+            Description::Sdp(offer) => {
+                let certificate = self.config.dtls_certificate;
+                offer_answer::is_acceptable(offer, self.profile(received.peer), certificate)
+            }
             Description::Unsupported => return self.refuse_content(now, received),
         };
         let local_tag = self.tag();

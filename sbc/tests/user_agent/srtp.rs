@@ -25,7 +25,7 @@ fn invite(sdp: &str) -> Request {
 /// The keys that the only event of media so far told of.
 fn keys(world: &mut World) -> Option<SrtpKeys> {
     world.events().into_iter().find_map(|event| match event {
-        Event::Media { audio, .. } => Some(audio.srtp),
+        Event::Media { audio, .. } => Some(audio.security.sdes().cloned()),
         _ => None,
     })?
 }

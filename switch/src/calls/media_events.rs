@@ -27,6 +27,7 @@ impl Calls {
                 self.endpoints.leg_of(endpoint, worker).map(|_| ())
             }
             media::Event::MediaTimeout { endpoint } => self.media_timeout(now, worker, endpoint),
+            media::Event::HandshakeFailed { endpoint } => self.handshake_failed(now, worker, endpoint),
             media::Event::Closed { endpoint, statistics } => self.closed(now, worker, endpoint, &statistics),
         };
         if taken.is_none() {
@@ -146,6 +147,15 @@ impl Calls {
     fn media_timeout(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
         let leg_id = self.endpoints.leg_of(endpoint, worker)?;
         if let LegState::Answered { .. } | LegState::Bridged { .. } = self.legs.get(leg_id)?.state {
+            self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoMedia));
+        }
+        Some(())
+    }
+
+    /// There are no keys, so there will be nothing to hear.
+    fn handshake_failed(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
+        let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        if !self.legs.get(leg_id)?.state.is_ended() {
             self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoMedia));
         }
         Some(())

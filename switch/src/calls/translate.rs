@@ -7,7 +7,9 @@ use std::time::Duration;
 use tandem_control_api as api;
 use tandem_control_api::CommandError;
 use tandem_media as media;
-use tandem_sbc::user_agent::{AudioCodec, MediaDirection, NegotiatedAudio, SrtpKey, SrtpKeys, SrtpSuite};
+use tandem_sbc::user_agent::{
+    AudioCodec, DtlsRole, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey, SrtpKeys, SrtpSuite,
+};
 
 use crate::{PromptLibrary, SwitchConfig};
 
@@ -165,7 +167,28 @@ pub(crate) fn stream(
         ptime: audio.ptime,
         latch: latch(peer, audio.signalling_source),
         media_timeout,
-        srtp: audio.srtp.as_ref().and_then(srtp),
+        rtcp_mux: audio.rtcp_mux,
+        security: security(&audio.security),
+        ice: audio.ice.as_ref().map(|ice| {
+            Box::new(media::IceCredentials {
+                local_fragment: ice.local_fragment.clone(),
+                local_password: ice.local_password.clone(),
+            })
+        }),
+    }
+}
+
+fn security(security: &MediaSecurity) -> media::Security {
+    match security {
+        MediaSecurity::Plain => media::Security::Plain,
+        MediaSecurity::Sdes(keys) => srtp(keys).map_or(media::Security::Plain, media::Security::Keys),
+        MediaSecurity::Dtls(association) => media::Security::Dtls(Box::new(media::DtlsParameters {
+            role: match association.role {
+                DtlsRole::Client => media::DtlsRole::Client,
+                DtlsRole::Server => media::DtlsRole::Server,
+            },
+            fingerprints: association.fingerprints.iter().map(|it| media::Fingerprint(it.0)).collect(),
+        })),
     }
 }
 

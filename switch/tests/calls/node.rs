@@ -140,6 +140,8 @@ impl Node {
                     self.addresses.insert(endpoint, local);
                     self.worker.handle_bound(now, endpoint, true);
                 }
+                // No party of these asks for one.
+                IoRequest::Handshake { .. } => {}
                 IoRequest::Unbind { endpoint } => {
                     self.addresses.remove(&endpoint);
                     self.sockets.retain(|_, (other, _)| *other != endpoint);

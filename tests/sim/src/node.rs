@@ -277,6 +277,8 @@ impl Node {
         while let Some(request) = self.worker.poll_io() {
             match request {
                 IoRequest::Bind { endpoint, local } => self.bind(now, endpoint, local),
+                // No party of these asks for one.
+                IoRequest::Handshake { .. } => {}
                 IoRequest::Unbind { endpoint } => {
                     if let Some(port) = self.ports.remove(&endpoint) {
                         self.sockets.remove(&port);

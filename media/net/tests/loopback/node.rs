@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, StreamParameters};
+use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, Security, StreamParameters};
 use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig, Wake};
 
 /// Longer than anything here takes, however busy the machine.
@@ -31,6 +31,7 @@ pub(crate) fn config(wake: Wake) -> MediaThreadsConfig {
         seed: [1; 32],
         epoch: Instant::now(),
         wake,
+        dtls: None,
     }
 }
 
@@ -71,17 +72,22 @@ impl Node {
 
     /// Opens the endpoint on a free port and agrees on G.711 µ-law with `party`.
     pub(crate) fn open(&mut self, endpoint: EndpointId, party: &Party) -> SocketAddr {
-        let local = loop {
+        let local = self.open_socket(endpoint);
+        self.send(Command::Configure { endpoint, stream: stream(party.address()) });
+        local
+    }
+
+    /// Opens the endpoint on a free port.
+    pub(crate) fn open_socket(&mut self, endpoint: EndpointId) -> SocketAddr {
+        loop {
             let local = local_port();
             self.send(Command::Open { endpoint, local });
             match self.event() {
-                Event::Opened { endpoint: opened } if opened == endpoint => break local,
+                Event::Opened { endpoint: opened } if opened == endpoint => return local,
                 Event::OpenFailed { .. } => {}
                 other => panic!("unexpected {other:?}"),
             }
-        };
-        self.send(Command::Configure { endpoint, stream: stream(party.address()) });
-        local
+        }
     }
 
     pub(crate) fn counters(&self) -> CountersSnapshot {
@@ -118,7 +124,9 @@ pub(crate) fn stream(party: SocketAddr) -> StreamParameters {
         ptime: PTIME,
         latch: LatchPolicy::Signalled,
         media_timeout: None,
-        srtp: None,
+        rtcp_mux: false,
+        security: Security::Plain,
+        ice: None,
     }
 }
 

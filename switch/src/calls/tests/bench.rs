@@ -107,7 +107,9 @@ pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
         direction: ua::MediaDirection::SendReceive,
         ptime: Duration::from_millis(20),
         signalling_source: Ipv4Addr::new(127, 0, 0, 9).into(),
-        srtp: None,
+        rtcp_mux: false,
+        security: ua::MediaSecurity::Plain,
+        ice: None,
     }
 }
 
