@@ -16,6 +16,8 @@
 //! | `Dial` | a call with a leg that has not ended | makes a leg, opens an endpoint, invites | it is answered, or has failed |
 //! | `Bridge` | both answered or one of them early, or bridged to each other | ends plays and collections as stopped, joins | at once |
 //! | `Unbridge` | bridged | parts both; each is then for itself | at once |
+//! | `Transfer` | two legs as for `Bridge`, or bridged to each other; no transfer under way in their calls | see [`transfer`] | the transferee hears somebody else, or has been given back |
+//! | `RefuseTransfer` | a leg whose party asked for a transfer | refuses it with the reason's status | at once |
 //! | `SetData` | a call without a record | adds a fact | at once |
 //!
 //! In every other state the command is `WrongState`; for a leg that has ended or never was, `UnknownLeg`; so too
@@ -38,8 +40,10 @@ mod ending;
 mod endpoints;
 mod leg;
 mod media_events;
+mod placing;
 mod session_events;
 mod timers;
+mod transfer;
 mod translate;
 
 #[cfg(test)]
@@ -51,7 +55,7 @@ use std::time::Duration;
 
 use tandem_control_api::{CallId, CallRecord, CommandError, Event, LegId, Request};
 use tandem_media as media;
-use tandem_sbc::user_agent::{Invite, LocalMedia, ReferId, SessionId};
+use tandem_sbc::user_agent::{Invite, LocalMedia, SessionId};
 use tandem_time::Instant;
 
 use crate::arena::Arena;
@@ -62,6 +66,7 @@ pub use cause::EndCause;
 use endpoints::Endpoints;
 use leg::{Leg, LegState, Settled};
 use timers::{Timer, Timers};
+use transfer::Refer;
 
 /// How long other legs may go on without a word of the control plane after the caller has gone.
 pub(crate) const CALLER_GONE_GRACE: Duration = Duration::from_secs(10);
@@ -87,8 +92,13 @@ pub(crate) enum Action {
     Reject { session: SessionId, status: u16 },
     /// Hang up. That the session is gone already is no failure: its end is under way to us.
     HangUp { session: SessionId, cause: &'static str },
-    /// Refuse a transfer.
-    RefuseRefer { session: SessionId, refer: ReferId, status: u16 },
+    /// Agree to a transfer that a peer asked for. That its session, or its patience, is gone is no failure; so with the
+    /// next two.
+    AcceptRefer { refer: Refer },
+    /// Refuse it.
+    RefuseRefer { refer: Refer, status: u16 },
+    /// Tell the peer how far it is.
+    ReportRefer { refer: Refer, status: u16 },
     /// Keep a record.
     Record(Box<CallRecord>),
 }
@@ -110,6 +120,8 @@ pub(crate) struct Calls {
     calls: Arena<CallId, Call>,
     legs: Arena<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
+    /// The legs of each phone that have not ended, by its user.
+    phones: BTreeMap<String, Vec<LegId>>,
     endpoints: Endpoints,
     timers: Timers,
     counters: Counters,
@@ -133,6 +145,7 @@ impl Calls {
             calls: Arena::new(),
             legs: Arena::new(),
             sessions: BTreeMap::new(),
+            phones: BTreeMap::new(),
             endpoints,
             timers: Timers::default(),
             counters: Counters::default(),
@@ -237,8 +250,8 @@ impl Calls {
 
     /// Opens an endpoint for a leg at the worker of its call.
     fn open_endpoint(&mut self, call: CallId, leg: LegId) -> Option<media::EndpointId> {
-        let call = self.calls.get_mut(call)?;
-        let worker = *call.worker.get_or_insert_with(|| self.endpoints.idlest_worker());
+        let worker = self.worker_of(call, None)?;
+        let call = self.calls.get(call)?;
         let (endpoint, command) = self.endpoints.open(leg, worker, call.config.media_address)?;
         self.actions.push_back(Action::Media { worker, command });
         Some(endpoint)

@@ -260,8 +260,14 @@ impl<P: ControlPlane> Switch<P> {
             Action::Reject { session, status } => {
                 let _ = self.user_agent.reject(now, session, status);
             }
-            Action::RefuseRefer { session, refer, status } => {
-                let _ = self.user_agent.refuse_refer(now, session, refer, status);
+            Action::AcceptRefer { refer } => {
+                let _ = self.user_agent.accept_refer(now, refer.session, refer.id);
+            }
+            Action::RefuseRefer { refer, status } => {
+                let _ = self.user_agent.refuse_refer(now, refer.session, refer.id, status);
+            }
+            Action::ReportRefer { refer, status } => {
+                let _ = self.user_agent.report_refer(now, refer.session, refer.id, status);
             }
             Action::HangUp { session, cause } => {
                 let _ = self.user_agent.hang_up(now, session, cause);

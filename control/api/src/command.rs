@@ -90,6 +90,25 @@ pub enum Command {
         /// Either leg of the bridge.
         leg: LegId,
     },
+    /// Takes the transferee from the transferor and gives it to somebody else. The legs are two answered ones of a
+    /// call, bridged to each other or not. Whoever asked ([`crate::Event::TransferAsked`]) is told how it goes. Done
+    /// when it is: then the transferor is hung up, if it is still there, and has no part in the call any more. When
+    /// it fails the two are as they were, if both are still there.
+    Transfer {
+        /// The transferor.
+        leg: LegId,
+        /// Who is transferred.
+        transferee: LegId,
+        /// To whom.
+        to: TransferTo,
+    },
+    /// Refuses what a leg asked for with [`crate::Event::TransferAsked`].
+    RefuseTransfer {
+        /// The leg that asked.
+        leg: LegId,
+        /// Why.
+        reason: RejectReason,
+    },
     /// Adds a fact to the call's record.
     SetData {
         /// The call.
@@ -114,9 +133,37 @@ impl Command {
             Self::Dial { .. } => "dial",
             Self::Bridge { .. } => "bridge",
             Self::Unbridge { .. } => "unbridge",
+            Self::Transfer { .. } => "transfer",
+            Self::RefuseTransfer { .. } => "refuse-transfer",
             Self::SetData { .. } => "set-data",
         }
     }
+}
+
+/// To whom a party is transferred.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransferTo {
+    /// Somebody who is rung on a new leg, while the transferee hears the prompts over and over. Bridged on answer.
+    Dial {
+        /// Whom to ring.
+        target: DialTarget,
+        /// The number or user shown to the called party; the caller's own when absent.
+        caller_id: Option<String>,
+        /// Given up (CANCEL) after this long without an answer.
+        ring_timeout: Duration,
+        /// What the transferee hears meanwhile.
+        prompts: Vec<Prompt>,
+    },
+    /// The party of another leg of the transferor's, which ends too (attended transfer, RFC 5589 §7). When it is in
+    /// another call, it moves ([`crate::Event::LegMoved`]).
+    Party {
+        /// The party.
+        leg: LegId,
+        /// The transferor's leg to it.
+        consulted_on: LegId,
+    },
+    /// The control plane: the transferee is for itself, and the transferor leaves.
+    Control,
 }
 
 /// Something to hear.
@@ -266,6 +313,29 @@ pub enum CallFact {
         agent: String,
         /// `no-answer`, `declined`, `unreachable`, …
         reason: String,
+    },
+    /// Somebody was transferred.
+    Transferred {
+        /// Who wanted it: an agent, a user, a number.
+        by: String,
+        /// To whom.
+        to: String,
+        /// `answered`, `busy`, …; `refused` before anything was done.
+        outcome: String,
+    },
+    /// A leg came from another call.
+    LegJoined {
+        /// The leg.
+        leg: LegId,
+        /// The call.
+        from: CallId,
+    },
+    /// A leg went on in another call, whose record has it.
+    LegLeft {
+        /// The leg.
+        leg: LegId,
+        /// The call.
+        to: CallId,
     },
     /// The agent took it.
     AgentAnswered {

@@ -12,9 +12,10 @@ mod call;
 mod model;
 mod random;
 mod rules;
+mod transfer;
 mod world;
 
 pub use model::{Caller, ModelSwitch};
 pub use random::{RandomWorld, run_random_calls};
 pub use rules::{Rules, Violation};
-pub use world::{Phone, World};
+pub use world::{Phone, Wish, World};

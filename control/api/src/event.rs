@@ -60,6 +60,41 @@ pub enum Event {
         /// `0-9 * # A-D`.
         digit: char,
     },
+    /// The party wants the one it talks to transferred (REFER, RFC 3515). Answer with [`crate::Command::Transfer`] or
+    /// [`crate::Command::RefuseTransfer`], soon; its phone gives up after some seconds.
+    TransferAsked {
+        /// The call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// To whom: a number or user as it would be dialled. May be empty with `consulted_on`.
+        to: String,
+        /// Its other leg, to whose party it wants the first one transferred.
+        consulted_on: Option<LegId>,
+    },
+    /// A leg goes on in another call; it is told before the outcome of the [`crate::Command::Transfer`] that did it.
+    LegMoved {
+        /// The call it is in now.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// The call it was in.
+        from: CallId,
+    },
+    /// The party put us on hold: it does not listen (RFC 3264 §8.4).
+    LegHeld {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// The party listens again.
+    LegResumed {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
     /// A leg is over; it takes no commands any more, and every command it had has had its outcome.
     LegEnded {
         /// The call.
@@ -104,6 +139,11 @@ pub enum Outcome {
         digits: String,
         /// Why.
         end: CollectEnd,
+    },
+    /// Transferee and target hear each other; with [`crate::TransferTo::Control`] the transferee is for itself.
+    Transferred {
+        /// The target's leg; the transferee's own with [`crate::TransferTo::Control`].
+        leg: LegId,
     },
     /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `SetData`).
     Ok,

@@ -15,6 +15,7 @@ mod straight_through;
 
 pub use command::{
     CallFact, CollectRules, Command, DialTarget, HangupCause, Prompt, RejectReason, Repeat, Request, Tone,
+    TransferTo,
 };
 pub use event::{
     CollectEnd, CommandError, DialFailure, EndedBy, Event, LegEnd, Origin, Outcome, Party, PlayEnd,

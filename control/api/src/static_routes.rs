@@ -6,7 +6,7 @@ use tandem_time::Instant;
 
 use crate::{
     CallId, Command, CommandError, CommandId, ControlPlane, Event, HangupCause, LegEnd, LegId, Outcome,
-    Prompt, RejectReason, Repeat, Request, Route, StraightThrough,
+    Prompt, RejectReason, Repeat, Request, Route, StraightThrough, Tone, TransferTo,
 };
 
 /// What happens to calls for a number.
@@ -139,6 +139,57 @@ impl StaticRoutes {
     }
 }
 
+impl StaticRoutes {
+    /// A party wants the other one to talk to somebody else: to whom the table leads, or to the party of its other
+    /// call.
+    fn transfer_asked(&mut self, call: CallId, leg: LegId, to: &str, consulted_on: Option<LegId>) {
+        let to = match consulted_on {
+            Some(consulted_on) => {
+                self.party_of(consulted_on).map(|leg| TransferTo::Party { leg, consulted_on })
+            }
+            None => self.route(to).map(|Route { target, ring_timeout }| TransferTo::Dial {
+                target,
+                caller_id: None,
+                ring_timeout,
+                prompts: vec![Prompt::Tone(Tone::Ringback)],
+            }),
+        };
+        let ask = &mut self.outbox.asks_for(call);
+        let is_begun = match (self.calls.get_mut(&call), to) {
+            (Some(Call::Connected(connected)), Some(to)) => connected.transfer(leg, to, ask),
+            _ => false,
+        };
+        if !is_begun {
+            ask(Command::RefuseTransfer { leg, reason: RejectReason::NotFound });
+        }
+    }
+
+    fn route(&self, to: &str) -> Option<Route> {
+        match self.routes.get(to) {
+            Some(Treatment::Connect(route)) => Some(route.clone()),
+            _ => None,
+        }
+    }
+
+    /// Who talks to a leg.
+    fn party_of(&self, leg: LegId) -> Option<LegId> {
+        self.calls.values().find_map(|call| match call {
+            Call::Connected(connected) => match connected.talkers()? {
+                (caller, party) if caller == leg => Some(party),
+                (caller, party) if party == leg => Some(caller),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    fn leg_moved(&mut self, from: CallId) {
+        if let Some(Call::Connected(connected)) = self.calls.get_mut(&from) {
+            connected.leg_moved_away();
+        }
+    }
+}
+
 impl Outbox {
     fn asks_for(&mut self, call: CallId) -> impl FnMut(Command) -> CommandId {
         move |command| {
@@ -162,7 +213,15 @@ impl ControlPlane for StaticRoutes {
             Event::CallEnded { call, .. } => {
                 self.calls.remove(call);
             }
-            Event::LegEarlyMedia { .. } | Event::Digit { .. } | Event::Registration { .. } => {}
+            Event::TransferAsked { call, leg, to, consulted_on } => {
+                self.transfer_asked(*call, *leg, to, *consulted_on);
+            }
+            Event::LegMoved { from, .. } => self.leg_moved(*from),
+            Event::LegEarlyMedia { .. }
+            | Event::Digit { .. }
+            | Event::LegHeld { .. }
+            | Event::LegResumed { .. }
+            | Event::Registration { .. } => {}
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::{
     CallId, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy, HangupCause, LegEnd, LegId,
-    Outcome, RejectReason,
+    Outcome, RejectReason, TransferTo,
 };
 
 /// Where a call goes straight to.
@@ -32,6 +32,9 @@ pub struct StraightThrough {
 
 /// ```text
 /// Ringing ──answered──▶ Answering ──▶ Bridging ──▶ Talking ──▶ Over
+///    │                                              ▲│ a transfer
+///    │                                              │▼
+///    │                                           Transferring
 ///    └──not answered──▶ Refused ──its leg has ended: so is the caller's refused──▲
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ enum State {
     Bridging { bridge: CommandId, party: LegId },
     /// Both talk.
     Talking { party: LegId },
+    /// One of the two is transferred by the other one, who may leave meanwhile; then whoever stays is the caller.
+    Transferring { transfer: CommandId, transferor: Option<LegId> },
     /// Everybody who is left is being hung up, also the party whose leg is still to come.
     Over { dial: Option<CommandId> },
 }
@@ -77,6 +82,33 @@ impl StraightThrough {
         }
     }
 
+    /// Who talks: the caller and the other one.
+    #[must_use]
+    pub const fn talkers(&self) -> Option<(LegId, LegId)> {
+        match self.state {
+            State::Talking { party } => Some((self.caller, party)),
+            _ => None,
+        }
+    }
+
+    /// Transfers the one that talks to `transferor`; false when nobody does.
+    pub fn transfer(&mut self, transferor: LegId, to: TransferTo, ask: Ask<'_>) -> bool {
+        let transferee = match self.talkers() {
+            Some((caller, party)) if caller == transferor => party,
+            Some((caller, party)) if party == transferor => caller,
+            _ => return false,
+        };
+        let transfer = ask(Command::Transfer { leg: transferor, transferee, to });
+        self.caller = transferee;
+        self.state = State::Transferring { transfer, transferor: Some(transferor) };
+        true
+    }
+
+    /// One of the two went on in another call, and the switch hangs up the other one.
+    pub const fn leg_moved_away(&mut self) {
+        self.state = State::Over { dial: None };
+    }
+
     /// A command of the call is done.
     pub fn done(&mut self, command: CommandId, outcome: &Result<Outcome, CommandError>, ask: Ask<'_>) {
         if !self.state.awaits(command) {
@@ -98,12 +130,20 @@ impl StraightThrough {
                 State::Bridging { bridge: ask(Command::Bridge { a: caller, b: party }), party }
             }
             (State::Bridging { party, .. }, Ok(_)) => State::Talking { party },
+            (State::Transferring { .. }, Ok(Outcome::Transferred { leg })) => State::Talking { party: *leg },
             // The end of the leg follows, and with it that of the call.
             (state, Err(CommandError::LegEnded)) => state,
             (State::Answering { party, .. } | State::Bridging { party, .. }, Err(_)) => {
                 ask(Command::Hangup { leg: party, cause: HangupCause::Error });
                 ask(Command::Hangup { leg: caller, cause: HangupCause::Error });
                 State::Over { dial: None }
+            }
+            // Given back, or never taken.
+            (State::Transferring { transferor: Some(party), .. }, Err(error)) => {
+                if !matches!(error, CommandError::NotAnswered(_)) {
+                    ask(Command::RefuseTransfer { leg: party, reason: RejectReason::Unavailable });
+                }
+                State::Talking { party }
             }
             (_, _) => {
                 ask(Command::Hangup { leg: caller, cause: HangupCause::Error });
@@ -117,6 +157,13 @@ impl StraightThrough {
         let caller_left = ended != self.caller;
         let (party, dial) = match self.state {
             State::Over { .. } => return,
+            State::Transferring { transfer, transferor: Some(transferor) } if ended == transferor => {
+                self.state = State::Transferring { transfer, transferor: None };
+                return;
+            }
+            // The target, of whose end the transfer's outcome tells; or there is nobody to transfer any more.
+            State::Transferring { .. } if caller_left => return,
+            State::Transferring { transferor, .. } => (transferor, None),
             State::Refused { party, failure } => {
                 if caller_left && ended == party {
                     let reason = refusal(failure, end);
@@ -127,6 +174,8 @@ impl StraightThrough {
                 }
                 return;
             }
+            // A transferor that has no part in the call any more, or a target that had none.
+            State::Talking { party } if caller_left && ended != party => return,
             State::Ringing { dial, party } => (party, Some(dial)),
             State::Answering { party, .. } | State::Bridging { party, .. } | State::Talking { party } => {
                 (Some(party), None)
@@ -145,7 +194,8 @@ impl State {
         match self {
             Self::Ringing { dial: id, .. }
             | Self::Answering { answer: id, .. }
-            | Self::Bridging { bridge: id, .. } => id == command,
+            | Self::Bridging { bridge: id, .. }
+            | Self::Transferring { transfer: id, .. } => id == command,
             Self::Refused { .. } | Self::Talking { .. } | Self::Over { .. } => false,
         }
     }

@@ -7,6 +7,7 @@ use tandem_control_api::{
 };
 use tandem_time::Instant;
 
+use super::transfer::Transfer;
 use crate::{SwitchConfig, WorkerIndex};
 
 /// One call.
@@ -21,6 +22,8 @@ pub(crate) struct Call {
     /// All its endpoints share it; chosen with the first.
     pub(crate) worker: Option<WorkerIndex>,
     pub(crate) phase: CallPhase,
+    /// The transfer under way.
+    pub(crate) transfer: Option<Transfer>,
     /// When it has lasted too long.
     pub(crate) too_long_at: Instant,
     /// The legs that are not freed. Each but the few live ones holds a session that the user agent still keeps, and
@@ -73,6 +76,7 @@ impl Call {
             caller,
             worker: None,
             phase: CallPhase::CallerUp,
+            transfer: None,
             legs: Vec::new(),
             live: 0,
             unrecorded: 0,

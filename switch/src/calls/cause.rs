@@ -28,6 +28,8 @@ pub enum EndCause {
     TooLong,
     /// The caller had gone and the control plane said nothing about this leg.
     CallerGone,
+    /// Transferred: somebody else talks in its place.
+    Transferred,
     /// The node stops and waited long enough.
     NodeStops,
     /// The control plane could not go on.
@@ -52,6 +54,7 @@ impl EndCause {
             Self::Unreachable => "unreachable",
             Self::TooLong => "too long",
             Self::CallerGone => "caller gone",
+            Self::Transferred => "transferred",
             Self::NodeStops => "node stops",
             Self::ControlError => "control error",
             Self::SignallingFailure => "signalling failure",
@@ -150,6 +153,18 @@ const fn status_failure(status: u16, rang: bool) -> DialFailure {
         415 | 488 | 606 => DialFailure::Media,
         401 | 404 | 407 | 410 | 416 | 484 | 604 | 300..=399 | 500..=599 => DialFailure::Unreachable,
         _ => DialFailure::Declined,
+    }
+}
+
+/// What a transferor is told when the target did not answer.
+pub(super) const fn failure_status(failure: DialFailure) -> u16 {
+    match failure {
+        DialFailure::Busy => 486,
+        DialFailure::Declined => 603,
+        DialFailure::NoAnswer => 480,
+        DialFailure::Unreachable => 404,
+        DialFailure::Cancelled => 487,
+        DialFailure::Media => 488,
     }
 }
 

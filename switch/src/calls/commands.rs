@@ -17,7 +17,7 @@ use super::translate::{self, PeerKind};
 use super::{Action, Calls, Progress};
 
 /// What becomes of a command when it is taken.
-type Begun = Result<Progress, CommandError>;
+pub(super) type Begun = Result<Progress, CommandError>;
 
 impl Calls {
     pub(super) fn begin(&mut self, now: Instant, id: CommandId, command: Command) -> Begun {
@@ -32,10 +32,13 @@ impl Calls {
             Command::Stop { leg } => self.stop(leg),
             Command::Collect { leg, rules } => self.collect(id, leg, &rules),
             Command::Dial { call, target, caller_id, ring_timeout } => {
-                self.dial(now, id, call, target, caller_id, now + ring_timeout)
+                self.begin_dial(now, id, call, target, caller_id, now + ring_timeout)?;
+                Ok(Progress::UnderWay)
             }
             Command::Bridge { a, b } => self.bridge(a, b),
             Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Transfer { leg, transferee, to } => self.transfer(now, id, leg, transferee, to),
+            Command::RefuseTransfer { leg, reason } => self.refuse_transfer(leg, reason),
             Command::SetData { call, fact } => self.set_data(now, call, fact),
         }
     }
@@ -161,7 +164,8 @@ impl Calls {
         Ok(Progress::UnderWay)
     }
 
-    fn dial(
+    /// Makes a leg to be dialled.
+    pub(super) fn begin_dial(
         &mut self,
         now: Instant,
         id: CommandId,
@@ -169,7 +173,7 @@ impl Calls {
         target: DialTarget,
         caller_id: Option<String>,
         ring_until: Instant,
-    ) -> Begun {
+    ) -> Result<LegId, CommandError> {
         let call = self.calls.get(call_id).filter(|call| call.is_up()).ok_or(CommandError::UnknownCall)?;
         if call.live >= usize::from(call.config.max_legs_per_call) {
             return Err(CommandError::Limit("legs in the call".to_owned()));
@@ -191,7 +195,7 @@ impl Calls {
             .ok_or(CommandError::NotAnswered(DialFailure::Media))?;
         self.attend(call_id);
         self.tell(Event::LegCreated { call: call_id, leg, command: id });
-        Ok(Progress::UnderWay)
+        Ok(leg)
     }
 
     /// Makes a leg that is to be invited; none when there is no port for it.
@@ -203,8 +207,12 @@ impl Calls {
         invitation: Box<Invitation>,
         ring_until: Instant,
     ) -> Option<LegId> {
+        let user = match &invitation.target {
+            DialTarget::User(user) => Some(user.as_str()),
+            DialTarget::Trunk { .. } => None,
+        };
+        let worker = self.worker_of(call_id, user)?;
         let call = self.calls.get_mut(call_id)?;
-        let worker = *call.worker.get_or_insert_with(|| self.endpoints.idlest_worker());
         let address = call.config.media_address;
         let (party, peer) = match &invitation.target {
             DialTarget::User(user) => (user.clone(), PeerKind::phone(&call.config)),
@@ -218,6 +226,7 @@ impl Calls {
             Some(Leg { invitation: Some(invitation), ..Leg::new(call_id, ordinal, state, peer, party, now) })
         })?;
         call.add_leg(leg);
+        self.remember_phone(leg);
         self.timers.set(ring_until, Timer::RingTimeout(leg));
         Some(leg)
     }
@@ -231,18 +240,28 @@ impl Calls {
         if state_a.peer() == Some(b) {
             return Ok(Progress::Done);
         }
-        let endpoint_a = state_a.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_a))?;
-        let endpoint_b = state_b.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_b))?;
+        state_a.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_a))?;
+        state_b.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_b))?;
         if state_a.is_early() && state_b.is_early() {
             return Err(wrong_state("bridge", &state_b));
         }
         self.attend(call_a);
+        self.connect(a, b);
+        Ok(Progress::Done)
+    }
+
+    /// Lets two legs hear each other that hear nobody else.
+    pub(super) fn connect(&mut self, a: LegId, b: LegId) {
+        let state = |leg| self.legs.get(leg).map(|leg| leg.state);
+        let (Some(state_a), Some(state_b)) = (state(a), state(b)) else { return };
+        let (Some(endpoint_a), Some(endpoint_b)) = (state_a.free_endpoint(), state_b.free_endpoint()) else {
+            return;
+        };
         self.join(a, state_a, b);
         if a != b {
             self.join(b, state_b, a);
         }
         self.command_endpoint(endpoint_a, |a| media::Command::Bridge { a, b: endpoint_b });
-        Ok(Progress::Done)
     }
 
     /// A leg in that state hears another from now on, and nothing else.
@@ -270,7 +289,7 @@ impl Calls {
     }
 
     /// The state and call of a leg that takes commands.
-    fn commanded(&self, leg: LegId) -> Result<(LegState, CallId), CommandError> {
+    pub(super) fn commanded(&self, leg: LegId) -> Result<(LegState, CallId), CommandError> {
         match self.legs.get(leg) {
             Some(leg) if !leg.state.is_ended() => Ok((leg.state, leg.call)),
             _ => Err(CommandError::UnknownLeg),
@@ -278,7 +297,7 @@ impl Calls {
     }
 
     /// Ends the commands of a play and a collection as stopped.
-    fn stopped(&mut self, play: Option<Play>, collect: Option<Collect>) {
+    pub(super) fn stopped(&mut self, play: Option<Play>, collect: Option<Collect>) {
         if let Some(play) = play {
             self.done(Settled::stopped_play(play));
         }
@@ -288,6 +307,6 @@ impl Calls {
     }
 }
 
-fn wrong_state(command: &str, state: &LegState) -> CommandError {
+pub(super) fn wrong_state(command: &str, state: &LegState) -> CommandError {
     CommandError::WrongState { command: command.to_owned(), state: state.name().to_owned() }
 }

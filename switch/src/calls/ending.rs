@@ -43,7 +43,7 @@ impl Calls {
     /// Ends a leg in whatever state it is; the commands that waited on it are answered first.
     pub(super) fn end_by_us(&mut self, now: Instant, leg_id: LegId, hangup: Hangup) {
         let Some(leg) = self.legs.get(leg_id) else { return };
-        let state = leg.state;
+        let (state, call) = (leg.state, leg.call);
         if matches!(state, LegState::Ending { .. } | LegState::Ended { .. }) {
             return;
         }
@@ -57,9 +57,10 @@ impl Calls {
         let endpoint = state.endpoint();
         self.set_state(leg_id, LegState::Ending { session, endpoint, asked, by, cause });
         for settled in state.settle(dial_failure) {
-            self.done(settled);
+            self.settled(now, call, settled);
         }
         self.actions.push_back(Action::HangUp { session, cause: cause.name() });
+        self.leg_leaves_transfer(now, call, leg_id);
     }
 
     /// Refuses an incoming leg that cannot be answered, by no fault of the control plane.
@@ -94,8 +95,10 @@ impl Calls {
         leg.end = Some(Box::new((now, end.clone())));
         self.cancel_ring_timeout(leg_id, &state);
         for settled in state.settle(dial_failure).chain(asked.map(Asked::settled)) {
-            self.done(settled);
+            self.settled(now, call, settled);
         }
+        self.leg_leaves_transfer(now, call, leg_id);
+        self.forget_phone(leg_id);
         self.counters.leg_ended(cause);
         self.tell(Event::LegEnded { call, leg: leg_id, end: end.clone() });
         self.leg_left_call(now, call, leg_id, end);

@@ -9,6 +9,7 @@ use tandem_sbc::user_agent::{Identity, NegotiatedAudio, SessionId};
 use tandem_time::Instant;
 
 use super::cause::EndCause;
+use super::transfer::Refer;
 use super::translate::{self, PeerKind};
 
 /// Where a leg stands. What it holds is in the variant: a state without a session has none to forget.
@@ -285,6 +286,8 @@ pub(crate) struct Leg {
     /// What to invite; gone once invited.
     pub(crate) invitation: Option<Box<Invitation>>,
     pub(crate) sip_call_id: String,
+    /// What its party asked for, and nobody has decided on.
+    pub(crate) refer: Option<Refer>,
     pub(crate) started: Instant,
     pub(crate) ringing: Option<Instant>,
     pub(crate) answered: Option<Instant>,
@@ -323,6 +326,7 @@ impl Leg {
             party,
             invitation: None,
             sip_call_id: String::new(),
+            refer: None,
             started: now,
             ringing: None,
             answered: None,

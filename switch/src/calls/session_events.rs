@@ -12,6 +12,7 @@ use super::cause::{self, EndCause};
 use super::ending::Over;
 use super::leg::{Leg, LegState, Opener, Settled};
 use super::timers::Timer;
+use super::transfer::Refer;
 use super::translate::{self, PeerKind};
 use super::{Action, Calls, PTIME};
 use crate::counters::Refusal;
@@ -48,8 +49,10 @@ impl Calls {
             ua::Event::Media { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
             }
-            ua::Event::TransferAsked { session, refer, .. } => {
-                self.actions.push_back(Action::RefuseRefer { session, refer, status: 603 });
+            ua::Event::TransferAsked { session, refer: id, to, replaces, .. } => {
+                self.for_leg(session, |calls, leg| {
+                    calls.transfer_asked(leg, Refer { session, id }, to, replaces);
+                });
             }
             ua::Event::Digit { session, digit } => {
                 self.for_leg(session, |calls, leg| calls.key_pressed(leg, digit));
@@ -160,6 +163,7 @@ impl Calls {
         let leg = call.caller;
         self.timers.set(call.too_long_at, Timer::CallTooLong(call_id));
         self.sessions.insert(session, leg);
+        self.remember_phone(leg);
         self.calls_up += 1;
         self.counters.calls_offered += 1;
         self.tell(Event::CallOffered {
@@ -181,6 +185,7 @@ impl Calls {
             leg.ringing = Some(now);
             let call = leg.call;
             self.tell(Event::LegRinging { call, leg: leg_id });
+            self.transfer_rings(call, leg_id);
         }
     }
 
@@ -227,12 +232,25 @@ impl Calls {
         if matches!(leg.state, LegState::Ending { .. } | LegState::Ended { .. }) {
             return;
         }
+        let holds = is_hold(audio.direction);
+        let held = leg.audio.as_ref().is_some_and(|known| is_hold(known.direction));
         match &mut leg.audio {
             Some(known) => **known = audio,
             None => leg.audio = Some(Box::new(audio)),
         }
         if !self.complete(now, leg_id) {
             self.configure(leg_id);
+            self.tell_hold(leg_id, held, holds);
+        }
+    }
+
+    fn tell_hold(&mut self, leg_id: LegId, held: bool, holds: bool) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let (call, leg) = (leg.call, leg_id);
+        match (held, holds) {
+            (false, true) if self.is_up(leg) => self.tell(Event::LegHeld { call, leg }),
+            (true, false) if self.is_up(leg) => self.tell(Event::LegResumed { call, leg }),
+            _ => {}
         }
     }
 
@@ -245,6 +263,7 @@ impl Calls {
         }
         leg.state = LegState::Answered { session, endpoint, play: None, collect: None };
         leg.answered = Some(now);
+        let call = leg.call;
         if let Some(call) = self.calls.get_mut(leg.call).filter(|call| call.caller == leg_id) {
             call.caller_answered(now);
             self.counters.calls_answered += 1;
@@ -254,7 +273,7 @@ impl Calls {
             Opener::Answer(command) => ("answer", command),
             Opener::Dial(command) => ("dial", command),
         };
-        self.done(Settled::new(name, command, Ok(Outcome::Answered { leg: leg_id })));
+        self.settled(now, call, Settled::new(name, command, Ok(Outcome::Answered { leg: leg_id })));
         true
     }
 
@@ -264,7 +283,8 @@ impl Calls {
         let Some(leg) = self.legs.get(leg_id) else { return };
         let (Some(audio), Some(endpoint)) = (&leg.audio, leg.state.endpoint()) else { return };
         let config = self.calls.get(leg.call).map(|call| &call.config);
-        let timeout = leg.answered.and_then(|_| config?.media_timeout);
+        // A party that put us on hold may be silent, whatever its direction says.
+        let timeout = leg.answered.filter(|_| !is_hold(audio.direction)).and_then(|_| config?.media_timeout);
         let stream = translate::stream(audio, leg.peer, timeout);
         self.command_endpoint(endpoint, |endpoint| tandem_media::Command::Configure { endpoint, stream });
     }
@@ -315,4 +335,9 @@ impl Calls {
             act(self, leg);
         }
     }
+}
+
+/// Whether the party does not listen (RFC 3264 §8.4): seen from us, we may not send.
+const fn is_hold(direction: ua::MediaDirection) -> bool {
+    matches!(direction, ua::MediaDirection::ReceiveOnly | ua::MediaDirection::Inactive)
 }

@@ -8,3 +8,4 @@ mod ending;
 mod limits;
 mod property;
 mod table;
+mod transfers;

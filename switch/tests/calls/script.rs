@@ -122,6 +122,10 @@ impl ControlPlane for Script {
             }
             Event::LegRinging { .. }
             | Event::LegEarlyMedia { .. }
+            | Event::TransferAsked { .. }
+            | Event::LegMoved { .. }
+            | Event::LegHeld { .. }
+            | Event::LegResumed { .. }
             | Event::Digit { .. }
             | Event::Registration { .. } => {}
         }

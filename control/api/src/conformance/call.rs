@@ -83,6 +83,8 @@ pub(super) struct Leg {
     pub(super) party: String,
     pub(super) started: Instant,
     pub(super) answered: Option<Instant>,
+    /// Its party asked for a transfer, and nobody has decided.
+    pub(super) asks: bool,
     pub(super) state: LegState,
 }
 
@@ -121,5 +123,25 @@ impl LegState {
             Self::Bridged { .. } => "bridged",
             Self::Ending { .. } => "ending",
         }
+    }
+}
+
+/// Freshly made ids; slots are used again with the next generation, so that stale ids are really stale.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    free: Vec<(u32, u32)>,
+    used: u32,
+}
+
+impl Ids {
+    pub(super) fn take(&mut self) -> (u32, u32) {
+        self.free.pop().unwrap_or_else(|| {
+            self.used += 1;
+            (self.used, 0)
+        })
+    }
+
+    pub(super) fn give_back(&mut self, index: u32, generation: u32) {
+        self.free.push((index, generation + 1));
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
-use super::call::{Call, Leg, LegState};
+use super::call::{Call, Ids, Leg, LegState};
 use super::rules::{Rules, Violation};
-use super::world::{Phone, World};
+use super::transfer::Going;
+use super::world::{Phone, Wish, World};
 use crate::{
     CallFact, CallId, CollectEnd, Command, CommandError, CommandId, ControlPlane, DialFailure, DialTarget,
     EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party, PlayEnd, Repeat, Request,
@@ -28,41 +29,23 @@ pub struct Caller {
 #[derive(Debug)]
 pub struct ModelSwitch<P, W> {
     plane: P,
-    world: W,
+    pub(super) world: W,
     rules: Rules,
     now: Instant,
-    calls: BTreeMap<CallId, Call>,
-    legs: BTreeMap<LegId, Leg>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) legs: BTreeMap<LegId, Leg>,
+    /// Transfers under way, by their command.
+    pub(super) transfers: BTreeMap<CommandId, Going>,
     ids: Ids,
     schedule: BTreeMap<(Instant, u64), Happening>,
     scheduled: u64,
-    tell: VecDeque<Event>,
+    pub(super) tell: VecDeque<Event>,
     given_up: bool,
-}
-
-/// Freshly made ids; slots are used again with the next generation, so that stale ids are really stale.
-#[derive(Debug, Default)]
-struct Ids {
-    free: Vec<(u32, u32)>,
-    used: u32,
-}
-
-impl Ids {
-    fn take(&mut self) -> (u32, u32) {
-        self.free.pop().unwrap_or_else(|| {
-            self.used += 1;
-            (self.used, 0)
-        })
-    }
-
-    fn give_back(&mut self, index: u32, generation: u32) {
-        self.free.push((index, generation + 1));
-    }
 }
 
 /// Something that is going to happen, unless it makes no sense by then.
 #[derive(Debug)]
-enum Happening {
+pub(super) enum Happening {
     Offered(Caller),
     Registration { user: String, reachable: bool },
     Acknowledged { leg: LegId, command: CommandId },
@@ -72,6 +55,7 @@ enum Happening {
     PhoneAnswers { leg: LegId, command: CommandId, talks: Option<Duration> },
     DialFails { leg: LegId, command: CommandId, failure: DialFailure },
     PartyHangsUp { leg: LegId },
+    PartyWishes { leg: LegId, wish: Wish },
     LegIsGone { leg: LegId, command: CommandId },
 }
 
@@ -88,6 +72,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             now: Instant::START,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            transfers: BTreeMap::new(),
             ids: Ids::default(),
             schedule: BTreeMap::new(),
             scheduled: 0,
@@ -202,7 +187,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.schedule.insert((at, self.scheduled), happening);
     }
 
-    fn after(&mut self, delay: Duration, happening: Happening) {
+    pub(super) fn after(&mut self, delay: Duration, happening: Happening) {
         self.schedule(self.now + delay, happening);
     }
 
@@ -273,6 +258,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             Happening::PartyHangsUp { leg } => {
                 self.end_leg(leg, EndedBy::Party, CommandError::NotAnswered(DialFailure::Declined));
             }
+            Happening::PartyWishes { leg, wish } => self.wishes(leg, wish),
             Happening::LegIsGone { leg, command } => {
                 if self.state(leg) == Some(LegState::Ending { command }) {
                     self.end_leg(leg, EndedBy::Control, CommandError::LegEnded);
@@ -291,8 +277,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         let party = from.number.clone();
         self.calls
             .insert(call, Call::new(call, leg, self.now, from.clone(), origin.clone(), &caller.dialled));
-        self.legs
-            .insert(leg, Leg { call, party, started: self.now, answered: None, state: LegState::Offered });
+        self.legs.insert(
+            leg,
+            Leg { call, party, started: self.now, answered: None, asks: false, state: LegState::Offered },
+        );
         self.tell.push_back(Event::CallOffered { call, leg, origin, from, dialled: caller.dialled });
         if let Some(patience) = caller.patience {
             self.after(patience, Happening::PartyHangsUp { leg });
@@ -329,11 +317,14 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.done(command, Ok(Outcome::Collected { digits, end }));
     }
 
-    fn done(&mut self, command: CommandId, outcome: Result<Outcome, CommandError>) {
+    pub(super) fn done(&mut self, command: CommandId, outcome: Result<Outcome, CommandError>) {
+        if let Some(going) = self.transfers.remove(&command) {
+            return self.target_settled(command, going, outcome);
+        }
         self.tell.push_back(Event::Done { command, outcome });
     }
 
-    fn state(&self, leg: LegId) -> Option<LegState> {
+    pub(super) fn state(&self, leg: LegId) -> Option<LegState> {
         self.legs.get(&leg).map(|leg| leg.state)
     }
 
@@ -352,10 +343,11 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     }
 
     /// Ends what waits on a leg, then the leg, and with the last leg the call.
-    fn end_leg(&mut self, id: LegId, by: EndedBy, dial: CommandError) {
+    pub(super) fn end_leg(&mut self, id: LegId, by: EndedBy, dial: CommandError) {
         let Some(leg) = self.legs.remove(&id) else { return };
         let status = status(leg.state, &dial);
         self.settle(id, leg.state, dial);
+        self.leg_leaves_transfer(id);
         self.ids.give_back(id.index, id.generation);
         let end = LegEnd { by, status, cause: "normal".to_owned() };
         let call_id = leg.call;
@@ -447,6 +439,12 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
                 self.set(peer, LegState::IDLE);
                 return Ok(true);
             }
+            Command::Transfer { leg, transferee, to } => self.transfer(id, leg, transferee, to)?,
+            Command::RefuseTransfer { leg, .. } => {
+                self.expect(name, leg, |_| true)?;
+                self.legs.get_mut(&leg).filter(|leg| leg.asks).ok_or(CommandError::UnknownLeg)?.asks = false;
+                return Ok(true);
+            }
             Command::SetData { call, fact } => {
                 self.note(call, fact)?;
                 return Ok(true);
@@ -461,11 +459,11 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         Ok(())
     }
 
-    fn known(&self, leg: LegId) -> Result<LegState, CommandError> {
+    pub(super) fn known(&self, leg: LegId) -> Result<LegState, CommandError> {
         self.state(leg).ok_or(CommandError::UnknownLeg)
     }
 
-    fn wrong(&self, command: &str, leg: LegId) -> CommandError {
+    pub(super) fn wrong(&self, command: &str, leg: LegId) -> CommandError {
         let state = self.state(leg).map_or("over", LegState::name);
         CommandError::WrongState { command: command.to_owned(), state: state.to_owned() }
     }
@@ -485,13 +483,13 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         }
     }
 
-    fn set(&mut self, leg: LegId, to: LegState) {
+    pub(super) fn set(&mut self, leg: LegId, to: LegState) {
         if let Some(state) = self.state_mut(leg) {
             *state = to;
         }
     }
 
-    fn stopped(&mut self, play: Option<CommandId>, collect: Option<CommandId>) {
+    pub(super) fn stopped(&mut self, play: Option<CommandId>, collect: Option<CommandId>) {
         if let Some(play) = play {
             self.done(play, Ok(Outcome::Played { end: PlayEnd::Stopped }));
         }
@@ -525,7 +523,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         Ok(())
     }
 
-    fn dial(
+    pub(super) fn dial(
         &mut self,
         id: CommandId,
         call: CallId,
@@ -539,7 +537,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         let (DialTarget::User(party) | DialTarget::Trunk { number: party, .. }) = target;
         let state = LegState::Dialling { command: id };
         let party = party.clone();
-        self.legs.insert(leg, Leg { call, party, started: self.now, answered: None, state });
+        self.legs.insert(leg, Leg { call, party, started: self.now, answered: None, asks: false, state });
         self.tell.push_back(Event::LegCreated { call, leg, command: id });
         let phone = self.world.phone(target);
         if !matches!(phone, Phone::Answers { after, .. } | Phone::Fails { after, .. } if after.is_zero()) {
@@ -559,7 +557,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         Ok(())
     }
 
-    fn bridge(&mut self, a: LegId, b: LegId) -> Result<bool, CommandError> {
+    pub(super) fn bridge(&mut self, a: LegId, b: LegId) -> Result<bool, CommandError> {
         let (play_a, collect_a) = self.idle("bridge", a)?;
         let (play_b, collect_b) = self.idle("bridge", b)?;
         if self.legs.get(&a).map(|leg| leg.call) != self.legs.get(&b).map(|leg| leg.call) {
@@ -570,6 +568,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.stopped(play_a, collect_a);
         if a != b {
             self.stopped(play_b, collect_b);
+            self.wish_after_bridge(a, b);
         }
         Ok(true)
     }

@@ -8,7 +8,7 @@ use tandem_time::Instant;
 
 use super::model::{Caller, ModelSwitch};
 use super::rules::Violation;
-use super::world::{Phone, World};
+use super::world::{Phone, Wish, World};
 use crate::{CollectEnd, CollectRules, Command, CommandError, ControlPlane, DialFailure, DialTarget, Prompt};
 
 /// Callers, phones and media that do whatever the seed says.
@@ -69,13 +69,27 @@ impl World for RandomWorld {
         let after = self.up_to(Duration::from_secs(20));
         match self.rng.random_range(0..10) {
             0..=5 => {
-                let talks = self.rng.random_bool(0.7).then(|| self.up_to(Duration::from_secs(60)));
+                // Most callers hang up first; but one that transferred its party is not there to do so.
+                let longest = if self.rng.random_bool(0.7) { 60 } else { 200 };
+                let talks = Some(self.up_to(Duration::from_secs(longest)));
                 Phone::Answers { after, talks }
             }
             6 => Phone::Fails { after: Duration::ZERO, failure: DialFailure::Unreachable },
             7..=8 => Phone::Fails { after, failure: self.dial_failure() },
             _ => Phone::Rings,
         }
+    }
+
+    fn wish(&mut self) -> Option<(Duration, Wish)> {
+        const TARGETS: [&str; 5] = ["1001", "1002", "+15550100", "+15550199", "nobody"];
+        let after = self.up_to(Duration::from_secs(30));
+        let wish = match self.rng.random_range(0..10) {
+            0..3 => Wish::Transfer { to: TARGETS[self.rng.random_range(0..TARGETS.len())].to_owned() },
+            3 => Wish::Hold,
+            4 => Wish::Resume,
+            _ => return None,
+        };
+        Some((after, wish))
     }
 
     fn failure(&mut self, command: &Command) -> Option<CommandError> {

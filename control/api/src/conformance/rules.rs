@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
-use crate::{CallId, Command, CommandId, DialTarget, Event, LegId, Request};
+use crate::{CallId, Command, CommandId, DialTarget, Event, LegId, Request, TransferTo};
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,8 @@ pub struct Rules {
     calls: BTreeMap<CallId, Watched>,
     legs: BTreeMap<LegId, CallId>,
     live: BTreeMap<CommandId, Option<CallId>>,
+    /// Transferor and transferee of the transfers under way.
+    transfers: BTreeMap<CommandId, (LegId, LegId)>,
     /// The calls for which something must be asked, and by when.
     due: BTreeSet<(Instant, CallId)>,
     violations: Vec<Violation>,
@@ -106,7 +108,12 @@ impl Rules {
                     watched.legs.insert(*leg);
                 }
             }
-            Event::Done { command, .. } => {
+            Event::Done { command, outcome } => {
+                if let Some((transferor, transferee)) = self.transfers.remove(command)
+                    && outcome.is_ok()
+                {
+                    self.pass_on(transferor, transferee);
+                }
                 let call = self.live.remove(command).flatten();
                 if let Some(watched) = call.and_then(|call| self.calls.get_mut(&call)) {
                     watched.dials.remove(command);
@@ -117,14 +124,45 @@ impl Rules {
                 self.forgive(*call);
                 self.calls.remove(call);
             }
+            Event::TransferAsked { call, .. } => self.expect(*call, now + Self::PATIENCE),
+            Event::LegMoved { call, leg, from } => self.moved(*leg, *from, *call),
             Event::LegRinging { .. }
             | Event::LegEarlyMedia { .. }
+            | Event::LegHeld { .. }
+            | Event::LegResumed { .. }
             | Event::Digit { .. }
             | Event::Registration { .. } => {}
         }
     }
 
+    /// The call goes on without the leg that began it.
+    fn pass_on(&mut self, from: LegId, to: LegId) {
+        let call = self.legs.get(&to).copied();
+        if let Some(watched) = call.and_then(|call| self.calls.get_mut(&call))
+            && watched.caller == from
+        {
+            watched.caller = to;
+        }
+    }
+
+    fn moved(&mut self, leg: LegId, from: CallId, to: CallId) {
+        self.legs.insert(leg, to);
+        if let Some(left) = self.calls.get_mut(&from) {
+            left.legs.remove(&leg);
+            if left.caller == leg {
+                left.caller = left.legs.first().copied().unwrap_or(leg);
+            }
+        }
+        if let Some(watched) = self.calls.get_mut(&to) {
+            watched.legs.insert(leg);
+        }
+    }
+
     fn leg_ended(&mut self, now: Instant, call: CallId, leg: LegId) {
+        let pair = self.transfers.values().find(|(transferor, _)| *transferor == leg).copied();
+        if let Some((transferor, transferee)) = pair {
+            self.pass_on(transferor, transferee);
+        }
         self.legs.remove(&leg);
         let Some(watched) = self.calls.get_mut(&call) else { return };
         watched.legs.remove(&leg);
@@ -172,6 +210,12 @@ impl Rules {
             self.forgive(*call);
             self.dialled(*call, request.id, target);
         }
+        if let Command::Transfer { leg, transferee, to } = &request.command {
+            self.transfers.insert(request.id, (*leg, *transferee));
+            if let (Some(call), TransferTo::Dial { target, .. }) = (concerned, to) {
+                self.dialled(call, request.id, target);
+            }
+        }
         if self.live.insert(request.id, concerned).is_some() {
             self.broken(Violation::ReusedCommandId(request.id));
         }
@@ -214,8 +258,13 @@ fn legs(command: &Command) -> Vec<LegId> {
         | Command::Play { leg, .. }
         | Command::Stop { leg }
         | Command::Collect { leg, .. }
+        | Command::RefuseTransfer { leg, .. }
         | Command::Unbridge { leg } => vec![*leg],
         Command::Bridge { a, b } => vec![*a, *b],
+        Command::Transfer { leg, transferee, to: TransferTo::Party { leg: party, consulted_on } } => {
+            vec![*leg, *transferee, *party, *consulted_on]
+        }
+        Command::Transfer { leg, transferee, .. } => vec![*leg, *transferee],
         Command::Dial { .. } | Command::SetData { .. } => Vec::new(),
     }
 }

@@ -29,6 +29,20 @@ pub enum Phone {
     Rings,
 }
 
+/// What a party that talks does besides talking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Puts the other one on hold.
+    Hold,
+    /// Takes it back.
+    Resume,
+    /// Wants it transferred.
+    Transfer {
+        /// To whom.
+        to: String,
+    },
+}
+
 /// Everybody the switch deals with. It also sees what passes between switch and plane, so that a test can keep
 /// its own account.
 pub trait World {
@@ -49,6 +63,11 @@ pub trait World {
 
     /// How the phone behaves that is dialled now.
     fn phone(&mut self, target: &DialTarget) -> Phone;
+
+    /// What one of two parties that were just bridged does, and after how long.
+    fn wish(&mut self) -> Option<(Duration, Wish)> {
+        None
+    }
 
     /// Why a command that makes sense fails nevertheless.
     fn failure(&mut self, _command: &Command) -> Option<CommandError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tandem_control_api::{
     CallId, CallRecord, CollectRules, Command, CommandError, CommandId, DialTarget, Event, HangupCause,
-    LegId, Outcome, Prompt, Repeat, Request,
+    LegId, Outcome, Prompt, Repeat, Request, Tone, TransferTo,
 };
 use tandem_media as media;
 use tandem_media::EndpointId;
@@ -93,6 +93,19 @@ pub(super) fn hangup(leg: LegId) -> Command {
 pub(super) fn dial(call: CallId) -> Command {
     let target = DialTarget::User("alice".to_owned());
     Command::Dial { call, target, caller_id: None, ring_timeout: Duration::from_secs(20) }
+}
+
+pub(super) fn transfer(leg: LegId, transferee: LegId) -> Command {
+    let target = DialTarget::User("bob".to_owned());
+    let prompts = vec![Prompt::Tone(Tone::Ringback)];
+    let to = TransferTo::Dial { target, caller_id: None, ring_timeout: Duration::from_secs(20), prompts };
+    Command::Transfer { leg, transferee, to }
+}
+
+/// A party wants its other one to talk to +15550177, or to the party of another session.
+pub(super) fn transfer_asked(session: SessionId, replaces: Option<SessionId>) -> ua::Event {
+    let to = "+15550177".to_owned();
+    ua::Event::TransferAsked { session, refer: ua::ReferId(7), to, replaces, referred_by: None }
 }
 
 pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
@@ -377,6 +390,8 @@ impl Bench {
                 self.asked.push(format!("refuse {status}"));
                 self.owner_ends(session, status);
             }
+            Action::AcceptRefer { .. } => self.asked.push("accept transfer".to_owned()),
+            Action::ReportRefer { status, .. } => self.asked.push(format!("report {status}")),
             Action::RefuseRefer { status, .. } => self.asked.push(format!("refuse transfer {status}")),
             Action::HangUp { session, cause } => {
                 self.asked.push(format!("hang up: {cause}"));
@@ -448,6 +463,7 @@ pub(super) fn outcome_words(outcome: &Result<Outcome, CommandError>) -> String {
         Ok(Outcome::Answered { .. }) => "answered".to_owned(),
         Ok(Outcome::Played { end }) => format!("played {end:?}"),
         Ok(Outcome::Collected { digits, end }) => format!("collected {digits:?} {end:?}"),
+        Ok(Outcome::Transferred { .. }) => "transferred".to_owned(),
         Ok(Outcome::Ok) => "ok".to_owned(),
         Err(CommandError::NotAnswered(failure)) => format!("not answered: {failure}"),
         Err(CommandError::Limit(what)) => format!("limit: {what}"),

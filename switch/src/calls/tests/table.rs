@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tandem_control_api::{CallFact, CallId, Command, CommandId, Event, LegId, RejectReason};
+use tandem_control_api::{CallFact, CallId, Command, CommandId, Event, LegId, RejectReason, TransferTo};
 use tandem_sbc::user_agent as ua;
 
 use super::bench::{Bench, Endpoint, audio, dial, hangup, outcome_words, play, rules};
@@ -118,6 +118,22 @@ fn echo() -> Scene {
     scene
 }
 
+/// Bridged, and its party wants the other one transferred.
+fn asking() -> Scene {
+    let mut scene = bridged();
+    let session = scene.bench.last_session();
+    scene.bench.session_event(super::bench::transfer_asked(session, None));
+    scene
+}
+
+/// The other one is being transferred to a third.
+fn transferring() -> Scene {
+    let mut scene = asking();
+    let (leg, other) = (scene.leg, scene.other);
+    scene.bench.command(super::bench::transfer(leg, other));
+    scene
+}
+
 /// Hung up, but the user agent has not said so yet.
 fn ending() -> Scene {
     let mut scene = answered();
@@ -133,7 +149,7 @@ fn ended() -> Scene {
     scene
 }
 
-const STATES: [(&str, Build); 15] = [
+const STATES: [(&str, Build); 17] = [
     ("offered", offered),
     ("preparing", preparing),
     ("accepting", accepting),
@@ -147,11 +163,13 @@ const STATES: [(&str, Build); 15] = [
     ("answered, play and collect", busy),
     ("bridged", bridged),
     ("bridged to itself", echo),
+    ("asks for a transfer", asking),
+    ("transferred, target dialled", transferring),
     ("ending", ending),
     ("ended", ended),
 ];
 
-fn commands(scene: &Scene) -> [(&'static str, Command); 10] {
+fn commands(scene: &Scene) -> [(&'static str, Command); 14] {
     let leg = scene.leg;
     [
         ("ring", Command::Ring { leg }),
@@ -164,6 +182,10 @@ fn commands(scene: &Scene) -> [(&'static str, Command); 10] {
         ("bridge", Command::Bridge { a: leg, b: scene.other }),
         ("bridge to itself", Command::Bridge { a: leg, b: leg }),
         ("unbridge", Command::Unbridge { leg }),
+        ("transfer", super::bench::transfer(leg, scene.other)),
+        ("transfer it", super::bench::transfer(scene.other, leg)),
+        ("take over", Command::Transfer { leg, transferee: scene.other, to: TransferTo::Control }),
+        ("refuse-transfer", Command::RefuseTransfer { leg, reason: RejectReason::Declined }),
     ]
 }
 
