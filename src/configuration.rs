@@ -231,6 +231,8 @@ fn contact_centre(config: &Config, flows: Vec<Flow>, prompts: &PromptLibrary) ->
         agents: agents.collect(),
         prompts: prompts.keys().cloned().collect(),
         not_responding_pause: config.not_responding_pause,
+        hold_music: config.hold_music.clone(),
+        outbound_trunk: config.outbound_trunk.clone(),
     }
 }
 

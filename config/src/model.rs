@@ -48,6 +48,10 @@ pub struct Config {
     pub phones: Phones,
     /// How long an agent who did not answer is left alone.
     pub not_responding_pause: Duration,
+    /// What a party hears whose other one puts it on hold; nothing when absent.
+    pub hold_music: Option<String>,
+    /// The trunk of numbers that phones dial or transfer to; none are when absent.
+    pub outbound_trunk: Option<String>,
     /// The agents.
     pub agents: Vec<Agent>,
     /// The queues.

@@ -112,6 +112,33 @@ impl Files<'_> {
     }
 }
 
+/// What stands in `[contact_centre]`.
+struct ContactCentre {
+    not_responding_pause: Duration,
+    hold_music: Option<String>,
+    outbound_trunk: Option<String>,
+}
+
+fn read_contact_centre(
+    section: Section<'_, '_>,
+    trunks: &Names,
+    files: &Files<'_>,
+    prompts: Option<&Path>,
+) -> Option<ContactCentre> {
+    let not_responding_pause = section.seconds_or("not_responding_pause_s", 1..=3_600, 30);
+    section.know(&["hold_music", "outbound_trunk"]);
+    let if_there = |key| section.has(key).then_some(key);
+    // Absent is well; wrong is not.
+    let hold_music = if_there("hold_music").map(|key| files.named(&section, key, prompts, "wav"));
+    let outbound_trunk = if_there("outbound_trunk").map(|key| section.reference(key, "trunk", trunks));
+    section.finish();
+    Some(ContactCentre {
+        not_responding_pause: not_responding_pause?,
+        hold_music: hold_music.map_or(Some(None), |read| read.map(Some))?,
+        outbound_trunk: outbound_trunk.map_or(Some(None), |read| read.map(Some))?,
+    })
+}
+
 fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let node = root.table("node");
     let node_name = node.parsed_or("name", "a name", "tandem".to_owned(), |text| Some(text.to_owned()));
@@ -143,10 +170,6 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     flows.finish();
     prompts.finish();
 
-    let contact_centre = root.table("contact_centre");
-    let not_responding_pause = contact_centre.seconds_or("not_responding_pause_s", 1..=3_600, 30);
-    contact_centre.finish();
-
     let emergency_numbers = protection::read_emergency(root.table("emergency"));
 
     let mut trunk_names = Names::default();
@@ -154,6 +177,8 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let mut agent_names = Names::default();
     let mut sources = entities::Sources::default();
     let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources, listen, files);
+    let contact_centre =
+        read_contact_centre(root.table("contact_centre"), &trunk_names, files, prompts_folder.as_deref());
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
     let queues = entities::read_queues(&root, &agent_names, files, prompts_folder.as_deref());
@@ -176,7 +201,9 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         emergency_numbers: emergency_numbers?,
         trunks,
         phones: phones?,
-        not_responding_pause: not_responding_pause?,
+        not_responding_pause: contact_centre.as_ref()?.not_responding_pause,
+        outbound_trunk: contact_centre.as_ref()?.outbound_trunk.clone(),
+        hold_music: contact_centre?.hold_music,
         agents,
         queues,
         entry_points,

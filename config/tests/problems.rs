@@ -134,6 +134,16 @@ fn credentials_of_a_trunk_have_a_name_and_a_password() {
 }
 
 #[test]
+fn the_contact_centre_names_what_there_is() {
+    one_problem(
+        "outbound_trunk = \"carrier-a\"",
+        "outbound_trunk = \"carrier-b\"",
+        "\"carrier-b\"",
+        "contact_centre.outbound_trunk: there is no trunk \"carrier-b\"; write \"carrier-a\", or add [[trunk]] name = \"carrier-b\"",
+    );
+}
+
+#[test]
 fn numbers_are_held_to_their_range() {
     let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
     one_problem("max_calls_per_second = 1000", "max_calls_per_second = 0", "0", low);
@@ -228,8 +238,8 @@ fn references_must_name_something() {
         "queue.support.agents[1]: there is no agent \"franc\"; write \"frank\", or add [[agent]] name = \"franc\"",
     );
     one_problem(
-        "trunk = \"carrier-a\"",
-        "trunk = \"elsewhere\"",
+        "\ntrunk = \"carrier-a\"",
+        "\ntrunk = \"elsewhere\"",
         "\"elsewhere\"",
         "agent.zoe.trunk: there is no trunk \"elsewhere\"; add [[trunk]] name = \"elsewhere\"",
     );

@@ -30,6 +30,8 @@ fn the_sample_is_the_demo_s_table() {
     let users: Vec<_> = config.phones.users.iter().map(|user| user.name.clone()).collect();
     assert_eq!(users, (1001..=1010).map(|user| user.to_string()).collect::<Vec<_>>());
 
+    let hold_music = config.hold_music.as_deref();
+    assert_eq!((hold_music, config.outbound_trunk.as_deref()), (Some("music"), Some("carrier-a")));
     let alice = config.agents.first().unwrap();
     assert_eq!((alice.name.as_str(), &alice.reach), ("alice", &Reach::User("1001".into())));
     let members = |queue: &str| config.queues.iter().find(|q| q.name == queue).unwrap().agents.len();

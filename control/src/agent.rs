@@ -12,6 +12,7 @@ pub(crate) type AgentId = Arc<str>;
 /// What an agent is doing. Whoever is not `Available` is not offered a call.
 ///
 /// ```text
+///                  │ ⇄ OnCall, while its phone is in use for no queue; may go on to Talking
 ///  LoggedOut ⇄ Available ── offer ──► Offered ── answered ──► Connecting ── bridged ──► Talking
 ///                  ▲                   │   │                   │   │                      │
 ///                  │   caller gone ────┘   └─ missed           │   └─ failed              │
@@ -28,6 +29,13 @@ pub enum AgentState {
     /// Waits for a call.
     Available {
         /// Since when. An offer that was the caller's to withdraw does not cost the agent its place.
+        since: Instant,
+    },
+    /// On the phone, or rung, without a queue: it calls somebody, or is called or transferred to.
+    OnCall {
+        /// The call.
+        call: CallId,
+        /// Since when it had been available, or would have been.
         since: Instant,
     },
     /// The phone is being rung.
@@ -89,6 +97,7 @@ impl AgentState {
         match self {
             Self::LoggedOut => "logged-out",
             Self::Available { .. } => "available",
+            Self::OnCall { .. } => "on-call",
             Self::Offered { .. } => "offered",
             Self::Connecting { .. } => "connecting",
             Self::Talking { .. } => "talking",
@@ -102,7 +111,8 @@ impl AgentState {
     #[must_use]
     pub const fn call(&self) -> Option<CallId> {
         match self {
-            Self::Offered { call, .. }
+            Self::OnCall { call, .. }
+            | Self::Offered { call, .. }
             | Self::Connecting { call, .. }
             | Self::Talking { call, .. }
             | Self::Releasing { call, .. } => Some(*call),

@@ -7,7 +7,7 @@ use tandem_control_api::{CollectRules, CommandId, LegId};
 
 use crate::agent::AgentId;
 use crate::config::QueueConfig;
-use crate::flow::Run;
+use crate::flow::{Flow, Run};
 use crate::queue::{Place, QueueName};
 
 /// A call, from its offer until the switch has released it.
@@ -15,6 +15,10 @@ use crate::queue::{Place, QueueName};
 pub(crate) struct Call {
     /// The caller's leg.
     pub(crate) caller: LegId,
+    /// Who calls.
+    pub(crate) from: String,
+    /// The trunk it came from.
+    pub(crate) trunk: Option<String>,
     pub(crate) run: Run,
     pub(crate) stage: Stage,
     /// Agents whose phone this call holds; on release of the call none can be left behind.
@@ -24,8 +28,9 @@ pub(crate) struct Call {
 /// How far a call is.
 ///
 /// ```text
-/// Answering ─► InFlow ⇄ Queued ⇄ Connecting ─► Talking
-///      └──────────┴────────┴─────────┴───────────┴────► Leaving ─► (released)
+/// Answering ─► InFlow ⇄ Queued ⇄ Connecting ─► Talking ⇄ Transferring ⇄ Connected
+///      └──────────┴────────┴─────────┴───────────┴────────────┴──────────┴──► Leaving ─► (released)
+///                 ▲──── to a flow, or nobody answers and the agent has left ──┘
 /// ```
 #[derive(Debug)]
 pub(crate) enum Stage {
@@ -39,8 +44,30 @@ pub(crate) enum Stage {
     Connecting { visit: Visit, agent: AgentId, command: CommandId },
     /// Caller and agent talk.
     Talking { agent: AgentId },
+    /// The caller talks to somebody who is no agent.
+    Connected { leg: LegId },
+    /// The caller is being transferred.
+    Transferring(Box<Transferring>),
     /// The caller's leg has ended or is being hung up. Nothing is asked for any more.
     Leaving,
+}
+
+/// A transfer under way.
+#[derive(Debug)]
+pub(crate) struct Transferring {
+    pub(crate) command: CommandId,
+    /// Who wanted it, for the record.
+    pub(crate) by: String,
+    /// To whom, for the record.
+    pub(crate) to: String,
+    /// The agent who transfers.
+    pub(crate) from: Option<AgentId>,
+    /// The transferor's leg, as long as it is there.
+    pub(crate) transferor: Option<LegId>,
+    /// The agent who is rung.
+    pub(crate) agent: Option<AgentId>,
+    /// The flow that the caller goes to instead, and its number.
+    pub(crate) flow: Option<(Arc<Flow>, String)>,
 }
 
 /// What a flow waits for.

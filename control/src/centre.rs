@@ -4,16 +4,18 @@ mod agents;
 mod flows;
 mod queueing;
 mod straight;
+mod transfers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tandem_control_api::{
-    CallId, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Outcome,
-    Party, RejectReason, Request, Route, StraightThrough,
+    CallId, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Origin,
+    Outcome, Party, RejectReason, Request, Route,
 };
 use tandem_time::Instant;
 
+use self::straight::Straight;
 use crate::agent::{AgentId, AgentState};
 use crate::call::{Call, Stage};
 use crate::config::{ConfigError, ContactCentreConfig};
@@ -42,7 +44,11 @@ pub struct ContactCentre {
     routing: Routing,
     calls: BTreeMap<CallId, Call>,
     /// Calls without a flow, from their offer until the switch has released them.
-    straight: BTreeMap<CallId, StraightThrough>,
+    straight: BTreeMap<CallId, Straight>,
+    /// Whoever holds the other one, and who that is.
+    holds: BTreeMap<LegId, LegId>,
+    /// Agents whose leg has just moved into a call whose transfer is not told to be done yet.
+    moved: BTreeMap<LegId, AgentId>,
     /// Agents by the leg that rings or holds their phone.
     legs: BTreeMap<LegId, AgentId>,
     /// Phones that are registered, agents' or not: whoever becomes an agent later may be reachable already.
@@ -68,6 +74,8 @@ impl ContactCentre {
             routing: Routing::default(),
             calls: BTreeMap::new(),
             straight: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            moved: BTreeMap::new(),
             legs: BTreeMap::new(),
             registered: BTreeSet::new(),
             outbox: Outbox::default(),
@@ -122,33 +130,47 @@ impl ContactCentre {
         self.calls.len() + self.straight.len()
     }
 
-    fn call_offered(&mut self, now: Instant, call: CallId, leg: LegId, from: &Party, dialled: &str) {
-        let flow = match self.entry_points.get(dialled) {
-            None => {
-                self.outbox.send(Command::Reject { leg, reason: RejectReason::NotFound });
-                return;
-            }
-            Some(_) if self.calls() >= Self::MAX_CALLS => {
-                self.outbox.send(Command::Reject { leg, reason: RejectReason::Unavailable });
-                return;
-            }
-            Some(EntryPoint::Route(route)) => {
-                let route = route.clone();
-                return self.go_straight(call, leg, route);
-            }
-            Some(EntryPoint::Flow(flow)) => Arc::clone(flow),
+    fn call_offered(
+        &mut self,
+        now: Instant,
+        (call, leg): (CallId, LegId),
+        origin: &Origin,
+        from: &Party,
+        dialled: &str,
+    ) {
+        let (user, trunk) = match origin {
+            Origin::User(user) => (Some(user.as_str()), None),
+            Origin::Trunk(trunk) => (None, Some(trunk.clone())),
         };
-        let run = Run::new(flow, &from.number, dialled, now);
-        let command = self.outbox.ask(Concern::Call(call), Command::Answer { leg });
-        let stage = Stage::Answering { command };
-        self.calls.insert(call, Call { caller: leg, run, stage, agents: BTreeSet::new() });
+        let route = || {
+            let target = user.and_then(|_| self.target(dialled, None))?;
+            Some(Route { target, ring_timeout: transfers::RING_TIMEOUT })
+        };
+        let (flow, route) = match self.entry_points.get(dialled) {
+            Some(EntryPoint::Flow(flow)) => (Some(Arc::clone(flow)), None),
+            Some(EntryPoint::Route(route)) => (None, Some(route.clone())),
+            None => (None, route()),
+        };
+        if flow.is_none() && route.is_none() {
+            self.outbox.send(Command::Reject { leg, reason: RejectReason::NotFound });
+        } else if self.calls() >= Self::MAX_CALLS {
+            self.outbox.send(Command::Reject { leg, reason: RejectReason::Unavailable });
+        } else if let Some(route) = route {
+            self.go_straight(now, call, leg, route, (user, trunk));
+        } else if let Some(flow) = flow {
+            let run = Run::new(flow, &from.number, dialled, now);
+            let command = self.outbox.ask(Concern::Call(call), Command::Answer { leg });
+            let stage = Stage::Answering { command };
+            let from = from.number.clone();
+            self.calls.insert(call, Call { caller: leg, from, trunk, run, stage, agents: BTreeSet::new() });
+        }
     }
 
     fn done(&mut self, now: Instant, command: CommandId, outcome: &Result<Outcome, CommandError>) {
         match self.outbox.settle(command) {
             Some(Concern::Dial(call, agent)) => self.dial_done(now, call, &agent, outcome),
             Some(Concern::Call(call)) => self.call_done(now, call, command, outcome),
-            Some(Concern::StraightThrough(call)) => self.straight_done(call, command, outcome),
+            Some(Concern::StraightThrough(call)) => self.straight_done(now, call, command, outcome),
             None => {}
         }
     }
@@ -174,7 +196,12 @@ impl ContactCentre {
             Stage::Connecting { command: expected, .. } if *expected == command => {
                 self.bridge_done(now, call, outcome);
             }
-            Stage::Answering { .. } | Stage::Connecting { .. } | Stage::Talking { .. } | Stage::Leaving => {}
+            Stage::Transferring(_) => self.transfer_done(now, call, command, outcome),
+            Stage::Answering { .. }
+            | Stage::Connecting { .. }
+            | Stage::Talking { .. }
+            | Stage::Connected { .. }
+            | Stage::Leaving => {}
         }
     }
 
@@ -185,6 +212,8 @@ impl ContactCentre {
         }
         if self.calls.get(&call).is_some_and(|entry| entry.caller == leg) {
             self.caller_gone(call);
+        } else if self.partner_gone(call, leg) {
+            self.end_call(call, HangupCause::Normal);
         }
     }
 
@@ -206,7 +235,11 @@ impl ContactCentre {
                 self.withdraw_offer(&agent);
             }
             Stage::Talking { agent } => self.conversation_over(&agent),
-            Stage::Leaving => {}
+            Stage::Connected { leg } => {
+                self.outbox.send(Command::Hangup { leg, cause: HangupCause::Normal });
+            }
+            // The transfer's outcome came first.
+            Stage::Transferring(_) | Stage::Leaving => {}
         }
         self.report(call);
     }
@@ -226,7 +259,7 @@ impl ContactCentre {
     fn call_ended(&mut self, now: Instant, call: CallId) {
         self.timers.cancel(&Timer::MaxWait(call));
         self.timers.cancel(&Timer::Announcement(call));
-        self.straight.remove(&call);
+        self.straight_ended(now, call);
         let Some(entry) = self.calls.remove(&call) else { return };
         if let Stage::Queued(visit) | Stage::Connecting { visit, .. } = &entry.stage
             && let Some(queue) = self.routing.queues.get_mut(&visit.queue)
@@ -251,9 +284,15 @@ impl ContactCentre {
 impl ControlPlane for ContactCentre {
     fn handle_event(&mut self, now: Instant, event: &Event) {
         match event {
-            Event::CallOffered { call, leg, from, dialled, .. } => {
-                self.call_offered(now, *call, *leg, from, dialled);
+            Event::CallOffered { call, leg, from, dialled, origin } => {
+                self.call_offered(now, (*call, *leg), origin, from, dialled);
             }
+            Event::TransferAsked { call, leg, to, consulted_on } => {
+                self.transfer_asked(now, *call, *leg, to, *consulted_on);
+            }
+            Event::LegMoved { call, leg, from } => self.leg_moved(*leg, *from, *call),
+            Event::LegHeld { call, leg } => self.leg_held(*call, *leg),
+            Event::LegResumed { call, leg } => self.leg_resumed(*call, *leg),
             Event::Done { command, outcome } => self.done(now, *command, outcome),
             Event::LegCreated { call, leg, command } => {
                 self.leg_created(*leg, *command);
@@ -262,7 +301,9 @@ impl ControlPlane for ContactCentre {
             Event::LegRinging { call, leg } => self.straight_leg_ringing(*call, *leg),
             Event::LegEnded { call, leg, end } => {
                 self.leg_ended(now, *call, *leg);
-                self.straight_leg_ended(*call, *leg, end);
+                self.straight_leg_ended(now, *call, *leg, end);
+                self.holds.remove(leg);
+                self.moved.remove(leg);
             }
             Event::CallEnded { call, .. } => self.call_ended(now, *call),
             Event::Registration { user, reachable } => self.registration(now, user, *reachable),

@@ -25,6 +25,11 @@ pub struct ContactCentreConfig {
     pub prompts: BTreeSet<String>,
     /// How long an agent who did not answer is left alone; from one second to an hour.
     pub not_responding_pause: Duration,
+    /// What a party hears whose other one puts it on hold; nothing when absent.
+    pub hold_music: Option<String>,
+    /// Where numbers go that phones dial or transfer to, when the call came from no trunk. Without one they are refused
+    /// as not found.
+    pub outbound_trunk: Option<String>,
 }
 
 /// A queue: callers wait, the agent who has been available longest is offered the one who has waited longest.
@@ -144,6 +149,9 @@ impl ContactCentreConfig {
         }
         for queue in &self.queues {
             self.check_queue(queue, &agents)?;
+        }
+        if let Some(music) = &self.hold_music {
+            known("prompt", music, &self.prompts, || "contact centre".to_owned())?;
         }
         self.check_phones()?;
         let pause = self.not_responding_pause;

@@ -115,6 +115,38 @@ impl Routing {
         self.withdraw(agent, since);
     }
 
+    /// The agent whose phone that is.
+    pub(crate) fn agent_at(&self, target: &DialTarget) -> Option<AgentId> {
+        match target {
+            DialTarget::User(user) => self.phones.get(user).cloned(),
+            DialTarget::Trunk { .. } => {
+                let found = self.agents.iter().find(|(_, agent)| agent.target == *target && !agent.retired);
+                found.map(|(id, _)| Arc::clone(id))
+            }
+        }
+    }
+
+    /// Whether an agent's phone is in use, or rung.
+    pub(crate) fn is_on_the_phone(&self, agent: &AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|agent| agent.state.call().is_some())
+    }
+
+    /// An agent whose phone is free is offered nothing until it is available again; false when it is not free.
+    pub(crate) fn occupy(&mut self, agent: &AgentId, call: CallId, now: Instant) -> bool {
+        let Some(entry) = self.agents.get_mut(agent) else { return false };
+        let since = match entry.state {
+            AgentState::Available { since } => since,
+            AgentState::WrapUp { .. } | AgentState::NotResponding { .. } => now,
+            _ => return false,
+        };
+        let was_available = matches!(entry.state, AgentState::Available { .. });
+        entry.state = AgentState::OnCall { call, since };
+        if was_available {
+            self.withdraw(agent, since);
+        }
+        true
+    }
+
     fn withdraw(&mut self, agent: &AgentId, since: Instant) {
         let Some(entry) = self.agents.get(agent) else { return };
         for name in &entry.queues {

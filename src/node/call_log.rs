@@ -60,6 +60,10 @@ impl<P> CallLog<P> {
             Event::Done { .. }
             | Event::LegRinging { .. }
             | Event::LegEarlyMedia { .. }
+            | Event::TransferAsked { .. }
+            | Event::LegMoved { .. }
+            | Event::LegHeld { .. }
+            | Event::LegResumed { .. }
             | Event::Digit { .. } => {}
         }
     }
@@ -69,6 +73,11 @@ fn log_fact(call: CallId, fact: &CallFact) {
     match fact {
         CallFact::AgentAnswered { agent } => tracing::info!(%call, %agent, "agent answered"),
         CallFact::AgentMissed { agent, reason } => tracing::info!(%call, %agent, %reason, "agent missed"),
+        CallFact::Transferred { by, to, outcome } => {
+            tracing::info!(%call, %by, %to, %outcome, "transfer");
+        }
+        CallFact::LegJoined { leg, from } => tracing::debug!(%call, %leg, %from, "leg joined"),
+        CallFact::LegLeft { leg, to } => tracing::debug!(%call, %leg, %to, "leg left"),
         CallFact::FlowStarted { flow } => tracing::debug!(%call, %flow, "flow started"),
         CallFact::FlowStep { activity, exit } => tracing::debug!(%call, %activity, %exit, "flow step"),
         CallFact::QueueEntered { queue } => tracing::debug!(%call, %queue, "queue entered"),

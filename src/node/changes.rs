@@ -93,6 +93,9 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
             config.sip.max_ringing,
         )
     };
+    let contact_centre = |config: &Config| {
+        (config.not_responding_pause, config.hold_music.clone(), config.outbound_trunk.clone())
+    };
     let rtp =
         |config: &Config| (config.rtp.media_timeout, config.rtp.phones_behind_nat, config.rtp.phone_gateway);
     [
@@ -103,7 +106,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits", old.limits != new.limits),
         ("emergency", old.emergency_numbers != new.emergency_numbers),
         ("phones", phones(old) != phones(new)),
-        ("contact_centre", old.not_responding_pause != new.not_responding_pause),
+        ("contact_centre", contact_centre(old) != contact_centre(new)),
     ]
     .into_iter()
     .filter_map(|(field, changed)| changed.then_some(field))

@@ -54,6 +54,10 @@ impl ControlPlane for Witness {
             | Event::LegCreated { .. }
             | Event::LegRinging { .. }
             | Event::LegEarlyMedia { .. }
+            | Event::TransferAsked { .. }
+            | Event::LegMoved { .. }
+            | Event::LegHeld { .. }
+            | Event::LegResumed { .. }
             | Event::LegEnded { .. } => {}
         }
         self.centre.handle_event(now, event);
@@ -88,6 +92,9 @@ fn words(fact: &CallFact) -> Option<String> {
         CallFact::AgentOffered { agent } => Some(format!("offered to {agent}")),
         CallFact::AgentMissed { agent, reason } => Some(format!("missed by {agent}: {reason}")),
         CallFact::AgentAnswered { agent } => Some(format!("answered by {agent}")),
+        CallFact::Transferred { by, to, outcome } => Some(format!("{by} transfers to {to}: {outcome}")),
+        CallFact::LegJoined { leg, from } => Some(format!("{leg} joins from {from}")),
+        CallFact::LegLeft { leg, to } => Some(format!("{leg} goes to {to}")),
         CallFact::Variable { .. } => None,
     }
 }

@@ -1,5 +1,7 @@
 //! One record into its rows.
 
+use std::borrow::Cow;
+
 use rusqlite::{Transaction, params};
 use tandem_control_api::{CallFact, CallRecord, Direction, EndedBy, LegRecord, Origin, TimelineEntry};
 use tandem_time::Instant;
@@ -124,16 +126,7 @@ fn insert_entry(
     clock: &NodeClock,
     entry: &TimelineEntry,
 ) -> rusqlite::Result<()> {
-    let (kind, subject, detail) = match &entry.fact {
-        CallFact::FlowStarted { flow } => ("flow-started", flow, None),
-        CallFact::FlowStep { activity, exit } => ("flow-step", activity, Some(exit)),
-        CallFact::Variable { name, value } => ("variable", name, Some(value)),
-        CallFact::QueueEntered { queue } => ("queue-entered", queue, None),
-        CallFact::QueueLeft { queue, reason } => ("queue-left", queue, Some(reason)),
-        CallFact::AgentOffered { agent } => ("agent-offered", agent, None),
-        CallFact::AgentMissed { agent, reason } => ("agent-missed", agent, Some(reason)),
-        CallFact::AgentAnswered { agent } => ("agent-answered", agent, None),
-    };
+    let (kind, subject, detail) = fact(&entry.fact);
     transaction.prepare_cached("INSERT INTO timeline VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
         call,
         index(position),
@@ -143,6 +136,27 @@ fn insert_entry(
         detail
     ])?;
     Ok(())
+}
+
+/// A fact's kind, whom or what it is about, and what there is to add.
+fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
+    match fact {
+        CallFact::FlowStarted { flow } => ("flow-started", flow.into(), None),
+        CallFact::FlowStep { activity, exit } => ("flow-step", activity.into(), Some(exit.into())),
+        CallFact::Variable { name, value } => ("variable", name.into(), Some(value.into())),
+        CallFact::QueueEntered { queue } => ("queue-entered", queue.into(), None),
+        CallFact::QueueLeft { queue, reason } => ("queue-left", queue.into(), Some(reason.into())),
+        CallFact::AgentOffered { agent } => ("agent-offered", agent.into(), None),
+        CallFact::AgentMissed { agent, reason } => ("agent-missed", agent.into(), Some(reason.into())),
+        CallFact::AgentAnswered { agent } => ("agent-answered", agent.into(), None),
+        CallFact::Transferred { by, to, outcome } => {
+            ("transferred", by.into(), Some(format!("to {to}: {outcome}").into()))
+        }
+        CallFact::LegJoined { leg, from } => {
+            ("leg-joined", leg.to_string().into(), Some(from.to_string().into()))
+        }
+        CallFact::LegLeft { leg, to } => ("leg-left", leg.to_string().into(), Some(to.to_string().into())),
+    }
 }
 
 const fn side(by: EndedBy) -> &'static str {

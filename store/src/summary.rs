@@ -43,7 +43,10 @@ impl Summary {
                 CallFact::FlowStep { .. }
                 | CallFact::Variable { .. }
                 | CallFact::AgentOffered { .. }
-                | CallFact::AgentMissed { .. } => {}
+                | CallFact::AgentMissed { .. }
+                | CallFact::Transferred { .. }
+                | CallFact::LegJoined { .. }
+                | CallFact::LegLeft { .. } => {}
             }
         }
         // A caller who was still waiting when the call ended waited until then.

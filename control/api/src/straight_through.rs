@@ -91,6 +91,15 @@ impl StraightThrough {
         }
     }
 
+    /// The transfer under way.
+    #[must_use]
+    pub const fn transferring(&self) -> Option<CommandId> {
+        match self.state {
+            State::Transferring { transfer, .. } => Some(transfer),
+            _ => None,
+        }
+    }
+
     /// Transfers the one that talks to `transferor`; false when nobody does.
     pub fn transfer(&mut self, transferor: LegId, to: TransferTo, ask: Ask<'_>) -> bool {
         let transferee = match self.talkers() {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
     DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, MediaStatistics, Origin,
-    Outcome, Party, PlayEnd, Prompt, RejectReason, Repeat, Request, TimelineEntry, Tone,
+    Outcome, Party, PlayEnd, Prompt, RejectReason, Repeat, Request, TimelineEntry, Tone, TransferTo,
 };
 use tandem_time::Instant;
 
@@ -35,6 +35,9 @@ fn facts() -> Vec<CallFact> {
         CallFact::AgentOffered { agent: text() },
         CallFact::AgentMissed { agent: text(), reason: text() },
         CallFact::AgentAnswered { agent: text() },
+        CallFact::Transferred { by: text(), to: text(), outcome: text() },
+        CallFact::LegJoined { leg: LEG, from: CALL },
+        CallFact::LegLeft { leg: LEG, to: CALL },
     ]
 }
 
@@ -101,6 +104,20 @@ fn requests() {
     for cause in [HangupCause::Normal, HangupCause::NoAnswer, HangupCause::Cancelled, HangupCause::Error] {
         commands.push(Command::Hangup { leg: LEG, cause });
     }
+    let target = DialTarget::User("1001".into());
+    for to in [
+        TransferTo::Dial {
+            target,
+            caller_id: Some("1002".into()),
+            ring_timeout: Duration::from_secs(15),
+            prompts: vec![Prompt::Tone(Tone::Ringback)],
+        },
+        TransferTo::Party { leg: PEER, consulted_on: LEG },
+        TransferTo::Control,
+    ] {
+        commands.push(Command::Transfer { leg: LEG, transferee: PEER, to });
+    }
+    commands.push(Command::RefuseTransfer { leg: LEG, reason: RejectReason::Busy });
     commands.extend(facts().into_iter().map(|fact| Command::SetData { call: CALL, fact }));
     survives(
         commands.into_iter().map(|command| Request { id: CommandId(u64::MAX), command }).collect::<Vec<_>>(),
@@ -112,6 +129,7 @@ fn outcomes() -> Vec<Result<Outcome, CommandError>> {
     let mut outcomes = vec![
         Ok(Outcome::Ok),
         Ok(Outcome::Answered { leg: LEG }),
+        Ok(Outcome::Transferred { leg: LEG }),
         Ok(Outcome::Played { end: PlayEnd::Finished }),
         Ok(Outcome::Played { end: PlayEnd::BargedIn }),
         Ok(Outcome::Played { end: PlayEnd::Stopped }),
@@ -198,6 +216,10 @@ fn events() {
         },
         Event::CallEnded { call: CALL, record: Box::new(record()) },
         Event::Registration { user: "1001".into(), reachable: false },
+        Event::TransferAsked { call: CALL, leg: LEG, to: "1002".into(), consulted_on: Some(PEER) },
+        Event::LegMoved { call: CALL, leg: LEG, from: CALL },
+        Event::LegHeld { call: CALL, leg: LEG },
+        Event::LegResumed { call: CALL, leg: LEG },
     ];
     events.extend(outcomes().into_iter().map(|outcome| Event::Done { command: CommandId(1), outcome }));
     survives(events);

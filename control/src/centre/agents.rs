@@ -110,7 +110,9 @@ impl ContactCentre {
         match entry.state.clone() {
             AgentState::Talking { leg, wrap_up, .. } if leg == ended => {
                 self.release(now, call, agent, NextState::WrapUp(wrap_up));
-                self.end_call(call, HangupCause::Normal);
+                if !self.left_during_transfer(call, ended) {
+                    self.end_call(call, HangupCause::Normal);
+                }
             }
             AgentState::Connecting { leg, .. } if leg == ended => {
                 let next = NextState::NotResponding(self.config.not_responding_pause);
@@ -166,6 +168,7 @@ impl ContactCentre {
         let next = match entry.state {
             AgentState::Releasing { next, .. } => next,
             AgentState::Talking { wrap_up, .. } => NextState::WrapUp(wrap_up),
+            AgentState::OnCall { since, .. } => NextState::Available { since },
             _ => NextState::NotResponding(self.config.not_responding_pause),
         };
         self.legs.retain(|_, owner| owner != agent);
@@ -180,7 +183,7 @@ impl ContactCentre {
         }
     }
 
-    fn make_available(&mut self, agent: &AgentId, since: Instant) {
+    pub(super) fn make_available(&mut self, agent: &AgentId, since: Instant) {
         self.routing.make_available(agent, since);
         if let Some(claim) = self.routing.match_agent(agent) {
             self.offer(claim);

@@ -1,45 +1,116 @@
-//! Calls that go straight through, without a flow.
+//! Calls that go straight through, without a flow: to where an entry point leads, or from phone to phone.
+
+use std::collections::BTreeMap;
 
 use tandem_control_api::{
-    CallId, Command, CommandError, CommandId, LegEnd, LegId, Outcome, Route, StraightThrough,
+    CallFact, CallId, Command, CommandError, CommandId, LegEnd, LegId, Outcome, Route, StraightThrough,
+    TransferTo,
 };
+use tandem_time::Instant;
 
 use super::ContactCentre;
+use crate::agent::AgentId;
 use crate::outbox::{Concern, Outbox};
 
+/// A call without a flow.
+#[derive(Debug)]
+pub(super) struct Straight {
+    pub(super) machine: StraightThrough,
+    /// The trunk it came from.
+    pub(super) trunk: Option<String>,
+    /// The agents whose phones it holds, by their legs.
+    pub(super) agents: BTreeMap<LegId, AgentId>,
+    /// The agent who is dialled and has no leg yet.
+    pub(super) pending: Option<AgentId>,
+    /// The transfer under way: by whom, and to whom.
+    pub(super) transfer: Option<(String, String)>,
+}
+
 impl ContactCentre {
-    /// Rings whom the number leads to.
-    pub(super) fn go_straight(&mut self, call: CallId, caller: LegId, route: Route) {
-        let straight = StraightThrough::begin(call, caller, route, &mut asks(&mut self.outbox, call));
-        self.straight.insert(call, straight);
+    /// Rings whom the number leads to. `user` is whose phone calls.
+    pub(super) fn go_straight(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        caller: LegId,
+        route: Route,
+        (user, trunk): (Option<&str>, Option<String>),
+    ) {
+        let pending = self.routing.agent_at(&route.target).filter(|agent| self.occupy(now, call, agent));
+        let calls = user.and_then(|user| self.routing.phones.get(user).cloned());
+        let calls = calls.filter(|agent| self.occupy(now, call, agent));
+        let agents = calls.into_iter().map(|agent| (caller, agent)).collect();
+        let machine = StraightThrough::begin(call, caller, route, &mut asks(&mut self.outbox, call));
+        self.straight.insert(call, Straight { machine, trunk, agents, pending, transfer: None });
     }
 
     pub(super) fn straight_done(
         &mut self,
+        now: Instant,
         call: CallId,
         command: CommandId,
         outcome: &Result<Outcome, CommandError>,
     ) {
+        let Some(straight) = self.straight.get_mut(&call) else { return };
+        let was_transferring = straight.machine.transferring();
+        straight.machine.done(command, outcome, &mut asks(&mut self.outbox, call));
+        let is_over = was_transferring.is_some() && straight.machine.transferring().is_none();
+        if outcome.is_err()
+            && let Some(agent) = straight.pending.take()
+        {
+            self.vacate(now, call, &agent);
+        }
+        if is_over {
+            self.straight_transferred(call, outcome);
+        }
+    }
+
+    fn straight_transferred(&mut self, call: CallId, outcome: &Result<Outcome, CommandError>) {
+        let Some(straight) = self.straight.get_mut(&call) else { return };
+        let talkers = straight.machine.talkers();
+        if let Some((by, to)) = straight.transfer.take() {
+            let outcome = if outcome.is_ok() { "answered" } else { "failed" }.to_owned();
+            self.outbox.note(call, CallFact::Transferred { by, to, outcome });
+        }
+        if let (Some((transferee, transferor)), Err(error)) = (talkers, outcome) {
+            self.given_back(transferor, transferee, Some(error));
+        }
+    }
+
+    pub(super) fn transfer_straight(&mut self, call: CallId, leg: LegId, to: TransferTo) {
         if let Some(straight) = self.straight.get_mut(&call) {
-            straight.done(command, outcome, &mut asks(&mut self.outbox, call));
+            straight.machine.transfer(leg, to, &mut asks(&mut self.outbox, call));
         }
     }
 
     pub(super) fn straight_leg_created(&mut self, call: CallId, leg: LegId, command: CommandId) {
         if let Some(straight) = self.straight.get_mut(&call) {
-            straight.leg_created(leg, command, &mut asks(&mut self.outbox, call));
+            if let Some(agent) = straight.pending.take() {
+                straight.agents.insert(leg, agent);
+            }
+            straight.machine.leg_created(leg, command, &mut asks(&mut self.outbox, call));
         }
     }
 
     pub(super) fn straight_leg_ringing(&mut self, call: CallId, leg: LegId) {
         if let Some(straight) = self.straight.get_mut(&call) {
-            straight.leg_ringing(leg, &mut asks(&mut self.outbox, call));
+            straight.machine.leg_ringing(leg, &mut asks(&mut self.outbox, call));
         }
     }
 
-    pub(super) fn straight_leg_ended(&mut self, call: CallId, leg: LegId, end: &LegEnd) {
-        if let Some(straight) = self.straight.get_mut(&call) {
-            straight.leg_ended(leg, end, &mut asks(&mut self.outbox, call));
+    pub(super) fn straight_leg_ended(&mut self, now: Instant, call: CallId, leg: LegId, end: &LegEnd) {
+        let Some(straight) = self.straight.get_mut(&call) else { return };
+        straight.machine.leg_ended(leg, end, &mut asks(&mut self.outbox, call));
+        if let Some(agent) = straight.agents.remove(&leg) {
+            self.vacate(now, call, &agent);
+        }
+    }
+
+    /// The call is released, and with it whatever it held.
+    pub(super) fn straight_ended(&mut self, now: Instant, call: CallId) {
+        let Some(straight) = self.straight.remove(&call) else { return };
+        for agent in straight.agents.into_values().chain(straight.pending) {
+            self.vacate(now, call, &agent);
         }
     }
 }

@@ -10,3 +10,4 @@ mod hang_ups;
 mod random;
 mod straight_through;
 mod support;
+mod transfers;

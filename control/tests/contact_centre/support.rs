@@ -6,10 +6,10 @@ use std::time::Duration;
 use tandem_control::{
     AgentConfig, AgentState, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow,
 };
-use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, World};
+use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, Wish, World};
 use tandem_control_api::{
     CallFact, CallRecord, CollectEnd, CollectRules, Command, CommandError, DialTarget, Event, Prompt, Repeat,
-    Request, Route,
+    Request, Route, TransferTo,
 };
 use tandem_time::Instant;
 
@@ -67,6 +67,8 @@ pub(crate) fn config() -> ContactCentreConfig {
         .map(str::to_owned)
         .collect::<BTreeSet<_>>(),
         not_responding_pause: PAUSE,
+        hold_music: Some("music".to_owned()),
+        outbound_trunk: Some("carrier".to_owned()),
     }
 }
 
@@ -98,6 +100,8 @@ pub(crate) struct Scene {
     pub(crate) typed: VecDeque<&'static str>,
     /// How phones behave; those not named are answered after three seconds and never hung up.
     pub(crate) phones: BTreeMap<&'static str, Phone>,
+    /// What parties do that were bridged, the first of the two first.
+    pub(crate) wishes: VecDeque<Option<(Duration, Wish)>>,
     /// The command that fails, by name, and how.
     pub(crate) failing: Option<(&'static str, CommandError)>,
     /// What was asked and what ended, with the time, as a reader would tell it.
@@ -125,6 +129,10 @@ impl World for Scene {
         let (DialTarget::User(name) | DialTarget::Trunk { number: name, .. }) = target;
         let usual = Phone::Answers { after: Duration::from_secs(3), talks: None };
         self.phones.get(name.as_str()).copied().unwrap_or(usual)
+    }
+
+    fn wish(&mut self) -> Option<(Duration, Wish)> {
+        self.wishes.pop_front().flatten()
     }
 
     fn failure(&mut self, command: &Command) -> Option<CommandError> {
@@ -170,6 +178,18 @@ fn told_shortly(command: &Command) -> String {
             format!("{name} {leg}")
         }
         Command::Bridge { a, b } => format!("{name} {a} {b}"),
+        Command::RefuseTransfer { leg, reason } => format!("{name} {leg} {reason:?}"),
+        Command::Transfer { leg, transferee, to } => {
+            let to = match to {
+                TransferTo::Dial { target: DialTarget::User(to), .. } => to.clone(),
+                TransferTo::Dial { target: DialTarget::Trunk { number, trunk }, .. } => {
+                    format!("{number} over {trunk}")
+                }
+                TransferTo::Party { leg, .. } => leg.to_string(),
+                TransferTo::Control => "us".to_owned(),
+            };
+            format!("{name} {transferee} by {leg} to {to}")
+        }
     }
 }
 
@@ -182,6 +202,9 @@ pub(crate) fn fact_shortly(fact: &CallFact) -> String {
         CallFact::QueueLeft { queue, reason } => format!("leaves {queue}: {reason}"),
         CallFact::AgentOffered { agent } => format!("offered to {agent}"),
         CallFact::AgentMissed { agent, reason } => format!("missed by {agent}: {reason}"),
+        CallFact::Transferred { by, to, outcome } => format!("{by} transfers to {to}: {outcome}"),
+        CallFact::LegJoined { leg, from } => format!("{leg} joins from {from}"),
+        CallFact::LegLeft { leg, to } => format!("{leg} leaves to {to}"),
         CallFact::AgentAnswered { agent } => format!("answered by {agent}"),
     }
 }

@@ -139,11 +139,14 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     pub(super) fn leg_leaves_transfer(&mut self, leg: LegId) {
         let found =
             self.transfers.iter().find(|(_, going)| going.transferor == leg || going.transferee == leg);
-        let Some((_, going)) = found.map(|(id, going)| (*id, *going)) else { return };
+        let Some((id, going)) = found.map(|(id, going)| (*id, *going)) else { return };
         if leg == going.transferor {
             self.pass_on(leg, going.transferee);
         } else {
+            self.transfers.remove(&id);
+            self.set(going.target, LegState::IDLE);
             self.after(Self::HANGUP_DELAY, Happening::PartyHangsUp { leg: going.target });
+            self.done(id, Err(CommandError::LegEnded));
         }
     }
 

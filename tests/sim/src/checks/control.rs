@@ -58,6 +58,10 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
             Event::LegCreated { call, .. }
             | Event::LegRinging { call, .. }
             | Event::LegEarlyMedia { call, .. }
+            | Event::TransferAsked { call, .. }
+            | Event::LegMoved { call, .. }
+            | Event::LegHeld { call, .. }
+            | Event::LegResumed { call, .. }
             | Event::Digit { call, .. }
             | Event::LegEnded { call, .. } => *call,
             Event::Done { .. } | Event::Registration { .. } => continue,
