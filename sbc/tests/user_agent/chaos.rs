@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tandem_sbc::user_agent::{Event, ReferId, SessionId, Transport};
+use tandem_sbc::user_agent::{Event, FlowId, ReferId, SessionId, Transport};
 
-use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, contact, media};
+use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, contact, media, register};
 
 /// One thing that happens. The numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -46,9 +46,19 @@ enum Step {
         status: u16,
     },
     Pass(u16),
-    Break {
-        tcp: bool,
-    },
+    Break(Broken),
+}
+
+/// The connection of a phone in a browser.
+const PAGE: Option<FlowId> = Some(FlowId(7));
+
+/// What fails.
+#[derive(Clone, Copy, Debug)]
+enum Broken {
+    /// The way to the carrier.
+    Carrier(Transport),
+    /// The connection of a page, and with it the phone.
+    Page,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -77,6 +87,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         "603 Decline",
     ]);
     let number = any::<usize>();
+    let broken = prop::sample::select(vec![
+        Broken::Carrier(Transport::Udp),
+        Broken::Carrier(Transport::Tcp),
+        Broken::Page,
+    ]);
     let step = prop_oneof![
         3 => (0..6_u8).prop_map(Step::Invite),
         6 => (method, number, 0..6_u8).prop_map(|(method, message, cseq)| Step::Request { method, message, cseq }),
@@ -93,7 +108,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (number, prop::sample::select(vec![0, 100, 180, 200, 603]))
             .prop_map(|(number, status)| Step::Refer { number, status }),
         3 => (0..40_000_u16).prop_map(Step::Pass),
-        1 => any::<bool>().prop_map(|tcp| Step::Break { tcp }),
+        1 => broken.prop_map(Step::Break),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -121,6 +136,10 @@ impl Chaos {
         let mut world = World::new();
         world.register_phone(1, PHONE);
         world.register_phone(3, "127.0.0.20:5090");
+        let page = register(5, "Contact: <sip:1001@page.invalid;transport=ws>\r\n").with(|page| {
+            page.via = "SIP/2.0/WSS page.invalid;rport".to_owned();
+        });
+        world.register_on(Transport::Wss, PAGE, PHONE, &page);
         let mut chaos = Self {
             world,
             ours: Vec::new(),
@@ -215,10 +234,8 @@ impl Chaos {
             }
             Step::Refer { number, status } => self.refer(number, status),
             Step::Pass(ms) => self.world.pass_ms(ms.into()),
-            Step::Break { tcp } => {
-                let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-                self.world.fail(transport, CARRIER, None);
-            }
+            Step::Break(Broken::Carrier(transport)) => self.world.fail(transport, CARRIER, None),
+            Step::Break(Broken::Page) => self.world.fail(Transport::Wss, PHONE, PAGE),
         }
         self.observe();
     }
