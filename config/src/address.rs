@@ -13,6 +13,16 @@ pub struct IpPrefix {
 }
 
 impl IpPrefix {
+    /// Whether an address lies in it.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        let differing = match (self.address, address) {
+            (IpAddr::V4(mine), IpAddr::V4(other)) => (mine.to_bits() ^ other.to_bits()).leading_zeros(),
+            (IpAddr::V6(mine), IpAddr::V6(other)) => (mine.to_bits() ^ other.to_bits()).leading_zeros(),
+            _ => return false,
+        };
+        differing >= u32::from(self.bits)
+    }
+
     /// Whether some address lies in both.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {

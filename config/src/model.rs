@@ -44,6 +44,8 @@ pub struct Config {
     pub emergency_numbers: Vec<String>,
     /// The carriers.
     pub trunks: Vec<Trunk>,
+    /// Trunks that stand in for each other.
+    pub route_sets: Vec<RouteSet>,
     /// Who may register, and from where.
     pub phones: Phones,
     /// How long an agent who did not answer is left alone.
@@ -219,10 +221,14 @@ pub struct Trunk {
     pub name: String,
     /// The addresses it may send from.
     pub sources: Vec<IpPrefix>,
-    /// Where calls to it go.
+    /// Where calls to it go, unless it has routes.
     pub peer: SocketAddr,
-    /// How calls to it go.
+    /// How calls to it go, unless it has routes.
     pub transport: Transport,
+    /// Its destinations when it has several.
+    pub routes: Vec<Route>,
+    /// Final responses after which the next destination is tried.
+    pub failover_on: Vec<RangeInclusive<u16>>,
     /// Concurrent calls, both directions together.
     pub max_calls: u32,
     /// New calls a second from it.
@@ -284,6 +290,30 @@ pub struct KeyPair {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
+}
+
+/// One destination of a carrier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where.
+    pub address: SocketAddr,
+    /// How.
+    pub transport: Transport,
+    /// The lowest is tried first.
+    pub priority: u16,
+    /// Among those of one priority, how likely it is the first.
+    pub weight: u16,
+    /// How long it may be silent before the next one is tried.
+    pub failover_after: Duration,
+}
+
+/// Trunks that stand in for each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSet {
+    /// What is called, instead of a trunk.
+    pub name: String,
+    /// The trunks, in the order they are tried.
+    pub trunks: Vec<String>,
 }
 
 /// Who we are to a carrier that asks.

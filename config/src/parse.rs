@@ -177,6 +177,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let mut agent_names = Names::default();
     let mut sources = entities::Sources::default();
     let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources, listen, files);
+    let route_sets = route::read_route_sets(&root, &mut trunk_names);
     let contact_centre =
         read_contact_centre(root.table("contact_centre"), &trunk_names, files, prompts_folder.as_deref());
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
@@ -200,6 +201,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         prompts_folder: prompts_folder?,
         emergency_numbers: emergency_numbers?,
         trunks,
+        route_sets,
         phones: phones?,
         not_responding_pause: contact_centre.as_ref()?.not_responding_pause,
         outbound_trunk: contact_centre.as_ref()?.outbound_trunk.clone(),

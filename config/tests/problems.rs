@@ -144,6 +144,44 @@ fn the_contact_centre_names_what_there_is() {
 }
 
 #[test]
+fn routes_of_a_trunk_and_route_sets_are_checked() {
+    let peer = "peer = \"127.0.0.10:5070\"    # where calls to it go\ntransport = \"udp\" ";
+    assert!(SAMPLE.contains(peer));
+    let problem = |from: &str, to: &str, expected: &str| {
+        let problems = parse(&changed(from, to)).expect_err("a problem").to_string();
+        assert!(problems.contains(expected), "{problems}");
+    };
+    let route = |to: &str| format!("srtp = \"off\"\n[[trunk.route]]\nto = \"{to}\"\n");
+    problem("srtp = \"off\"", &route("sip:127.0.0.10"), "there are both peer and routes; leave out peer");
+    problem(
+        "srtp = \"off\"",
+        &route("sip:127.0.0.10;transport=pigeon"),
+        "trunk.carrier-a.route.sip:127.0.0.10;transport=pigeon.to: found \"sip:127.0.0.10;transport=pigeon\"; write a SIP URI",
+    );
+    problem(
+        "srtp = \"off\"",
+        &route("sip:127.0.0.99"),
+        "127.0.0.99 is none of the trunk's sources, so its answers would not be heard; add \"127.0.0.99\" to sources",
+    );
+    problem(
+        "srtp = \"off\"",
+        "failover_on = [\"5xx\", \"603\"]\nsrtp = \"off\"",
+        "trunk.carrier-a.failover_on[2]: found \"603\"; write a status from 300 to 599, \"3xx\", \"4xx\" or \"5xx\"",
+    );
+    let set = |text: &str| format!("[[route_set]]\n{text}\n[phones]");
+    problem("[phones]", &set("name = \"all\"\ntrunks = [\"carrier-x\"]"), "there is no trunk \"carrier-x\"");
+    problem("[phones]", &set("name = \"all\"\ntrunks = []"), "trunks is empty, so nothing could be called");
+    problem("[phones]", &set("name = \"carrier-a\"\ntrunks = [\"carrier-a\"]"), "\"carrier-a\" is taken");
+    let route = "[[trunk.route]]\nto = \"sip:127.0.0.10:5071;transport=tcp\"\npriority = 2\n";
+    let whole = format!("{route}{}", set("name = \"all\"\ntrunks = [\"carrier-a\"]"));
+    let text = changed("[phones]", &whole).replace(peer, "");
+    let config = parse(&text).expect("a sound configuration");
+    assert_eq!(config.route_sets[0].trunks, ["carrier-a"]);
+    assert_eq!(config.trunks[0].routes[0].priority, 2);
+    assert_eq!(config.trunks[0].peer, "127.0.0.10:5071".parse().expect("an address"));
+}
+
+#[test]
 fn numbers_are_held_to_their_range() {
     let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
     one_problem("max_calls_per_second = 1000", "max_calls_per_second = 0", "0", low);

@@ -7,6 +7,7 @@ mod auth;
 mod dialog;
 pub mod framing;
 pub mod header;
+mod health;
 mod lex;
 pub mod message;
 mod offer_answer;

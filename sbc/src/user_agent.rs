@@ -23,6 +23,7 @@ mod provisional;
 mod refer;
 mod registration;
 mod replaces;
+mod route;
 mod ruled;
 mod serving;
 mod session;
@@ -37,8 +38,8 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 pub use config::{
-    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, TrunkConfig, TrunkCredentials, UserAgentConfig,
-    UserCredentials,
+    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, RouteConfig, RouteSet, TrunkConfig,
+    TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 pub use counters::Counters;
 pub use event::{
@@ -54,6 +55,7 @@ pub use crate::transaction::Timers;
 pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure};
 
 use crate::auth::Authenticator;
+use crate::health::Destinations;
 use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
 use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
@@ -89,6 +91,7 @@ pub struct UserAgent {
     aliases: Aliases,
     authenticator: Authenticator,
     admissions: Admissions,
+    destinations: Destinations,
     overload: Overload,
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
@@ -149,6 +152,7 @@ impl UserAgent {
             registrar: Registrar::default(),
             aliases: Aliases::default(),
             authenticator,
+            destinations: Destinations::default(),
             admissions: Admissions::default(),
             overload: Overload::default(),
             events: VecDeque::new(),

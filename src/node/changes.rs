@@ -24,6 +24,8 @@ impl Changes {
         let (a, b) = (&old.config, &new.config);
         let mut taken = Vec::new();
         taken.extend(difference("trunks", named(&a.trunks, |it| &it.name), &named(&b.trunks, |it| &it.name)));
+        let sets = named(&a.route_sets, |it| &it.name);
+        taken.extend(difference("route sets", sets, &named(&b.route_sets, |it| &it.name)));
         let users = |config: &'_ Config| -> BTreeMap<String, String> {
             config.phones.users.iter().map(|user| (user.name.clone(), user.password.clone())).collect()
         };

@@ -3,8 +3,8 @@
 use tandem_config as config;
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, Fingerprint, IpPrefix, Keying, Limits, ListenAddress,
-    PhoneConfig, Profile, ReferPolicy, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials,
-    UserAgentConfig, UserCredentials,
+    PhoneConfig, Profile, ReferPolicy, RouteConfig, RouteSet, SrtpPolicy, Timers, Transport, TrunkConfig,
+    TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -20,6 +20,7 @@ pub(crate) fn user_agent(
     UserAgentConfig {
         listen: listen(config),
         trunks: config.trunks.iter().map(|it| trunk(it, rules)).collect(),
+        route_sets: config.route_sets.iter().map(route_set).collect(),
         phones: phones(&config.phones),
         limits: Limits {
             max_sessions: config.limits.max_sessions,
@@ -93,6 +94,8 @@ fn trunk(trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
         sources: trunk.sources.iter().map(prefix).collect(),
         peer: trunk.peer,
         transport: transport(trunk.transport),
+        routes: trunk.routes.iter().map(route).collect(),
+        failover_on: trunk.failover_on.clone(),
         credentials: trunk.credentials.as_ref().map(credentials),
         is_authenticated: trunk.transport == config::Transport::Tls
             && trunk.tls.client_certificate == config::ClientCertificate::Required,
@@ -103,6 +106,20 @@ fn trunk(trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
         max_calls_per_second_out: trunk.max_calls_per_second_out,
         max_calls_per_source: trunk.max_calls_per_source,
     }
+}
+
+fn route(route: &config::Route) -> RouteConfig {
+    RouteConfig {
+        address: route.address,
+        transport: transport(route.transport),
+        priority: route.priority,
+        weight: route.weight,
+        failover_after: route.failover_after,
+    }
+}
+
+fn route_set(set: &config::RouteSet) -> RouteSet {
+    RouteSet { name: set.name.clone(), trunks: set.trunks.clone() }
 }
 
 fn credentials(credentials: &config::TrunkCredentials) -> TrunkCredentials {

@@ -1,18 +1,16 @@
 //! Trunks, phones, agents, queues and entry points.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use super::profile::read_profile;
-use super::route::read_credentials;
+use super::route::{read_credentials, read_failover_on, read_peer, read_routes};
 use super::rules::{read_numbers, read_rules};
 use super::tls::read_trunk_tls;
-use super::{Files, SOCKET_ADDRESS, ordered, parse_transport};
+use super::{Files, ordered};
 use crate::address::IpPrefix;
 use crate::model::{
-    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, SipListen, Transport, Treatment,
-    Trunk, User,
+    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, SipListen, Treatment, Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -51,13 +49,9 @@ pub(super) fn read_trunks(
             let name = section.new_name("name", names);
             let owner = format!("trunk {:?}", name.as_deref().unwrap_or_default());
             let prefixes = read_sources(&section, &owner, sources);
-            let peer = section.parsed("peer", SOCKET_ADDRESS, |text| text.parse::<SocketAddr>().ok());
-            let transport = section.parsed_or("transport", "udp, tcp or tls", Transport::Udp, |text| {
-                parse_transport(text).filter(|it| !matches!(it, Transport::Ws | Transport::Wss))
-            });
-            if let (Some(transport), Some(peer)) = (transport, peer) {
-                check_listens(&section, listen, transport, peer);
-            }
+            let routes = read_routes(&section, listen, prefixes.as_deref());
+            let (peer, transport) = read_peer(&section, listen, routes.as_deref());
+            let failover_on = read_failover_on(&section);
             let tls = read_trunk_tls(&section, transport, files);
             let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
             let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);
@@ -75,6 +69,8 @@ pub(super) fn read_trunks(
                 sources: prefixes?,
                 peer: peer?,
                 transport: transport?,
+                routes: routes?,
+                failover_on: failover_on?,
                 max_calls: max_calls?,
                 max_calls_per_second: max_calls_per_second?,
                 max_calls_per_second_out: max_calls_per_second_out?,
@@ -87,17 +83,6 @@ pub(super) fn read_trunks(
             })
         })
         .collect()
-}
-
-/// Our own address for the trunk's transport stands in Via and Contact.
-fn check_listens(section: &Section<'_, '_>, listen: &[SipListen], transport: Transport, peer: SocketAddr) {
-    let fits = |it: &SipListen| it.transport == transport && it.address.is_ipv4() == peer.is_ipv4();
-    if !listen.is_empty() && !listen.iter().any(fits) {
-        let version = if peer.is_ipv4() { "IPv4" } else { "IPv6" };
-        let name = transport.name();
-        let message = format!("nothing listens on {name} over {version}, so it could not answer");
-        section.problem_here(message, format!("add \"{name}:ADDRESS:PORT\" to sip.listen"));
-    }
 }
 
 pub(super) fn read_phones(

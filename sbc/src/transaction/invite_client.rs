@@ -104,6 +104,15 @@ impl InviteClient {
         }
     }
 
+    /// Without timer A: the INVITE is sent no more. No RFC has this; it is for a client that tries another server.
+    #[must_use]
+    pub const fn hushed(self) -> Self {
+        match self {
+            Self::Calling { b, .. } => Self::Calling { a: None, b },
+            other => other,
+        }
+    }
+
     /// When its next timer fires.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

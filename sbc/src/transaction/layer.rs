@@ -318,6 +318,16 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
+    /// Sends an INVITE no more, whose answer is still waited for.
+    pub(crate) fn hush(&mut self, now: Instant, id: TransactionId) {
+        let Some(transaction) = self.transactions.get_mut(id.0) else { return };
+        let before = transaction.machine.deadline();
+        if let Machine::InviteClient(machine) = &mut transaction.machine {
+            *machine = machine.hushed();
+        }
+        self.settle(now, id, before, Effects::NONE);
+    }
+
     /// Gives a transaction up.
     pub(crate) fn abandon(&mut self, id: TransactionId) {
         let before = self.transactions.get(id.0).and_then(|transaction| transaction.machine.deadline());

@@ -123,6 +123,11 @@ impl UserAgent {
                 fork.transaction = again;
                 fork.state = ForkState::Calling;
             }
+            if let Phase::Calling(calling) = &mut session.phase
+                && let Some(plan) = &mut calling.plan
+            {
+                plan.note_cseq(next);
+            }
             if let Some(dialog) = session.dialog_mut() {
                 dialog.advance_cseq(next);
             }

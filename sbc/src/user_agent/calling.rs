@@ -7,6 +7,7 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::profile::EarlyMedia;
+use super::route::Plan;
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
 use super::{
     DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, Received, Role, SessionError,
@@ -18,22 +19,34 @@ use crate::offer_answer::Negotiation;
 use crate::registrar::Binding;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::{Hop, Transport};
+use crate::trunk::Admission;
 
 /// One place to call.
-struct Destination {
-    uri: String,
-    hop: Hop,
+pub(super) struct Destination {
+    pub(super) uri: String,
+    pub(super) hop: Hop,
+}
+
+/// Whom an INVITE goes to.
+struct Targets {
+    peer: Peer,
+    /// The user part of To.
+    callee: String,
+    destinations: Vec<Destination>,
+    admission: Admission,
+    plan: Option<Box<Plan>>,
 }
 
 /// What all INVITEs of a session have in common.
-struct Call<'a> {
-    session: SessionId,
-    from: &'a Identity,
-    call_id: &'a str,
-    local_tag: &'a str,
+pub(super) struct Call<'a> {
+    pub(super) session: SessionId,
+    pub(super) from: &'a Identity,
+    pub(super) call_id: &'a str,
+    pub(super) local_tag: &'a str,
     /// The user part of To.
-    callee: &'a str,
-    offer: &'a [u8],
+    pub(super) callee: &'a str,
+    pub(super) offer: &'a [u8],
+    pub(super) cseq: u32,
 }
 
 impl UserAgent {
@@ -47,8 +60,8 @@ impl UserAgent {
         if self.is_full(is_emergency) {
             return Err(SessionError::Limit);
         }
-        let (peer, callee, destinations) = self.destinations(&invite.target)?;
-        let admission = self.reserve(now, &peer, is_emergency)?;
+        let Targets { peer, callee, destinations, admission, plan } =
+            self.targets(now, &invite, is_emergency)?;
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
         let origin_id = self.rng.next_u64();
@@ -61,6 +74,7 @@ impl UserAgent {
             has_rung: false,
             early: Vec::new(),
             heard: None,
+            plan,
             refusal: None,
         };
         let mut session =
@@ -77,6 +91,7 @@ impl UserAgent {
             local_tag: &local_tag,
             callee: &callee,
             offer: &offer,
+            cseq: 1,
         };
         for destination in destinations {
             self.send_invite(now, &call, &destination);
@@ -85,33 +100,33 @@ impl UserAgent {
         Ok(id)
     }
 
-    fn destinations(&self, target: &InviteTarget) -> Result<(Peer, String, Vec<Destination>), SessionError> {
-        match target {
+    fn targets(
+        &mut self,
+        now: Instant,
+        invite: &Invite,
+        is_emergency: bool,
+    ) -> Result<Targets, SessionError> {
+        match &invite.target {
             InviteTarget::Trunk { trunk, number } => {
-                let trunk = self.trunk(trunk).ok_or(SessionError::UnknownTrunk)?;
-                let local =
-                    self.local_address(trunk.transport, trunk.peer).ok_or(SessionError::UnknownTrunk)?;
-                let mut uri = compose::sip_uri(number, trunk.peer);
-                if let Some(transport) = trunk.transport.uri_parameter() {
-                    uri.push_str(";transport=");
-                    uri.push_str(transport);
-                }
-                let hop = Hop { transport: trunk.transport, local, destination: trunk.peer, flow: None };
-                let hop = self.aliases.apply(hop);
-                let peer = Peer::Trunk(trunk.name.as_str().into());
-                Ok((peer, number.clone(), vec![Destination { uri, hop }]))
+                let (plan, way, admission) = self.plan(now, trunk, number, invite, is_emergency)?;
+                let destinations = vec![way.destination(number)];
+                let (callee, plan) = (number.clone(), Some(Box::new(plan)));
+                Ok(Targets { peer: way.peer(), callee, destinations, admission, plan })
             }
             InviteTarget::User(user) => {
                 let bindings = self.registrar.bindings(user);
                 if bindings.is_empty() {
                     return Err(SessionError::NotRegistered);
                 }
-                Ok((Peer::Phone, user.clone(), bindings.iter().map(destination_of).collect()))
+                let destinations = bindings.iter().map(destination_of).collect();
+                let admission = self.reserve(now, &Peer::Phone, is_emergency)?;
+                let (peer, callee, plan) = (Peer::Phone, user.clone(), None);
+                Ok(Targets { peer, callee, destinations, admission, plan })
             }
         }
     }
 
-    fn send_invite(&mut self, now: Instant, call: &Call<'_>, destination: &Destination) {
+    pub(super) fn send_invite(&mut self, now: Instant, call: &Call<'_>, destination: &Destination) {
         let branch = self.branch();
         let (first, fallback) =
             self.by_size(destination.hop, |agent, hop| agent.write_invite(call, destination, hop, &branch));
@@ -158,7 +173,7 @@ impl UserAgent {
             .header(HeaderName::From, format_args!("{from};tag={}", call.local_tag))
             .header(HeaderName::To, to)
             .header(HeaderName::CallId, call.call_id)
-            .header(HeaderName::CSeq, "1 INVITE")
+            .header(HeaderName::CSeq, format_args!("{} INVITE", call.cseq))
             .header(HeaderName::Contact, compose::contact(&destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
@@ -185,6 +200,9 @@ impl UserAgent {
             ..200 => self.handle_provisional(now, id, transaction, received, status),
             200..300 => self.handle_success(now, id, transaction, received, repeated),
             300.. => {
+                if status == 503 {
+                    self.rest_as_asked(now, transaction, received);
+                }
                 let reason = compose::reason(received.message).unwrap_or_else(|| phrase(received));
                 self.end_fork(now, id, transaction, Refusal { by: Ender::Peer, status, reason });
             }
@@ -223,8 +241,9 @@ impl UserAgent {
             return;
         }
         if let Some(session) = self.sessions.get_mut(id) {
+            let was_left = session.is_left(transaction);
             session.forks.retain(|fork| fork.transaction != transaction);
-            if matches!(session.phase, Phase::Calling(_)) {
+            if matches!(session.phase, Phase::Calling(_)) && !was_left {
                 return self.win(now, id, dialog, received);
             }
         }
@@ -281,15 +300,21 @@ impl UserAgent {
     /// An INVITE of ours has its final response, and it is no 2xx.
     fn end_fork(&mut self, now: Instant, id: SessionId, transaction: TransactionId, refusal: Refusal) {
         let Some(session) = self.sessions.get_mut(id) else { return };
+        let was_left = session.is_left(transaction);
         session.forks.retain(|fork| fork.transaction != transaction);
-        let is_last = session.forks.is_empty();
+        let is_last = session.forks.iter().all(|fork| fork.state.is_cancelled());
+        if was_left {
+            return self.settle(id);
+        }
         let Phase::Calling(calling) = &mut session.phase else { return self.settle(id) };
         // §16.7 step 5: a 6xx speaks for all contacts.
         let is_decided = is_last || refusal.status >= 600;
         if calling.refusal.as_ref().is_none_or(|best| refusal.rank() < best.rank()) {
-            calling.refusal = Some(refusal);
+            calling.refusal = Some(refusal.clone());
         }
-        if is_decided {
+        if is_decided && !self.fails_over(now, id, &refusal) {
+            let Some(session) = self.sessions.get_mut(id) else { return };
+            let Phase::Calling(calling) = &mut session.phase else { return };
             let best = calling.refusal.take();
             session.phase = Phase::Over;
             self.cancel_forks(now, id, None);

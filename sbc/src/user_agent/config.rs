@@ -1,6 +1,7 @@
 //! What the user agent is told by its operator.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct UserAgentConfig {
     pub listen: Vec<ListenAddress>,
     /// The carriers.
     pub trunks: Vec<TrunkConfig>,
+    /// Trunks that stand in for each other, under a name that is called like a trunk's.
+    pub route_sets: Vec<RouteSet>,
     /// Who may register, and from where.
     pub phones: PhoneConfig,
     /// The most of everything.
@@ -41,6 +44,7 @@ impl UserAgentConfig {
         Self {
             listen,
             trunks: Vec::new(),
+            route_sets: Vec::new(),
             phones: PhoneConfig::default(),
             limits: Limits::default(),
             emergency: vec!["112".to_owned(), "911".to_owned(), "urn:service:sos".to_owned()],
@@ -67,10 +71,14 @@ pub struct TrunkConfig {
     pub name: String,
     /// The sources it may send from. A packet from nowhere listed is dropped unread.
     pub sources: Vec<IpPrefix>,
-    /// Where calls to it go.
+    /// Where calls to it go, unless there are routes.
     pub peer: SocketAddr,
-    /// How calls to it go.
+    /// How calls to it go, unless there are routes.
     pub transport: Transport,
+    /// Its destinations when it has several.
+    pub routes: Vec<RouteConfig>,
+    /// Final responses after which the next destination is tried; all others speak for the callee.
+    pub failover_on: Vec<RangeInclusive<u16>>,
     /// What its challenges are answered with; they are refusals when absent.
     pub credentials: Option<TrunkCredentials>,
     /// Whether who connects from its sources over TLS has shown its certificate: then its connections may carry our
@@ -99,6 +107,8 @@ impl TrunkConfig {
             sources,
             peer,
             transport: Transport::Udp,
+            routes: Vec::new(),
+            failover_on: FAILOVER_ON.to_vec(),
             credentials: None,
             is_authenticated: false,
             profile: Profile::default(),
@@ -109,6 +119,55 @@ impl TrunkConfig {
             max_calls_per_source: u32::MAX,
         }
     }
+}
+
+impl TrunkConfig {
+    /// Its destinations: at least one.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<RouteConfig> {
+        match self.routes.as_slice() {
+            [] => vec![RouteConfig::new(self.peer, self.transport)],
+            routes => routes.to_vec(),
+        }
+    }
+}
+
+/// Timeouts, overload and other failures of the server itself (RFC 3263 §4.3), and a flow that is gone (RFC 5626 §5.3).
+const FAILOVER_ON: [RangeInclusive<u16>; 3] = [408..=408, 430..=430, 500..=599];
+
+/// How long a destination may be silent, by default, before the next one is tried.
+const FAILOVER_AFTER: Duration = Duration::from_secs(4);
+
+/// One destination of a carrier (the words of RFC 2782).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// Where.
+    pub address: SocketAddr,
+    /// How.
+    pub transport: Transport,
+    /// The lowest is tried first.
+    pub priority: u16,
+    /// Among those of one priority, how likely it is the first.
+    pub weight: u16,
+    /// How long it may be silent before the next one is tried.
+    pub failover_after: Duration,
+}
+
+impl RouteConfig {
+    /// A destination like any other.
+    #[must_use]
+    pub const fn new(address: SocketAddr, transport: Transport) -> Self {
+        Self { address, transport, priority: 1, weight: 1, failover_after: FAILOVER_AFTER }
+    }
+}
+
+/// Trunks that stand in for each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSet {
+    /// What is called, instead of a trunk.
+    pub name: String,
+    /// The trunks, in the order they are tried.
+    pub trunks: Vec<String>,
 }
 
 /// Who we are to a carrier that asks (RFC 3261 §22).

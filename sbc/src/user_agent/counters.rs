@@ -86,6 +86,8 @@ counters! {
     challenges,
     /// Requests with credentials that were wrong.
     authentication_failures,
+    /// Calls to a trunk that went on to another destination.
+    failovers,
     /// Challenges of peers that we answered.
     challenges_answered,
     /// Challenges of peers that we could not answer: no credentials for the realm, or they were refused.

@@ -26,6 +26,10 @@ impl UserAgent {
         status: u16,
     ) {
         self.note_provisional(now, id, transaction);
+        if self.sessions.get(id).is_none_or(|session| session.is_left(transaction)) {
+            return self.settle(id);
+        }
+        self.note_progress(now, id, status);
         if status > 100 {
             self.handle_early_dialog(id, transaction, received);
         }

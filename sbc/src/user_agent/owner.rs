@@ -179,21 +179,32 @@ impl UserAgent {
 
     /// Cancels every INVITE of ours that has no final response (§9.1).
     pub(super) fn cancel_forks(&mut self, now: Instant, id: SessionId, reason: Option<&str>) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let give_up = now + self.config.timers.transaction_timeout();
-        let mut due = Vec::new();
-        for fork in &mut session.forks {
-            fork.state = match fork.state {
-                ForkState::Calling | ForkState::CancelWaiting => ForkState::CancelWaiting,
-                ForkState::Proceeding => {
-                    due.push(fork.transaction);
-                    ForkState::Cancelled { give_up }
-                }
-                cancelled @ ForkState::Cancelled { .. } => cancelled,
-            };
+        let Some(session) = self.sessions.get(id) else { return };
+        let forks: Vec<TransactionId> = session.forks.iter().map(|fork| fork.transaction).collect();
+        for transaction in forks {
+            self.cancel_fork(now, id, transaction, reason);
         }
-        for transaction in due {
-            self.send_cancel(now, transaction, reason);
+    }
+
+    /// Cancels one of them.
+    pub(super) fn cancel_fork(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        reason: Option<&str>,
+    ) {
+        let give_up = now + self.config.timers.transaction_timeout();
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let fork = session.forks.iter_mut().find(|fork| fork.transaction == transaction);
+        let Some(fork) = fork else { return };
+        match fork.state {
+            ForkState::Calling => fork.state = ForkState::CancelWaiting,
+            ForkState::Proceeding => {
+                fork.state = ForkState::Cancelled { give_up };
+                self.send_cancel(now, transaction, reason);
+            }
+            ForkState::CancelWaiting | ForkState::Cancelled { .. } => {}
         }
     }
 
@@ -234,6 +245,14 @@ impl UserAgent {
                 session.phase = Phase::Over;
                 self.cancel_forks(now, id, Some("no answer"));
                 self.tell_ended(id, Ender::Failure, 408, "no answer");
+            }
+            Phase::Calling(calling)
+                if calling
+                    .plan
+                    .as_ref()
+                    .is_some_and(|plan| plan.fails_over_at.is_some_and(|at| at <= now)) =>
+            {
+                self.leave_attempt(now, id);
             }
             _ => {}
         }

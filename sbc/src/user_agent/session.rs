@@ -8,6 +8,7 @@ use tandem_time::Instant;
 
 use super::early::EARLY_DIALOGS_MAX;
 use super::refer::Referral;
+use super::route::Plan;
 use super::{Ender, NegotiatedAudio, SessionId};
 use crate::auth::Challenge;
 use crate::dialog::Dialog;
@@ -124,6 +125,8 @@ pub(super) struct Calling {
     pub(super) early: Vec<EarlyDialog>,
     /// The early media told last.
     pub(super) heard: Option<NegotiatedAudio>,
+    /// What else may be tried, of a call to a trunk.
+    pub(super) plan: Option<Box<Plan>>,
     /// The best of the refusals so far.
     pub(super) refusal: Option<Refusal>,
 }
@@ -194,6 +197,12 @@ pub(super) enum ForkState {
     CancelWaiting,
     /// CANCEL is out.
     Cancelled { give_up: Instant },
+}
+
+impl ForkState {
+    pub(super) const fn is_cancelled(self) -> bool {
+        matches!(self, Self::CancelWaiting | Self::Cancelled { .. })
+    }
 }
 
 /// A 2xx to an INVITE, sent again until its ACK comes (§13.3.1.4), on every transport.
@@ -299,7 +308,10 @@ impl Session {
             Phase::Offered(offered) => offered.provisional.map(|provisional| provisional.again),
             Phase::Answered(answered) | Phase::Leaving(answered) => Some(answered.success.deadline()),
             Phase::Confirmed(confirmed) => confirmed.success.as_ref().map(Success::deadline),
-            Phase::Calling(calling) => Some(calling.give_up),
+            Phase::Calling(calling) => {
+                let plan = calling.plan.as_ref().and_then(|plan| plan.fails_over_at);
+                Some(plan.map_or(calling.give_up, |at| at.min(calling.give_up)))
+            }
             Phase::Over => None,
         };
         let forks = self.forks.iter().filter_map(|fork| match fork.state {

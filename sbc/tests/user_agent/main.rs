@@ -13,6 +13,7 @@ mod confirmation;
 mod connection_reuse;
 mod delayed_offer;
 mod early_media;
+mod failover;
 mod forking;
 mod info;
 mod large_requests;

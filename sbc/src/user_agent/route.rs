@@ -1,0 +1,357 @@
+//! Where calls to a carrier go: its destinations in the order of RFC 2782, those of several trunks in the order of a
+//! route set, and the next one when an attempt fails (RFC 3263 §4.3).
+//!
+//! One call is never made twice at a time: an attempt that is left is cancelled, and ended by ACK and BYE if it is
+//! answered all the same.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use tandem_time::Instant;
+
+use super::calling::{Call, Destination};
+use super::compose;
+use super::session::{Peer, Phase, Refusal, Session};
+use super::{
+    Ender, Identity, Invite, LocalMedia, Received, RouteConfig, SessionError, SessionId, TrunkConfig,
+    UserAgent,
+};
+use crate::message::HeaderName;
+use crate::offer_answer::Negotiation;
+use crate::transaction::TransactionId;
+use crate::transport::Hop;
+use crate::trunk::Admission;
+
+/// The most destinations that one call tries.
+const ATTEMPTS_MAX: u8 = 8;
+
+/// How long 100 Trying may be all that is heard before the next destination is tried; slow gateways take ten seconds.
+const TRYING_MAX: Duration = Duration::from_secs(15);
+
+/// How long a destination is left alone that could not be reached.
+const REST_UNREACHABLE: Duration = Duration::from_secs(30);
+
+/// The longest rest that a Retry-After is granted.
+const REST_MAX: Duration = Duration::from_secs(300);
+
+/// What is left to try of a call to a trunk.
+#[derive(Debug)]
+pub(super) struct Plan {
+    from: Identity,
+    number: String,
+    media: LocalMedia,
+    is_emergency: bool,
+    left: VecDeque<Way>,
+    attempts: u8,
+    /// The way of the attempt under way.
+    hop: Hop,
+    /// CSeq of the INVITE sent last.
+    cseq: u32,
+    /// When the attempt under way is left for the next destination.
+    pub(super) fails_over_at: Option<Instant>,
+    /// What the attempt under way has heard.
+    heard: Heard,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Trying,
+    /// A provisional response that speaks of the callee: whoever is called is called by this attempt.
+    Progress,
+}
+
+/// One destination of one trunk.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    trunk: Arc<str>,
+    hop: Hop,
+    failover_after: Duration,
+}
+
+impl Plan {
+    /// Notes a CSeq used within the attempt under way.
+    pub(super) fn note_cseq(&mut self, cseq: u32) {
+        self.cseq = self.cseq.max(cseq);
+    }
+}
+
+impl Session {
+    /// Whether an INVITE of ours was left for another destination, or cancelled.
+    pub(super) fn is_left(&self, transaction: TransactionId) -> bool {
+        self.forks.iter().any(|fork| fork.transaction == transaction && fork.state.is_cancelled())
+    }
+
+    fn plan_mut(&mut self) -> Option<&mut Plan> {
+        match &mut self.phase {
+            Phase::Calling(calling) => calling.plan.as_deref_mut(),
+            _ => None,
+        }
+    }
+}
+
+impl UserAgent {
+    /// The destinations for a call over a trunk or a route set, the one to begin with, and its place on the trunk.
+    pub(super) fn plan(
+        &mut self,
+        now: Instant,
+        name: &str,
+        number: &str,
+        invite: &Invite,
+        is_emergency: bool,
+    ) -> Result<(Plan, Way, Admission), SessionError> {
+        let left = self.ways(now, name);
+        let first = left.front().ok_or(SessionError::UnknownTrunk)?.clone();
+        let mut plan = Plan {
+            from: invite.from.clone(),
+            number: number.to_owned(),
+            media: invite.media.clone(),
+            is_emergency,
+            left,
+            attempts: 0,
+            hop: first.hop,
+            cseq: 1,
+            fails_over_at: None,
+            heard: Heard::Nothing,
+        };
+        let (way, admission) = self.next_way(now, &mut plan)?;
+        plan.begin(now, &way);
+        Ok((plan, way, admission))
+    }
+
+    /// Every destination of a trunk, or of the trunks of a route set, in the order to be tried. Those that rest are
+    /// left out, unless all of them do.
+    fn ways(&mut self, now: Instant, name: &str) -> VecDeque<Way> {
+        let config = Arc::clone(&self.config);
+        let set = config.route_sets.iter().find(|set| set.name == name);
+        let names = set.map_or_else(|| vec![name], |set| set.trunks.iter().map(String::as_str).collect());
+        let mut ways = VecDeque::new();
+        for trunk in names.into_iter().filter_map(|name| config.trunks.iter().find(|it| it.name == name)) {
+            let routes = in_order(trunk.destinations(), &mut self.rng);
+            ways.extend(routes.into_iter().filter_map(|route| self.way(trunk, &route)));
+        }
+        if ways.iter().any(|way| self.destinations.is_usable(now, &way.hop)) {
+            ways.retain(|way| self.destinations.is_usable(now, &way.hop));
+        }
+        ways
+    }
+
+    fn way(&self, trunk: &TrunkConfig, route: &RouteConfig) -> Option<Way> {
+        let RouteConfig { transport, address: destination, .. } = *route;
+        let local = self.local_address(transport, destination)?;
+        let hop = self.aliases.apply(Hop { transport, local, destination, flow: None });
+        Some(Way { trunk: trunk.name.as_str().into(), hop, failover_after: route.failover_after })
+    }
+
+    /// The next destination whose trunk has room.
+    fn next_way(&mut self, now: Instant, plan: &mut Plan) -> Result<(Way, Admission), SessionError> {
+        let mut error = SessionError::Limit;
+        while plan.attempts < ATTEMPTS_MAX
+            && let Some(way) = plan.left.pop_front()
+        {
+            let peer = Peer::Trunk(Arc::clone(&way.trunk));
+            match self.reserve(now, &peer, plan.is_emergency) {
+                Ok(admission) => return Ok((way, admission)),
+                Err(refused) => error = refused,
+            }
+        }
+        Err(error)
+    }
+
+    /// Whether a session whose last attempt ended that way has begun another one.
+    pub(super) fn fails_over(&mut self, now: Instant, id: SessionId, refusal: &Refusal) -> bool {
+        let Some(session) = self.sessions.get(id) else { return false };
+        let Peer::Trunk(name) = &session.peer else { return false };
+        let Some(trunk) = self.trunk(name) else { return false };
+        let speaks_for_the_callee = refusal.by == Ender::Peer
+            && !trunk.failover_on.iter().any(|statuses| statuses.contains(&refusal.status));
+        let Phase::Calling(calling) = &session.phase else { return false };
+        let Some(plan) = &calling.plan else { return false };
+        let has_rung_out = plan.heard == Heard::Progress && refusal.status == 408;
+        if refusal.by == Ender::Failure {
+            self.destinations.rest(now, &plan.hop, REST_UNREACHABLE);
+        }
+        !speaks_for_the_callee && !has_rung_out && self.try_next(now, id)
+    }
+
+    /// The attempt under way has taken too long: leaves it, if there is another destination.
+    pub(super) fn leave_attempt(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(plan) = session.plan_mut() else { return };
+        plan.fails_over_at = None;
+        let was_silent = plan.heard == Heard::Nothing;
+        let left: Vec<TransactionId> =
+            session.forks.iter().filter(|it| !it.state.is_cancelled()).map(|it| it.transaction).collect();
+        if !self.try_next(now, id) {
+            return;
+        }
+        for transaction in left {
+            if was_silent {
+                self.rest_of(now, transaction, REST_UNREACHABLE);
+                // What it has not heard yet it shall not hear.
+                self.transactions.hush(now, transaction);
+            }
+            self.cancel_fork(now, id, transaction, None);
+        }
+    }
+
+    /// Sends the INVITE to the next destination, as a new transaction of the same session.
+    fn try_next(&mut self, now: Instant, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let Phase::Calling(calling) = &mut session.phase else { return false };
+        let Some(mut plan) = calling.plan.take() else { return false };
+        let next = self.next_way(now, &mut plan);
+        let origin_id = rand::Rng::next_u64(&mut self.rng);
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let Phase::Calling(calling) = &mut session.phase else { return false };
+        let Ok((way, admission)) = next else {
+            plan.fails_over_at = None;
+            calling.plan = Some(plan);
+            return false;
+        };
+        let peer = Peer::Trunk(Arc::clone(&way.trunk));
+        let profile = match self.config.trunks.iter().find(|trunk| *trunk.name == *way.trunk) {
+            Some(trunk) => &trunk.profile,
+            None => &super::USUAL_PROFILE,
+        };
+        calling.media =
+            Negotiation::new(origin_id, plan.media.clone(), profile, self.config.dtls_certificate);
+        calling.early.clear();
+        let offer = calling.media.offer(&mut self.rng);
+        session.peer = peer;
+        session.challenges.clear();
+        let before = session.admission.replace(admission);
+        plan.begin(now, &way);
+        plan.cseq += 1;
+        let (call_id, local_tag) = (session.call_id.clone(), session.local_tag.clone());
+        if let Some(before) = before {
+            self.admissions.release(&before);
+        }
+        self.counters.failovers += 1;
+        let destination = way.destination(&plan.number);
+        let call = Call {
+            session: id,
+            from: &plan.from,
+            call_id: &call_id,
+            local_tag: &local_tag,
+            callee: &plan.number,
+            offer: &offer,
+            cseq: plan.cseq,
+        };
+        self.send_invite(now, &call, &destination);
+        if let Some(session) = self.sessions.get_mut(id)
+            && let Phase::Calling(calling) = &mut session.phase
+        {
+            calling.plan = Some(plan);
+        }
+        true
+    }
+
+    /// A provisional response came to the attempt under way: how long it may go on.
+    pub(super) fn note_progress(&mut self, now: Instant, id: SessionId, status: u16) {
+        let Some(plan) = self.sessions.get_mut(id).and_then(Session::plan_mut) else { return };
+        if status > 100 {
+            plan.heard = Heard::Progress;
+            plan.fails_over_at = None;
+        } else if plan.heard == Heard::Nothing {
+            plan.heard = Heard::Trying;
+            plan.fails_over_at = plan.fails_over_at.map(|_| now + TRYING_MAX);
+        }
+    }
+
+    /// §20.33 and §21.5.4: a destination that says when to come again is left alone until then.
+    pub(super) fn rest_as_asked(&mut self, now: Instant, transaction: TransactionId, received: Received<'_>) {
+        let value = received.message.value(HeaderName::RetryAfter).unwrap_or_default();
+        let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let seconds = std::str::from_utf8(value.get(..digits).unwrap_or_default()).ok();
+        if let Some(seconds) = seconds.and_then(|text| text.parse::<u64>().ok()) {
+            self.rest_of(now, transaction, Duration::from_secs(seconds).min(REST_MAX));
+        }
+    }
+
+    fn rest_of(&mut self, now: Instant, transaction: TransactionId, rest: Duration) {
+        if let Some((_, hop)) = self.transactions.sent(transaction) {
+            self.destinations.rest(now, &hop, rest);
+        }
+    }
+}
+
+impl Plan {
+    fn begin(&mut self, now: Instant, way: &Way) {
+        self.attempts += 1;
+        self.hop = way.hop;
+        self.heard = Heard::Nothing;
+        self.fails_over_at = (!self.left.is_empty()).then(|| now + way.failover_after);
+    }
+}
+
+impl Way {
+    pub(super) fn peer(&self) -> Peer {
+        Peer::Trunk(Arc::clone(&self.trunk))
+    }
+
+    pub(super) fn destination(&self, number: &str) -> Destination {
+        let mut uri = compose::sip_uri(number, self.hop.destination);
+        if let Some(transport) = self.hop.transport.uri_parameter() {
+            uri.push_str(";transport=");
+            uri.push_str(transport);
+        }
+        Destination { uri, hop: self.hop }
+    }
+}
+
+/// RFC 2782: by priority, the lowest first; among equals by lot, each as likely as its weight.
+fn in_order(mut routes: Vec<RouteConfig>, rng: &mut ChaCha8Rng) -> Vec<RouteConfig> {
+    // Those without weight come first, so that the running sum gives them a small chance.
+    routes.sort_by_key(|route| (route.priority, route.weight));
+    let mut ordered = Vec::new();
+    while let Some(priority) = routes.first().map(|route| route.priority) {
+        let equals = routes.iter().take_while(|route| route.priority == priority);
+        let total: u32 = equals.clone().map(|route| u32::from(route.weight)).sum();
+        let drawn = if total == 0 { 0 } else { rng.random_range(0..=total) };
+        let chosen = equals
+            .scan(0, |sum, route| {
+                *sum += u32::from(route.weight);
+                Some(*sum)
+            })
+            .position(|sum| sum >= drawn);
+        ordered.push(routes.remove(chosen.unwrap_or(0)));
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use rand::SeedableRng as _;
+
+    use super::*;
+    use crate::transport::Transport;
+
+    fn route(port: u16, priority: u16, weight: u16) -> RouteConfig {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        RouteConfig { priority, weight, ..RouteConfig::new(address, Transport::Udp) }
+    }
+
+    /// RFC 2782, "Weight": proportional among equals, never before a lower priority.
+    #[test]
+    fn the_order_follows_priority_and_the_lot_follows_weight() {
+        let routes = vec![route(3, 2, 100), route(1, 1, 30), route(2, 1, 10)];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut first = [0_u32; 4];
+        for _ in 0..10_000 {
+            let order: Vec<usize> = in_order(routes.clone(), &mut rng)
+                .iter()
+                .map(|route| usize::from(route.address.port()))
+                .collect();
+            assert_eq!(order[2], 3);
+            first[order[0]] += 1;
+        }
+        assert!((7_300..7_700).contains(&first[1]), "{first:?}");
+        assert_eq!(first[1] + first[2], 10_000);
+    }
+}
