@@ -4,4 +4,5 @@
 pub mod call_setup;
 pub mod counting;
 pub mod relay;
+pub mod signalling;
 pub mod sink;

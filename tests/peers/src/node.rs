@@ -109,9 +109,16 @@ impl Configuration {
     /// # Errors
     /// When it cannot be copied.
     pub fn new(ports: &Ports, edit: impl FnOnce(&Path, String) -> String) -> io::Result<Self> {
+        Self::of("config/demo/tandem.toml", ports, edit)
+    }
+
+    /// The same of another sample of the repository's.
+    fn of(sample: &str, ports: &Ports, edit: impl FnOnce(&Path, String) -> String) -> io::Result<Self> {
+        let sample = root().join(sample);
         let folder = tempfile::tempdir()?;
-        copy(&root().join("config/demo"), folder.path())?;
+        copy(sample.parent().unwrap_or(&sample), folder.path())?;
         let configuration = Self { folder };
+        fs::copy(&sample, configuration.file())?;
         configuration.edit(|text| edit(configuration.folder(), readdress(&text, ports)))?;
         Ok(configuration)
     }
@@ -190,6 +197,14 @@ impl Node {
     /// # Errors
     /// When it cannot be built or is not ready in time.
     pub fn release() -> io::Result<Self> {
+        Self::release_of("config/demo/tandem.toml")
+    }
+
+    /// The same with another sample configuration of the repository's.
+    ///
+    /// # Errors
+    /// When it cannot be built or is not ready in time.
+    pub fn release_of(sample: &str) -> io::Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
             .args(["build", "--release", "--bin", "tandem"])
@@ -201,7 +216,8 @@ impl Node {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         let quiet = |_: &Path, text: String| text.replace("level = \"info\"", "level = \"warn\"");
-        Self::start(&target.join("release/tandem"), Ports::demo(), quiet)
+        let configuration = Configuration::of(sample, &Ports::demo(), quiet)?;
+        Self::run(&target.join("release/tandem"), Ports::demo(), configuration)
     }
 
     /// Waits for the daemon's word that it is ready; a daemon that ends instead is told with its log.
