@@ -121,7 +121,7 @@ pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
         agents: inside.chain(outside).collect(),
         prompts: PROMPTS.iter().map(|(name, ..)| (*name).to_owned()).collect::<BTreeSet<_>>(),
         not_responding_pause: Duration::from_secs(10),
-        hold_music: Some("music".to_owned()),
+        hold_music: None,
         outbound_trunk: None,
     }
 }
