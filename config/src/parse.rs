@@ -172,9 +172,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
 
     let emergency_numbers = protection::read_emergency(root.table("emergency"));
 
-    let mut trunk_names = Names::default();
-    let mut user_names = Names::default();
-    let mut agent_names = Names::default();
+    let [mut trunk_names, mut user_names, mut agent_names] = [(); 3].map(|()| Names::default());
     let mut sources = entities::Sources::default();
     let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources, listen, files);
     let route_sets = route::read_route_sets(&root, &mut trunk_names);

@@ -184,7 +184,7 @@ fn routes_of_a_trunk_and_route_sets_are_checked() {
 #[test]
 fn numbers_are_held_to_their_range() {
     let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
-    one_problem("max_calls_per_second = 1000", "max_calls_per_second = 0", "0", low);
+    one_problem("max_calls_per_second = 1000 #", "max_calls_per_second = 0 #", "0", low);
     one_problem(
         "max_legs_per_call = 8",
         "max_legs_per_call = 65",
@@ -200,7 +200,7 @@ fn emergency_numbers_are_numbers_or_services() {
         "\"112\", ",
         "\"urn:sos\", ",
         "\"urn:sos\"",
-        "emergency.numbers: found \"urn:sos\"; write a number as it is dialled, or a service such as \
+        "emergency.numbers[1]: found \"urn:sos\"; write a number as it is dialled, or a service such as \
          \"urn:service:sos\"",
     );
     one_problem(
