@@ -9,6 +9,9 @@ use rsip::Uri;
 use crate::message;
 use crate::retransmission::GIVE_UP;
 
+/// What every branch begins with (RFC 3261 §8.1.1.7).
+const MAGIC_COOKIE: &str = "z9hG4bK";
+
 /// What carries SIP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
@@ -56,22 +59,34 @@ pub struct Access {
     pub give_up: Duration,
     /// How long it answers retransmissions of a call that is over.
     pub linger: Duration,
-    /// Its place among the phones of a [`crate::Crowd`]; its Call-IDs begin with it, so that answers find it.
+    /// Its place among the phones of a [`crate::Crowd`]; its Call-IDs and branches begin with it, so that
+    /// answers find it.
     pub place: Option<usize>,
 }
 
 impl Access {
     /// A Call-ID of a phone with this access.
     pub(crate) fn call_id(&self, rng: &mut ChaCha8Rng) -> String {
+        self.marked(message::token(rng))
+    }
+
+    /// A branch (RFC 3261 §8.1.1.7: with the magic cookie), by which answers find the phone.
+    pub(crate) fn branch(&self, rng: &mut ChaCha8Rng) -> String {
+        format!("{MAGIC_COOKIE}{}", self.marked(message::token(rng)))
+    }
+
+    /// With the phone's place in front, when it has one.
+    fn marked(&self, token: String) -> String {
         match self.place {
-            Some(place) => format!("{place:x}-{}", message::token(rng)),
-            None => message::token(rng),
+            Some(place) => format!("{place:x}-{token}"),
+            None => token,
         }
     }
 
-    /// The place that a Call-ID made by [`Access::call_id`] begins with.
-    pub(crate) fn place_in(call_id: &str) -> Option<usize> {
-        usize::from_str_radix(call_id.split_once('-')?.0, 16).ok()
+    /// The place in a Call-ID or branch that one of a crowd's phones made.
+    pub(crate) fn place_in(token: &str) -> Option<usize> {
+        let token = token.strip_prefix(MAGIC_COOKIE).unwrap_or(token);
+        usize::from_str_radix(token.split_once('-')?.0, 16).ok()
     }
 
     /// Where requests to somebody go who called from `source`: over the same connection if there is one.

@@ -364,7 +364,7 @@ impl Call {
         sdp: Option<String>,
     ) -> (String, Request) {
         self.dialog.cseq += 1;
-        let branch = message::branch(scene.rng);
+        let branch = scene.access.branch(scene.rng);
         let head = RequestHead {
             method,
             uri: self.dialog.remote_target.clone(),

@@ -255,7 +255,7 @@ impl Call {
         if self.manner.has(Habit::NeverAcks) {
             return;
         }
-        let branch = message::branch(scene.rng);
+        let branch = scene.access.branch(scene.rng);
         let head = self.sibling_head(scene, Method::Ack, &branch, None);
         let bytes: Vec<u8> = message::request(&head, Vec::new(), answer).into();
         self.send(scene, bytes.clone());
@@ -308,7 +308,7 @@ impl Call {
         let target = message::contact(response).unwrap_or_else(|| self.dialog.remote_target.clone());
         let destination = message::address_of(&target).unwrap_or(self.dialog.destination);
         for (method, cseq) in [(Method::Ack, identity.cseq), (Method::Bye, identity.cseq.wrapping_add(1))] {
-            let branch = message::branch(scene.rng);
+            let branch = scene.access.branch(scene.rng);
             let head = RequestHead {
                 method,
                 uri: target.clone(),

@@ -1,7 +1,8 @@
 //! Many phones on few addresses: whose message is it, and who must be woken next.
 //!
-//! A Call-ID that one of the phones made begins with its place, so an answer finds it without a table. A request goes
-//! to the phone whose address and user it names, else to the first at that address: a carrier has many numbers.
+//! A branch that one of the phones made begins with its place, so an answer finds it without a table. A request goes to
+//! the phone whose address and user it names, else to whose Call-ID it has, else to the first at that address: a carrier
+//! has many numbers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -145,10 +146,10 @@ impl Crowd {
     fn whose(&self, local: SocketAddr, bytes: &[u8]) -> Option<Place> {
         let at_home =
             |place: &Place| self.phones.get(*place).is_some_and(|phone| phone.config().address == local);
-        let by_call_id = || call_id(bytes).and_then(Access::place_in).filter(at_home);
         if bytes.starts_with(b"SIP/2.0 ") {
-            return by_call_id();
+            return branch(bytes).and_then(Access::place_in).filter(at_home);
         }
+        let by_call_id = || call_id(bytes).and_then(Access::place_in).filter(at_home);
         let by_user =
             request_user(bytes).and_then(|user| self.by_user.get(&(local, user.to_owned())).copied());
         by_user.or_else(by_call_id).or_else(|| self.by_address.get(&local).copied())
@@ -164,11 +165,22 @@ fn request_user(bytes: &[u8]) -> Option<&str> {
 
 /// The value of Call-ID, in its long or short form (RFC 3261 §7.3.3).
 fn call_id(bytes: &[u8]) -> Option<&str> {
+    header(bytes, b"call-id", b"i")
+}
+
+/// The branch of the topmost Via.
+fn branch(bytes: &[u8]) -> Option<&str> {
+    let parameters = header(bytes, b"via", b"v")?.split([';', ',']);
+    parameters.map(str::trim).find_map(|parameter| parameter.strip_prefix("branch="))
+}
+
+/// The value of a header's first line, by its long or short name.
+fn header<'a>(bytes: &'a [u8], long: &[u8], short: &[u8]) -> Option<&'a str> {
     bytes.split(|byte| *byte == b'\n').take_while(|line| line.len() > 1).find_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (name, value) = line.split_at_checked(colon)?;
         let name = name.trim_ascii();
-        let known = name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i");
+        let known = name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(short);
         known.then(|| std::str::from_utf8(value.get(1..)?.trim_ascii()).ok()).flatten()
     })
 }

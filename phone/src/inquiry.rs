@@ -35,7 +35,7 @@ impl Inquiries {
         if self.open.len() >= MAX_INQUIRIES {
             return false;
         }
-        let branch = message::branch(scene.rng);
+        let branch = scene.access.branch(scene.rng);
         let head = RequestHead {
             method: Method::Options,
             uri,

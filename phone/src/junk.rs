@@ -6,7 +6,7 @@ use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha8Rng;
 use rsip::{Header, Method, Uri};
 
-use crate::access::Transport;
+use crate::access::{Access, Transport};
 use crate::message::{self, RequestHead};
 
 /// The longest datagram of random octets.
@@ -88,7 +88,7 @@ impl Junk {
             uri,
             transport: Transport::Udp,
             local,
-            branch: &message::branch(rng),
+            branch: &Access::default().branch(rng),
             from: &format!("<sip:{number}@{}>;tag={}", server.ip(), message::token(rng)),
             to: &format!("<sip:{number}@{}>", server.ip()),
             call_id: &message::token(rng),

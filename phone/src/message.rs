@@ -18,11 +18,6 @@ pub(crate) fn token(rng: &mut ChaCha8Rng) -> String {
     format!("{:016x}", rng.random::<u64>())
 }
 
-/// A branch (RFC 3261 §8.1.1.7: with the magic cookie).
-pub(crate) fn branch(rng: &mut ChaCha8Rng) -> String {
-    format!("z9hG4bK{}", token(rng))
-}
-
 /// A message, if it can be read.
 pub(crate) fn parse(bytes: &[u8]) -> Option<SipMessage> {
     SipMessage::try_from(bytes).ok()

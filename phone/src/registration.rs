@@ -158,7 +158,7 @@ impl Registration {
         let config = scene.config;
         let Ok(uri) = Uri::try_from(format!("sip:{}", config.server)) else { return };
         self.cseq += 1;
-        let branch = message::branch(scene.rng);
+        let branch = scene.access.branch(scene.rng);
         let address_of_record = format!("<sip:{}@{}>", config.user, config.server.ip());
         let head = RequestHead {
             method: Method::Register,
