@@ -18,6 +18,9 @@ const FLIGHT: Duration = Duration::from_millis(10);
 const RING: Duration = Duration::from_millis(200);
 const TALK: Duration = Duration::from_secs(2);
 
+/// From whom, to whom, what.
+type Message = (SocketAddr, SocketAddr, Vec<u8>);
+
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
@@ -52,7 +55,7 @@ fn crowd(phones: &[(&str, &str, &str)], access: &Access) -> Crowd {
 }
 
 /// What is to be sent, from whom to whom, and what happened.
-fn drain(crowd: &mut Crowd) -> (Vec<(SocketAddr, SocketAddr, Vec<u8>)>, Vec<(Place, Event)>) {
+fn drain(crowd: &mut Crowd) -> (Vec<Message>, Vec<(Place, Event)>) {
     let (mut sent, mut events) = (Vec::new(), Vec::new());
     while let Some((place, output)) = crowd.poll_output() {
         match output {
@@ -82,7 +85,7 @@ fn response(request: &[u8], status: &str) -> Vec<u8> {
 /// Two of the crowd talk to each other until nothing is due any more before `until`.
 fn play(crowd: &mut Crowd, until: Duration) -> Vec<(Duration, Place, Event)> {
     let (mut now, mut told) = (Duration::ZERO, Vec::new());
-    let mut wire: BTreeMap<(Duration, usize), (SocketAddr, SocketAddr, Vec<u8>)> = BTreeMap::new();
+    let mut wire: BTreeMap<(Duration, usize), Message> = BTreeMap::new();
     let mut count = 0;
     loop {
         let (sent, events) = drain(crowd);
