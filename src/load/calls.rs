@@ -45,6 +45,8 @@ pub(super) struct Calls {
     voices: Voices,
     open: BTreeMap<(Place, CallKey), Open>,
     of_voice: BTreeMap<usize, (Place, CallKey)>,
+    /// Calls that came to the called carrier and go on there.
+    called: usize,
     /// When calls left that have not come out at the called carrier, by the caller's number.
     on_the_way: BTreeMap<String, Duration>,
 }
@@ -105,6 +107,7 @@ impl Calls {
             voices,
             open: BTreeMap::new(),
             of_voice: BTreeMap::new(),
+            called: 0,
             on_the_way: BTreeMap::new(),
         })
     }
@@ -116,6 +119,11 @@ impl Calls {
 
     pub(super) fn open(&self) -> usize {
         self.open.len()
+    }
+
+    /// Calls that go on at either end: the called carrier hears of a BYE later than its answer comes.
+    pub(super) fn unfinished(&self) -> usize {
+        self.open.len() + self.called
     }
 
     /// Call number `n`.
@@ -166,6 +174,7 @@ impl Calls {
         let Happening { at, place, event } = happening;
         match event {
             Event::Incoming { from, .. } => {
+                self.called += usize::from(Some(place) == self.answerer);
                 if let Some(left) = self.on_the_way.remove(&from) {
                     tally.took(Step::InviteOut, at.saturating_sub(left));
                 }
@@ -213,6 +222,7 @@ impl Calls {
     }
 
     fn other_side_ended(&mut self, tally: &mut Tally, report: &Report) {
+        self.called = self.called.saturating_sub(1);
         let voice = self.voices.all().find(|voice| number_of_voice(&self.caller, *voice) == report.from);
         let Some(key) = voice.and_then(|voice| self.of_voice.get(&voice)).copied() else { return };
         let verdict = voice.map_or(Ok(()), |voice| self.voices.judge_other_side(voice, report));
@@ -225,10 +235,10 @@ impl Calls {
     }
 
     fn released(&mut self, tally: &mut Tally, key: (Place, CallKey), status: Option<u16>, took: Duration) {
+        let Some(open) = self.open.get_mut(&key) else { return };
         if status.is_some() {
             tally.took(Step::ByeAnswered, took);
         }
-        let Some(open) = self.open.get_mut(&key) else { return };
         open.released = true;
         let wrong = match status {
             Some(200..300) => None,

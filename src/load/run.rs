@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
     /// No more begin: waits until the last one has ended.
     fn await_end(&mut self, since: Duration) -> io::Result<Duration> {
         let patience = self.plan.timeout + self.plan.hold + self.plan.ring + GRACE;
-        while self.work.open() > 0 && self.interruptions() == 0 && self.since() < since + patience {
+        while self.work.unfinished() > 0 && self.interruptions() == 0 && self.since() < since + patience {
             self.turn(self.since() + WATCH)?;
         }
         Ok(since)
@@ -253,11 +253,19 @@ impl Work {
         }
     }
 
+    /// Those that go on anywhere.
+    fn unfinished(&self) -> usize {
+        match self {
+            Self::Calls(calls) => calls.unfinished(),
+            _ => self.open(),
+        }
+    }
+
     /// Those that are being ended.
     fn ending(&self) -> usize {
         match self {
             Self::Registrations(registrations) => registrations.removing(),
-            Self::Calls(calls) => calls.open(),
+            Self::Calls(calls) => calls.unfinished(),
             Self::Questions(_) | Self::Flood(_) => 0,
         }
     }
