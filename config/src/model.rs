@@ -351,6 +351,8 @@ pub struct Profile {
     pub dtmf: Dtmf,
     /// Whether what it sends before it answers is heard.
     pub early_media: EarlyMedia,
+    /// Whether provisional responses are acknowledged (100rel).
+    pub reliable_provisional: ReliableProvisional,
     /// Max-Forwards of our requests.
     pub max_forwards: u8,
     /// Whether Server and User-Agent headers say what we are.
@@ -369,11 +371,23 @@ impl Default for Profile {
             ptime: Duration::from_millis(20),
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,
+            reliable_provisional: ReliableProvisional::Supported,
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
         }
     }
+}
+
+/// Whether provisional responses are acknowledged (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReliableProvisional {
+    /// Never.
+    Off,
+    /// Where the peer can.
+    Supported,
+    /// Always.
+    Required,
 }
 
 /// What becomes of media that comes before the answer.

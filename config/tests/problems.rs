@@ -116,6 +116,12 @@ fn a_profile_names_what_there_is() {
         "\"gated\"",
         "trunk.carrier-a.early_media: found \"gated\"; write accept or ignore",
     );
+    one_problem(
+        "reliable_provisional = \"supported\" # ring",
+        "reliable_provisional = \"on\" # ring",
+        "\"on\"",
+        "trunk.carrier-a.reliable_provisional: found \"on\"; write off, supported or required",
+    );
 }
 
 #[test]

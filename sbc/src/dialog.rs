@@ -33,6 +33,8 @@ pub(crate) struct Dialog {
     remote_cseq: Option<u32>,
     /// Of our requests.
     pub(crate) max_forwards: u8,
+    /// Whether we made the Call-ID.
+    pub(crate) is_call_id_ours: bool,
     /// The way that the request or response took which made the dialog.
     pub(crate) hop: Hop,
 }
@@ -62,6 +64,7 @@ impl Dialog {
             // §12.2.1.1 lets us choose; small numbers leave room for 2^31 requests.
             local_cseq: 0,
             remote_cseq: Some(essentials.cseq.number),
+            is_call_id_ours: false,
             max_forwards: MAX_FORWARDS,
             hop,
         })
@@ -83,6 +86,7 @@ impl Dialog {
             route_set,
             local_cseq: essentials.cseq.number,
             remote_cseq: None,
+            is_call_id_ours: true,
             max_forwards: MAX_FORWARDS,
             hop,
         }

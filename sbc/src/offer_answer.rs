@@ -2,6 +2,7 @@
 //!
 //! Owner thread: the signalling core. This module must not know messages: it is handed descriptions and gives them.
 
+mod exchange;
 mod protection;
 
 use std::net::{IpAddr, SocketAddr};
@@ -9,13 +10,16 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
+use exchange::Exchange;
+pub(crate) use exchange::{Step, Verdict};
+
 use crate::sdp::{
     Attribute, Connection, Crypto, Direction, Fingerprint, Media, Origin, RtpMap, SessionDescription, Setup,
     SrtpKey, SrtpSuite,
 };
 use crate::user_agent::{
     AudioCodec, DtlsAssociation, DtlsRole, Dtmf, IceCredentials, LocalMedia, MediaDirection, MediaSecurity,
-    NegotiatedAudio, Profile, SrtpKeys, SrtpPolicy,
+    NegotiatedAudio, Profile, Reoffer, SrtpKeys, SrtpPolicy,
 };
 use protection::{Secured, Terms, draw_ice, dtls_role, ice_attributes};
 
@@ -54,6 +58,22 @@ pub(crate) struct Negotiation {
     described: Option<SessionDescription>,
     /// What stands agreed.
     agreed: Option<NegotiatedAudio>,
+    /// Whose turn it is.
+    exchange: Exchange,
+    /// Which ways we let audio flow.
+    direction: MediaDirection,
+    /// What stood before the change that we offered last.
+    before: Option<Box<Before>>,
+}
+
+/// What an offer of ours changes (RFC 3261 §14.1: until it is answered nothing has changed).
+#[derive(Clone, Debug)]
+struct Before {
+    local: LocalMedia,
+    direction: MediaDirection,
+    offered_keys: Vec<SrtpKey>,
+    described: Option<SessionDescription>,
+    agreed: Option<NegotiatedAudio>,
 }
 
 /// Whether an offer has an audio stream that we could take with some codec of ours.
@@ -67,6 +87,16 @@ pub(crate) fn is_acceptable(offer: &[u8], profile: &Profile, certificate: Option
             && codec_in(media, &allowed).is_some()
             && terms.secured(&offer, media).is_some()
     })
+}
+
+impl Disagreement {
+    /// What an offer is refused with.
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::NothingInCommon => 488,
+        }
+    }
 }
 
 impl Negotiation {
@@ -90,6 +120,49 @@ impl Negotiation {
             offered_keys,
             described: None,
             agreed: None,
+            exchange: Exchange::default(),
+            direction: MediaDirection::SendReceive,
+            before: None,
+        }
+    }
+
+    /// Asks what a message may do, or must be answered with, and holds to it.
+    pub(crate) fn step(&mut self, step: Step) -> Verdict {
+        let (next, verdict) = self.exchange.step(step);
+        self.exchange = next;
+        verdict
+    }
+
+    /// Makes the next offer another one.
+    pub(crate) fn change(&mut self, reoffer: &Reoffer) {
+        self.before = Some(Box::new(Before {
+            local: self.local.clone(),
+            direction: self.direction,
+            offered_keys: self.offered_keys.clone(),
+            described: self.described.clone(),
+            agreed: self.agreed.clone(),
+        }));
+        self.direction = reoffer.direction.unwrap_or(self.direction);
+        if let Some(local) = &reoffer.media {
+            self.local.clone_from(local);
+        }
+    }
+
+    /// The change was answered.
+    pub(crate) fn settle_change(&mut self) {
+        self.before = None;
+    }
+
+    /// The change was refused. What stood before is said again as another version, since the peer has seen this one.
+    pub(crate) fn undo(&mut self) {
+        if let Some(before) = self.before.take() {
+            let Before { local, direction, offered_keys, described, agreed } = *before;
+            self.version += 1;
+            self.local = local;
+            self.direction = direction;
+            self.offered_keys = offered_keys;
+            self.described = described;
+            self.agreed = agreed;
         }
     }
 
@@ -200,7 +273,7 @@ impl Negotiation {
             receive_payload_type: number,
             send_event_payload_type: events,
             receive_event_payload_type: events,
-            direction: our_direction(theirs.direction_of(media), hold_address),
+            direction: both(self.direction, our_direction(theirs.direction_of(media), hold_address)),
             ptime: ptime(media),
             signalling_source,
             rtcp_mux: media.has_rtcp_mux(),
@@ -303,7 +376,7 @@ impl Negotiation {
         let codecs: Vec<(AudioCodec, u8)> =
             self.local.codecs.iter().map(|codec| (*codec, payload_type(*codec))).collect();
         let events = (self.dtmf == Dtmf::Rfc4733).then_some(EVENT_PAYLOAD_TYPE);
-        self.audio(protocol, protection, &codecs, events, Direction::SendRecv)
+        self.audio(protocol, protection, &codecs, events, written(self.direction))
     }
 
     /// An answer has the offer's profile, and the tag of the line it takes.
@@ -324,12 +397,7 @@ impl Negotiation {
         if let Some(ice) = &audio.ice {
             protection.extend(ice_attributes(ice, &self.local, audio.rtcp_mux));
         }
-        let direction = match audio.direction {
-            MediaDirection::SendReceive => Direction::SendRecv,
-            MediaDirection::SendOnly => Direction::SendOnly,
-            MediaDirection::ReceiveOnly => Direction::RecvOnly,
-            MediaDirection::Inactive => Direction::Inactive,
-        };
+        let direction = written(audio.direction);
         let codec = (audio.codec, audio.receive_payload_type);
         self.audio(protocol, protection, &[codec], audio.receive_event_payload_type, direction)
     }
@@ -363,7 +431,11 @@ impl Negotiation {
     /// Writes our description; its version grows when it differs from the one before (§8).
     fn describe(&mut self, media: Vec<Media>) -> Vec<u8> {
         let address = self.local.rtp.ip();
-        if self.described.as_ref().is_some_and(|before| before.media != media) {
+        let connection = Connection::from(address);
+        let is_changed = |before: &SessionDescription| {
+            before.media != media || before.connection.as_ref() != Some(&connection)
+        };
+        if self.described.as_ref().is_some_and(is_changed) {
             self.version += 1;
         }
         let mut description = SessionDescription::new(Origin {
@@ -372,7 +444,7 @@ impl Negotiation {
             session_version: self.version,
             address: address.into(),
         });
-        description.connection = Some(Connection::from(address));
+        description.connection = Some(connection);
         if media.iter().any(|media| media.attribute("ice-ufrag").is_some()) {
             description.attributes.push(Attribute::flag("ice-lite"));
         }
@@ -456,6 +528,30 @@ fn payload_type(codec: AudioCodec) -> u8 {
 fn ptime(media: &Media) -> Duration {
     let asked = media.ptime().unwrap_or(DEFAULT_PTIME);
     asked.min(media.maxptime().unwrap_or(PTIME_MAX)).clamp(PTIME_MIN, PTIME_MAX)
+}
+
+/// What both sides let flow.
+const fn both(one: MediaDirection, other: MediaDirection) -> MediaDirection {
+    use MediaDirection as D;
+    let sends = matches!(one, D::SendReceive | D::SendOnly) && matches!(other, D::SendReceive | D::SendOnly);
+    let receives =
+        matches!(one, D::SendReceive | D::ReceiveOnly) && matches!(other, D::SendReceive | D::ReceiveOnly);
+    match (sends, receives) {
+        (true, true) => D::SendReceive,
+        (true, false) => D::SendOnly,
+        (false, true) => D::ReceiveOnly,
+        (false, false) => D::Inactive,
+    }
+}
+
+/// A direction of ours as a description has it.
+const fn written(direction: MediaDirection) -> Direction {
+    match direction {
+        MediaDirection::SendReceive => Direction::SendRecv,
+        MediaDirection::SendOnly => Direction::SendOnly,
+        MediaDirection::ReceiveOnly => Direction::RecvOnly,
+        MediaDirection::Inactive => Direction::Inactive,
+    }
 }
 
 /// Their direction seen from us (§6.1). An unspecified address says "send me nothing", as clients of RFC 2543 put

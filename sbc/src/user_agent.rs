@@ -22,11 +22,14 @@ mod profile;
 mod provisional;
 mod refer;
 mod registration;
+mod reliable;
+mod reoffer;
 mod replaces;
 mod route;
 mod ruled;
 mod serving;
 mod session;
+mod update;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -44,11 +47,11 @@ pub use config::{
 pub use counters::Counters;
 pub use event::{
     AudioCodec, DtlsAssociation, DtlsRole, Ender, Event, Fingerprint, IceCredentials, Identity, Invite,
-    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, ReferId, SessionEnd,
+    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, ReferId, Reoffer, SessionEnd,
     SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
-pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, SrtpPolicy};
+pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
@@ -106,6 +109,10 @@ enum Role {
     Fork(SessionId),
     /// A BYE of ours.
     Farewell(SessionId),
+    /// A re-INVITE or UPDATE of ours.
+    Change(SessionId),
+    /// A PRACK of ours.
+    Prack(SessionId),
     /// A NOTIFY of ours, on what became of a REFER.
     Notify(SessionId, ReferId),
     /// An INVITE that made a session.
@@ -118,7 +125,12 @@ impl Role {
     /// The session it is of.
     const fn session(self) -> Option<SessionId> {
         match self {
-            Self::Fork(id) | Self::Farewell(id) | Self::Notify(id, _) | Self::Incoming(id) => Some(id),
+            Self::Fork(id)
+            | Self::Farewell(id)
+            | Self::Change(id)
+            | Self::Prack(id)
+            | Self::Notify(id, _)
+            | Self::Incoming(id) => Some(id),
             Self::Unattended => None,
         }
     }
@@ -338,6 +350,9 @@ impl UserAgent {
             ResponseMatch::Deliver { transaction, user: Role::Fork(session), repeated } => {
                 self.handle_fork_response(now, session, transaction, received, status, repeated);
             }
+            ResponseMatch::Deliver { transaction, user: Role::Change(session), repeated } => {
+                self.handle_change_response(now, session, transaction, received, status, repeated);
+            }
             ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
                 self.end_farewell(session);
             }
@@ -357,6 +372,12 @@ impl UserAgent {
                 }
                 (Role::Fork(session), Tell::TransportError) => {
                     self.handle_fork_failure(now, session, notice.transaction, 503, "cannot be reached");
+                }
+                (Role::Change(session), Tell::Timeout) => {
+                    self.handle_change_failure(now, session, notice.transaction, 408);
+                }
+                (Role::Change(session), Tell::TransportError) => {
+                    self.handle_change_failure(now, session, notice.transaction, 503);
                 }
                 (Role::Farewell(session), Tell::Timeout | Tell::TransportError) => {
                     self.end_farewell(session);

@@ -3,8 +3,8 @@
 use tandem_config as config;
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, Fingerprint, IpPrefix, Keying, Limits, ListenAddress,
-    PhoneConfig, Profile, ReferPolicy, RouteConfig, RouteSet, SrtpPolicy, Timers, Transport, TrunkConfig,
-    TrunkCredentials, UserAgentConfig, UserCredentials,
+    PhoneConfig, Profile, ReferPolicy, ReliableProvisional, RouteConfig, RouteSet, SrtpPolicy, Timers,
+    Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -161,6 +161,11 @@ fn profile(profile: &config::Profile) -> Profile {
         early_media: match profile.early_media {
             config::EarlyMedia::Accept => EarlyMedia::Accept,
             config::EarlyMedia::Ignore => EarlyMedia::Ignore,
+        },
+        reliable_provisional: match profile.reliable_provisional {
+            config::ReliableProvisional::Off => ReliableProvisional::Off,
+            config::ReliableProvisional::Supported => ReliableProvisional::Supported,
+            config::ReliableProvisional::Required => ReliableProvisional::Required,
         },
         max_forwards: profile.max_forwards,
         product_header: profile.product_header,

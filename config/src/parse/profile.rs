@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Codec, Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, SrtpPolicy};
+use crate::model::{Codec, Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
 use crate::reader::Section;
 
 /// The codecs there are.
@@ -26,6 +26,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
             "ignore" => Some(EarlyMedia::Ignore),
             _ => None,
         });
+    let reliable_provisional = read_reliable(section, usual.reliable_provisional);
     let max_forwards = section.integer_or("max_forwards", 1..=255, usual.max_forwards.into());
     let product_header = section.boolean_or("product_header", usual.product_header);
     let refer = section.parsed_or("refer", "execute or refuse", usual.refer, |text| match text {
@@ -41,9 +42,19 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         ptime: ptime?,
         dtmf: dtmf?,
         early_media: early_media?,
+        reliable_provisional: reliable_provisional?,
         max_forwards: u8::try_from(max_forwards?).ok()?,
         product_header: product_header?,
         refer: refer?,
+    })
+}
+
+fn read_reliable(section: &Section<'_, '_>, usual: ReliableProvisional) -> Option<ReliableProvisional> {
+    section.parsed_or("reliable_provisional", "off, supported or required", usual, |text| match text {
+        "off" => Some(ReliableProvisional::Off),
+        "supported" => Some(ReliableProvisional::Supported),
+        "required" => Some(ReliableProvisional::Required),
+        _ => None,
     })
 }
 

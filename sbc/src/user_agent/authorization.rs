@@ -128,7 +128,11 @@ impl UserAgent {
             {
                 plan.note_cseq(next);
             }
-            if let Some(dialog) = session.dialog_mut() {
+            if let Some(change) = &mut session.change {
+                change.is_sent_again(transaction, again);
+            }
+            let tag = received.essentials.to.tag().unwrap_or_default();
+            if let Some(dialog) = session.dialog_with(tag) {
                 dialog.advance_cseq(next);
             }
         }

@@ -6,7 +6,7 @@ use rand::Rng;
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
-use super::profile::EarlyMedia;
+use super::profile::{EarlyMedia, ReliableProvisional};
 use super::route::Plan;
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
 use super::{
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method, StartLine};
-use crate::offer_answer::Negotiation;
+use crate::offer_answer::{Negotiation, Step, Verdict};
 use crate::registrar::Binding;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::{Hop, Transport};
@@ -67,6 +67,7 @@ impl UserAgent {
         let origin_id = self.rng.next_u64();
         let mut media =
             Negotiation::new(origin_id, invite.media, self.profile(&peer), self.config.dtls_certificate);
+        media.step(Step::SendInvite);
         let offer = media.offer(&mut self.rng);
         let calling = Calling {
             media,
@@ -177,7 +178,14 @@ impl UserAgent {
             .header(HeaderName::Contact, compose::contact(&destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
-        if self.profile_for(call.session).early_media == EarlyMedia::Accept {
+        let profile = self.profile_for(call.session);
+        let mut supported = compose::supported(profile);
+        if profile.reliable_provisional == ReliableProvisional::Required {
+            supported.retain(|tag| *tag != compose::RELIABLE);
+            builder = builder.header(HeaderName::Require, compose::RELIABLE);
+        }
+        builder = builder.header(HeaderName::Supported, supported.join(", "));
+        if profile.early_media == EarlyMedia::Accept {
             // RFC 5009 §5.1: else some networks let nothing through before the answer.
             builder = builder.header(HeaderName::PEarlyMedia, "supported");
         }
@@ -266,11 +274,15 @@ impl UserAgent {
             }
             None => media,
         };
-        let agreed = match compose::description(received.message) {
-            Description::Sdp(answer) => media.accept_answer(answer, received.packet.source.ip()).ok(),
+        let description = compose::description(received.message);
+        let is_sdp = matches!(description, Description::Sdp(_));
+        let agreed = match (media.step(Step::Success { description: is_sdp }), description) {
+            (Verdict::Take, Description::Sdp(answer)) => {
+                media.accept_answer(answer, received.packet.source.ip()).ok()
+            }
+            (_, Description::Unsupported) => None,
             // §13.2.1 wants the early answer again; a callee that leaves it out can only mean the same.
-            Description::None => media.agreed().cloned(),
-            Description::Unsupported => None,
+            _ => media.agreed().cloned(),
         };
         self.cancel_forks(now, id, Some("answered elsewhere"));
         let Some(audio) = agreed else {
@@ -287,7 +299,7 @@ impl UserAgent {
     }
 
     /// The ACK of a 2xx is no transaction's; it is made anew for each copy of the 2xx.
-    fn send_ack(&mut self, id: SessionId, transaction: TransactionId, dialog: &Dialog, cseq: u32) {
+    pub(super) fn send_ack(&mut self, id: SessionId, transaction: TransactionId, dialog: &Dialog, cseq: u32) {
         let hop = self.way_in_dialog(id, dialog);
         let branch = self.branch();
         let ack = dialog.ack(&compose::via(&hop, &branch), cseq);

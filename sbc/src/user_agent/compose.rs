@@ -3,20 +3,23 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 
+use super::profile::{Profile, ReliableProvisional};
 use crate::header::{MediaType, parts};
 use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method, Reply, StartLine};
 use crate::transport::{Hop, Transport};
 use crate::uri::Uri;
 
 /// The methods we know what to do with (RFC 3261 §20.5).
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, SUBSCRIBE, NOTIFY";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, SUBSCRIBE, NOTIFY, PRACK, UPDATE";
 
-/// The extensions we know (RFC 3261 §20.37).
-pub(super) const SUPPORTED: &str = "norefersub";
+/// RFC 3262.
+pub(super) const RELIABLE: &str = "100rel";
 
-/// Whether an option tag is among [`SUPPORTED`].
-pub(super) fn supports(tag: &[u8]) -> bool {
-    SUPPORTED.split(", ").any(|known| known.as_bytes().eq_ignore_ascii_case(tag))
+/// The extensions we know with a peer (RFC 3261 §20.37).
+pub(super) fn supported(profile: &Profile) -> Vec<&'static str> {
+    let reliable = (profile.reliable_provisional != ReliableProvisional::Off).then_some(RELIABLE);
+    reliable.into_iter().chain(["norefersub"]).collect()
 }
 
 /// The bodies we read.

@@ -5,11 +5,12 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::profile::EarlyMedia;
-use super::session::{ForkState, Phase};
+use super::session::{EarlyDialog, ForkState, Phase};
 use super::{Event, Received, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::header::Parameterised;
 use crate::message::{HeaderName, Message};
+use crate::offer_answer::{Step, Verdict};
 use crate::transaction::TransactionId;
 use crate::transport::Hop;
 
@@ -30,8 +31,8 @@ impl UserAgent {
             return self.settle(id);
         }
         self.note_progress(now, id, status);
-        if status > 100 {
-            self.handle_early_dialog(id, transaction, received);
+        if status > 100 && !self.handle_early_dialog(now, id, transaction, received) {
+            return self.settle(id);
         }
         if let Some(session) = self.sessions.get_mut(id)
             && let Phase::Calling(calling) = &mut session.phase
@@ -61,32 +62,66 @@ impl UserAgent {
         }
     }
 
-    /// Finds or makes the response's dialog, and takes its description: an answer to our offer, though it binds the
-    /// callee only when the 2xx repeats it (§13.2.1). The one heard is the latest that came with a description.
-    fn handle_early_dialog(&mut self, id: SessionId, transaction: TransactionId, received: Received<'_>) {
-        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return };
+    /// Finds or makes the response's dialog, and takes its description: an answer to our offer, though without
+    /// 100rel it binds the callee only when the 2xx repeats it (§13.2.1). The one heard is the latest that came with a
+    /// description. False for a reliable response that is out of order, which counts as lost (RFC 3262 §4).
+    fn handle_early_dialog(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        received: Received<'_>,
+    ) -> bool {
+        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return true };
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
-        let Some(session) = self.sessions.get(id) else { return };
-        let is_heard = self.profile(&session.peer).early_media == EarlyMedia::Accept;
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Phase::Calling(calling) = &mut session.phase else { return };
-        let dialog = || Dialog::of_response(received.message, received.essentials, hop);
+        let profile = self.profile_for(id);
+        let (is_heard, max_forwards) = (profile.early_media == EarlyMedia::Accept, profile.max_forwards);
+        let Some(session) = self.sessions.get_mut(id) else { return true };
+        let Phase::Calling(calling) = &mut session.phase else { return true };
+        let dialog = || {
+            let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
+            dialog.max_forwards = max_forwards;
+            dialog
+        };
         let tag = received.essentials.to.tag().unwrap_or_default();
-        let Some(early) = calling.early_dialog(tag, dialog) else { return };
-        let was_closed = early.is_gate_closed;
-        if let Some(is_closed) = is_gate_closed(received.message) {
-            early.is_gate_closed = is_closed;
+        let Some(early) = calling.early_dialog(tag, dialog) else { return true };
+        let rseq = rseq(received.message);
+        if rseq.is_some_and(|rseq| early.rseq.is_some_and(|last| rseq != last.wrapping_add(1))) {
+            return false;
         }
-        let mut is_news = was_closed && !early.is_gate_closed;
-        if let Description::Sdp(answer) = compose::description(received.message) {
-            is_news |= early.media.accept_answer(answer, received.packet.source.ip()).is_ok();
-        }
+        early.rseq = rseq.or(early.rseq);
+        let is_news = early.take(received, rseq.is_some());
         let audio = early.media.agreed().filter(|_| is_news && is_heard && !early.is_gate_closed).cloned();
         if let Some(audio) = audio.filter(|audio| calling.heard.as_ref() != Some(audio)) {
             calling.heard = Some(audio.clone());
             self.events.push_back(Event::EarlyMedia { session: id, audio });
         }
+        if let Some(rseq) = rseq {
+            self.send_prack(now, id, tag, rseq, received.essentials.cseq.number);
+        }
+        true
     }
+}
+
+impl EarlyDialog {
+    /// Takes what a provisional response says of media. Whether there may be something else to hear.
+    fn take(&mut self, received: Received<'_>, is_reliable: bool) -> bool {
+        let was_closed = self.is_gate_closed;
+        if let Some(is_closed) = is_gate_closed(received.message) {
+            self.is_gate_closed = is_closed;
+        }
+        let is_opened = was_closed && !self.is_gate_closed;
+        let Description::Sdp(answer) = compose::description(received.message) else { return is_opened };
+        let step = if is_reliable { Step::Reliable } else { Step::Provisional };
+        let is_answer = matches!(self.media.step(step), Verdict::Take | Verdict::Preview);
+        is_answer && self.media.accept_answer(answer, received.packet.source.ip()).is_ok() || is_opened
+    }
+}
+
+/// RFC 3262 §4: the number of a response that wants a PRACK.
+fn rseq(response: &Message<'_>) -> Option<u32> {
+    let is_reliable = response.lists(HeaderName::Require, compose::RELIABLE);
+    response.number(HeaderName::RSeq).ok().flatten().filter(|_| is_reliable)
 }
 
 /// RFC 5009 §8: what the network says of media towards the caller; the last direction on the header counts.

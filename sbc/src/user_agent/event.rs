@@ -89,6 +89,13 @@ pub enum Event {
         /// `0-9 * # A-D`.
         digit: char,
     },
+    /// What became of a `reoffer`.
+    Reoffered {
+        /// The session.
+        session: SessionId,
+        /// 200, or what it was refused with; then the session is as it was.
+        status: u16,
+    },
     /// The session is over: refused, cancelled, failed or hung up. Comes once per session.
     Ended {
         /// The session.
@@ -152,6 +159,15 @@ pub enum InviteTarget {
         /// The number.
         number: String,
     },
+}
+
+/// What a session is to be changed to; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reoffer {
+    /// Which ways audio may flow.
+    pub direction: Option<MediaDirection>,
+    /// Our side of the media.
+    pub media: Option<LocalMedia>,
 }
 
 /// Our side of a session's media.

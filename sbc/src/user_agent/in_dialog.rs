@@ -6,7 +6,9 @@
 //! |---|---|---|---|---|---|---|
 //! | ACK | stray | confirms | stray | ends the 2xx of a re-INVITE | BYE goes out | stray |
 //! | BYE | 200, 487 to the INVITE | 200, ended | 481 | 200, ended | 200 | 200 |
-//! | INVITE | 500, Retry-After | 491 | 491 | answered; 491 while a 2xx waits for its ACK | 491 | 481 |
+//! | INVITE | 500, Retry-After | 491 | 491 | by the exchange of offers: answered, 491 or 500 | 491 | 481 |
+//! | PRACK | 200 to a reliable 1xx of ours, else 481 | the same, when the 2xx overtook it | 481 | 481 | 481 | 481 |
+//! | UPDATE | 200; with an offer by the exchange of offers: answered, 491 or 500 | the same | the same, of its early dialog | the same | the same | 481 |
 //! | OPTIONS | 200 | 200 | 200 | 200 | 200 | 481 |
 //! | INFO | 200, 415 or 469 by what it says (RFC 6086) | the same | the same | the same, and digits are told | the same | 481 |
 //! | REFER | 500, Retry-After | the same | the same | put to the owner (RFC 3515) | 500, Retry-After | 481 |
@@ -24,7 +26,7 @@ use super::session::{Confirmed, Peer, Phase, Success};
 use super::{Ender, Event, Received, Role, SessionId, UserAgent};
 use crate::dialog::{Dialog, OutOfOrder};
 use crate::message::{HeaderName, Method};
-use crate::offer_answer::Disagreement;
+use crate::offer_answer::{Step, Verdict};
 use crate::transport::Hop;
 
 impl UserAgent {
@@ -46,6 +48,8 @@ impl UserAgent {
             Method::Subscribe if !is_over || is_in_use => self.handle_subscribe(now, id, received),
             _ if is_over => self.refuse(now, received, 481),
             Method::Invite => self.handle_reinvite(now, id, received),
+            Method::Prack => self.handle_prack(now, id, received),
+            Method::Update => self.handle_update(now, id, received),
             Method::Options => self.answer_options(now, received),
             Method::Info => self.handle_info(now, id, received),
             Method::Refer => self.handle_refer(now, id, received),
@@ -115,49 +119,57 @@ impl UserAgent {
 
     /// §14.2. We answer by ourselves; the owner hears of it when it changes the audio.
     fn handle_reinvite(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
+        let description = compose::description(received.message);
         let Some(session) = self.sessions.get_mut(id) else { return };
         let confirmed = match &mut session.phase {
-            Phase::Confirmed(confirmed) if confirmed.success.is_none() => confirmed,
-            Phase::Offered(_) => {
-                let seconds = rand::Rng::next_u32(&mut self.rng) % 11;
-                return self.respond_with(now, received, 500, |builder| {
-                    builder.header(HeaderName::RetryAfter, seconds)
-                });
-            }
+            Phase::Confirmed(confirmed) => confirmed,
+            Phase::Offered(_) => return self.refuse_for_now(now, received),
             _ => return self.refuse(now, received, 491),
         };
+        if description == Description::Unsupported {
+            return self.refuse_content(now, received);
+        }
         let before = confirmed.media.agreed().cloned();
         let source = received.packet.source.ip();
-        let (body, audio) = match compose::description(received.message) {
-            Description::Unsupported => return self.refuse_content(now, received),
-            Description::None => (confirmed.media.offer(&mut self.rng), None),
-            Description::Sdp(offer) => match confirmed.media.answer(offer, source, &mut self.rng) {
-                Ok((answer, audio)) => (answer, Some(audio)),
-                Err(Disagreement::Malformed) => return self.refuse(now, received, 400),
-                Err(Disagreement::NothingInCommon) => return self.refuse(now, received, 488),
-            },
+        let offer = matches!(description, Description::Sdp(_));
+        let answer = match (confirmed.media.step(Step::Invite { offer }), description) {
+            (Verdict::Answer, Description::Sdp(offer)) => confirmed
+                .media
+                .answer(offer, source, &mut self.rng)
+                .map(|(answer, audio)| (answer, Some(audio))),
+            (Verdict::Offer, _) => Ok((confirmed.media.offer(&mut self.rng), None)),
+            (Verdict::Refuse(500), _) => return self.refuse_for_now(now, received),
+            _ => return self.refuse(now, received, 491),
         };
+        let (body, audio) = match answer {
+            Ok(answer) => answer,
+            Err(disagreement) => {
+                confirmed.media.step(Step::SendFailure);
+                return self.refuse(now, received, disagreement.status());
+            }
+        };
+        confirmed.media.step(Step::SendSuccess);
         confirmed.dialog.refresh_target(received.message);
-        self.accept_reinvite(now, id, received, &body, audio.is_none());
+        self.accept_reinvite(now, id, received, &body);
         if let Some(audio) = audio.filter(|audio| before.as_ref() != Some(audio)) {
             self.events.push_back(Event::Media { session: id, audio });
         }
         self.settle(id);
     }
 
-    fn accept_reinvite(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        received: Received<'_>,
-        body: &[u8],
-        is_offer: bool,
-    ) {
+    /// §14.2: 500 with a Retry-After between 0 and 10 seconds.
+    pub(super) fn refuse_for_now(&mut self, now: Instant, received: Received<'_>) {
+        let seconds = rand::Rng::next_u32(&mut self.rng) % 11;
+        self.respond_with(now, received, 500, |builder| builder.header(HeaderName::RetryAfter, seconds));
+    }
+
+    fn accept_reinvite(&mut self, now: Instant, id: SessionId, received: Received<'_>, body: &[u8]) {
         let transaction = self.begin(received, Role::Unattended);
         let hop = way_of_dialog(received);
-        let bytes = with_capabilities(self.reply(received, 200, None), &hop).body("application/sdp", body);
+        let bytes = with_capabilities(self.reply(received, 200, None), &hop, self.profile(received.peer))
+            .body("application/sdp", body);
         let cseq = received.essentials.cseq.number;
-        let success = Success::new(now, self.config.timers, transaction, bytes.clone(), cseq, is_offer);
+        let success = Success::new(now, self.config.timers, transaction, bytes.clone(), cseq);
         self.respond(now, transaction, 200, bytes);
         if let Some(session) = self.sessions.get_mut(id)
             && let Phase::Confirmed(confirmed) = &mut session.phase
@@ -196,18 +208,24 @@ impl UserAgent {
     fn confirm(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Phase::Answered(answered) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
-        let super::session::Answered { mut dialog, mut media, success } = *answered;
-        if success.is_offer {
-            let answer = match compose::description(received.message) {
-                Description::Sdp(answer) => media.accept_answer(answer, received.packet.source.ip()).ok(),
-                _ => None,
-            };
-            let Some(audio) = answer else {
-                // §13.2.1: an ACK must answer the offer of its 2xx; without an answer there is no media.
-                self.say_bye(now, id, &mut dialog, Some("no answer to the offer"));
-                self.tell_ended(id, Ender::Failure, 488, "no answer to the offer");
-                return self.settle(id);
-            };
+        let super::session::Answered { mut dialog, mut media, .. } = *answered;
+        let before = media.agreed().cloned();
+        let description = compose::description(received.message);
+        let is_sdp = matches!(description, Description::Sdp(_));
+        let answer = match (media.step(Step::Ack { description: is_sdp }), description) {
+            (Verdict::Take, Description::Sdp(answer)) => {
+                media.accept_answer(answer, received.packet.source.ip()).ok()
+            }
+            (Verdict::Fail, _) => None,
+            _ => media.agreed().cloned(),
+        };
+        let Some(audio) = answer else {
+            // §13.2.1: an ACK must answer the offer of its 2xx; without an answer there is no media.
+            self.say_bye(now, id, &mut dialog, Some("no answer to the offer"));
+            self.tell_ended(id, Ender::Failure, 488, "no answer to the offer");
+            return self.settle(id);
+        };
+        if before.as_ref() != Some(&audio) {
             self.events.push_back(Event::Media { session: id, audio });
         }
         if let Some(session) = self.sessions.get_mut(id) {
@@ -220,10 +238,12 @@ impl UserAgent {
     fn confirm_reinvite(&mut self, id: SessionId, received: Received<'_>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Phase::Confirmed(confirmed) = &mut session.phase else { return };
-        let was_offer = confirmed.success.take().is_some_and(|success| success.is_offer);
+        confirmed.success = None;
         let before = confirmed.media.agreed().cloned();
-        if was_offer
-            && let Description::Sdp(answer) = compose::description(received.message)
+        let description = compose::description(received.message);
+        let is_sdp = matches!(description, Description::Sdp(_));
+        if confirmed.media.step(Step::Ack { description: is_sdp }) == Verdict::Take
+            && let Description::Sdp(answer) = description
             && let Ok(audio) = confirmed.media.accept_answer(answer, received.packet.source.ip())
             && before.as_ref() != Some(&audio)
         {

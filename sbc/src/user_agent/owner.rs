@@ -3,11 +3,13 @@
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
+use super::profile::Profile;
+use super::reliable::Reliable;
 use super::session::{Answered, ForkState, Phase, Success};
 use super::{Ender, Event, LocalMedia, RETRY_AFTER, Role, SessionError, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method};
-use crate::offer_answer::Negotiation;
+use crate::offer_answer::{Negotiation, Step, Verdict};
 use crate::transaction::{Outgoing, Routed, TransactionId};
 
 impl UserAgent {
@@ -23,23 +25,41 @@ impl UserAgent {
         media: LocalMedia,
     ) -> Result<(), SessionError> {
         self.check_offered(session)?;
+        if self.waits_for_prack(session) {
+            return self.accept_later(session, media);
+        }
+        self.answer(now, session, media)
+    }
+
+    /// Sends the 2xx.
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        media: LocalMedia,
+    ) -> Result<(), SessionError> {
         let (media, body, is_news) = self.described_to_caller(session, media)?;
-        let Some(kept) = self.sessions.get(session) else { return Err(SessionError::UnknownSession) };
+        let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
+        let profile = self.profile(&kept.peer).clone();
         let product = self.product(&kept.peer).to_owned();
-        let Some(kept) = self.sessions.get_mut(session) else { return Err(SessionError::UnknownSession) };
+        let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let invite = offered.invite.view();
         let asked = offered.asked;
         let audio = media.agreed().cloned();
         let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
-        let bytes = with_capabilities(builder, &asked.hop).body("application/sdp", &body);
+        let builder = with_capabilities(builder, &asked.hop, &profile);
+        let bytes = match &body {
+            Some(body) => builder.body("application/sdp", body),
+            None => builder.finish(),
+        };
         let cseq = invite.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        let timers = self.config.timers;
-        let success = Success::new(now, timers, asked.transaction, bytes.clone(), cseq, audio.is_none());
+        let success = Success::new(now, self.config.timers, asked.transaction, bytes.clone(), cseq);
         let Phase::Offered(offered) = std::mem::replace(&mut kept.phase, Phase::Over) else {
             return Err(SessionError::WrongState);
         };
+        kept.overtaken = offered.reliable.as_ref().and_then(Reliable::unacknowledged);
         kept.phase = Phase::Answered(Box::new(Answered { dialog: offered.dialog, media, success }));
         self.respond(now, asked.transaction, 200, bytes);
         if let Some(audio) = audio.filter(|_| is_news) {
@@ -49,31 +69,47 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Our description for the 2xx: the answer that early media had already (§13.2.1: it must be the same), else a
-    /// new answer, or an offer to who made none. Whether the owner has yet to hear what was agreed.
+    /// Our description for the 2xx: the answer that early media had already (§13.2.1: it must be the same), none
+    /// when that went reliably, else a new answer, or an offer to who made none. Whether the owner has yet to hear
+    /// what was agreed.
     fn described_to_caller(
         &mut self,
         session: SessionId,
         media: LocalMedia,
-    ) -> Result<(Negotiation, Vec<u8>, bool), SessionError> {
-        let origin_id = rand::Rng::next_u64(&mut self.rng);
-        let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
-        let mut media =
-            Negotiation::new(origin_id, media, self.profile(&kept.peer), self.config.dtls_certificate);
+    ) -> Result<(Negotiation, Option<Vec<u8>>, bool), SessionError> {
+        let fresh = self.negotiation_with(session, media)?;
         let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
         let Phase::Offered(offered) = &mut kept.phase else { return Err(SessionError::WrongState) };
-        if let Some(early) = offered.media.take() {
-            let body = early.described().unwrap_or_default();
-            return Ok((early, body, false));
-        }
-        let body = match compose::description(&offered.invite.view()) {
-            Description::Sdp(offer) => {
-                let answer = media.answer(offer, offered.asked.source.ip(), &mut self.rng);
-                answer.map_err(|_| SessionError::NoCommonCodec)?.0
+        let early = offered.media.take();
+        let is_news = early.is_none();
+        let mut media = early.unwrap_or(fresh);
+        let (invite, source) = (offered.invite.view(), offered.asked.source.ip());
+        let body = match (media.step(Step::SendSuccess), compose::description(&invite)) {
+            (Verdict::Plain, _) => None,
+            (Verdict::Answer, _) if !is_news => media.described(),
+            (Verdict::Answer, Description::Sdp(offer)) => {
+                let answer = media.answer(offer, source, &mut self.rng);
+                Some(answer.map_err(|_| SessionError::NoCommonCodec)?.0)
             }
-            _ => media.offer(&mut self.rng),
+            _ => Some(media.offer(&mut self.rng)),
         };
-        Ok((media, body, true))
+        Ok((media, body, is_news))
+    }
+
+    /// A negotiation that has heard the INVITE of an offered session.
+    pub(super) fn negotiation_with(
+        &mut self,
+        session: SessionId,
+        media: LocalMedia,
+    ) -> Result<Negotiation, SessionError> {
+        let origin_id = rand::Rng::next_u64(&mut self.rng);
+        let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
+        let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
+        let mut media =
+            Negotiation::new(origin_id, media, self.profile(&kept.peer), self.config.dtls_certificate);
+        let offer = matches!(compose::description(&offered.invite.view()), Description::Sdp(_));
+        media.step(Step::Invite { offer });
+        Ok(media)
     }
 
     /// Refuses an incoming session with a final status of 300 to 699. [`Event::Ended`] follows.
@@ -128,7 +164,7 @@ impl UserAgent {
     pub(super) fn check_offered(&self, session: SessionId) -> Result<(), SessionError> {
         match self.sessions.get(session) {
             None => Err(SessionError::UnknownSession),
-            Some(kept) if matches!(kept.phase, Phase::Offered(_)) => Ok(()),
+            Some(kept) if kept.waits_for_owner() => Ok(()),
             Some(_) => Err(SessionError::WrongState),
         }
     }
@@ -212,13 +248,16 @@ impl UserAgent {
     pub(super) fn handle_session_timeout(&mut self, now: Instant, id: SessionId) {
         let timers = self.config.timers;
         self.give_up_cancelled_forks(now, id);
+        self.advance_change(now, id);
         self.expire_referrals(now, id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         match &mut session.phase {
             Phase::Offered(offered) => {
-                if let Some(due) = offered.provisional.filter(|provisional| provisional.again <= now) {
+                let due = offered.provisional.filter(|provisional| provisional.again <= now);
+                if let Some(due) = due {
                     self.send_provisional(now, id, due.status);
                 }
+                self.repeat_reliable(now, id);
             }
             Phase::Answered(answered) | Phase::Leaving(answered) if answered.success.give_up <= now => {
                 self.leave_unconfirmed(now, id);
@@ -286,9 +325,9 @@ impl UserAgent {
 }
 
 /// Contact, Allow and Supported, as 180 and 2xx have them (§13.3.1).
-pub(super) fn with_capabilities(builder: Builder, hop: &crate::transport::Hop) -> Builder {
+pub(super) fn with_capabilities(builder: Builder, hop: &crate::transport::Hop, profile: &Profile) -> Builder {
     builder
         .header(HeaderName::Contact, compose::contact(hop))
         .header(HeaderName::Allow, compose::ALLOW)
-        .header(HeaderName::Supported, compose::SUPPORTED)
+        .header(HeaderName::Supported, compose::supported(profile).join(", "))
 }

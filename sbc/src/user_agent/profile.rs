@@ -22,6 +22,8 @@ pub struct Profile {
     pub dtmf: Dtmf,
     /// Whether what it sends before it answers is heard.
     pub early_media: EarlyMedia,
+    /// Whether provisional responses are acknowledged (100rel, RFC 3262).
+    pub reliable_provisional: ReliableProvisional,
     /// Max-Forwards of our requests (RFC 3261 §20.22).
     pub max_forwards: u8,
     /// Whether our messages say what we are, in Server and User-Agent.
@@ -40,6 +42,7 @@ impl Default for Profile {
             ptime: None,
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,
+            reliable_provisional: ReliableProvisional::Supported,
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
@@ -83,6 +86,18 @@ pub enum ReferPolicy {
     Execute,
     /// 403.
     Refuse,
+}
+
+/// Whether provisional responses of a call are acknowledged by PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReliableProvisional {
+    /// Never: 100rel is not known, and who requires it is refused with 420.
+    Off,
+    /// Where the peer can.
+    #[default]
+    Supported,
+    /// Always: callers without it are refused with 421, and we require it of whom we call.
+    Required,
 }
 
 /// What becomes of media that a called peer sends before it answers (RFC 3960).

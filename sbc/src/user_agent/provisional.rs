@@ -9,7 +9,7 @@ use super::owner::with_capabilities;
 use super::session::{Phase, Provisional};
 use super::{Event, LocalMedia, SessionError, SessionId, UserAgent};
 use crate::message::HeaderName;
-use crate::offer_answer::Negotiation;
+use crate::offer_answer::{Negotiation, Step, Verdict};
 
 /// §13.3.1.1: a call that waits says so again each minute, else proxies give it up.
 const PROVISIONAL_AGAIN: Duration = Duration::from_secs(60);
@@ -35,8 +35,8 @@ impl UserAgent {
     /// follows, and later `accept` keeps to what was agreed. May be said again; then it is what was said before.
     ///
     /// # Errors
-    /// When the session is not an unanswered incoming one, its offer has no codec of ours, or it made no offer, which
-    /// a provisional response could answer.
+    /// When the session is not an unanswered incoming one, its offer has no codec of ours, or it made none and does not
+    /// acknowledge provisional responses.
     pub fn progress(
         &mut self,
         now: Instant,
@@ -59,46 +59,64 @@ impl UserAgent {
         }
     }
 
-    /// Answers the offer of the INVITE, ahead of the 2xx.
+    /// Answers the offer of the INVITE, ahead of the 2xx. Who made none is offered something, if it acknowledges.
     fn answer_early(&mut self, id: SessionId, media: LocalMedia) -> Result<(), SessionError> {
-        let origin_id = rand::Rng::next_u64(&mut self.rng);
-        let kept = self.sessions.get(id).ok_or(SessionError::UnknownSession)?;
-        let mut media =
-            Negotiation::new(origin_id, media, self.profile(&kept.peer), self.config.dtls_certificate);
+        let mut media = self.negotiation_with(id, media)?;
         let kept = self.sessions.get_mut(id).ok_or(SessionError::UnknownSession)?;
         let Phase::Offered(offered) = &mut kept.phase else { return Err(SessionError::WrongState) };
         let source = offered.asked.source.ip();
-        let audio = match compose::description(&offered.invite.view()) {
-            Description::Sdp(offer) => media.answer(offer, source, &mut self.rng),
-            _ => return Err(SessionError::NoOffer),
-        };
-        let (_, audio) = audio.map_err(|_| SessionError::NoCommonCodec)?;
+        match compose::description(&offered.invite.view()) {
+            Description::Sdp(offer) => {
+                let answer = media.answer(offer, source, &mut self.rng);
+                let (_, audio) = answer.map_err(|_| SessionError::NoCommonCodec)?;
+                self.events.push_back(Event::EarlyMedia { session: id, audio });
+            }
+            _ if offered.reliable.is_none() => return Err(SessionError::NoOffer),
+            _ => {
+                media.offer(&mut self.rng);
+            }
+        }
         offered.media = Some(media);
-        self.events.push_back(Event::EarlyMedia { session: id, audio });
         Ok(())
     }
 
-    /// Sends a provisional response; it makes the early dialog (§12.1.1).
+    /// Sends a provisional response, reliably to who acknowledges them; it makes the early dialog (§12.1.1).
     pub(super) fn send_provisional(&mut self, now: Instant, id: SessionId, status: u16) {
         let Some(kept) = self.sessions.get(id) else { return };
         let product = self.product(&kept.peer).to_owned();
+        let profile = self.profile(&kept.peer).clone();
         let Some(kept) = self.sessions.get_mut(id) else { return };
         let Phase::Offered(offered) = &mut kept.phase else { return };
         offered.provisional = Some(Provisional { status, again: now + PROVISIONAL_AGAIN });
+        if !offered.may_send(status) {
+            return;
+        }
         let invite = offered.invite.view();
         let asked = offered.asked;
         let builder = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
-        let mut builder = with_capabilities(builder, &asked.hop);
-        let description = offered.media.as_ref().filter(|_| status == SESSION_PROGRESS);
+        let mut builder = with_capabilities(builder, &asked.hop, &profile);
+        let is_reliable = offered.reliable.is_some();
+        let description = offered.media.as_mut().filter(|_| status == SESSION_PROGRESS);
         // RFC 5009 §5.2: the caller's network asks, we say what there is to hear.
         if description.is_some() && invite.lists(HeaderName::PEarlyMedia, "supported") {
             builder = builder.header(HeaderName::PEarlyMedia, "sendrecv");
         }
-        let bytes = match description.and_then(Negotiation::described) {
-            Some(description) => builder.body("application/sdp", &description),
+        let description = description.and_then(|media| {
+            let is_said = is_reliable && media.step(Step::SendReliable) == Verdict::Plain;
+            media.described().filter(|_| !is_said)
+        });
+        if let Some(reliable) = &mut offered.reliable {
+            let rseq = reliable.next();
+            builder = builder.header(HeaderName::Require, compose::RELIABLE).header(HeaderName::RSeq, rseq);
+        }
+        let bytes = match &description {
+            Some(description) => builder.body("application/sdp", description),
             None => builder.finish(),
         };
+        if let Some(reliable) = &mut offered.reliable {
+            reliable.sent(now, self.config.timers, status, bytes.clone(), description.is_some());
+        }
         self.respond(now, asked.transaction, status, bytes);
     }
 }

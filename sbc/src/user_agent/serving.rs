@@ -70,7 +70,9 @@ impl UserAgent {
         match method {
             Method::Invite | Method::Options | Method::Register => {}
             // They make sense in a dialog only.
-            Method::Bye | Method::Info => return self.refuse(now, received, 481),
+            Method::Bye | Method::Info | Method::Prack | Method::Update => {
+                return self.refuse(now, received, 481);
+            }
             // RFC 6665 §4.1.3: we have subscribed to nothing.
             Method::Notify => return self.refuse(now, received, 481),
             // RFC 3515 §2.4.2: we transfer calls that there are, and make none for others to hear of.
@@ -106,7 +108,10 @@ impl UserAgent {
 
     /// §8.2.2.3: 420 names what we do not support.
     pub(super) fn refuse_requirements(&mut self, now: Instant, received: Received<'_>) -> bool {
-        let is_known = |value: &&[u8]| value.is_empty() || compose::supports(value);
+        let known = compose::supported(self.profile(received.peer));
+        let is_known = |value: &&[u8]| {
+            value.is_empty() || known.iter().any(|tag| tag.as_bytes().eq_ignore_ascii_case(value))
+        };
         let required: Vec<&[u8]> =
             received.message.values(HeaderName::Require).filter(|value| !is_known(value)).collect();
         if required.is_empty() {
@@ -134,6 +139,7 @@ impl UserAgent {
 
     /// §11.2: as an INVITE would be answered.
     pub(super) fn answer_options(&mut self, now: Instant, received: Received<'_>) {
+        let supported = compose::supported(self.profile(received.peer)).join(", ");
         self.respond_with(now, received, 200, |builder| {
             builder
                 .header(HeaderName::Allow, compose::ALLOW)
@@ -141,7 +147,7 @@ impl UserAgent {
                 .header(HeaderName::AcceptEncoding, "identity")
                 .header(HeaderName::AcceptLanguage, "en")
                 .header(HeaderName::AllowEvents, super::refer::EVENT)
-                .header(HeaderName::Supported, compose::SUPPORTED)
+                .header(HeaderName::Supported, supported)
         });
     }
 
@@ -227,6 +233,9 @@ impl UserAgent {
         {
             return self.refuse(now, received, 403);
         }
+        if self.refuse_unreliable(now, received) {
+            return;
+        }
         let description = compose::description(received.message);
         let acceptable = match description {
             Description::None => true,
@@ -284,8 +293,15 @@ impl UserAgent {
         let asked = Asked { transaction, source, hop: dialog.hop };
         let (call_id, local_tag) = (dialog.call_id.clone(), dialog.local_tag.clone());
         let invite = received.message.to_owned();
-        let offered =
-            Phase::Offered(Box::new(Offered { invite, asked, dialog, media: None, provisional: None }));
+        let reliable = self.reliability_with(received);
+        let offered = Phase::Offered(Box::new(Offered {
+            invite,
+            asked,
+            dialog,
+            media: None,
+            provisional: None,
+            reliable,
+        }));
         let mut session = Session::new(received.peer.clone(), call_id, local_tag, offered);
         session.admission = Some(admission);
         let id = self.sessions.insert(session);

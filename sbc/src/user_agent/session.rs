@@ -8,6 +8,8 @@ use tandem_time::Instant;
 
 use super::early::EARLY_DIALOGS_MAX;
 use super::refer::Referral;
+use super::reliable::Reliable;
+use super::reoffer::Change;
 use super::route::Plan;
 use super::{Ender, NegotiatedAudio, SessionId};
 use crate::auth::Challenge;
@@ -40,6 +42,10 @@ pub(super) struct Session {
     pub(super) phase: Phase,
     /// Our INVITEs without a final response.
     pub(super) forks: Vec<Fork>,
+    /// What we want changed.
+    pub(super) change: Option<Change>,
+    /// The RSeq of a 1xx of ours that our final response overtook; its PRACK may still come (RFC 3262 §3).
+    pub(super) overtaken: Option<u32>,
     /// Our BYEs without a final response.
     pub(super) farewells: usize,
     /// REFERs of the peer that are not done with.
@@ -82,6 +88,8 @@ pub(super) struct Offered {
     pub(super) media: Option<Negotiation>,
     /// The provisional response that is to be said again.
     pub(super) provisional: Option<Provisional>,
+    /// When the caller acknowledges provisional responses.
+    pub(super) reliable: Option<Reliable>,
 }
 
 /// A provisional response of ours, and when it is due again.
@@ -89,6 +97,14 @@ pub(super) struct Offered {
 pub(super) struct Provisional {
     pub(super) status: u16,
     pub(super) again: Instant,
+}
+
+impl Offered {
+    fn deadline(&self) -> Option<Instant> {
+        let again = self.provisional.map(|provisional| provisional.again);
+        let reliable = self.reliable.as_ref().and_then(Reliable::deadline);
+        again.into_iter().chain(reliable).min()
+    }
 }
 
 /// Where a request came from and how it is answered.
@@ -137,6 +153,8 @@ pub(super) struct EarlyDialog {
     pub(super) dialog: Dialog,
     /// Its own answer to our offer.
     pub(super) media: Negotiation,
+    /// The RSeq of the reliable response acknowledged last.
+    pub(super) rseq: Option<u32>,
     /// Whether the network said that its media must not be heard (RFC 5009).
     pub(super) is_gate_closed: bool,
 }
@@ -152,7 +170,7 @@ impl Calling {
             Some(place) => place,
             None if self.early.len() < EARLY_DIALOGS_MAX => {
                 let (dialog, media) = (dialog(), self.media.clone());
-                self.early.push(EarlyDialog { dialog, media, is_gate_closed: false });
+                self.early.push(EarlyDialog { dialog, media, rseq: None, is_gate_closed: false });
                 self.early.len() - 1
             }
             None => return None,
@@ -214,8 +232,6 @@ pub(super) struct Success {
     pub(super) again: Instant,
     pub(super) interval: Duration,
     pub(super) give_up: Instant,
-    /// It carries our offer; the ACK has the answer.
-    pub(super) is_offer: bool,
 }
 
 impl Success {
@@ -225,11 +241,10 @@ impl Success {
         transaction: TransactionId,
         bytes: Vec<u8>,
         cseq: u32,
-        is_offer: bool,
     ) -> Self {
         let interval = timers.t1;
         let give_up = now + timers.transaction_timeout();
-        Self { transaction, bytes, cseq, again: now + interval, interval, give_up, is_offer }
+        Self { transaction, bytes, cseq, again: now + interval, interval, give_up }
     }
 
     /// §13.3.1.4: the interval doubles up to T2.
@@ -253,12 +268,22 @@ impl Session {
             admission: None,
             phase,
             forks: Vec::new(),
+            change: None,
+            overtaken: None,
             farewells: 0,
             referrals: Vec::new(),
             was_referred: false,
             remains: None,
             challenges: Vec::new(),
             deadline: None,
+        }
+    }
+
+    /// Whether there is an INVITE that the owner has not answered.
+    pub(super) fn waits_for_owner(&self) -> bool {
+        match &self.phase {
+            Phase::Offered(offered) => !offered.reliable.as_ref().is_some_and(Reliable::is_accepted),
+            _ => false,
         }
     }
 
@@ -270,7 +295,22 @@ impl Session {
         matches!(self.phase, Phase::Over)
             && self.forks.is_empty()
             && self.farewells == 0
+            && !self.change.as_ref().is_some_and(Change::is_out)
             && self.referrals.is_empty()
+    }
+
+    /// What is negotiated in the dialog in which the peer's tag is this; none while nothing was.
+    pub(super) fn media_with(&mut self, remote_tag: &str) -> Option<&mut Negotiation> {
+        match &mut self.phase {
+            Phase::Offered(offered) => offered.media.as_mut(),
+            Phase::Answered(answered) | Phase::Leaving(answered) => Some(&mut answered.media),
+            Phase::Confirmed(confirmed) => Some(&mut confirmed.media),
+            Phase::Calling(calling) => {
+                let mut early = calling.early.iter_mut();
+                early.find(|early| early.dialog.remote_tag == remote_tag).map(|early| &mut early.media)
+            }
+            Phase::Over => None,
+        }
     }
 
     /// The dialog in which the peer's tag is this.
@@ -305,7 +345,7 @@ impl Session {
 
     fn next_deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {
-            Phase::Offered(offered) => offered.provisional.map(|provisional| provisional.again),
+            Phase::Offered(offered) => offered.deadline(),
             Phase::Answered(answered) | Phase::Leaving(answered) => Some(answered.success.deadline()),
             Phase::Confirmed(confirmed) => confirmed.success.as_ref().map(Success::deadline),
             Phase::Calling(calling) => {
@@ -314,12 +354,13 @@ impl Session {
             }
             Phase::Over => None,
         };
+        let change = self.change.as_ref().map(Change::deadline);
         let forks = self.forks.iter().filter_map(|fork| match fork.state {
             ForkState::Cancelled { give_up } => Some(give_up),
             _ => None,
         });
         let referrals = self.referrals.iter().filter_map(Referral::deadline);
-        phase.into_iter().chain(forks).chain(referrals).min()
+        phase.into_iter().chain(change).chain(forks).chain(referrals).min()
     }
 }
 
@@ -359,9 +400,9 @@ impl Sessions {
     /// Files a session under its next deadline. Gives it back, no longer kept, when nothing of it is left.
     pub(super) fn settle(&mut self, id: SessionId) -> Option<Session> {
         let session = self.slab.get_mut(id.into())?;
-        let (before, after) = (session.deadline, session.next_deadline());
-        session.deadline = after;
         let done = session.is_done();
+        let after = session.next_deadline().filter(|_| !done);
+        let before = std::mem::replace(&mut session.deadline, after);
         if before != after || done {
             before.map(|due| self.deadlines.remove(&(due, id)));
             after.map(|due| self.deadlines.insert((due, id)));

@@ -37,6 +37,7 @@ enum Step {
     CallUser,
     Ring(usize),
     Progress(usize),
+    Reoffer(usize),
     Accept(usize),
     Reject(usize),
     HangUp(usize),
@@ -70,6 +71,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         "OPTIONS",
         "INFO",
         "UPDATE",
+        "PRACK",
         "REFER",
         "SUBSCRIBE",
     ]);
@@ -102,6 +104,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::CallUser),
         1 => number.prop_map(Step::Ring),
         1 => number.prop_map(Step::Progress),
+        2 => number.prop_map(Step::Reoffer),
         3 => number.prop_map(Step::Accept),
         1 => number.prop_map(Step::Reject),
         2 => number.prop_map(Step::HangUp),
@@ -162,6 +165,7 @@ impl Chaos {
                 | Event::Confirmed { session }
                 | Event::Digit { session, .. }
                 | Event::EarlyMedia { session, .. }
+                | Event::Reoffered { session, .. }
                 | Event::Media { session, .. } => (session, Some(Life::Alive), Life::Alive),
                 Event::TransferAsked { session, refer, .. } => {
                     self.refers.push((session, refer));
@@ -200,6 +204,9 @@ impl Chaos {
                     if number == 5 {
                         invite.body.clear();
                     }
+                    if number > 2 {
+                        invite.headers.push_str("Supported: 100rel\r\n");
+                    }
                 });
                 self.receive(invite.text());
             }
@@ -210,7 +217,9 @@ impl Chaos {
             }
             Step::Answer { message, status, tag } => {
                 if let Some(sent) = self.pick(message) {
-                    let text = sent.answer(status, &format!("tag{tag}"), &contact(CARRIER), SDP);
+                    let reliable = if message % 2 == 0 { "Require: 100rel\r\nRSeq: 1\r\n" } else { "" };
+                    let headers = format!("{}{reliable}", contact(CARRIER));
+                    let text = sent.answer(status, &format!("tag{tag}"), &headers, SDP);
                     self.receive(text);
                 }
             }
@@ -224,6 +233,13 @@ impl Chaos {
             Step::Ring(number) => self.own(number, |agent, now, session| agent.ring(now, session)),
             Step::Progress(number) => {
                 self.own(number, |agent, now, session| agent.progress(now, session, media()))
+            }
+            Step::Reoffer(number) => {
+                let hold = tandem_sbc::user_agent::Reoffer {
+                    direction: Some(tandem_sbc::user_agent::MediaDirection::SendOnly),
+                    media: None,
+                };
+                self.own(number, |agent, now, session| agent.reoffer(now, session, hold))
             }
             Step::Accept(number) => {
                 self.own(number, |agent, now, session| agent.accept(now, session, media()))
@@ -266,7 +282,10 @@ impl Chaos {
         if method == "SUBSCRIBE" {
             request.headers = format!("Event: refer\r\nExpires: {}\r\n", message % 100);
         }
-        if method == "INVITE" {
+        if method == "PRACK" {
+            request.headers = format!("RAck: {} 1 INVITE\r\n", sent.header("RSeq"));
+        }
+        if matches!(method, "INVITE" | "UPDATE") {
             request.headers = contact(CARRIER);
             if cseq != 4 {
                 SDP.clone_into(&mut request.body);

@@ -147,9 +147,10 @@ fn a_request_from_another_trunk_is_481() {
 fn an_unknown_requirement_is_420() {
     let mut world = World::new();
     let (_, ok) = world.established();
-    let info = Request::within("INFO", 2, &ok).with(|info| info.headers = "Require: 100rel, foo\r\n".into());
+    let info =
+        Request::within("INFO", 2, &ok).with(|info| info.headers = "Require: bar, 100rel, foo\r\n".into());
     world.receive(CARRIER, &info.text());
-    assert_eq!(world.expect("420 INFO").header("Unsupported"), "100rel, foo");
+    assert_eq!(world.expect("420 INFO").header("Unsupported"), "bar, foo");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::support::{CARRIER, PHONE, Request, SDP, World, contact};
 
 const HERE: &str = "sip:127.0.0.1";
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, SUBSCRIBE, NOTIFY";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, SUBSCRIBE, NOTIFY, PRACK, UPDATE";
 
 /// §8.2.1 and §21.5.2.
 #[test]
@@ -11,8 +11,8 @@ fn methods_we_do_not_serve() {
     for (method, status) in [
         ("MESSAGE", 405),
         ("PUBLISH", 405),
-        ("UPDATE", 405),
-        ("PRACK", 405),
+        ("UPDATE", 481),
+        ("PRACK", 481),
         ("BREW", 501),
         ("BYE", 481),
         ("INFO", 481),
@@ -53,7 +53,7 @@ fn options_tells_what_we_can() {
         let ok = world.expect("200 OPTIONS");
         assert_eq!(ok.header("Allow"), ALLOW);
         assert_eq!(ok.header("Accept"), "application/sdp");
-        assert_eq!(ok.headers("Supported"), ["norefersub"]);
+        assert_eq!(ok.headers("Supported"), ["100rel, norefersub"]);
         assert_eq!(ok.header("Allow-Events"), "refer");
     }
     assert_eq!(world.events(), []);

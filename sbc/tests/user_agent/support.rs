@@ -402,6 +402,7 @@ pub(crate) fn name(event: &Event) -> &'static str {
         Event::Media { .. } => "Media",
         Event::TransferAsked { .. } => "TransferAsked",
         Event::Digit { .. } => "Digit",
+        Event::Reoffered { .. } => "Reoffered",
         Event::Ended { .. } => "Ended",
         Event::Released { .. } => "Released",
         Event::Registration { .. } => "Registration",

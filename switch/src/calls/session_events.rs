@@ -46,6 +46,8 @@ impl Calls {
             ua::Event::EarlyMedia { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.early_media(now, leg, audio));
             }
+            // We ask for no change but to keep the session.
+            ua::Event::Reoffered { .. } => {}
             ua::Event::Media { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
             }
