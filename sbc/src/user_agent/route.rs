@@ -20,7 +20,7 @@ use super::{
     UserAgent,
 };
 use crate::message::HeaderName;
-use crate::offer_answer::Negotiation;
+use crate::offer_answer::{Negotiation, Step};
 use crate::transaction::TransactionId;
 use crate::transport::Hop;
 use crate::trunk::Admission;
@@ -220,6 +220,7 @@ impl UserAgent {
         calling.media =
             Negotiation::new(origin_id, plan.media.clone(), profile, self.config.dtls_certificate);
         calling.early.clear();
+        calling.media.step(Step::SendInvite);
         let offer = calling.media.offer(&mut self.rng);
         session.peer = peer;
         session.challenges.clear();
