@@ -165,6 +165,8 @@ impl Node {
             picture: picture.clone(),
             transports: Arc::clone(&transports),
             store: store_counters,
+            orders: orders.clone(),
+            waker: Arc::clone(&waker),
         };
         let (stop_api, api_stopped) = oneshot::channel();
         let api = tokio::spawn(server.run(Arc::new(status), async {

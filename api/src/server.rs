@@ -1,13 +1,13 @@
-//! The server and its two routes.
+//! The server and its routes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
@@ -15,12 +15,46 @@ use crate::Metric;
 use crate::listener::{BoundedListener, MAX_CONNECTIONS};
 use crate::metric::exposition;
 
-/// Where the picture of the node comes from. Both must answer at once.
+/// Where the picture of the node comes from. Everything must answer at once.
 pub trait Status: Send + Sync + 'static {
     /// Whether calls are taken.
     fn health(&self) -> Health;
     /// Every metric.
     fn metrics(&self) -> Vec<Metric>;
+    /// The sources that are not heard, the one that will be first at the front.
+    fn bans(&self) -> Vec<BannedSource>;
+    /// Has a source heard again.
+    fn unban(&self, address: IpAddr) -> Unban;
+}
+
+/// A source that is not heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BannedSource {
+    /// Its address, or the first of its network.
+    pub address: IpAddr,
+    /// How many bits of it count.
+    pub bits: u8,
+    /// Why.
+    pub reason: &'static str,
+    /// For how long already.
+    pub since: Duration,
+    /// For how long still.
+    pub left: Duration,
+    /// Which of its bans this is, 1 for the first.
+    pub times: u32,
+    /// Whether phones that are registered there are heard on.
+    pub spares_registered_phones: bool,
+}
+
+/// What became of the wish to hear a source again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unban {
+    /// It will be, within a moment.
+    Ordered,
+    /// It is not banned.
+    NotBanned,
+    /// The core takes no orders at the moment.
+    Busy,
 }
 
 /// Whether calls are taken.
@@ -92,7 +126,47 @@ impl Server {
 }
 
 fn router(status: Arc<dyn Status>) -> Router {
-    Router::new().route("/healthz", get(healthz)).route("/metrics", get(metrics)).with_state(status)
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .route("/bans", get(bans))
+        .route("/bans/{address}", delete(unban))
+        .with_state(status)
+}
+
+/// The bans in force, as a list.
+async fn bans(State(status): State<Arc<dyn Status>>) -> Response {
+    let bans = status.bans();
+    let listed = bans.iter().map(|ban| {
+        let whole = if ban.address.is_ipv4() { 32 } else { 128 };
+        let address = match ban.bits {
+            bits if bits == whole => ban.address.to_string(),
+            bits => format!("{}/{bits}", ban.address),
+        };
+        serde_json::json!({
+            "address": address,
+            "reason": ban.reason,
+            "since_s": ban.since.as_secs(),
+            "left_s": ban.left.as_secs(),
+            "times": ban.times,
+            "spares_registered_phones": ban.spares_registered_phones,
+        })
+    });
+    Json(serde_json::Value::from_iter(listed)).into_response()
+}
+
+/// 202 when the ban of the address, or of its network, is about to end.
+async fn unban(State(status): State<Arc<dyn Status>>, Path(address): Path<String>) -> Response {
+    let Ok(address) = address.parse::<IpAddr>() else {
+        let said = format!("{address:?} is no IP address");
+        return (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": said }))).into_response();
+    };
+    let (code, error) = match status.unban(address) {
+        Unban::Ordered => return StatusCode::ACCEPTED.into_response(),
+        Unban::NotBanned => (StatusCode::NOT_FOUND, format!("{address} is not banned")),
+        Unban::Busy => (StatusCode::SERVICE_UNAVAILABLE, "try again in a moment".to_owned()),
+    };
+    (code, Json(serde_json::json!({ "error": error }))).into_response()
 }
 
 /// 200 while calls are taken, else 503, so that a load balancer needs to read no further.

@@ -1,10 +1,10 @@
 //! What a load balancer and Prometheus get.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_api::{ApiError, Health, Kind, Metric, Readiness, Server, Status};
+use tandem_api::{ApiError, BannedSource, Health, Kind, Metric, Readiness, Server, Status, Unban};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -18,6 +18,27 @@ impl Status for Fixed {
     fn metrics(&self) -> Vec<Metric> {
         vec![Metric::single("calls", "Calls up", Kind::Gauge, 4)]
     }
+
+    fn bans(&self) -> Vec<BannedSource> {
+        let ban = |address: &str, bits| BannedSource {
+            address: address.parse().expect("an address"),
+            bits,
+            reason: "malformed",
+            since: Duration::from_millis(1_900),
+            left: Duration::from_secs(118),
+            times: 2,
+            spares_registered_phones: bits == 32,
+        };
+        vec![ban("192.0.2.1", 32), ban("2001:db8::", 64)]
+    }
+
+    fn unban(&self, address: IpAddr) -> Unban {
+        match address {
+            IpAddr::V4(address) if address.is_loopback() => Unban::Busy,
+            IpAddr::V4(address) if address.is_documentation() => Unban::Ordered,
+            _ => Unban::NotBanned,
+        }
+    }
 }
 
 async fn free_port() -> (SocketAddr, tokio::net::TcpListener) {
@@ -26,12 +47,16 @@ async fn free_port() -> (SocketAddr, tokio::net::TcpListener) {
 }
 
 async fn request(readiness: Readiness, path: &str) -> String {
+    ask(readiness, "GET", path).await
+}
+
+async fn ask(readiness: Readiness, method: &str, path: &str) -> String {
     let (address, listener) = free_port().await;
     drop(listener);
     let server = Server::bind(address).await.expect("a server");
     tokio::spawn(server.run(Arc::new(Fixed(readiness)), std::future::pending()));
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut response = String::new();
     stream.read_to_string(&mut response).await.expect("a response");
@@ -55,6 +80,32 @@ async fn health_is_503_while_none_are() {
     );
     let stalled = request(Readiness::Stalled, "/healthz").await;
     assert!(stalled.starts_with("HTTP/1.1 503") && stalled.contains(r#""status":"stalled""#), "{stalled}");
+}
+
+#[tokio::test]
+async fn bans_are_listed() {
+    let response = request(Readiness::Ready, "/bans").await;
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+    let ban = |address: &str, spares| {
+        format!(
+            r#"{{"address":"{address}","left_s":118,"reason":"malformed","since_s":1,"spares_registered_phones":{spares},"times":2}}"#
+        )
+    };
+    let listed = format!("[{},{}]", ban("192.0.2.1", true), ban("2001:db8::/64", false));
+    assert!(response.ends_with(&listed), "{response}");
+}
+
+#[tokio::test]
+async fn a_ban_is_ended() {
+    for (address, expected) in [
+        ("192.0.2.1", "HTTP/1.1 202 Accepted"),
+        ("2001:db8::9", "HTTP/1.1 404 Not Found"),
+        ("127.0.0.1", "HTTP/1.1 503 Service Unavailable"),
+        ("somebody", "HTTP/1.1 400 Bad Request"),
+    ] {
+        let response = ask(Readiness::Ready, "DELETE", &format!("/bans/{address}")).await;
+        assert!(response.starts_with(expected), "{response}");
+    }
 }
 
 #[tokio::test]

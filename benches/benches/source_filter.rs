@@ -14,7 +14,7 @@ use tandem_benches::relay::account::Account;
 use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::Transport;
 use tandem_sbc::user_agent::ListenAddress;
-use tandem_sbc_net::{Inbox, TcpLimits, TlsConfig, Transports, TransportsConfig};
+use tandem_sbc_net::{Inbox, PacketRates, TcpLimits, TlsConfig, Transports, TransportsConfig};
 
 const RECEIVER: &str = "sip-receiver";
 const LISTED: &str = "127.0.0.10";
@@ -82,6 +82,7 @@ fn measure(kernel_filter: bool, flood: Flood) -> io::Result<Cost> {
         }],
         allowed: vec![IpPrefix { address: LISTED.parse().map_err(io::Error::other)?, bits: 32 }],
         carriers: Vec::new(),
+        rates: PacketRates::default(),
         kernel_filter,
         tcp: TcpLimits::default(),
         tls: TlsConfig::default(),

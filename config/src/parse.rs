@@ -170,6 +170,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     flows.finish();
     prompts.finish();
 
+    let protection = protection::read_protection(root.table("protection"));
     let emergency_numbers = protection::read_emergency(root.table("emergency"));
 
     let [mut trunk_names, mut user_names, mut agent_names] = [(); 3].map(|()| Names::default());
@@ -197,6 +198,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         store_path: store_path?,
         flows_folder: flows_folder?,
         prompts_folder: prompts_folder?,
+        protection: protection?,
         emergency_numbers: emergency_numbers?,
         trunks,
         route_sets,

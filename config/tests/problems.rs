@@ -201,6 +201,32 @@ fn numbers_are_held_to_their_range() {
 }
 
 #[test]
+fn protection_is_held_to_sense() {
+    one_problem(
+        "ban_s = 60 ",
+        "ban_s = 86401 ",
+        "86401",
+        "protection.ban_s: found 86401; write a whole number from 0 to 86400",
+    );
+    one_problem(
+        "unknown_users = 10 ",
+        "unknown_users = 201 ",
+        "201",
+        "protection.unknown_users: found 201; write a whole number from 0 to 200",
+    );
+    one_problem(
+        "exempt = [] ",
+        "exempt = [\"home\"] ",
+        "\"home\"",
+        "protection.exempt[1]: \"home\" is not an IP address; write an address, PREFIX/BITS or FIRST-LAST",
+    );
+    let long = changed("max_ban_s = 86400", "max_ban_s = 59");
+    let problems = parse(&long).expect_err("a problem").to_string();
+    let expected = "protection: ban_s (60 s) is longer than max_ban_s (59 s); write a shorter ban_s or a longer max_ban_s";
+    assert!(problems.ends_with(expected), "{problems}");
+}
+
+#[test]
 fn emergency_numbers_are_numbers_or_services() {
     one_problem(
         "\"112\", ",

@@ -30,6 +30,9 @@ const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// The most nonces whose use is remembered; the oldest goes, and with it the right to use any as old.
 const NONCES_MAX: usize = 16_384;
 
+/// What unknown users are judged by; nobody is let in by it.
+const NOBODYS_PASSWORD: &str = "nobody's password";
+
 /// What the credentials of a request are worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -39,8 +42,10 @@ pub(crate) enum Verdict {
     Missing,
     /// The password is right, the nonce is too old or was used before: challenge with `stale=true`.
     Stale,
-    /// Unknown user, wrong password, a nonce that is not ours, or too many failures before.
+    /// Wrong password, a nonce that is not ours, or too many failures before.
     Refused,
+    /// No such user; the client must not be able to tell it from a wrong password.
+    Unknown(String),
 }
 
 /// What a request brings to be judged.
@@ -109,14 +114,20 @@ impl Authenticator {
         let password = password(&user);
         // Unknown users share one counter, so that made-up names cost no memory.
         let counted = if password.is_some() { user.as_str() } else { "" };
-        if self.failures.are_too_many(now, attempt.source, counted) {
-            return Verdict::Refused;
-        }
-        let verdict = match password {
-            Some(password) => self.judge(now, attempt, &credentials, password),
-            None => Judgement::Wrong,
+        let too_many = self.failures.are_too_many(now, attempt.source, counted);
+        // The same work for every name: how long an answer takes tells nothing of which names there are.
+        let is_right = is_right(attempt, &credentials, password.unwrap_or(NOBODYS_PASSWORD));
+        let verdict = match (too_many, is_right && password.is_some()) {
+            (true, _) => Judgement::Refused,
+            (false, true) => self.judge_nonce(now, &credentials),
+            (false, false) => Judgement::Wrong,
         };
         match verdict {
+            _ if password.is_none() => {
+                self.failures.count(now, attempt.source, counted);
+                Verdict::Unknown(user)
+            }
+            Judgement::Refused => Verdict::Refused,
             Judgement::Right => {
                 self.failures.clear(attempt.source, counted);
                 Verdict::Authentic(user)
@@ -129,19 +140,8 @@ impl Authenticator {
         }
     }
 
-    fn judge(
-        &mut self,
-        now: Instant,
-        attempt: Attempt<'_>,
-        credentials: &Credentials,
-        password: &str,
-    ) -> Judgement {
-        let Some(expected) = credentials.expected_response(attempt.method, password) else {
-            return Judgement::Wrong;
-        };
-        if !equal_in_constant_time(expected.as_bytes(), credentials.response.as_bytes()) {
-            return Judgement::Wrong;
-        }
+    /// The password is right; is its nonce?
+    fn judge_nonce(&mut self, now: Instant, credentials: &Credentials) -> Judgement {
         let Some(nonce) = Nonce::decode(&credentials.nonce, &self.secret) else {
             // Made before we started, or by somebody else: the password is right all the same.
             return Judgement::Stale;
@@ -175,6 +175,13 @@ enum Judgement {
     Right,
     Stale,
     Wrong,
+    /// There were too many failures before.
+    Refused,
+}
+
+fn is_right(attempt: Attempt<'_>, credentials: &Credentials, password: &str) -> bool {
+    let expected = credentials.expected_response(attempt.method, password);
+    expected.is_some_and(|it| equal_in_constant_time(it.as_bytes(), credentials.response.as_bytes()))
 }
 
 /// The response that goes with `credentials` when the password is `password` (RFC 7616 §3.4.1), for a client, or for

@@ -4,6 +4,7 @@
 //! a session here is one INVITE dialog with one peer.
 
 mod auth;
+pub mod ban;
 mod dialog;
 pub mod framing;
 pub mod header;

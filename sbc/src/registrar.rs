@@ -4,10 +4,12 @@
 //! REGISTER asks for and says what stands after it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tandem_time::Instant;
 
+use crate::source::IpPrefix;
 use crate::transport::{FlowId, Hop, Transport};
 use crate::uri::Uri;
 
@@ -101,6 +103,8 @@ pub(crate) struct Reachability {
 pub(crate) struct Registrar {
     /// The latest refreshed last.
     users: BTreeMap<String, Vec<Binding>>,
+    /// How many contacts were registered from each source.
+    sources: BTreeMap<SocketAddr, u32>,
     /// When each user's first contact expires.
     deadlines: BTreeSet<(Instant, String)>,
 }
@@ -166,8 +170,27 @@ impl Registrar {
         None
     }
 
+    /// Whether somebody is registered from this very source.
+    pub(crate) fn is_source(&self, source: SocketAddr) -> bool {
+        self.sources.contains_key(&source)
+    }
+
+    /// Whether somebody is registered from an address of `prefix`.
+    pub(crate) fn is_used(&self, prefix: IpPrefix) -> bool {
+        let from = SocketAddr::new(prefix.address, 0);
+        self.sources.range(from..).next().is_some_and(|(source, _)| prefix.contains(source.ip()))
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    fn leave(&mut self, source: SocketAddr) {
+        let Some(count) = self.sources.get_mut(&source) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.sources.remove(&source);
+        }
     }
 
     fn replace(&mut self, user: &str, bindings: Vec<Binding>) -> Option<Reachability> {
@@ -177,6 +200,12 @@ impl Registrar {
         }
         if let Some(due) = first_expiry(&bindings) {
             self.deadlines.insert((due, user.to_owned()));
+        }
+        for binding in &was {
+            self.leave(binding.hop.destination);
+        }
+        for binding in &bindings {
+            *self.sources.entry(binding.hop.destination).or_default() += 1;
         }
         let reachable = !bindings.is_empty();
         let changed = was.is_empty() == reachable;

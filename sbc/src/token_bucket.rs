@@ -1,6 +1,6 @@
 //! A token bucket that holds one second's worth: how calls and packets a second are limited.
 
-use tandem_time::Instant;
+pub use tandem_time::Instant;
 
 /// Full at first; each take costs a token, and time brings them back.
 #[derive(Clone, Copy, Debug)]

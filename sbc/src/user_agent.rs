@@ -9,6 +9,7 @@
 mod admission;
 mod alias;
 mod authorization;
+mod banning;
 mod calling;
 mod compose;
 mod config;
@@ -58,6 +59,8 @@ pub use crate::transaction::Timers;
 pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure};
 
 use crate::auth::Authenticator;
+pub use crate::ban::{Ban, BanReason, Protection, SourceChange, Tally};
+use crate::ban::{Bans, Offence};
 use crate::health::Destinations;
 use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
 use crate::registrar::{Reachability, Registrar};
@@ -96,6 +99,7 @@ pub struct UserAgent {
     admissions: Admissions,
     destinations: Destinations,
     overload: Overload,
+    bans: Bans,
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
     transmits: VecDeque<Transmit>,
@@ -167,6 +171,7 @@ impl UserAgent {
             destinations: Destinations::default(),
             admissions: Admissions::default(),
             overload: Overload::default(),
+            bans: Bans::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
             counters: Counters::default(),
@@ -182,6 +187,7 @@ impl UserAgent {
         self.config = config;
         let trunks = &self.config.trunks;
         self.admissions.retain(|name| trunks.iter().any(|trunk| trunk.name == name));
+        self.pardon_the_exempt();
         let passwords = &self.passwords;
         for change in self.registrar.retain(|user| passwords.contains_key(user)) {
             self.tell_reachability(change);
@@ -195,6 +201,9 @@ impl UserAgent {
             self.counters.packets_refused_by_source += 1;
             return;
         };
+        if self.drops_banned(packet.source) {
+            return;
+        }
         if packet.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             self.counters.keep_alives += 1;
             return;
@@ -209,7 +218,10 @@ impl UserAgent {
                 Some(rewritten) => self.handle_rewritten(now, &packet, &peer, &rewritten),
                 None => self.handle_message(now, &packet, &peer, &message, &message),
             },
-            Err(malformed) => self.handle_malformed(&packet, &peer, &malformed),
+            Err(malformed) => {
+                self.offend(now, packet.source, Offence::Malformed);
+                self.handle_malformed(&packet, &peer, &malformed);
+            }
         }
         self.handle_notices(now);
     }
@@ -230,6 +242,7 @@ impl UserAgent {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transactions.handle_timeout(now);
         self.handle_notices(now);
+        self.bans.handle_timeout(now);
         while let Some(session) = self.sessions.due(now) {
             self.handle_session_timeout(now, session);
         }
@@ -241,8 +254,12 @@ impl UserAgent {
     /// When [`UserAgent::handle_timeout`] should be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let deadlines =
-            [self.transactions.poll_timeout(), self.sessions.poll_timeout(), self.registrar.poll_timeout()];
+        let deadlines = [
+            self.transactions.poll_timeout(),
+            self.sessions.poll_timeout(),
+            self.registrar.poll_timeout(),
+            self.bans.poll_timeout(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -294,6 +311,7 @@ impl UserAgent {
     ) {
         let Ok(essentials) = message.essentials() else {
             self.counters.parse_errors += 1;
+            self.offend(now, packet.source, Offence::Malformed);
             return self.refuse_malformed(packet, peer, message, 400);
         };
         let received = Received { packet, message, essentials: &essentials, peer, parties };

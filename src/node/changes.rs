@@ -106,6 +106,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         ("rtp", rtp(old) != rtp(new)),
         ("tls", old.tls != new.tls),
         ("limits", old.limits != new.limits),
+        ("protection", old.protection != new.protection),
         ("emergency", old.emergency_numbers != new.emergency_numbers),
         ("phones", phones(old) != phones(new)),
         ("contact_centre", contact_centre(old) != contact_centre(new)),

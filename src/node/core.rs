@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tandem_control::{ContactCentre, ContactCentreConfig};
 use tandem_media::Command;
 use tandem_media_net::{MediaHandle, RingFull};
-use tandem_sbc::user_agent::{TransportFailure, UserAgentConfig};
+use tandem_sbc::user_agent::{SourceChange, TransportFailure, UserAgentConfig};
 use tandem_sbc_net::{Inbound, InboxReader, Transports};
 use tandem_store::Store;
 use tandem_switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
@@ -40,6 +40,8 @@ pub(super) enum Order {
     Drain,
     /// End every call.
     HangUp,
+    /// Hear a banned source again.
+    Unban(IpAddr),
     /// Come to an end.
     Stop,
 }
@@ -160,6 +162,9 @@ impl Core {
                         let now = self.clock.now();
                         self.switch.hang_up_all(now);
                     }
+                    Order::Unban(address) => {
+                        self.switch.unban(address);
+                    }
                     Order::Stop => return self.store,
                 }
                 self.send_outputs();
@@ -196,6 +201,9 @@ impl Core {
                     self.switch.handle_packet(now, packet.as_packet());
                 }
                 Inbound::Failure(failure) => self.switch.handle_transport_failure(now, failure),
+                Inbound::OverRate { source, packets } => {
+                    self.switch.handle_packets_over_rate(now, source, packets);
+                }
             }
             self.send_outputs();
         }
@@ -227,7 +235,21 @@ impl Core {
         }
     }
 
+    /// Lets the transports know who is not heard any more, and who is again.
+    fn tell_bans(&mut self) {
+        while let Some(change) = self.switch.poll_source_change() {
+            match change {
+                SourceChange::Banned(prefix, reason) => {
+                    tracing::warn!(source = %prefix.address, reason = reason.name(), "banned");
+                    self.transports.ban(prefix, reason);
+                }
+                SourceChange::Lifted(prefix) => self.transports.lift(prefix),
+            }
+        }
+    }
+
     fn send_outputs(&mut self) {
+        self.tell_bans();
         let mut failures: Vec<TransportFailure> = Vec::new();
         loop {
             while let Some(output) = self.switch.poll_output() {
@@ -265,6 +287,7 @@ impl Core {
             let media = self.media.iter().map(|link| link.handle.counters().snapshot()).collect();
             let picture = Picture::of(&self.switch, media, now, self.draining);
             self.picture.send_replace(Arc::new(picture));
+            self.transports.refresh_filter();
             self.rest();
         }
     }

@@ -1,20 +1,23 @@
 //! What the core shows of itself, and how it becomes health and metrics.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant as WallInstant, SystemTime};
 
-use tandem_api::{Health, Kind, Metric, Readiness, Sample, Status};
+use tandem_api::{BannedSource, Health, Kind, Metric, Readiness, Sample, Status, Unban};
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::CountersSnapshot as MediaCounters;
-use tandem_sbc::user_agent::{Counters as SignallingCounters, TrunkUse};
+use tandem_sbc::user_agent::{Ban, BanReason, Counters as SignallingCounters, Tally, TrunkUse};
 use tandem_sbc_net::Transports;
 use tandem_switch::{Counters, Ledger, Switch};
 use tandem_time::Instant;
 use tokio::sync::watch;
 
 use super::call_log::CallLog;
+use super::core::{Order, Waker};
 
 /// A core that has shown nothing for so long is stuck.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
@@ -30,6 +33,8 @@ pub(crate) struct Picture {
     signalling: SignallingCounters,
     trunks: Vec<TrunkUse>,
     overloaded: bool,
+    bans: Vec<Ban>,
+    tallies: BTreeMap<BanReason, Tally>,
     queues: Vec<(String, QueueDepth)>,
     /// Agents by state.
     agents: BTreeMap<&'static str, u64>,
@@ -58,6 +63,8 @@ impl Picture {
             signalling: switch.signalling_counters(),
             trunks: switch.trunk_uses().collect(),
             overloaded: switch.is_overloaded(),
+            bans: switch.bans().copied().collect(),
+            tallies: switch.ban_tallies().clone(),
             queues: centre.queue_depths().map(|(name, depth)| (name.to_owned(), depth)).collect(),
             agents,
             media,
@@ -91,6 +98,8 @@ pub(super) struct NodeStatus {
     pub(super) picture: watch::Receiver<Arc<Picture>>,
     pub(super) transports: Arc<Transports>,
     pub(super) store: Arc<tandem_store::Counters>,
+    pub(super) orders: SyncSender<Order>,
+    pub(super) waker: Arc<Waker>,
 }
 
 impl Status for NodeStatus {
@@ -109,12 +118,36 @@ impl Status for NodeStatus {
         }
     }
 
+    fn bans(&self) -> Vec<BannedSource> {
+        let picture = self.picture.borrow();
+        let banned = picture.bans.iter().map(|ban| BannedSource {
+            address: ban.prefix.address,
+            bits: ban.prefix.bits,
+            reason: ban.reason.name(),
+            since: picture.now - ban.since,
+            left: ban.until - picture.now,
+            times: ban.times,
+            spares_registered_phones: ban.spares_users,
+        });
+        banned.collect()
+    }
+
+    fn unban(&self, address: IpAddr) -> Unban {
+        if !self.picture.borrow().bans.iter().any(|ban| ban.prefix.contains(address)) {
+            return Unban::NotBanned;
+        }
+        let ordered = self.orders.try_send(Order::Unban(address));
+        self.waker.wake();
+        if ordered.is_ok() { Unban::Ordered } else { Unban::Busy }
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         let picture = Arc::clone(&self.picture.borrow());
         let mut metrics = ledger(&picture.ledger);
         metrics.extend(calls(&picture.counters));
         metrics.push(signalling(&picture.signalling));
         metrics.extend(admission(&picture));
+        metrics.extend(protection(&picture, &self.transports));
         metrics.extend(contact_centre(&picture));
         metrics.extend(media(&picture.media));
         metrics.extend(transports(&self.transports));
@@ -174,6 +207,24 @@ fn admission(picture: &Picture) -> Vec<Metric> {
         family("trunk_calls", "Calls up on trunks, both ways", Kind::Gauge, calls),
         family("trunk_calls_refused", "Calls refused by a trunk's limits", Kind::Counter, refused),
         Metric::single("overloaded", help, Kind::Gauge, picture.overloaded.into()),
+    ]
+}
+
+fn protection(picture: &Picture, transports: &Transports) -> Vec<Metric> {
+    let mut dropped: BTreeMap<BanReason, u64> = transports.dropped_by_bans().collect();
+    for (reason, tally) in &picture.tallies {
+        *dropped.entry(*reason).or_default() += tally.dropped;
+    }
+    let by_reason = |reason: &BanReason, count| sample([("reason", reason.name())], count);
+    let offences = picture.tallies.iter().map(|(reason, tally)| by_reason(reason, tally.offences));
+    let bans = picture.tallies.iter().map(|(reason, tally)| by_reason(reason, tally.bans));
+    let dropped = dropped.iter().map(|(reason, count)| by_reason(reason, *count));
+    let help = "Packets of banned sources that were dropped; the kernel's filter drops the rest";
+    vec![
+        Metric::single("bans_active", "Sources that are not heard", Kind::Gauge, picture.bans.len() as u64),
+        family("bans", "Bans", Kind::Counter, bans),
+        family("offences", "What sources did wrong, trunks included", Kind::Counter, offences),
+        family("ban_packets_dropped", help, Kind::Counter, dropped),
     ]
 }
 

@@ -3,10 +3,10 @@
 use tandem_config as config;
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, Fingerprint, IpPrefix, Keying, Limits, ListenAddress,
-    PhoneConfig, Profile, ReferPolicy, ReliableProvisional, RouteConfig, RouteSet, SrtpPolicy, Timers,
-    Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
+    PhoneConfig, Profile, Protection, ReferPolicy, ReliableProvisional, RouteConfig, RouteSet, SrtpPolicy,
+    Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
 };
-use tandem_sbc_net::{TcpLimits, TlsConfig, TransportsConfig};
+use tandem_sbc_net::{PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
 
 use crate::rules::Rulebook;
@@ -34,6 +34,7 @@ pub(crate) fn user_agent(
         product: config.sip.product.clone(),
         emergency: config.emergency_numbers.clone(),
         dtls_certificate: certificate,
+        protection: protection(&config.protection),
     }
 }
 
@@ -58,6 +59,7 @@ pub(crate) fn transports(config: &config::Config, tls: &TlsConfig) -> Transports
         listen: listen(config),
         allowed: allowed(config),
         carriers: carriers(config),
+        rates: packet_rates(config),
         kernel_filter: config.sip.kernel_filter,
         tcp: TcpLimits::default(),
         tls: tls.clone(),
@@ -74,6 +76,12 @@ pub(crate) fn allowed(config: &config::Config) -> Vec<IpPrefix> {
 /// Those of them that are carriers'.
 pub(crate) fn carriers(config: &config::Config) -> Vec<IpPrefix> {
     config.trunks.iter().flat_map(|trunk| &trunk.sources).map(prefix).collect()
+}
+
+/// How much is read of each source.
+pub(crate) fn packet_rates(config: &config::Config) -> PacketRates {
+    let protection = &config.protection;
+    PacketRates { carrier: protection.trunk_packets_per_second, other: protection.packets_per_second }
 }
 
 /// How many media threads, and the cores they are pinned to.
@@ -192,6 +200,22 @@ const fn srtp(policy: config::SrtpPolicy) -> SrtpPolicy {
         config::SrtpPolicy::Off => SrtpPolicy::Off,
         config::SrtpPolicy::Offered => SrtpPolicy::Offered,
         config::SrtpPolicy::Required => SrtpPolicy::Required,
+    }
+}
+
+fn protection(protection: &config::Protection) -> Protection {
+    Protection {
+        ban: protection.ban,
+        max_ban: protection.max_ban,
+        window: protection.window,
+        authentication_failures: protection.authentication_failures,
+        unknown_users: protection.unknown_users,
+        unknown_numbers: protection.unknown_numbers,
+        malformed: protection.malformed,
+        packets_over_rate: protection.packets_over_rate,
+        max_bans: protection.max_bans,
+        ban_trunks: protection.ban_trunks,
+        exempt: protection.exempt.iter().map(prefix).collect(),
     }
 }
 

@@ -1,14 +1,15 @@
 //! The switch: joins the user agent, the calls and the control plane, and hands the rest to its shell.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_control_api::{CallRecord, ControlPlane, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Counters as SignallingCounters, Invite, Packet, Transmit, TransportFailure, TrunkUse, UserAgent,
-    UserAgentConfig,
+    Ban, BanReason, Counters as SignallingCounters, Invite, Packet, SourceChange, Tally, Transmit,
+    TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -124,6 +125,33 @@ impl<P: ControlPlane> Switch<P> {
     /// Takes how long the next SIP packet has waited; when that is too long, new calls are refused.
     pub fn handle_queue_delay(&mut self, delay: Duration) {
         self.user_agent.handle_queue_delay(delay);
+    }
+
+    /// Takes the news that transports dropped so many packets of a source, since there were too many.
+    pub fn handle_packets_over_rate(&mut self, now: Instant, source: SocketAddr, packets: u32) {
+        self.user_agent.handle_packets_over_rate(now, source, packets);
+        self.run(now);
+    }
+
+    /// The next source whose packets need not come here any more, or must again.
+    pub fn poll_source_change(&mut self) -> Option<SourceChange> {
+        self.user_agent.poll_source_change()
+    }
+
+    /// Ends a ban. Whether the address was banned.
+    pub fn unban(&mut self, address: IpAddr) -> bool {
+        self.user_agent.unban(address)
+    }
+
+    /// The bans in force.
+    pub fn bans(&self) -> impl Iterator<Item = &Ban> {
+        self.user_agent.bans()
+    }
+
+    /// What was counted of each kind of offence.
+    #[must_use]
+    pub fn ban_tallies(&self) -> &BTreeMap<BanReason, Tally> {
+        self.user_agent.ban_tallies()
     }
 
     /// Takes one SIP packet.

@@ -1,6 +1,7 @@
 //! The whole daemon on real sockets, with real peers: one behaviour a file.
 
 mod agent_on_trunk;
+mod bans;
 mod busy_address;
 mod carrier_habits;
 mod carrier_sipp;
@@ -9,6 +10,7 @@ mod crash;
 mod demo;
 mod drain;
 mod echo_and_digits;
+mod flood;
 mod generator;
 mod ipv6;
 mod ledger;

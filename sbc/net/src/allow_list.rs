@@ -6,10 +6,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tandem_sbc::source::IpPrefix;
 
+use crate::ban_list::BanList;
+
 /// A list of prefixes that can be replaced while sockets use it. Clones share it.
 #[derive(Clone, Debug)]
 pub struct AllowList {
     ranges: Arc<ArcSwap<Ranges>>,
+    bans: BanList,
 }
 
 /// The prefixes as ascending ranges that neither overlap nor touch, both ends included.
@@ -23,7 +26,7 @@ impl AllowList {
     /// A list of these prefixes. An empty one allows nobody.
     #[must_use]
     pub fn new(prefixes: &[IpPrefix]) -> Self {
-        Self { ranges: Arc::new(ArcSwap::from_pointee(Ranges::new(prefixes))) }
+        Self { ranges: Arc::new(ArcSwap::from_pointee(Ranges::new(prefixes))), bans: BanList::default() }
     }
 
     /// Puts these prefixes in the place of the present ones.
@@ -31,9 +34,20 @@ impl AllowList {
         self.ranges.store(Arc::new(Ranges::new(prefixes)));
     }
 
-    /// Whether a source is listed. An IPv4-mapped address counts as the IPv4 address.
+    /// The bans among the listed sources.
+    pub(crate) const fn bans(&self) -> &BanList {
+        &self.bans
+    }
+
+    /// Whether a source is listed and not banned.
     #[must_use]
     pub fn allows(&self, source: IpAddr) -> bool {
+        self.lists(source) && !self.bans.drops(source)
+    }
+
+    /// Whether a source is listed. An IPv4-mapped address counts as the IPv4 address.
+    #[must_use]
+    pub fn lists(&self, source: IpAddr) -> bool {
         let ranges = self.ranges.load();
         match source.to_canonical() {
             IpAddr::V4(source) => contains(&ranges.v4, source.to_bits()),

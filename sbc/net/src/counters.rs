@@ -43,6 +43,10 @@ counters! {
     udp_received,
     /// Datagrams from unlisted sources, dropped unread. With the kernel filter on, none gets so far.
     udp_unlisted,
+    /// Datagrams from banned sources, dropped unread.
+    udp_banned,
+    /// Datagrams beyond the rate of their source, dropped unread.
+    udp_over_rate,
     /// Datagrams dropped because the core's inbox was full.
     udp_inbox_full,
     /// Datagrams of nothing but line ends: keep-alives of phones behind NAT.

@@ -87,9 +87,9 @@ impl fmt::Debug for Program {
 }
 
 impl Program {
-    /// Builds it.
-    pub(crate) fn new(prefixes: &[IpPrefix]) -> Result<Self, FilterError> {
-        let instructions = assemble(prefixes);
+    /// Builds it: who is banned is dropped, though listed.
+    pub(crate) fn new(prefixes: &[IpPrefix], banned: &[IpPrefix]) -> Result<Self, FilterError> {
+        let instructions = assemble(prefixes, banned);
         if instructions.len() > MAX_INSTRUCTIONS {
             return Err(FilterError::TooLong { instructions: instructions.len() });
         }
@@ -160,21 +160,24 @@ fn proc_name(local: SocketAddr) -> String {
 
 /// ```text
 ///        load version; if not 4 jump to six
-///        load source; for each IPv4 prefix: if source & mask = address accept
+///        load source; for each banned IPv4 prefix: if source & mask = address drop
+///        for each listed IPv4 prefix: if source & mask = address accept
 ///        drop
-/// six:   for each IPv6 prefix: if every word of source & mask = address accept
+/// six:   for each banned IPv6 prefix: if every word of source & mask = address drop
+///        for each listed IPv6 prefix: if every word of source & mask = address accept
 ///        drop
 /// ```
-fn assemble(prefixes: &[IpPrefix]) -> Vec<Instruction> {
+fn assemble(listed: &[IpPrefix], banned: &[IpPrefix]) -> Vec<Instruction> {
     let mut four = vec![
         Instruction::plain(LOAD_WORD, NETWORK_HEADER.wrapping_add(IPV4_SOURCE)),
         Instruction::plain(STORE_X, 0),
     ];
     let mut six = Vec::new();
-    for prefix in prefixes {
+    let dropped = banned.iter().map(|prefix| (prefix, DROP));
+    for (prefix, verdict) in dropped.chain(listed.iter().map(|prefix| (prefix, ACCEPT))) {
         match prefix.address.to_canonical() {
-            IpAddr::V4(address) => match_v4(&mut four, address.to_bits(), prefix.bits),
-            IpAddr::V6(address) => match_v6(&mut six, address.to_bits(), prefix.bits),
+            IpAddr::V4(address) => match_v4(&mut four, address.to_bits(), prefix.bits, verdict),
+            IpAddr::V6(address) => match_v6(&mut six, address.to_bits(), prefix.bits, verdict),
         }
     }
     four.push(Instruction::plain(RETURN, DROP));
@@ -193,18 +196,18 @@ fn assemble(prefixes: &[IpPrefix]) -> Vec<Instruction> {
 }
 
 /// The source is in X.
-fn match_v4(program: &mut Vec<Instruction>, address: u32, bits: u8) {
+fn match_v4(program: &mut Vec<Instruction>, address: u32, bits: u8, verdict: u32) {
     let mask = !u32::MAX.checked_shr(bits.into()).unwrap_or(0);
     program.extend([
         Instruction::plain(LOAD_X, 0),
         Instruction::plain(AND, mask),
         Instruction { code: JUMP_IF_EQUAL, if_true: 0, if_false: 1, k: address & mask },
-        Instruction::plain(RETURN, ACCEPT),
+        Instruction::plain(RETURN, verdict),
     ]);
 }
 
 /// Compares word by word; the first that differs jumps to the next prefix.
-fn match_v6(program: &mut Vec<Instruction>, address: u128, bits: u8) {
+fn match_v6(program: &mut Vec<Instruction>, address: u128, bits: u8, verdict: u32) {
     let mask = !u128::MAX.checked_shr(bits.into()).unwrap_or(0);
     let words: Vec<(u32, u32, u32)> = (0..4_u32)
         .map(|word| {
@@ -221,7 +224,7 @@ fn match_v6(program: &mut Vec<Instruction>, address: u128, bits: u8) {
             Instruction { code: JUMP_IF_EQUAL, if_true: 0, if_false: 3 * left + 1, k: *value },
         ]);
     }
-    program.push(Instruction::plain(RETURN, ACCEPT));
+    program.push(Instruction::plain(RETURN, verdict));
 }
 
 impl Instruction {

@@ -1,7 +1,7 @@
 //! What comes in, on its way to the signalling core: one bounded queue for all transports.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,13 @@ pub enum Inbound {
     Packet(InboundPacket),
     /// Something could not be sent, or a connection is gone.
     Failure(TransportFailure),
+    /// So many datagrams of a source were dropped since it was told of last.
+    OverRate {
+        /// The source.
+        source: SocketAddr,
+        /// How many.
+        packets: u32,
+    },
 }
 
 /// One datagram, or one message framed from a stream.
@@ -109,10 +116,15 @@ impl Inbox {
         }
     }
 
+    /// Whether a source is a carrier's.
+    pub(crate) fn prefers(&self, source: IpAddr) -> bool {
+        self.preferred.allows(source)
+    }
+
     fn lane(&self, inbound: &Inbound) -> &mpsc::Sender<Waiting> {
         match inbound {
             Inbound::Packet(packet) if !self.preferred.allows(packet.source.ip()) => &self.others,
-            Inbound::Packet(_) | Inbound::Failure(_) => &self.carriers,
+            Inbound::Packet(_) | Inbound::Failure(_) | Inbound::OverRate { .. } => &self.carriers,
         }
     }
 }

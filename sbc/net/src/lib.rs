@@ -5,9 +5,11 @@
 //! queue is bounded: a full one drops datagrams, stops reading a stream, or cuts a peer that does not read.
 
 mod allow_list;
+mod ban_list;
 mod counters;
 mod filter;
 mod inbox;
+mod rate;
 mod stream;
 mod tls;
 mod transports;
@@ -17,6 +19,7 @@ pub use allow_list::AllowList;
 pub use counters::{Counters, CountersSnapshot};
 pub use filter::{FilterError, FilterState};
 pub use inbox::{Inbound, InboundPacket, Inbox, InboxReader, Wake};
+pub use rate::PacketRates;
 pub use stream::{
     CONNECT_TIMEOUT, CONNECTION_QUEUE, HANDSHAKE_TIMEOUT, MESSAGE_TIMEOUT, WEBSOCKET_PING, WEBSOCKET_SILENCE,
     WRITE_TIMEOUT,

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socket2::SockRef;
+use tandem_sbc::ban::BanReason;
 use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::{Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
@@ -16,9 +18,13 @@ use crate::allow_list::AllowList;
 use crate::counters::Counters;
 use crate::filter::{self, FilterState, Program};
 use crate::inbox::Inbox;
+use crate::rate::{PacketRates, SharedRates};
 use crate::stream::StreamTransport;
 use crate::tls::{Certificate, TlsConfig, TlsError};
 use crate::udp::UdpTransport;
+
+/// The most bans that the kernel is told of, the latest ones; user space knows all.
+const KERNEL_BANS_MAX: usize = 256;
 
 /// The most listening addresses.
 pub const MAX_LISTEN: usize = 64;
@@ -32,6 +38,8 @@ pub struct TransportsConfig {
     pub allowed: Vec<IpPrefix>,
     /// Those of them that are carriers': what they send waits in a lane of its own.
     pub carriers: Vec<IpPrefix>,
+    /// How much is read of each source.
+    pub rates: PacketRates,
     /// Whether the kernel filters as well.
     pub kernel_filter: bool,
     /// The most of TCP, and of what is on top of it.
@@ -91,6 +99,11 @@ pub struct Transports {
     listening: Vec<ListenAddress>,
     allowed: AllowList,
     carriers: AllowList,
+    rates: SharedRates,
+    /// What the allow-list is made of.
+    listed: Mutex<Vec<IpPrefix>>,
+    /// Whether bans have changed since the kernel was told.
+    filter_is_old: AtomicBool,
     kernel_filter: bool,
     filter: Mutex<FilterState>,
     counters: Arc<Counters>,
@@ -110,6 +123,7 @@ impl Transports {
         let counters = Arc::new(Counters::default());
         let allowed = AllowList::new(&config.allowed);
         let carriers = AllowList::new(&config.carriers);
+        let rates = SharedRates::new(config.rates);
         let inbox = &inbox.preferring(carriers.clone());
         let (inbox_of_streams, counters_of_streams) = (inbox.clone(), Arc::clone(&counters));
         let streams = StreamTransport::new(allowed.clone(), config, inbox_of_streams, counters_of_streams)?;
@@ -119,6 +133,9 @@ impl Transports {
             listening: Vec::new(),
             allowed,
             carriers,
+            rates,
+            listed: Mutex::new(config.allowed.clone()),
+            filter_is_old: AtomicBool::new(false),
             kernel_filter: config.kernel_filter,
             filter: Mutex::new(FilterState::Off),
             counters,
@@ -138,8 +155,8 @@ impl Transports {
         match listen.transport {
             Transport::Udp => {
                 let allowed = self.allowed.clone();
-                let udp =
-                    UdpTransport::bind(listen.address, allowed, inbox, &self.counters, &mut self._tasks)?;
+                let (rates, tasks) = (self.rates.clone(), &mut self._tasks);
+                let udp = UdpTransport::bind(listen.address, allowed, rates, inbox, &self.counters, tasks)?;
                 let local = udp.local();
                 self.udp.push(udp);
                 Ok(local)
@@ -170,6 +187,33 @@ impl Transports {
         self.udp.iter().find(|udp| udp.local() == local).or_else(|| self.udp.iter().find(same_version))
     }
 
+    /// Hears a source no more: its datagrams are dropped unread, its connections are cut. Outlives reloads.
+    pub fn ban(&self, prefix: IpPrefix, reason: BanReason) {
+        self.allowed.bans().ban(prefix, reason);
+        self.streams.cut_unlisted();
+        self.filter_is_old.store(true, Relaxed);
+    }
+
+    /// Hears a banned source again.
+    pub fn lift(&self, prefix: IpPrefix) {
+        self.allowed.bans().lift(prefix);
+        self.filter_is_old.store(true, Relaxed);
+    }
+
+    /// Tells the kernel of the latest bans, if they have changed: it then drops what those sources send before we
+    /// are woken by it. Takes a system call a socket: not for each ban, but now and then.
+    pub fn refresh_filter(&self) {
+        if self.filter_is_old.swap(false, Relaxed) {
+            let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.filter_by(&listed);
+        }
+    }
+
+    /// Packets of banned sources that were dropped here, by reason.
+    pub fn dropped_by_bans(&self) -> impl Iterator<Item = (BanReason, u64)> {
+        self.allowed.bans().dropped()
+    }
+
     /// Takes another allow-list, and the kernel's filter with it, other carriers, other certificates and other origins; where to
     /// listen and the limits stay. Connections accepted from a source that is listed no more are cut; those that
     /// stay keep the TLS they began with.
@@ -181,6 +225,8 @@ impl Transports {
         let allowed = &config.allowed;
         self.allowed.replace(allowed);
         self.carriers.replace(&config.carriers);
+        self.rates.replace(config.rates);
+        allowed.clone_into(&mut self.listed.lock().unwrap_or_else(PoisonError::into_inner));
         self.streams.cut_unlisted();
         Ok(self.filter_by(allowed))
     }
@@ -196,7 +242,10 @@ impl Transports {
 
     /// All sockets get the program, or none keeps one: an older list must not outlive its reload.
     fn attach(&self, allowed: &[IpPrefix]) -> FilterState {
-        let attached = Program::new(allowed).and_then(|program| {
+        // A program that has no room for the bans is better than none.
+        let banned = self.allowed.bans().latest(KERNEL_BANS_MAX);
+        let program = Program::new(allowed, &banned).or_else(|_| Program::new(allowed, &[]));
+        let attached = program.and_then(|program| {
             self.sockets().try_for_each(|socket| program.attach(&socket))?;
             Ok(FilterState::On { instructions: program.len() })
         });

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tandem_sbc::token_bucket::Instant;
 use tandem_sbc::transport::{Transport, TransportFailure};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::allow_list::AllowList;
 use crate::counters::{Counters, count};
 use crate::inbox::{Inbound, InboundPacket, Inbox};
+use crate::rate::{Judged, SharedRates, SourceRates};
 
 /// Datagrams that may wait while a socket's send buffer is full.
 pub const UDP_SEND_QUEUE: usize = 256;
@@ -44,6 +46,7 @@ impl UdpTransport {
     pub(crate) fn bind(
         address: SocketAddr,
         allowed: AllowList,
+        rates: SharedRates,
         inbox: &Inbox,
         counters: &Arc<Counters>,
         tasks: &mut JoinSet<()>,
@@ -57,6 +60,8 @@ impl UdpTransport {
             allowed,
             inbox: inbox.clone(),
             counters: Arc::clone(counters),
+            rates: SourceRates::new(rates),
+            started: std::time::Instant::now(),
         };
         tasks.spawn(receiver.run());
         tasks.spawn(send_waiting(Arc::clone(&socket), waiting, inbox.clone(), Arc::clone(counters)));
@@ -126,10 +131,12 @@ struct Receiver {
     allowed: AllowList,
     inbox: Inbox,
     counters: Arc<Counters>,
+    rates: SourceRates,
+    started: std::time::Instant,
 }
 
 impl Receiver {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
             // An error here is one datagram's (an ICMP answer to something sent earlier), never the socket's.
@@ -138,10 +145,29 @@ impl Receiver {
         }
     }
 
-    fn take(&self, source: SocketAddr, bytes: &[u8]) {
-        if !self.allowed.allows(source.ip()) {
-            count(&self.counters.udp_unlisted);
-            return;
+    /// What a source sends too much is dropped before a byte of it is read or copied.
+    fn is_within_rate(&mut self, source: SocketAddr) -> bool {
+        let now = Instant::START + self.started.elapsed();
+        match self.rates.judge(now, source, self.inbox.prefers(source.ip())) {
+            Judged::Within => true,
+            Judged::Over => false,
+            Judged::Tell(packets) => {
+                // The core hears of it a second later when there is no room.
+                let _ = self.inbox.try_put(Inbound::OverRate { source, packets });
+                false
+            }
+        }
+    }
+
+    fn take(&mut self, source: SocketAddr, bytes: &[u8]) {
+        if !self.allowed.lists(source.ip()) {
+            return count(&self.counters.udp_unlisted);
+        }
+        if self.allowed.bans().drops(source.ip()) {
+            return count(&self.counters.udp_banned);
+        }
+        if !self.is_within_rate(source) {
+            return count(&self.counters.udp_over_rate);
         }
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             count(&self.counters.udp_keep_alives);

@@ -114,12 +114,13 @@ fn either_algorithm_opens() {
 }
 
 #[test]
-fn a_wrong_password_and_an_unknown_user_look_the_same() {
+fn a_wrong_password_and_an_unknown_user_are_both_refused() {
     let mut setting = Setting::new();
     let nonce = setting.nonce();
-    for (user, password) in [("1001", "guess"), ("1002", "secret")] {
+    let unknown = Verdict::Unknown("1002".into());
+    for (user, password, expected) in [("1001", "guess", Verdict::Refused), ("1002", "secret", unknown)] {
         let verdict = setting.verify(&header(DigestAlgorithm::Sha256, user, password, &nonce, "00000001"));
-        assert_eq!(verdict, Verdict::Refused);
+        assert_eq!(verdict, expected);
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::profile::Profile;
 pub use crate::auth::DigestAlgorithm;
+use crate::ban::Protection;
 use crate::rules::TrunkRules;
 use crate::sdp::Fingerprint;
 use crate::source::IpPrefix;
@@ -29,6 +30,8 @@ pub struct UserAgentConfig {
     /// Numbers whose calls pass every limit, and services such as `urn:service:sos` (RFC 5031), which stand for
     /// those below them too.
     pub emergency: Vec<String>,
+    /// What is done about those who guess, scan and flood.
+    pub protection: Protection,
     /// SIP timers.
     pub timers: Timers,
     /// The value of Server and User-Agent headers.
@@ -48,6 +51,7 @@ impl UserAgentConfig {
             phones: PhoneConfig::default(),
             limits: Limits::default(),
             emergency: vec!["112".to_owned(), "911".to_owned(), "urn:service:sos".to_owned()],
+            protection: Protection::default(),
             timers: Timers::default(),
             product: "Tandem".to_owned(),
             dtls_certificate: None,

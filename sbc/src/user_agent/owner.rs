@@ -121,6 +121,9 @@ impl UserAgent {
         if !(300..700).contains(&status) {
             return Err(SessionError::WrongState);
         }
+        if status == 404 {
+            self.suspect_number(now, session);
+        }
         self.refuse_offered(now, session, status);
         self.tell_ended(session, Ender::Owner, status, crate::message::reason_phrase(status));
         self.settle(session);

@@ -9,6 +9,7 @@ use super::compose::{self, Description};
 use super::session::{Asked, Offered, Peer, Phase, Session};
 use super::{Ender, Event, Identity, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent};
 use crate::auth::{Attempt, Verdict};
+use crate::ban::Offence;
 use crate::dialog::Dialog;
 use crate::header::{NameAddr, Via};
 use crate::message::{Builder, HeaderName, Method};
@@ -35,6 +36,7 @@ impl UserAgent {
         }
         if let Err(error) = received.message.validate() {
             self.counters.parse_errors += 1;
+            self.offend(now, received.packet.source, Offence::Malformed);
             return self.refuse_malformed(received.packet, received.peer, received.message, error.status());
         }
         if self.has_too_many_transactions(received) {
@@ -206,10 +208,10 @@ impl UserAgent {
             self.authenticator.verify(now, attempt, lines, |user| passwords.get(user).map(String::as_str));
         match verdict {
             Verdict::Authentic(user) => return Some(Source::User(user)),
-            Verdict::Missing => self.counters.challenges += 1,
-            Verdict::Stale => self.counters.challenges += 1,
-            Verdict::Refused => self.counters.authentication_failures += 1,
+            Verdict::Missing | Verdict::Stale => self.counters.challenges += 1,
+            Verdict::Refused | Verdict::Unknown(_) => self.counters.authentication_failures += 1,
         }
+        self.suspect(now, received, &verdict);
         let stale = verdict == Verdict::Stale;
         let phones = &self.config.phones;
         let (realm, algorithms) = (&phones.realm, &phones.digest);

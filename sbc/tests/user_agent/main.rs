@@ -1,6 +1,7 @@
 //! The user agent against peers that speak raw SIP text, in virtual time. One behaviour a file.
 
 mod admission;
+mod bans;
 mod call_from_trunk;
 mod call_to_trunk;
 mod calls_from_phones;

@@ -314,12 +314,21 @@ impl Node {
     /// # Errors
     /// When it does not answer.
     pub fn http(&self, path: &str) -> io::Result<String> {
+        let answer = self.request("GET", path)?;
+        Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// What its HTTP side answers, status and headers included.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn request(&self, method: &str, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect(self.ports.http)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.ports.http)?;
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.ports.http)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        Ok(answer)
     }
 
     /// The metrics whose name begins with `prefix`, as name (with labels) and value.

@@ -5,6 +5,7 @@ mod control;
 mod parties;
 mod resources;
 mod signalling;
+mod topology;
 
 use crate::world::Observed;
 
@@ -51,6 +52,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("time_goes_on", resources::time_goes_on),
     ("everything_is_given_back_in_bounded_time", resources::everything_is_given_back_in_bounded_time),
     ("strangers_get_nothing", resources::strangers_get_nothing),
+    ("scanners_are_banned", resources::scanners_are_banned),
+    ("each_side_sees_nothing_of_the_other", topology::each_side_sees_nothing_of_the_other),
     ("one_final_answer_per_invite", signalling::one_final_answer_per_invite),
     ("final_answers_are_acknowledged", signalling::final_answers_are_acknowledged),
     ("the_nodes_messages_can_be_read", signalling::the_nodes_messages_can_be_read),

@@ -18,6 +18,8 @@ use crate::voices::PROMPTS;
 
 /// The carrier.
 pub(crate) const CARRIER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10)), 5_070);
+/// A scanner among the phones' addresses.
+pub(crate) const SCANNER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77)), 5_060);
 /// How many users there are: 1001, 1002, …
 pub(crate) const USERS: u16 = 10;
 /// The music of both queues.
@@ -60,7 +62,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
         }],
         phones: PhoneConfig {
-            sources: (1..=USERS).map(|n| host(phone_address(n))).collect(),
+            sources: (1..=USERS).map(phone_address).chain([SCANNER]).map(host).collect(),
             realm: "tandem.sim".into(),
             users: (1..=USERS)
                 .map(user)

@@ -77,7 +77,11 @@ impl Node {
             rng.set_stream(stream);
             rng
         };
-        let user_agent = UserAgent::new(configuration::user_agent(knobs).into(), rng(11));
+        let mut config = configuration::user_agent(knobs);
+        if sabotage == Some(Sabotage::BansNobody) {
+            config.protection.ban = Duration::ZERO;
+        }
+        let user_agent = UserAgent::new(config.into(), rng(11));
         let centre = ContactCentre::new(configuration::contact_centre(agents));
         let centre = Watched::new(centre.expect("the simulator's contact centre fits together"));
         let switch = Switch::new(configuration::switch(knobs), user_agent, centre, voices::library());

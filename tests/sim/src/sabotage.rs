@@ -6,6 +6,7 @@ use std::time::Duration;
 use tandem_control_api::{CallRecord, Command, CommandId, Event, Request};
 use tandem_media::Event as MediaEvent;
 
+use crate::configuration::{CARRIER, phone_address};
 use crate::node::{Departure, Making, SIP};
 use crate::scenario::STRANGER;
 use crate::watched::Said;
@@ -47,11 +48,15 @@ pub enum Sabotage {
     LosesAcceptances,
     /// The node is due again and again.
     StandsStill,
+    /// The carrier is told where a phone is.
+    ShowsPhones,
+    /// Nobody is banned.
+    BansNobody,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -69,6 +74,8 @@ impl Sabotage {
         Self::LeavesAgentsIdle,
         Self::LosesAcceptances,
         Self::StandsStill,
+        Self::ShowsPhones,
+        Self::BansNobody,
     ];
 
     /// Whether an incoming packet to an RTP port is lost.
@@ -105,6 +112,9 @@ impl Sabotage {
                 }
             }
             Self::LosesAcceptances => departures.retain(|it| !is_acceptance(it)),
+            Self::ShowsPhones => {
+                departures.iter_mut().filter(|it| it.destination == CARRIER).for_each(show_phone)
+            }
             Self::AnswersTwice => {
                 let again: Vec<Departure> =
                     departures.iter().filter(|it| is_acceptance(it)).map(refusal).collect();
@@ -154,6 +164,15 @@ impl Sabotage {
             }
             _ => {}
         }
+    }
+}
+
+/// With a Warning that names a phone's address.
+fn show_phone(departure: &mut Departure) {
+    let text = String::from_utf8_lossy(&departure.bytes);
+    if departure.making == Making::Sip {
+        let warning = format!("\r\nWarning: 399 {} \"busy\"\r\n", phone_address(1).ip());
+        departure.bytes = text.replacen("\r\n", &warning, 1).into_bytes();
     }
 }
 

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use tandem_phone::{Answer, Habit, Law, Manner, Srtp};
 use tandem_sbc::user_agent::SrtpPolicy;
 
-use crate::configuration::{self, CARRIER, USERS, phone_address};
+use crate::configuration::{self, CARRIER, SCANNER, USERS, phone_address};
 use crate::network::{Partition, Weather};
 use crate::voices::party_frequencies;
 
@@ -218,7 +218,7 @@ impl Scenario {
         let outside_agents = draw.outside_agents();
         let callers = draw.callers(&phones);
         let partitions = if fair { Vec::new() } else { draw.partitions() };
-        let strangers = draw.strangers();
+        let strangers = draw.strangers().into_iter().chain(scan()).collect();
         let mut scenario = Self {
             seed,
             knobs,
@@ -553,6 +553,19 @@ impl Draw {
         )
         .into_bytes()
     }
+}
+
+/// Names tried four a second from a listed address, and whether it is still heard asked now and then.
+fn scan() -> impl Iterator<Item = StrangerPlan> {
+    (0..60_u32).map(|n| {
+        let at = Duration::from_secs(8) + Duration::from_millis(250) * n;
+        let bytes = format!(
+            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {SCANNER};branch=z9hG4bK-scan-{n}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:2{n:03}@127.0.0.1>;tag=scan\r\nTo: <sip:2{n:03}@127.0.0.1>\r\n\
+             Call-ID: scan-{n}\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n"
+        );
+        StrangerPlan::Sip { at, source: SCANNER, bytes: bytes.into_bytes() }
+    })
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub struct Seen {
     pub to_tag: Option<String>,
     /// Whether it has a body: an offer or answer.
     pub has_body: bool,
+    /// All of it.
+    pub text: String,
 }
 
 impl Seen {
@@ -90,6 +92,7 @@ impl Seen {
             branch: parameter(header("Via", "v")?, "branch")?,
             from_tag: parameter(header("From", "f")?, "tag"),
             to_tag: parameter(header("To", "t")?, "tag"),
+            text: text.to_owned(),
             has_body: text.split_once("\r\n\r\n").is_some_and(|(_, body)| !body.is_empty()),
         })
     }

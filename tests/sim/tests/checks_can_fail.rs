@@ -30,6 +30,8 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::LosesAcceptances, "callers_get_through_when_nothing_is_wrong"),
         (Sabotage::LeavesAgentsIdle, "nobody_waits_while_an_agent_is_free"),
         (Sabotage::StandsStill, "time_goes_on"),
+        (Sabotage::ShowsPhones, "each_side_sees_nothing_of_the_other"),
+        (Sabotage::BansNobody, "scanners_are_banned"),
     ];
     let all: BTreeSet<&str> = tandem_sim::checks::names().collect();
     let shown: BTreeSet<&str> = table.iter().map(|(_, check)| *check).collect();

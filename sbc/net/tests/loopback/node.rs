@@ -7,8 +7,8 @@ use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tandem_sbc_net::{
-    CountersSnapshot, Inbound, InboundPacket, Inbox, InboxReader, TcpLimits, TlsConfig, Transports,
-    TransportsConfig,
+    CountersSnapshot, Inbound, InboundPacket, Inbox, InboxReader, PacketRates, TcpLimits, TlsConfig,
+    Transports, TransportsConfig,
 };
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::Notify;
@@ -37,6 +37,7 @@ pub(crate) fn config() -> TransportsConfig {
         listen: vec![listen(Transport::Udp), listen(Transport::Tcp)],
         allowed: vec![prefix(LISTED, 32)],
         carriers: vec![prefix(CARRIER, 32)],
+        rates: PacketRates::default(),
         kernel_filter: false,
         tcp: TcpLimits::default(),
         tls: TlsConfig::default(),
@@ -78,14 +79,14 @@ impl Node {
     pub(crate) async fn next_packet(&mut self) -> InboundPacket {
         match self.next().await {
             Inbound::Packet(packet) => packet,
-            Inbound::Failure(failure) => panic!("a packet was due, not {failure:?}"),
+            other => panic!("a packet was due, not {other:?}"),
         }
     }
 
     pub(crate) async fn next_failure(&mut self) -> TransportFailure {
         match self.next().await {
             Inbound::Failure(failure) => failure,
-            Inbound::Packet(packet) => panic!("a failure was due, not {packet:?}"),
+            other => panic!("a failure was due, not {other:?}"),
         }
     }
 

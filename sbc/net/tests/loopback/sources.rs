@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 
-use crate::node::{LISTED, Node, UNLISTED, config, message, prefix, udp_from};
+use crate::node::{CARRIER, LISTED, Node, UNLISTED, config, message, prefix, udp_from};
+use tandem_sbc::ban::BanReason;
 use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::Transport;
-use tandem_sbc_net::{FilterError, FilterState, TransportsConfig};
+use tandem_sbc_net::{FilterError, FilterState, Inbound, PacketRates, TransportsConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn listing(allowed: &[IpPrefix]) -> TransportsConfig {
@@ -147,4 +148,67 @@ async fn ipv6_prefixes_count_in_the_kernel_too() {
         }
         assert!(node.poll().is_none());
     }
+}
+
+/// A banned source is dropped unread, in the kernel too when that is asked; a reload changes nothing, lifting does.
+#[tokio::test]
+async fn a_banned_source_is_not_heard_until_it_is_lifted() {
+    for config in [config(), filtered()] {
+        let mut node = Node::start(&config, 8);
+        let mut connected = node.connect_from(LISTED).await.expect("connected");
+        connected.write_all(&message("before", 0)).await.expect("written");
+        node.next_packet().await;
+        node.transports.ban(prefix(LISTED, 32), BanReason::Malformed);
+        node.transports.refresh_filter();
+        assert_eq!(connected.read(&mut [0; 1]).await.unwrap_or(0), 0, "its connection is cut");
+        node.next_failure().await;
+
+        let listed = [prefix(LISTED, 32), prefix(CARRIER, 32)];
+        let reloaded = TransportsConfig { allowed: listed.to_vec(), ..config.clone() };
+        node.transports.reload(&reloaded).expect("reloaded");
+        let (banned, other) = (udp_from(LISTED).await, udp_from(CARRIER).await);
+        banned.send_to(&message("banned", 0), node.address(Transport::Udp)).await.expect("sent");
+        other.send_to(&message("other", 0), node.address(Transport::Udp)).await.expect("sent");
+        assert_eq!(node.next_packet().await.bytes, message("other", 0));
+        let in_kernel = if config.kernel_filter { 1 } else { 0 };
+        assert_eq!(node.transports.kernel_drops().expect("proc"), in_kernel);
+        assert_eq!(node.counters().udp_banned, 1 - in_kernel);
+
+        node.transports.lift(prefix(LISTED, 32));
+        node.transports.refresh_filter();
+        banned.send_to(&message("lifted", 0), node.address(Transport::Udp)).await.expect("sent");
+        assert_eq!(node.next_packet().await.bytes, message("lifted", 0));
+    }
+}
+
+/// What one source sends too much is dropped unread, and told of; others are heard.
+#[tokio::test]
+async fn who_sends_too_much_is_heard_in_part_only() {
+    let mut config = config();
+    config.allowed.push(prefix(CARRIER, 32));
+    config.rates = PacketRates { carrier: 100_000, other: 3 };
+    let mut node = Node::start(&config, 64);
+    let (flood, carrier) = (udp_from(LISTED).await, udp_from(CARRIER).await);
+    for _ in 0..10 {
+        flood.send_to(&message("flood", 0), node.address(Transport::Udp)).await.expect("sent");
+        carrier.send_to(&message("carrier", 0), node.address(Transport::Udp)).await.expect("sent");
+    }
+    while node.counters().udp_received + node.counters().udp_over_rate < 20 {
+        tokio::task::yield_now().await;
+    }
+    let mut heard = Vec::new();
+    let mut told = 0;
+    while let Some(inbound) = node.poll() {
+        match inbound {
+            Inbound::Packet(packet) => heard.push(packet.bytes),
+            Inbound::OverRate { source, .. } => {
+                assert_eq!(source, flood.local_addr().expect("bound"));
+                told += 1;
+            }
+            Inbound::Failure(failure) => panic!("{failure:?}"),
+        }
+    }
+    let of_carrier = heard.iter().filter(|bytes| **bytes == message("carrier", 0)).count();
+    assert_eq!((of_carrier, told), (10, 1));
+    assert!((3..=4).contains(&(heard.len() - of_carrier)), "{}", heard.len());
 }

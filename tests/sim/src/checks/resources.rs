@@ -2,7 +2,10 @@
 
 use tandem_switch::Ledger;
 
+use tandem_sbc::user_agent::Protection;
+
 use super::Judge;
+use crate::configuration::SCANNER;
 use crate::scenario::{HEALS_AT, STRANGER};
 use crate::tap::Way;
 use crate::world::Observed;
@@ -32,6 +35,16 @@ pub(super) fn everything_is_given_back_in_bounded_time(run: &Observed, judge: &m
     }
     if run.settled_at.is_none() {
         judge.fail(format!("not at rest at the end, though all hung up at {HEALS_AT:?}"));
+    }
+}
+
+/// Who tries one user name after the other is heard up to the threshold, and not any more.
+pub(super) fn scanners_are_banned(run: &Observed, judge: &mut Judge) {
+    let of_scanner = |way| run.sip.iter().filter(move |seen| seen.way == way && seen.peer == SCANNER);
+    of_scanner(Way::In).for_each(|_| judge.looked());
+    let answers = of_scanner(Way::Out).count();
+    if answers > usize::try_from(Protection::default().unknown_users).unwrap_or(usize::MAX) {
+        judge.fail(format!("the scanner got {answers} answers"));
     }
 }
 
