@@ -168,11 +168,7 @@ impl Node {
             orders: orders.clone(),
             waker: Arc::clone(&waker),
         };
-        let (stop_api, api_stopped) = oneshot::channel();
-        let api = tokio::spawn(server.run(Arc::new(status), async {
-            // Told to stop, or the node is gone: the same.
-            let _ = api_stopped.await;
-        }));
+        let (stop_api, api) = start_api(server, status);
         Ok(Self { orders, core, waker, media, transports, picture, api, stop_api, loaded, certificate })
     }
 
@@ -271,6 +267,15 @@ fn seeded() -> Result<ChaCha8Rng, StartError> {
         what: "the random generator",
         source: std::io::Error::other(error),
     })
+}
+
+/// The server runs until it is told to stop, or until nobody is left to tell it.
+fn start_api(server: Server, status: NodeStatus) -> (oneshot::Sender<()>, TaskHandle<std::io::Result<()>>) {
+    let (stop, stopped) = oneshot::channel();
+    let serving = server.run(Arc::new(status), async {
+        let _ = stopped.await;
+    });
+    (stop, tokio::spawn(serving))
 }
 
 fn start_core(core: Core, waker: Arc<Waker>) -> Result<JoinHandle<Store>, StartError> {

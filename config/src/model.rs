@@ -1,6 +1,7 @@
 //! What an operator decides, after every check.
 
 use std::fmt;
+mod protection;
 mod rules;
 
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use crate::IpPrefix;
 
+pub use protection::Protection;
 pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,
@@ -214,37 +216,6 @@ pub struct Limits {
     pub max_queue_delay: Duration,
     /// Contacts a user may register.
     pub max_contacts_per_user: u8,
-}
-
-/// What is done about those who guess, scan and flood. A threshold of 0 is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Protection {
-    /// How long a first ban lasts; nobody is banned when it is zero.
-    pub ban: Duration,
-    /// How long one lasts at most.
-    pub max_ban: Duration,
-    /// Within which offences count together.
-    pub window: Duration,
-    /// Wrong passwords.
-    pub authentication_failures: u32,
-    /// Different users that do not exist.
-    pub unknown_users: u32,
-    /// Different numbers that do not exist.
-    pub unknown_numbers: u32,
-    /// Messages that cannot be read.
-    pub malformed: u32,
-    /// Packets beyond `packets_per_second`.
-    pub packets_over_rate: u32,
-    /// Bans that are remembered.
-    pub max_bans: u32,
-    /// Whether trunks can be banned too.
-    pub ban_trunks: bool,
-    /// Who is never banned.
-    pub exempt: Vec<IpPrefix>,
-    /// Datagrams a second that are read of one address.
-    pub packets_per_second: u32,
-    /// The same of a trunk's address.
-    pub trunk_packets_per_second: u32,
 }
 
 /// One carrier.

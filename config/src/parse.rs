@@ -152,12 +152,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let rtp = read_rtp(root.table("rtp"));
     let limits = read_limits(root.table("limits"), rtp.as_ref());
 
-    let http = root.table("http");
-    let http_listen =
-        http.parsed_or("listen", SOCKET_ADDRESS, SocketAddr::from(([127, 0, 0, 1], 8080)), |text| {
-            text.parse().ok()
-        });
-    http.finish();
+    let http_listen = read_http(root.table("http"));
 
     let store = root.table("store");
     let store_path =
@@ -210,6 +205,13 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         queues,
         entry_points,
     })
+}
+
+fn read_http(section: Section<'_, '_>) -> Option<SocketAddr> {
+    let usual = SocketAddr::from(([127, 0, 0, 1], 8080));
+    let listen = section.parsed_or("listen", SOCKET_ADDRESS, usual, |text| text.parse().ok());
+    section.finish();
+    listen
 }
 
 fn read_log(section: Section<'_, '_>) -> Option<Log> {

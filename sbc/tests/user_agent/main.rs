@@ -34,4 +34,5 @@ mod sources;
 mod srtp;
 mod streams;
 mod support;
+mod torture_semantics;
 mod update;
