@@ -1,10 +1,15 @@
 //! One open endpoint: what it receives, what it sends, and what it is asked to play and collect.
 
+mod agreed;
+mod security;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
+
+use agreed::Agreed;
 
 use crate::collector::{Collector, Keyed, Outcome};
 use crate::counters::{Counters, Refusal};
@@ -13,19 +18,18 @@ use crate::latch::Latch;
 use crate::outgoing::Outgoing;
 use crate::player::Player;
 use crate::playing::Playing;
-use crate::protection::{Guard, Protection};
+use crate::protection::Guard;
 use crate::quality::mean_opinion_score;
 use crate::reception::{Arrival, Reception};
 use crate::rtcp::MAX_COMPOUND_LEN;
 use crate::rtcp_session::RtcpSession;
 use crate::rtp::{HEADER_LEN, Header};
-use crate::srtp::{MAX_TRAILER_LEN, SrtpKeys};
-use crate::stun;
+use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, Press, PressDetector};
 use crate::tone::samples_in;
 use crate::{
-    Channel, Codec, CollectId, CollectRules, Digit, Direction, DtlsParameters, EndpointId,
-    EndpointStatistics, Event, HandshakeOutcome, PlayEnd, Security, StreamParameters,
+    Channel, Codec, CollectId, CollectRules, Digit, Direction, EndpointId, EndpointStatistics, Event,
+    PlayEnd, StreamParameters,
 };
 
 /// The audio of a packet before anything was agreed.
@@ -40,67 +44,6 @@ const MAX_SAMPLES: usize = 480;
 /// Octets of the longest packet a worker makes.
 pub(crate) const MAX_PACKET_LEN: usize = HEADER_LEN + MAX_SAMPLES + MAX_TRAILER_LEN;
 const _: () = assert!(MAX_PACKET_LEN >= MAX_COMPOUND_LEN + MAX_TRAILER_LEN);
-
-/// What offer and answer agreed, and where packets come from and go.
-#[derive(Debug)]
-struct Agreed {
-    stream: StreamParameters,
-    /// Samples of a packet of ours.
-    packet_samples: usize,
-    rtp: Latch,
-    rtcp: Latch,
-}
-
-impl Agreed {
-    const fn may_receive(&self) -> bool {
-        matches!(self.stream.direction, Direction::SendReceive | Direction::ReceiveOnly)
-    }
-
-    /// Where packets may go now; nowhere while the party's address is a placeholder (RFC 3264 §8.4) or it does
-    /// not want them.
-    #[inline]
-    fn send_to(&self) -> Option<SocketAddr> {
-        let wanted = matches!(self.stream.direction, Direction::SendReceive | Direction::SendOnly);
-        let open = wanted && self.rtp.is_open() && is_reachable(self.rtp.destination());
-        open.then(|| self.rtp.destination())
-    }
-
-    /// The party may have moved, so a latch is open again; until it speaks it is where it was.
-    fn keep_path_of(&mut self, before: &Self) {
-        if self.stream.ice.is_some() && before.stream.ice == self.stream.ice {
-            // No new checks are due: it was no restart (RFC 8445 §4, "ICE restart").
-            (self.rtp, self.rtcp) = (before.rtp, before.rtcp);
-        } else if before.stream.remote_rtp == self.stream.remote_rtp
-            && before.stream.latch == self.stream.latch
-        {
-            self.rtp.follow(before.rtp.destination());
-            self.rtcp.follow(before.rtcp.destination());
-        }
-    }
-
-    /// An authentic packet came from `source`.
-    #[inline]
-    fn believe(&mut self, source: SocketAddr) {
-        if self.rtp.fix(source) {
-            let as_signalled = source == self.stream.remote_rtp;
-            self.rtcp.follow(if as_signalled { self.stream.remote_rtcp } else { next_port(source) });
-        }
-    }
-
-    fn report_to(&self) -> Option<SocketAddr> {
-        let latch = if self.stream.rtcp_mux { &self.rtp } else { &self.rtcp };
-        Some(latch.destination()).filter(|address| latch.is_open() && is_reachable(*address))
-    }
-}
-
-fn is_reachable(address: SocketAddr) -> bool {
-    address.port() != 0 && !address.ip().is_unspecified()
-}
-
-/// Where RTCP goes by default (RFC 3550 §11).
-fn next_port(rtp: SocketAddr) -> SocketAddr {
-    SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1))
-}
 
 /// The watch over a party that should send.
 #[derive(Clone, Copy, Debug)]
@@ -218,102 +161,6 @@ impl Endpoint {
         self.rtcp.start(now, rng);
         self.agreed = Some(agreed);
         begins
-    }
-
-    /// Guards packets as was agreed; whether a handshake is to begin.
-    fn secure(&mut self, before: Option<Security>, security: &Security, rng: &mut ChaCha8Rng) -> bool {
-        match security {
-            Security::Plain => self.guard = Guard::Plain,
-            Security::Keys(keys) => self.protect(keys.as_ref().clone(), rng),
-            Security::Dtls(_) if before.as_ref() == Some(security) => {}
-            Security::Dtls(_) => {
-                self.guard = Guard::Waiting;
-                self.handshake_source = None;
-                return true;
-            }
-        }
-        false
-    }
-
-    /// A new key of ours comes with a new SSRC: the party counts rollovers from 0 then, whether or not it holds with
-    /// RFC 3711 §3.3.1 that a new key does not reset them, and no index comes twice.
-    fn protect(&mut self, keys: SrtpKeys, rng: &mut ChaCha8Rng) {
-        let before = match std::mem::take(&mut self.guard) {
-            Guard::Keyed(before) => Some(*before),
-            Guard::Plain | Guard::Waiting => None,
-        };
-        if before.as_ref().is_none_or(|before| before.keys().send != keys.send) {
-            self.outgoing.restart(rng);
-            self.rtcp.restart();
-        }
-        self.guard = Guard::Keyed(Box::new(Protection::following(before, keys)));
-    }
-
-    /// What the handshake under way has to know; none when there is none.
-    pub(crate) fn dtls(&self) -> Option<&DtlsParameters> {
-        match &self.agreed.as_ref()?.stream.security {
-            Security::Dtls(parameters) => Some(parameters),
-            Security::Plain | Security::Keys(_) => None,
-        }
-    }
-
-    /// Where the handshake's packets go.
-    pub(crate) fn handshake_destination(&self) -> Option<SocketAddr> {
-        let latch = &self.agreed.as_ref()?.rtp;
-        let destination = self.handshake_source.unwrap_or(latch.destination());
-        (latch.is_open() && is_reachable(destination)).then_some(destination)
-    }
-
-    /// Takes a packet of the party's handshake; whether it may go on.
-    pub(crate) fn receive_handshake(&mut self, source: SocketAddr) -> Result<(), Refusal> {
-        let agreed = self.agreed.as_ref().ok_or(Refusal::NotAgreed)?;
-        if self.dtls().is_none() {
-            return Err(Refusal::NotAgreed);
-        }
-        if !agreed.rtp.admits(source) {
-            return Err(Refusal::Source);
-        }
-        self.handshake_source = Some(source);
-        Ok(())
-    }
-
-    /// Takes what came of the handshake: keys, and with them where the party is.
-    pub(crate) fn finish_handshake(
-        &mut self,
-        outcome: HandshakeOutcome,
-        rng: &mut ChaCha8Rng,
-        events: &mut EventQueue,
-    ) {
-        if self.dtls().is_none() {
-            return;
-        }
-        match outcome {
-            Err(_) => events.push(Event::HandshakeFailed { endpoint: self.id }),
-            Ok(keys) => {
-                self.protect(*keys, rng);
-                if let (Some(agreed), Some(source)) = (&mut self.agreed, self.handshake_source) {
-                    agreed.believe(source);
-                }
-            }
-        }
-    }
-
-    /// Takes a connectivity check, and writes the answer over it; its length.
-    pub(crate) fn receive_check(
-        &mut self,
-        channel: Channel,
-        source: SocketAddr,
-        buffer: &mut [u8],
-        len: usize,
-    ) -> Result<usize, Refusal> {
-        let agreed = self.agreed.as_mut().ok_or(Refusal::NotAgreed)?;
-        let ice = agreed.stream.ice.as_deref().ok_or(Refusal::NotAgreed)?;
-        let check = stun::answer(ice, source, buffer, len)?;
-        match channel {
-            Channel::Rtp => agreed.rtp.checked(source, check.nominates),
-            Channel::Rtcp => agreed.rtcp.checked(source, check.nominates),
-        };
-        Ok(check.answer_len)
     }
 
     pub(crate) fn play(&mut self, now: Instant, player: Player, events: &mut EventQueue) {

@@ -69,7 +69,7 @@ use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Tell, Transactions};
 use crate::transport::Hop;
 use crate::trunk::Admissions;
 pub use crate::trunk::{Limit, TrunkUse};
-use admission::Overload;
+use admission::{Overload, Shed};
 use alias::Aliases;
 use session::{Peer, Sessions};
 
@@ -99,6 +99,7 @@ pub struct UserAgent {
     admissions: Admissions,
     destinations: Destinations,
     overload: Overload,
+    shed_calls: Shed,
     bans: Bans,
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
@@ -171,6 +172,7 @@ impl UserAgent {
             destinations: Destinations::default(),
             admissions: Admissions::default(),
             overload: Overload::default(),
+            shed_calls: Shed::default(),
             bans: Bans::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),

@@ -3,6 +3,7 @@
 //! A new INVITE that would be refused is refused before anything is made for it: no transaction, no session, no
 //! look at its credentials or its body (RFC 3261 §8.2.7, §21.5.4).
 
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +41,41 @@ impl Overload {
     }
 }
 
+/// Calls that were refused and forgotten, remembered by a hash for as long as copies of them may come: a copy must not
+/// be let in when there is room again, since its caller has gone elsewhere (RFC 3261 §17.2.1 without its state).
+#[derive(Debug, Default)]
+pub(super) struct Shed {
+    by_age: VecDeque<(Instant, u64)>,
+    known: BTreeSet<u64>,
+}
+
+/// The most calls that are remembered; of a longer storm the oldest are not.
+const SHED_MAX: usize = 4_096;
+
+impl Shed {
+    fn has(&mut self, now: Instant, call: u64) -> bool {
+        while let Some((until, old)) = self.by_age.front().copied()
+            && until <= now
+        {
+            self.by_age.pop_front();
+            self.known.remove(&old);
+        }
+        self.known.contains(&call)
+    }
+
+    fn remember(&mut self, until: Instant, call: u64) {
+        if !self.known.insert(call) {
+            return;
+        }
+        self.by_age.push_back((until, call));
+        if self.by_age.len() > SHED_MAX
+            && let Some((_, oldest)) = self.by_age.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
 /// Why a call is not admitted, and when to try again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused {
@@ -68,6 +104,11 @@ impl UserAgent {
         if received.essentials.cseq.method != Method::Invite || received.essentials.to.tag().is_some() {
             return false;
         }
+        let call = call_hash(received);
+        if self.shed_calls.has(now, call) {
+            self.refuse_without_state(received, RETRY_AFTER);
+            return true;
+        }
         let is_emergency = self.is_emergency(received);
         let refused = if self.is_overloaded() && !is_emergency {
             self.counters.calls_shed_by_overload += 1;
@@ -81,6 +122,7 @@ impl UserAgent {
         };
         let Err(Refused { retry_after }) = refused else { return false };
         self.counters.calls_over_limit += 1;
+        self.shed_calls.remember(now + self.config.timers.transaction_timeout(), call);
         self.refuse_without_state(received, retry_after);
         true
     }
@@ -249,16 +291,33 @@ fn dialled(request: &Message<'_>) -> String {
 
 /// §8.2.7: the same To tag for each copy of a request, without remembering one.
 fn stateless_tag(received: Received<'_>) -> String {
+    format!("{:016x}", call_hash(received))
+}
+
+/// Names a request among those that may come at a time: the same for each copy of it.
+fn call_hash(received: Received<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     received.essentials.via.branch().hash(&mut hasher);
     received.essentials.call_id.hash(&mut hasher);
     received.essentials.cseq.number.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+    hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_refused_calls_are_remembered_for_so_long_and_no_more() {
+        let (now, later) = (Instant::START, Instant::START + Duration::from_secs(32));
+        let mut shed = Shed::default();
+        for call in 0..=SHED_MAX as u64 {
+            shed.remember(later, call);
+        }
+        assert!(!shed.has(now, 0), "one too many");
+        assert!(shed.has(now, 1) && shed.has(now, SHED_MAX as u64));
+        assert!(!shed.has(later, 1) && shed.by_age.is_empty() && shed.known.is_empty());
+    }
 
     #[test]
     fn refusing_starts_beyond_the_delay_and_stops_at_half_of_it() {
