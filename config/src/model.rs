@@ -363,6 +363,42 @@ pub struct Profile {
     pub product_header: bool,
     /// What becomes of its REFERs.
     pub refer: ReferPolicy,
+    /// Whether who it says that calls is believed.
+    pub trust_identity: bool,
+    /// Where it wants to see who calls.
+    pub identity: IdentityHeader,
+    /// How it is told that a call was for somebody else.
+    pub diversion: DiversionHeader,
+    /// The number shown when the caller's own may not be.
+    pub caller_id: Option<String>,
+    /// What numbers that may be shown begin with; any when empty.
+    pub caller_id_prefixes: Vec<String>,
+}
+
+/// Where a peer wants to see who calls, besides From.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdentityHeader {
+    /// Nowhere else.
+    #[default]
+    From,
+    /// RFC 3325, within a trust domain.
+    PAssertedIdentity,
+    /// RFC 3325, towards one.
+    PPreferredIdentity,
+    /// As before RFC 3325.
+    RemotePartyId,
+}
+
+/// How a peer is told that a call was for somebody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiversionHeader {
+    /// Not at all.
+    #[default]
+    Off,
+    /// RFC 5806.
+    Diversion,
+    /// RFC 7044.
+    HistoryInfo,
 }
 
 impl Default for Profile {
@@ -379,6 +415,11 @@ impl Default for Profile {
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
+            trust_identity: false,
+            identity: IdentityHeader::From,
+            diversion: DiversionHeader::Off,
+            caller_id: None,
+            caller_id_prefixes: Vec::new(),
         }
     }
 }

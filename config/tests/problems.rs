@@ -188,6 +188,29 @@ fn routes_of_a_trunk_and_route_sets_are_checked() {
 }
 
 #[test]
+fn a_caller_id_is_a_number_and_stands_beside_its_prefixes() {
+    one_problem(
+        "identity = \"from\" ",
+        "identity = \"pai\" ",
+        "\"pai\"",
+        "trunk.carrier-a.identity: found \"pai\"; write from, p-asserted-identity, p-preferred-identity or \
+         remote-party-id",
+    );
+    one_problem(
+        "# caller_id = \"+15550100\"",
+        "caller_id = \"sales\"",
+        "\"sales\"",
+        "trunk.carrier-a.caller_id: found \"sales\"; write a number such as \"+15550100\"",
+    );
+    let alone = changed("# caller_id_prefixes = ", "caller_id_prefixes = ");
+    let told = parse(&alone).unwrap_err().to_string();
+    assert!(
+        told.contains("caller_id_prefixes has no caller_id beside it; write caller_id as a number"),
+        "{told}"
+    );
+}
+
+#[test]
 fn numbers_are_held_to_their_range() {
     let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
     one_problem("max_calls_per_second = 1000 #", "max_calls_per_second = 0 #", "0", low);

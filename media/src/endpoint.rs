@@ -28,8 +28,8 @@ use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, Press, PressDetector};
 use crate::tone::samples_in;
 use crate::{
-    Channel, Codec, CollectId, CollectRules, Digit, Direction, EndpointId, EndpointStatistics, Event,
-    PlayEnd, StreamParameters,
+    Channel, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, PlayEnd,
+    StreamParameters,
 };
 
 /// The audio of a packet before anything was agreed.

@@ -9,6 +9,7 @@ mod dialog;
 pub mod framing;
 pub mod header;
 mod health;
+mod identity;
 mod lex;
 pub mod message;
 mod offer_answer;

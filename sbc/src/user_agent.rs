@@ -52,7 +52,10 @@ pub use event::{
     SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
-pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
+pub use profile::{
+    DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy, ReliableProvisional,
+    SrtpPolicy,
+};
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;

@@ -2,9 +2,10 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    AudioCodec, DigestAlgorithm, Dtmf, EarlyMedia, Fingerprint, IpPrefix, Keying, Limits, ListenAddress,
-    PhoneConfig, Profile, Protection, ReferPolicy, ReliableProvisional, RouteConfig, RouteSet, SrtpPolicy,
-    Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
+    AudioCodec, DigestAlgorithm, DiversionHeader, Dtmf, EarlyMedia, Fingerprint, IdentityHeader, IpPrefix,
+    Keying, Limits, ListenAddress, PhoneConfig, Profile, Protection, ReferPolicy, ReliableProvisional,
+    RouteConfig, RouteSet, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig,
+    UserCredentials,
 };
 use tandem_sbc_net::{PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -178,6 +179,20 @@ fn profile(profile: &config::Profile) -> Profile {
         max_forwards: profile.max_forwards,
         product_header: profile.product_header,
         refer: refer(profile.refer),
+        trust_identity: profile.trust_identity,
+        identity: match profile.identity {
+            config::IdentityHeader::From => IdentityHeader::From,
+            config::IdentityHeader::PAssertedIdentity => IdentityHeader::PAssertedIdentity,
+            config::IdentityHeader::PPreferredIdentity => IdentityHeader::PPreferredIdentity,
+            config::IdentityHeader::RemotePartyId => IdentityHeader::RemotePartyId,
+        },
+        diversion: match profile.diversion {
+            config::DiversionHeader::Off => DiversionHeader::Off,
+            config::DiversionHeader::Diversion => DiversionHeader::Diversion,
+            config::DiversionHeader::HistoryInfo => DiversionHeader::HistoryInfo,
+        },
+        caller_id: profile.caller_id.clone(),
+        caller_id_prefixes: profile.caller_id_prefixes.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{node, records};
+use crate::support::{node, node_with, records};
 use tandem_peers::{Scenario, Sipp};
 use tandem_store::StoredCall;
 
@@ -75,4 +75,27 @@ fn retransmissions_start_nothing_new() {
     let scenario = Scenario { calls: 20, rate: 20, options: lossy, ..Scenario::once("call", "+15550102") };
     let records = run(&scenario);
     assert_eq!(records.len(), 20, "as many calls as the carrier made");
+}
+
+/// RFC 3325: what a trusted carrier asserts, in its form of numbers, and with its Privacy.
+#[test]
+fn numbers_are_understood_as_the_carrier_writes_them() {
+    for (privacy, from) in [("none", "+15551234"), ("id", "")] {
+        let mut node = node_with(|_, config| {
+            let trunk = "name = \"carrier-a\"\nnumbers = { country = \"US\", e164_without_plus = true }";
+            config.replace("name = \"carrier-a\"", trunk).replacen(
+                "trust_identity = false",
+                "trust_identity = true",
+                1,
+            )
+        });
+        let options = &["-key", "privacy", privacy];
+        let scenario = Scenario { options, ..Scenario::once("identified", "15550102") };
+        let sipp = Sipp::start(&scenario, &node.ports()).expect("SIPp starts");
+        sipp.finish().unwrap_or_else(|error| panic!("{privacy}: {error}"));
+        let records = records(&mut node);
+        let [record] = &records[..] else { panic!("one record: {records:#?}") };
+        assert_eq!((record.from.as_str(), record.dialled.as_str()), (from, "+15550102"), "{privacy}");
+        assert!(record.legs[0].packets_sent > 10, "the prompt was played: {record:#?}");
+    }
 }

@@ -2,11 +2,21 @@
 
 use std::time::Duration;
 
-use crate::model::{Codec, Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
+use crate::model::{
+    Codec, DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy,
+    ReliableProvisional, SrtpPolicy,
+};
 use crate::reader::Section;
 
 /// The codecs there are.
 const CODECS: [(&str, Codec); 2] = [("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma)];
+
+/// The most beginnings of numbers that may be shown.
+const MAX_PREFIXES: usize = 100;
+
+const IDENTITY: &str = "from, p-asserted-identity, p-preferred-identity or remote-party-id";
+const NUMBER: &str = "a number such as \"+15550100\"";
+const PREFIXES: &str = "a list of how numbers begin, such as [\"+1555\"]";
 
 pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
     let usual = Profile::default();
@@ -34,6 +44,20 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         "refuse" => Some(ReferPolicy::Refuse),
         _ => None,
     });
+    let trust_identity = section.boolean_or("trust_identity", usual.trust_identity);
+    let identity = section.parsed_or("identity", IDENTITY, usual.identity, parse_identity);
+    let diversion = section.parsed_or(
+        "diversion",
+        "off, diversion or history-info",
+        usual.diversion,
+        |text| match text {
+            "off" => Some(DiversionHeader::Off),
+            "diversion" => Some(DiversionHeader::Diversion),
+            "history-info" => Some(DiversionHeader::HistoryInfo),
+            _ => None,
+        },
+    );
+    let (caller_id, caller_id_prefixes) = read_caller_id(section);
     Some(Profile {
         srtp: srtp?,
         srtp_keys: srtp_keys?,
@@ -46,6 +70,11 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         max_forwards: u8::try_from(max_forwards?).ok()?,
         product_header: product_header?,
         refer: refer?,
+        trust_identity: trust_identity?,
+        identity: identity?,
+        diversion: diversion?,
+        caller_id: caller_id?,
+        caller_id_prefixes: caller_id_prefixes?,
     })
 }
 
@@ -56,6 +85,52 @@ fn read_reliable(section: &Section<'_, '_>, usual: ReliableProvisional) -> Optio
         "required" => Some(ReliableProvisional::Required),
         _ => None,
     })
+}
+
+fn parse_identity(text: &str) -> Option<IdentityHeader> {
+    match text {
+        "from" => Some(IdentityHeader::From),
+        "p-asserted-identity" => Some(IdentityHeader::PAssertedIdentity),
+        "p-preferred-identity" => Some(IdentityHeader::PPreferredIdentity),
+        "remote-party-id" => Some(IdentityHeader::RemotePartyId),
+        _ => None,
+    }
+}
+
+/// The number we show for those whose own may not be shown, and what those that may begin with. Without a number of
+/// our own nothing could be shown for the others.
+fn read_caller_id(section: &Section<'_, '_>) -> (Option<Option<String>>, Option<Vec<String>>) {
+    let caller_id =
+        section.parsed_or("caller_id", NUMBER, None, |text| is_number(text).then(|| Some(text.to_owned())));
+    section.know(&["caller_id_prefixes"]);
+    if !section.has("caller_id_prefixes") {
+        return (caller_id, Some(Vec::new()));
+    }
+    if !section.has("caller_id") {
+        let message = "caller_id_prefixes has no caller_id beside it";
+        section.problem_here(message.into(), format!("write caller_id as {NUMBER}"));
+    }
+    let Some(entries) = section.strings("caller_id_prefixes", PREFIXES, MAX_PREFIXES) else {
+        return (caller_id, None);
+    };
+    let mut prefixes = Vec::new();
+    for (text, field) in entries {
+        if is_number(&text) {
+            prefixes.push(text);
+        } else {
+            section.problem(
+                &field,
+                format!("found {text:?}"),
+                "write how a number begins, such as \"+1555\"".into(),
+            );
+        }
+    }
+    (caller_id, Some(prefixes))
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    (1..=20).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit())
 }
 
 fn read_srtp(section: &Section<'_, '_>) -> Option<SrtpPolicy> {

@@ -100,9 +100,9 @@ impl Numbers {
         if !is_number || is_short {
             return None;
         }
-        if self.digits_are_e164 && digits.starts_with(|first: char| ('1'..='9').contains(&first)) {
-            return self.plan.e164(&format!("+{digits}"));
-        }
+        let lacks_plus =
+            self.digits_are_e164 && digits.starts_with(|first: char| ('1'..='9').contains(&first));
+        let digits = if lacks_plus { format!("+{digits}") } else { digits };
         // What has its `+` is E.164 already, be it ever so short; the plan may know better how it is written.
         self.plan.e164(&digits).or_else(|| digits.starts_with('+').then_some(digits))
     }

@@ -14,6 +14,7 @@ use super::{
     SessionId, UserAgent,
 };
 use crate::dialog::Dialog;
+use crate::identity::Shown;
 use crate::message::{Builder, HeaderName, Method, StartLine};
 use crate::offer_answer::{Negotiation, Step, Verdict};
 use crate::registrar::Binding;
@@ -69,6 +70,7 @@ impl UserAgent {
             Negotiation::new(origin_id, invite.media, self.profile(&peer), self.config.dtls_certificate);
         media.step(Step::SendInvite);
         let offer = media.offer(&mut self.rng);
+        let caller = self.profile(&peer).present(invite.from);
         let calling = Calling {
             media,
             give_up: now + limits.max_ringing,
@@ -87,7 +89,7 @@ impl UserAgent {
         let id = self.sessions.insert(session);
         let call = Call {
             session: id,
-            from: &invite.from,
+            from: &caller,
             call_id: &call_id,
             local_tag: &local_tag,
             callee: &callee,
@@ -158,11 +160,15 @@ impl UserAgent {
     /// The INVITE on a way. The Contact is that of the destination's own transport, whatever the size asks for.
     fn write_invite(&self, call: &Call<'_>, destination: &Destination, hop: &Hop, branch: &str) -> Vec<u8> {
         let host = compose::host(hop.local);
-        let from = match call.from.user.as_str() {
-            // RFC 3323 §4.1.1.3.
-            "" => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
-            user => compose::name_addr(call.from.display_name.as_deref(), compose::sip_uri(user, &host)),
+        let profile = self.profile_for(call.session);
+        let shown = Shown {
+            caller: call.from,
+            host: &host,
+            identity: profile.identity,
+            diversion: profile.diversion,
+            callee: call.callee,
         };
+        let from = shown.from();
         let to_host = match &destination.hop {
             hop if hop.flow.is_some() => host.clone(),
             hop => compose::host(hop.destination),
@@ -170,7 +176,7 @@ impl UserAgent {
         let to = compose::name_addr(None, compose::sip_uri(call.callee, to_host));
         let mut builder = Builder::request(Method::Invite, &destination.uri)
             .header(HeaderName::Via, compose::via(hop, branch))
-            .header(HeaderName::MaxForwards, self.profile_for(call.session).max_forwards)
+            .header(HeaderName::MaxForwards, profile.max_forwards)
             .header(HeaderName::From, format_args!("{from};tag={}", call.local_tag))
             .header(HeaderName::To, to)
             .header(HeaderName::CallId, call.call_id)
@@ -178,7 +184,6 @@ impl UserAgent {
             .header(HeaderName::Contact, compose::contact(&destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
-        let profile = self.profile_for(call.session);
         let mut supported = compose::supported(profile);
         if profile.reliable_provisional == ReliableProvisional::Required {
             supported.retain(|tag| *tag != compose::RELIABLE);
@@ -189,10 +194,7 @@ impl UserAgent {
             // RFC 5009 §5.1: else some networks let nothing through before the answer.
             builder = builder.header(HeaderName::PEarlyMedia, "supported");
         }
-        if call.from.user.is_empty() {
-            builder = builder.header(HeaderName::Privacy, "id");
-        }
-        builder.body("application/sdp", call.offer)
+        shown.add_to(builder).body("application/sdp", call.offer)
     }
 
     pub(super) fn handle_fork_response(

@@ -27,7 +27,7 @@ pub enum Event {
         session: SessionId,
         /// Who sent it, by source address or digest.
         source: Source,
-        /// The caller (From).
+        /// The caller, as asserted by a trusted peer, else by From.
         from: Identity,
         /// The Request-URI's user part.
         dialled: String,
@@ -130,10 +130,15 @@ pub enum Source {
 /// A caller's identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The URI's user part; empty when withheld.
+    /// The URI's user part; empty when nobody says.
     pub user: String,
     /// The display name.
     pub display_name: Option<String>,
+    /// Whether the caller wants nobody to see it: then it may go no further than to those who are trusted
+    /// (RFC 3325 §7).
+    pub restricted: bool,
+    /// Whom the call was for, when it goes on to somebody else. Of calls that we make; none of those that come.
+    pub diverting: Option<String>,
 }
 
 /// A call to make.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{AudioCodec, LocalMedia};
+use super::{AudioCodec, Identity, LocalMedia};
+pub use crate::identity::{DiversionHeader, IdentityHeader};
 
 /// What differs from peer to peer. The default suits most carriers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,16 @@ pub struct Profile {
     pub product_header: bool,
     /// What becomes of its REFERs.
     pub refer: ReferPolicy,
+    /// Whether who it says that calls is believed (RFC 3325 §5): P-Asserted-Identity and Remote-Party-ID.
+    pub trust_identity: bool,
+    /// Where it wants to see who calls.
+    pub identity: IdentityHeader,
+    /// How it is told that a call was for somebody else.
+    pub diversion: DiversionHeader,
+    /// Who is shown as calling when the caller's number may not be.
+    pub caller_id: Option<String>,
+    /// What numbers that may be shown begin with; any when empty.
+    pub caller_id_prefixes: Vec<String>,
 }
 
 impl Default for Profile {
@@ -46,6 +57,11 @@ impl Default for Profile {
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
+            trust_identity: false,
+            identity: IdentityHeader::From,
+            diversion: DiversionHeader::Off,
+            caller_id: None,
+            caller_id_prefixes: Vec::new(),
         }
     }
 }
@@ -60,6 +76,18 @@ impl Profile {
             self.codecs.iter().copied().filter(|codec| codecs.contains(codec)).collect()
         };
         LocalMedia { rtp, codecs, ptime: self.ptime.unwrap_or(ptime) }
+    }
+
+    /// The caller as this peer may see it: with a number of our own when the caller's may not be shown here. Who
+    /// withholds the number stays withheld.
+    pub(crate) fn present(&self, caller: Identity) -> Identity {
+        let is_ours = |prefix: &String| caller.user.starts_with(prefix.as_str());
+        let is_allowed = !caller.user.is_empty()
+            && (self.caller_id_prefixes.is_empty() || self.caller_id_prefixes.iter().any(is_ours));
+        match &self.caller_id {
+            Some(own) if !is_allowed => Identity { user: own.clone(), display_name: None, ..caller },
+            _ => caller,
+        }
     }
 
     /// Whether a codec may be spoken.

@@ -7,11 +7,12 @@ use tandem_time::Instant;
 use super::admission::EMERGENCY_ROOM;
 use super::compose::{self, Description};
 use super::session::{Asked, Offered, Peer, Phase, Session};
-use super::{Ender, Event, Identity, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent};
+use super::{Ender, Event, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent};
 use crate::auth::{Attempt, Verdict};
 use crate::ban::Offence;
 use crate::dialog::Dialog;
 use crate::header::{NameAddr, Via};
+use crate::identity;
 use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer;
 use crate::transaction::{RequestMatch, TransactionId};
@@ -271,7 +272,7 @@ impl UserAgent {
         self.events.push_back(Event::Incoming {
             session,
             source,
-            from: received.parties.from().map(|from| identity(&from)).unwrap_or_default(),
+            from: identity::caller(received.parties, self.profile(received.peer).trust_identity),
             dialled: self.dialled(received.parties),
             call_id: received.essentials.call_id.to_owned(),
             acceptable,
@@ -359,20 +360,4 @@ pub(super) fn way_back(packet: &Packet<'_>, via: &Via<'_>) -> Hop {
 
 pub(super) fn user_of(address: &NameAddr<'_>) -> Option<String> {
     Some(address.uri().ok()?.user()?.into_owned())
-}
-
-/// RFC 3323 §4.1.1.3: a withheld caller is `anonymous` at `anonymous.invalid`.
-fn identity(from: &NameAddr<'_>) -> Identity {
-    let is_withheld = from
-        .uri()
-        .ok()
-        .and_then(|uri| uri.as_sip().map(|sip| sip.host.to_string()))
-        .is_some_and(|host| host.eq_ignore_ascii_case("anonymous.invalid"));
-    if is_withheld {
-        return Identity::default();
-    }
-    Identity {
-        user: user_of(from).unwrap_or_default(),
-        display_name: from.display_name().map(std::borrow::Cow::into_owned),
-    }
 }

@@ -22,7 +22,10 @@ fn the_caller_hangs_up() {
         panic!("{events:?}");
     };
     assert_eq!(*source, Source::Trunk("carrier-a".into()));
-    assert_eq!(*from, Identity { user: "+15551234".into(), display_name: Some("Caller".into()) });
+    assert_eq!(
+        *from,
+        Identity { user: "+15551234".into(), display_name: Some("Caller".into()), ..Identity::default() }
+    );
     assert_eq!((dialled.as_str(), call_id.as_str(), *acceptable), ("+15550100", "call-1", true));
     assert_eq!(world.agent.call_id(*session), Some("call-1"));
 

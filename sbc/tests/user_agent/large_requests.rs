@@ -8,7 +8,8 @@ use crate::support::{CARRIER, SDP, World, contact, media};
 
 /// A call whose INVITE is as long as its caller's name makes it.
 fn call(world: &mut World, name_length: usize) -> SessionId {
-    let from = Identity { user: "100".into(), display_name: Some("x".repeat(name_length)) };
+    let from =
+        Identity { user: "100".into(), display_name: Some("x".repeat(name_length)), ..Identity::default() };
     let target = InviteTarget::Trunk { trunk: "carrier-a".into(), number: "200".into() };
     world.own(|agent, now| agent.invite(now, Invite { target, from, media: media() })).expect("a session")
 }

@@ -275,7 +275,11 @@ impl World {
     }
 
     pub(crate) fn call(&mut self, target: InviteTarget) -> SessionId {
-        let from = Identity { user: "+15551234".to_owned(), display_name: Some("Caller".to_owned()) };
+        let from = Identity {
+            user: "+15551234".to_owned(),
+            display_name: Some("Caller".to_owned()),
+            ..Identity::default()
+        };
         self.own(|agent, now| agent.invite(now, Invite { target, from, media: media() })).expect("a session")
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, Direction, LegEnd, LegId, LegRecord, Origin, Party, TimelineEntry,
 };
+use tandem_sbc::user_agent::Identity;
 use tandem_time::Instant;
 
 use super::transfer::Transfer;
@@ -14,7 +15,10 @@ use crate::{SwitchConfig, WorkerIndex};
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) origin: Origin,
+    /// As everybody may see it.
     pub(crate) from: Party,
+    /// As it goes on to others, a withheld number included.
+    pub(crate) caller_identity: Identity,
     pub(crate) dialled: String,
     /// What it began with.
     pub(crate) config: Arc<SwitchConfig>,
@@ -70,6 +74,7 @@ impl Call {
         Self {
             origin,
             from,
+            caller_identity: Identity::default(),
             dialled,
             too_long_at: now + config.max_call_duration,
             config,

@@ -1,14 +1,14 @@
 //! The commands of the control plane; the table is in the documentation of [`super`].
 
-use tandem_control_api::CollectRules;
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy, Event, HangupCause,
-    LegId, Prompt, RejectReason, Repeat,
+    CallFact, CallId, CollectRules, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy,
+    Event, HangupCause, LegId, Origin, Prompt, RejectReason, Repeat,
 };
 use tandem_media as media;
 use tandem_sbc::user_agent::Identity;
 use tandem_time::Instant;
 
+use super::call::Call;
 use super::cause::{self, EndCause};
 use super::ending::Hangup;
 use super::leg::{Asked, Collect, Invitation, Leg, LegState, Play, Settled};
@@ -186,9 +186,11 @@ impl Calls {
             return Err(CommandError::Invalid("ring_timeout".to_owned()));
         }
         let from = match caller_id {
-            Some(user) => Identity { user, display_name: None },
-            None => Identity { user: call.from.number.clone(), display_name: call.from.name.clone() },
+            // The control plane shows nobody.
+            Some(user) => Identity { restricted: user.is_empty(), user, ..Identity::default() },
+            None => call.caller_identity.clone(),
         };
+        let from = Identity { diverting: diverting(call, &target), ..from };
         let invitation = Box::new(Invitation { target, from });
         let leg = self
             .dialled_leg(now, id, call_id, invitation, ring_until)
@@ -309,4 +311,14 @@ impl Calls {
 
 pub(super) fn wrong_state(command: &str, state: &LegState) -> CommandError {
     CommandError::WrongState { command: command.to_owned(), state: state.name().to_owned() }
+}
+
+/// Whom a carrier's call was for when it goes out again to somebody else (RFC 5806 §2).
+fn diverting(call: &Call, target: &DialTarget) -> Option<String> {
+    match (&call.origin, target) {
+        (Origin::Trunk(_), DialTarget::Trunk { number, .. }) if *number != call.dialled => {
+            Some(call.dialled.clone())
+        }
+        _ => None,
+    }
 }

@@ -144,7 +144,8 @@ impl Calls {
     /// Makes the call and its first leg, and tells the control plane; none when there is no room.
     fn offer(&mut self, now: Instant, caller: Caller) -> Option<()> {
         let config = std::sync::Arc::clone(&self.config);
-        let from = Party { number: caller.from.user, name: caller.from.display_name };
+        let from = visible(&caller.from);
+        let caller_identity = caller.from;
         let (origin, party, peer) = match caller.source {
             Source::Trunk(trunk) => (Origin::Trunk(trunk), from.number.clone(), PeerKind::Trunk),
             Source::User(user) => (Origin::User(user.clone()), user, PeerKind::phone(&config)),
@@ -158,6 +159,7 @@ impl Calls {
                 Some(Leg { sip_call_id, ..Leg::new(call_id, 0, state, peer, party, now) })
             })?;
             let mut call = Call::new(now, origin, from, dialled, config, leg);
+            call.caller_identity = caller_identity;
             call.add_leg(leg);
             Some(call)
         })?;
@@ -342,4 +344,12 @@ impl Calls {
 /// Whether the party does not listen (RFC 3264 §8.4): seen from us, we may not send.
 const fn is_hold(direction: ua::MediaDirection) -> bool {
     matches!(direction, ua::MediaDirection::ReceiveOnly | ua::MediaDirection::Inactive)
+}
+
+/// RFC 3325 §7: a withheld number goes to nobody but those who are trusted, and neither agents nor records are.
+fn visible(caller: &Identity) -> Party {
+    if caller.restricted {
+        return Party::default();
+    }
+    Party { number: caller.user.clone(), name: caller.display_name.clone() }
 }

@@ -266,5 +266,53 @@ fn a_dialled_leg_is_offered_the_callers_codec_first() {
         ring_timeout: std::time::Duration::from_secs(20),
     });
     bench.open_all();
-    assert_eq!(bench.invites[1].from, ua::Identity { user: "+15550100".to_owned(), display_name: None });
+    assert_eq!(
+        bench.invites[1].from,
+        ua::Identity { user: "+15550100".to_owned(), display_name: None, ..ua::Identity::default() }
+    );
+}
+
+/// RFC 3325 §7: neither agents nor records are of the trust domain; a trunk may be, and decides for itself.
+#[test]
+fn a_withheld_number_is_told_to_nobody_and_goes_on_to_whom_is_dialled() {
+    let mut bench = Bench::new();
+    let session = bench.incoming_withheld();
+    let Some(Event::CallOffered { call, leg, from, .. }) = bench.told.last() else { panic!("not offered") };
+    let (call, leg) = (*call, *leg);
+    assert_eq!(*from, tandem_control_api::Party::default());
+    bench.command(Command::Answer { leg });
+    bench.open_all();
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Confirmed { session });
+    bench.inviting(call);
+    assert_eq!((bench.invites[0].from.user.as_str(), bench.invites[0].from.restricted), ("+15550199", true));
+    bench.peer_ends(session, 200);
+    bench.close_all();
+    bench.release_all();
+    let record = bench.told.iter().find_map(|event| match event {
+        Event::CallEnded { record, .. } => Some(record),
+        _ => None,
+    });
+    let record = record.expect("a record");
+    assert!(!format!("{record:?}").contains("5550199"), "{record:?}");
+}
+
+/// RFC 5806 §2: a carrier's call that goes out again was for the number it came to.
+#[test]
+fn a_carrier_is_told_whom_a_call_was_for_and_a_phone_is_not() {
+    let mut bench = Bench::new();
+    let (_, call, _) = bench.answered();
+    let dial = |target| Command::Dial {
+        call,
+        target,
+        caller_id: None,
+        ring_timeout: std::time::Duration::from_secs(20),
+    };
+    let trunk = |number: &str| DialTarget::Trunk { trunk: "carrier-a".to_owned(), number: number.to_owned() };
+    for target in [trunk("+15550111"), trunk("+15550100"), DialTarget::User("1001".to_owned())] {
+        bench.command(dial(target));
+        bench.open_all();
+    }
+    let diverting: Vec<_> = bench.invites.iter().map(|invite| invite.from.diverting.as_deref()).collect();
+    assert_eq!(diverting, [Some("+15550100"), None, None], "+15550100 is whom the call was for");
 }

@@ -227,11 +227,31 @@ impl Bench {
     }
 
     fn incoming_with(&mut self, source: ua::Source, acceptable: bool, is_emergency: bool) -> SessionId {
+        let from = ua::Identity {
+            user: "+15550199".to_owned(),
+            display_name: Some("Caller".to_owned()),
+            ..ua::Identity::default()
+        };
+        self.incoming_as(from, source, acceptable, is_emergency)
+    }
+
+    pub(super) fn incoming_withheld(&mut self) -> SessionId {
+        let from = ua::Identity { user: "+15550199".to_owned(), restricted: true, ..ua::Identity::default() };
+        self.incoming_as(from, ua::Source::Trunk("carrier-a".to_owned()), true, false)
+    }
+
+    fn incoming_as(
+        &mut self,
+        from: ua::Identity,
+        source: ua::Source,
+        acceptable: bool,
+        is_emergency: bool,
+    ) -> SessionId {
         let session = self.session();
         self.session_event(ua::Event::Incoming {
             session,
             source,
-            from: ua::Identity { user: "+15550199".to_owned(), display_name: Some("Caller".to_owned()) },
+            from,
             dialled: "+15550100".to_owned(),
             call_id: format!("call-{}", session.index),
             acceptable,
