@@ -80,7 +80,9 @@ fn retransmissions_start_nothing_new() {
 /// RFC 3325: what a trusted carrier asserts, in its form of numbers, and with its Privacy.
 #[test]
 fn numbers_are_understood_as_the_carrier_writes_them() {
-    for (privacy, from) in [("none", "+15551234"), ("id", "")] {
+    let shown: &[&str] = &["-key", "privacy", "none", "-key", "caller", "0000"];
+    let withheld: &[&str] = &["-key", "privacy", "id", "-key", "caller", "anonymous"];
+    for (options, from) in [(shown, "+15551234"), (withheld, "")] {
         let mut node = node_with(|_, config| {
             let trunk = "name = \"carrier-a\"\nnumbers = { country = \"US\", e164_without_plus = true }";
             config.replace("name = \"carrier-a\"", trunk).replacen(
@@ -89,13 +91,12 @@ fn numbers_are_understood_as_the_carrier_writes_them() {
                 1,
             )
         });
-        let options = &["-key", "privacy", privacy];
         let scenario = Scenario { options, ..Scenario::once("identified", "15550102") };
         let sipp = Sipp::start(&scenario, &node.ports()).expect("SIPp starts");
-        sipp.finish().unwrap_or_else(|error| panic!("{privacy}: {error}"));
+        sipp.finish().unwrap_or_else(|error| panic!("{options:?}: {error}"));
         let records = records(&mut node);
         let [record] = &records[..] else { panic!("one record: {records:#?}") };
-        assert_eq!((record.from.as_str(), record.dialled.as_str()), (from, "+15550102"), "{privacy}");
+        assert_eq!((record.from.as_str(), record.dialled.as_str()), (from, "+15550102"), "{options:?}");
         assert!(record.legs[0].packets_sent > 10, "the prompt was played: {record:#?}");
     }
 }
