@@ -268,7 +268,11 @@ fn a_dialled_leg_is_offered_the_callers_codec_first() {
     bench.open_all();
     assert_eq!(
         bench.invites[1].from,
-        ua::Identity { user: "+15550100".to_owned(), display_name: None, ..ua::Identity::default() }
+        ua::Identity {
+            user: "+15550100".to_owned(),
+            diverting: Some("+15550100".to_owned()),
+            ..ua::Identity::default()
+        }
     );
 }
 
@@ -284,8 +288,9 @@ fn a_withheld_number_is_told_to_nobody_and_goes_on_to_whom_is_dialled() {
     bench.open_all();
     bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
     bench.session_event(ua::Event::Confirmed { session });
-    bench.inviting(call);
+    let (callee, _) = bench.inviting(call);
     assert_eq!((bench.invites[0].from.user.as_str(), bench.invites[0].from.restricted), ("+15550199", true));
+    bench.peer_ends(callee, 486);
     bench.peer_ends(session, 200);
     bench.close_all();
     bench.release_all();
