@@ -1,6 +1,7 @@
 //! What an operator decides, after every check.
 
 use std::fmt;
+mod identity;
 mod protection;
 mod rules;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::IpPrefix;
 
+pub use identity::{DiversionHeader, IdentityHeader};
 pub use protection::Protection;
 pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
@@ -373,32 +375,6 @@ pub struct Profile {
     pub caller_id: Option<String>,
     /// What numbers that may be shown begin with; any when empty.
     pub caller_id_prefixes: Vec<String>,
-}
-
-/// Where a peer wants to see who calls, besides From.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IdentityHeader {
-    /// Nowhere else.
-    #[default]
-    From,
-    /// RFC 3325, within a trust domain.
-    PAssertedIdentity,
-    /// RFC 3325, towards one.
-    PPreferredIdentity,
-    /// As before RFC 3325.
-    RemotePartyId,
-}
-
-/// How a peer is told that a call was for somebody else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DiversionHeader {
-    /// Not at all.
-    #[default]
-    Off,
-    /// RFC 5806.
-    Diversion,
-    /// RFC 7044.
-    HistoryInfo,
 }
 
 impl Default for Profile {
