@@ -137,6 +137,7 @@ impl UserAgent {
             out.again = now + out.interval;
             let (status, bytes) = (out.status, out.bytes.clone());
             self.counters.retransmissions_sent += 1;
+            let bytes = self.ruled_for(transaction, bytes);
             self.transactions.respond(now, transaction, status, bytes);
         }
     }
@@ -233,7 +234,8 @@ impl UserAgent {
         let bytes = self.authorised(id, bytes);
         let (first, user) = (Routed { hop, bytes }, Role::Prack(id));
         let outgoing = Outgoing { method: Method::Prack, branch: &branch, first, fallback: None, user };
-        self.transactions.request(now, outgoing);
+        let peer = self.peer_of(id);
+        self.send(now, &peer, outgoing);
     }
 }
 

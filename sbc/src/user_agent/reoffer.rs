@@ -134,7 +134,8 @@ impl UserAgent {
         let bytes = self.authorised(id, bytes);
         let (first, user) = (Routed { hop, bytes }, Role::Change(id));
         let outgoing = Outgoing { method, branch: &branch, first, fallback: None, user };
-        let transaction = self.transactions.request(now, outgoing);
+        let peer = self.peer_of(id);
+        let transaction = self.send(now, &peer, outgoing);
         let give_up = now + timers.transaction_timeout();
         change.state = State::Out { transaction, is_invite, give_up };
         let Some(session) = self.sessions.get_mut(id) else { return };
