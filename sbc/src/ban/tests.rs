@@ -93,7 +93,7 @@ fn each_further_ban_is_twice_as_long_up_to_the_longest() {
         assert!(!bans.drops(source(SOURCE), || false));
         now = ban.until + Duration::from_secs(200);
     }
-    now = now + Duration::from_secs(1);
+    now += Duration::from_secs(1);
     assert!(offend(&mut bans, now, SOURCE, Offence::Malformed, 3));
     assert_eq!(bans.in_force().next().map(|ban| ban.times), Some(1), "long ago is forgotten");
 }
