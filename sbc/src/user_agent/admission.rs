@@ -3,7 +3,7 @@
 //! A new INVITE that would be refused is refused before anything is made for it: no transaction, no session, no
 //! look at its credentials or its body (RFC 3261 §8.2.7, §21.5.4).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,27 +46,25 @@ impl Overload {
 #[derive(Debug, Default)]
 pub(super) struct Shed {
     by_age: VecDeque<(Instant, u64)>,
-    known: BTreeSet<u64>,
+    known: BTreeMap<u64, Refused>,
 }
 
 /// The most calls that are remembered; of a longer storm the oldest are not.
 const SHED_MAX: usize = 4_096;
 
 impl Shed {
-    fn has(&mut self, now: Instant, call: u64) -> bool {
+    fn find(&mut self, now: Instant, call: u64) -> Option<Refused> {
         while let Some((until, old)) = self.by_age.front().copied()
             && until <= now
         {
             self.by_age.pop_front();
             self.known.remove(&old);
         }
-        self.known.contains(&call)
+        self.known.get(&call).copied()
     }
 
-    fn remember(&mut self, until: Instant, call: u64) {
-        if !self.known.insert(call) {
-            return;
-        }
+    fn remember(&mut self, until: Instant, call: u64, refused: Refused) {
+        self.known.insert(call, refused);
         self.by_age.push_back((until, call));
         if self.by_age.len() > SHED_MAX
             && let Some((_, oldest)) = self.by_age.pop_front()
@@ -105,8 +103,9 @@ impl UserAgent {
             return false;
         }
         let call = call_hash(received);
-        if self.shed_calls.has(now, call) {
-            self.refuse_without_state(received, RETRY_AFTER);
+        if let Some(Refused { retry_after }) = self.shed_calls.find(now, call) {
+            self.counters.retransmissions_received += 1;
+            self.refuse_without_state(received, retry_after);
             return true;
         }
         let is_emergency = self.is_emergency(received);
@@ -122,7 +121,8 @@ impl UserAgent {
         };
         let Err(Refused { retry_after }) = refused else { return false };
         self.counters.calls_over_limit += 1;
-        self.shed_calls.remember(now + self.config.timers.transaction_timeout(), call);
+        let until = now + self.config.timers.transaction_timeout();
+        self.shed_calls.remember(until, call, Refused { retry_after });
         self.refuse_without_state(received, retry_after);
         true
     }
@@ -312,11 +312,11 @@ mod tests {
         let (now, later) = (Instant::START, Instant::START + Duration::from_secs(32));
         let mut shed = Shed::default();
         for call in 0..=SHED_MAX as u64 {
-            shed.remember(later, call);
+            shed.remember(later, call, Refused { retry_after: RETRY_AFTER });
         }
-        assert!(!shed.has(now, 0), "one too many");
-        assert!(shed.has(now, 1) && shed.has(now, SHED_MAX as u64));
-        assert!(!shed.has(later, 1) && shed.by_age.is_empty() && shed.known.is_empty());
+        assert!(shed.find(now, 0).is_none(), "one too many");
+        assert!(shed.find(now, 1).is_some() && shed.find(now, SHED_MAX as u64).is_some());
+        assert!(shed.find(later, 1).is_none() && shed.by_age.is_empty() && shed.known.is_empty());
     }
 
     #[test]

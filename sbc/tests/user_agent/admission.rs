@@ -52,9 +52,24 @@ fn a_call_from_a_full_trunk_costs_no_state() {
     world.receive(CARRIER, &ack.text());
     world.expect_silence();
     assert_eq!(world.agent.usage(), before);
-    assert_eq!((world.counters().calls_over_limit, world.counters().retransmissions_received), (2, 0));
+    assert_eq!((world.counters().calls_over_limit, world.counters().retransmissions_received), (1, 1));
     let of_trunk = world.agent.trunk_uses().next().expect("the trunk");
-    assert_eq!((of_trunk.calls, of_trunk.refused[&Limit::TrunkCalls]), (1, 2));
+    assert_eq!((of_trunk.calls, of_trunk.refused[&Limit::TrunkCalls]), (1, 1));
+}
+
+/// A copy that is late must not be let in where the call was not: its caller has gone elsewhere.
+#[test]
+fn a_copy_of_a_refused_call_is_refused_when_there_is_room_again() {
+    let mut world = limited(|config| config.trunks[0].max_calls_per_second = 1);
+    world.receive(CARRIER, &invite(1).text());
+    world.expect("100 INVITE");
+    world.receive(CARRIER, &invite(2).text());
+    let refused = world.expect("503 INVITE");
+    world.pass(std::time::Duration::from_secs(2));
+    world.receive(CARRIER, &invite(2).text());
+    assert_eq!(world.expect("503 INVITE").text, refused.text);
+    world.receive(CARRIER, &invite(3).text());
+    world.expect("100 INVITE");
 }
 
 /// What is not even read is refused all the same: the body of a call that is shed may be anything.
