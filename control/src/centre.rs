@@ -3,6 +3,7 @@
 mod agents;
 mod flows;
 mod queueing;
+mod replaced;
 mod straight;
 mod transfers;
 
@@ -291,6 +292,7 @@ impl ControlPlane for ContactCentre {
                 self.transfer_asked(now, *call, *leg, to, *consulted_on);
             }
             Event::LegMoved { call, leg, from } => self.leg_moved(*leg, *from, *call),
+            Event::LegReplaced { call, leg, by } => self.leg_replaced(now, *call, *leg, by),
             Event::LegHeld { call, leg } => self.leg_held(*call, *leg),
             Event::LegResumed { call, leg } => self.leg_resumed(*call, *leg),
             Event::Done { command, outcome } => self.done(now, *command, outcome),

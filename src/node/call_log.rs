@@ -62,6 +62,7 @@ impl<P> CallLog<P> {
             | Event::LegEarlyMedia { .. }
             | Event::TransferAsked { .. }
             | Event::LegMoved { .. }
+            | Event::LegReplaced { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
             | Event::Digit { .. } => {}
@@ -77,6 +78,7 @@ fn log_fact(call: CallId, fact: &CallFact) {
             tracing::info!(%call, %by, %to, %outcome, "transfer");
         }
         CallFact::LegJoined { leg, from } => tracing::debug!(%call, %leg, %from, "leg joined"),
+        CallFact::LegReplaced { leg, party, .. } => tracing::debug!(%call, %leg, %party, "leg replaced"),
         CallFact::LegLeft { leg, to } => tracing::debug!(%call, %leg, %to, "leg left"),
         CallFact::FlowStarted { flow } => tracing::debug!(%call, %flow, "flow started"),
         CallFact::FlowStep { activity, exit } => tracing::debug!(%call, %activity, %exit, "flow step"),

@@ -56,6 +56,7 @@ impl ControlPlane for Witness {
             | Event::LegEarlyMedia { .. }
             | Event::TransferAsked { .. }
             | Event::LegMoved { .. }
+            | Event::LegReplaced { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
             | Event::LegEnded { .. } => {}
@@ -94,6 +95,7 @@ fn words(fact: &CallFact) -> Option<String> {
         CallFact::AgentAnswered { agent } => Some(format!("answered by {agent}")),
         CallFact::Transferred { by, to, outcome } => Some(format!("{by} transfers to {to}: {outcome}")),
         CallFact::LegJoined { leg, from } => Some(format!("{leg} joins from {from}")),
+        CallFact::LegReplaced { leg, party, .. } => Some(format!("{leg} is {party} no more")),
         CallFact::LegLeft { leg, to } => Some(format!("{leg} goes to {to}")),
         CallFact::Variable { .. } => None,
     }

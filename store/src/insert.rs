@@ -155,6 +155,9 @@ fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
         CallFact::LegJoined { leg, from } => {
             ("leg-joined", leg.to_string().into(), Some(from.to_string().into()))
         }
+        CallFact::LegReplaced { leg, party, sip_call_id } => {
+            ("leg-replaced", leg.to_string().into(), Some(format!("{party} {sip_call_id}").into()))
+        }
         CallFact::LegLeft { leg, to } => ("leg-left", leg.to_string().into(), Some(to.to_string().into())),
     }
 }

@@ -46,6 +46,7 @@ impl Summary {
                 | CallFact::AgentMissed { .. }
                 | CallFact::Transferred { .. }
                 | CallFact::LegJoined { .. }
+                | CallFact::LegReplaced { .. }
                 | CallFact::LegLeft { .. } => {}
             }
         }

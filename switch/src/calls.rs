@@ -41,6 +41,7 @@ mod endpoints;
 mod leg;
 mod media_events;
 mod placing;
+mod replace;
 mod session_events;
 mod timers;
 mod transfer;
@@ -65,6 +66,7 @@ use call::Call;
 pub use cause::EndCause;
 use endpoints::Endpoints;
 use leg::{Leg, LegState, Settled};
+use replace::Replacement;
 use timers::{Timer, Timers};
 use transfer::Refer;
 
@@ -120,6 +122,8 @@ pub(crate) struct Calls {
     calls: Arena<CallId, Call>,
     legs: Arena<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
+    /// Sessions that are about to take a leg's place; one a leg at most.
+    replacements: BTreeMap<SessionId, Replacement>,
     /// The legs of each phone that have not ended, by its user.
     phones: BTreeMap<String, Vec<LegId>>,
     endpoints: Endpoints,
@@ -145,6 +149,7 @@ impl Calls {
             calls: Arena::new(),
             legs: Arena::new(),
             sessions: BTreeMap::new(),
+            replacements: BTreeMap::new(),
             phones: BTreeMap::new(),
             endpoints,
             timers: Timers::default(),

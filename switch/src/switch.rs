@@ -279,7 +279,7 @@ impl<P: ControlPlane> Switch<P> {
             Action::Invite { leg, invite } => self.invite(now, leg, *invite),
             Action::Accept { leg, session, media } => {
                 if let Err(error) = self.user_agent.accept(now, session, *media) {
-                    self.calls.handle_accept_failure(leg, error);
+                    self.calls.handle_accept_failure(leg, session, error);
                 }
             }
             Action::Ring { session } => {

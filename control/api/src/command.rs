@@ -337,6 +337,15 @@ pub enum CallFact {
         /// The call.
         to: CallId,
     },
+    /// Somebody goes on in a leg's place; its record has who that is.
+    LegReplaced {
+        /// The leg.
+        leg: LegId,
+        /// Who was there before.
+        party: String,
+        /// The Call-ID that it had.
+        sip_call_id: String,
+    },
     /// The agent took it.
     AgentAnswered {
         /// The agent.

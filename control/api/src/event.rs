@@ -81,6 +81,16 @@ pub enum Event {
         /// The call it was in.
         from: CallId,
     },
+    /// Somebody goes on in a leg's place, by a call of its own (Replaces, RFC 3891): another phone of the same party, or
+    /// whom the party has transferred it to by itself. The leg, and what it hears, is what it was.
+    LegReplaced {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// Who is there now.
+        by: Origin,
+    },
     /// The party put us on hold: it does not listen (RFC 3264 §8.4).
     LegHeld {
         /// The call.

@@ -218,6 +218,7 @@ impl ControlPlane for StaticRoutes {
             }
             Event::LegMoved { from, .. } => self.leg_moved(*from),
             Event::LegEarlyMedia { .. }
+            | Event::LegReplaced { .. }
             | Event::Digit { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }

@@ -37,6 +37,7 @@ fn facts() -> Vec<CallFact> {
         CallFact::AgentAnswered { agent: text() },
         CallFact::Transferred { by: text(), to: text(), outcome: text() },
         CallFact::LegJoined { leg: LEG, from: CALL },
+        CallFact::LegReplaced { leg: LEG, party: "1001".into(), sip_call_id: "abc".into() },
         CallFact::LegLeft { leg: LEG, to: CALL },
     ]
 }
@@ -218,6 +219,7 @@ fn events() {
         Event::Registration { user: "1001".into(), reachable: false },
         Event::TransferAsked { call: CALL, leg: LEG, to: "1002".into(), consulted_on: Some(PEER) },
         Event::LegMoved { call: CALL, leg: LEG, from: CALL },
+        Event::LegReplaced { call: CALL, leg: LEG, by: Origin::User("1002".into()) },
         Event::LegHeld { call: CALL, leg: LEG },
         Event::LegResumed { call: CALL, leg: LEG },
     ];

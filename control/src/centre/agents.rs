@@ -140,7 +140,7 @@ impl ContactCentre {
     }
 
     /// The agent's phone is free.
-    fn release(&mut self, now: Instant, call: CallId, agent: &AgentId, next: NextState) {
+    pub(super) fn release(&mut self, now: Instant, call: CallId, agent: &AgentId, next: NextState) {
         if let Some(entry) = self.calls.get_mut(&call) {
             entry.agents.remove(agent);
         }

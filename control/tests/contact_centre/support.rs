@@ -204,6 +204,7 @@ pub(crate) fn fact_shortly(fact: &CallFact) -> String {
         CallFact::AgentMissed { agent, reason } => format!("missed by {agent}: {reason}"),
         CallFact::Transferred { by, to, outcome } => format!("{by} transfers to {to}: {outcome}"),
         CallFact::LegJoined { leg, from } => format!("{leg} joins from {from}"),
+        CallFact::LegReplaced { leg, party, .. } => format!("{leg} is {party} no more"),
         CallFact::LegLeft { leg, to } => format!("{leg} leaves to {to}"),
         CallFact::AgentAnswered { agent } => format!("answered by {agent}"),
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tandem_control::AgentState;
-use tandem_control_api::DialFailure;
 use tandem_control_api::conformance::{Phone, Wish};
+use tandem_control_api::{ControlPlane, DialFailure, Event, Origin};
 
 use crate::support::{Model, Scene, call, config, log, model, run_to};
 
@@ -127,4 +127,23 @@ fn hold_and_resume() {
     call(&mut model, 1, SALES, Some(40));
     insta::assert_snapshot!(story(&mut model));
     over(model);
+}
+
+/// RFC 3891: another phone goes on in alice's place. Her own changes nothing; carol's makes the caller hers; one that is
+/// nobody's talks to the caller without an agent.
+#[test]
+fn somebody_goes_on_in_the_agent_s_place() {
+    for (user, alice, carol) in
+        [("1001", "talking", "available"), ("1003", "wrap-up", "talking"), ("1009", "wrap-up", "available")]
+    {
+        let mut model = talking(transfer("12"), &[]);
+        run_to(&mut model, 7);
+        let AgentState::Talking { call, leg, .. } = state(&model, "alice") else { panic!("alice talks") };
+        let now = model.now();
+        let by = Origin::User(user.to_owned());
+        model.plane_mut().handle_event(now, &Event::LegReplaced { call, leg, by });
+        run_to(&mut model, 8);
+        assert_eq!((state(&model, "alice").name(), state(&model, "carol").name()), (alice, carol), "{user}");
+        over(model);
+    }
 }

@@ -19,7 +19,7 @@ pub(super) const RELIABLE: &str = "100rel";
 /// The extensions we know with a peer (RFC 3261 §20.37).
 pub(super) fn supported(profile: &Profile) -> Vec<&'static str> {
     let reliable = (profile.reliable_provisional != ReliableProvisional::Off).then_some(RELIABLE);
-    reliable.into_iter().chain(["norefersub"]).collect()
+    reliable.into_iter().chain(["norefersub", "replaces"]).collect()
 }
 
 /// The bodies we read.

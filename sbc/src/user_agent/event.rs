@@ -38,6 +38,23 @@ pub enum Event {
         /// Whether it is an emergency call: it passes every limit.
         is_emergency: bool,
     },
+    /// Somebody we know wants to go on in a session's place (INVITE with Replaces, RFC 3891): of one that we called
+    /// and that rings, or of one that talks. Answer as `Incoming`; the other one is the owner's to end, once this one
+    /// is accepted.
+    Replacing {
+        /// The new session.
+        session: SessionId,
+        /// The session whose place it takes.
+        replaced: SessionId,
+        /// Who sent it, by source address or digest.
+        source: Source,
+        /// Who it says it is, as of `Incoming`.
+        from: Identity,
+        /// The Call-ID.
+        call_id: String,
+        /// Whether its offer, if it has one, has a codec of ours.
+        acceptable: bool,
+    },
     /// The called phone rings (180), or sends early media (183).
     Ringing {
         /// The session.

@@ -1,13 +1,15 @@
-//! Which dialog a Replaces names (RFC 3891): in the URI of a Refer-To, or in an INVITE.
+//! Which dialog a Replaces names (RFC 3891): in the URI of a Refer-To, or in an INVITE; and who may take one over.
 //!
 //! Owner thread: the signalling core. This module must not end or make sessions; it finds them.
 
 use std::borrow::Cow;
 
-use super::session::{Phase, Session};
-use super::{SessionId, UserAgent};
+use super::serving::user_of;
+use super::session::{Peer, Phase, Session};
+use super::{Received, SessionId, Source, UserAgent};
 use crate::header::Parameterised;
 use crate::lex;
+use crate::message::HeaderName;
 use crate::uri::SipUri;
 
 /// The dialog that a Replaces value names, as we see it: `to-tag` is ours (RFC 3891 §3).
@@ -67,6 +69,45 @@ impl UserAgent {
         };
         is_remote.then_some((id, session))
     }
+
+    /// The session that an INVITE takes over, if it wants one, or the status that it is refused with (RFC 3891 §3).
+    pub(super) fn replaced_by(
+        &self,
+        received: Received<'_>,
+        source: &Source,
+    ) -> Result<Option<SessionId>, u16> {
+        let mut lines = received.message.lines(HeaderName::Replaces);
+        let Some(line) = lines.next() else { return Ok(None) };
+        // Two of them are a contradiction, and so is a Join beside it (RFC 3911 §4).
+        let is_alone = lines.next().is_none() && received.message.extensions("Join").next().is_none();
+        let replaces = Replaces::parse(line.value).filter(|_| is_alone).ok_or(400_u16)?;
+        let (id, session) = self.named_by(&replaces).ok_or(481_u16)?;
+        if !may_replace(received, source, session) {
+            return Err(403);
+        }
+        match &session.phase {
+            // Not ours to give away: nobody here has answered it.
+            Phase::Offered(_) => Err(481),
+            Phase::Answered(_) | Phase::Confirmed(_) if replaces.early_only => Err(486),
+            Phase::Calling(_) | Phase::Confirmed(_) => Ok(Some(id)),
+            // Its ACK is on the way.
+            Phase::Answered(_) => Err(480),
+            Phase::Leaving(_) | Phase::Over => Err(603),
+        }
+    }
+}
+
+/// Whether who sends an INVITE may take over a session (RFC 3891 §3): it is the one that the session is with, or was
+/// sent by that one (RFC 3892). Nothing proves the latter but that it knows the tags of the dialog; so it must be
+/// somebody we know all the same, and a phone's conversation, not one that still rings.
+fn may_replace(received: Received<'_>, source: &Source, session: &Session) -> bool {
+    let is_same = match source {
+        Source::Trunk(_) => session.peer == *received.peer,
+        Source::User(user) => session.peer == Peer::Phone && session.user.as_ref() == Some(user),
+    };
+    let referred_by = || received.message.address(HeaderName::ReferredBy).ok().flatten();
+    let is_sent = || referred_by().and_then(|by| user_of(&by)).is_some_and(|by| session.user == Some(by));
+    is_same || (!matches!(session.phase, Phase::Calling(_)) && is_sent())
 }
 
 #[cfg(test)]

@@ -47,6 +47,10 @@ impl UserAgent {
         if method == Method::Cancel {
             return self.handle_cancel(now, received);
         }
+        if method != Method::Invite && received.message.has(HeaderName::Replaces) {
+            // RFC 3891 §3.
+            return self.refuse(now, received, 400);
+        }
         if received.essentials.to.tag().is_some() && method != Method::Register {
             return self.handle_request_in_dialog(now, received);
         }
@@ -236,6 +240,10 @@ impl UserAgent {
         {
             return self.refuse(now, received, 403);
         }
+        let replaced = match self.replaced_by(received, &source) {
+            Ok(replaced) => replaced,
+            Err(status) => return self.refuse(now, received, status),
+        };
         if self.refuse_unreliable(now, received) {
             return;
         }
@@ -269,14 +277,14 @@ impl UserAgent {
         if let (Some(kept), Source::User(user)) = (self.sessions.get_mut(session), &source) {
             kept.user = Some(user.clone());
         }
-        self.events.push_back(Event::Incoming {
-            session,
-            source,
-            from: identity::caller(received.parties, self.profile(received.peer).trust_identity),
-            dialled: self.dialled(received.parties),
-            call_id: received.essentials.call_id.to_owned(),
-            acceptable,
-            is_emergency,
+        let from = identity::caller(received.parties, self.profile(received.peer).trust_identity);
+        let call_id = received.essentials.call_id.to_owned();
+        self.events.push_back(match replaced {
+            Some(replaced) => Event::Replacing { session, replaced, source, from, call_id, acceptable },
+            None => {
+                let dialled = self.dialled(received.parties);
+                Event::Incoming { session, source, from, dialled, call_id, acceptable, is_emergency }
+            }
         });
     }
 

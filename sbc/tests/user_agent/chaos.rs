@@ -159,7 +159,9 @@ impl Chaos {
         self.ours.extend(self.world.messages());
         for event in self.world.events() {
             let (session, from, to) = match event {
-                Event::Incoming { session, .. } => (session, None, Life::Alive),
+                Event::Incoming { session, .. } | Event::Replacing { session, .. } => {
+                    (session, None, Life::Alive)
+                }
                 Event::Ringing { session }
                 | Event::Answered { session }
                 | Event::Confirmed { session }

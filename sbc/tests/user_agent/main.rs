@@ -27,6 +27,7 @@ mod registration;
 mod reinvite;
 mod reliable_provisional;
 mod reoffer;
+mod replaces;
 mod requests_outside_dialogs;
 mod routes;
 mod rules;

@@ -399,6 +399,7 @@ impl World {
 pub(crate) fn name(event: &Event) -> &'static str {
     match event {
         Event::Incoming { .. } => "Incoming",
+        Event::Replacing { .. } => "Replacing",
         Event::Ringing { .. } => "Ringing",
         Event::Answered { .. } => "Answered",
         Event::Confirmed { .. } => "Confirmed",

@@ -98,6 +98,7 @@ impl Calls {
             self.settled(now, call, settled);
         }
         self.leg_leaves_transfer(now, call, leg_id);
+        self.abandon_replacement(leg_id);
         self.forget_phone(leg_id);
         self.counters.leg_ended(cause);
         self.tell(Event::LegEnded { call, leg: leg_id, end: end.clone() });

@@ -136,6 +136,12 @@ impl Endpoints {
         }
     }
 
+    /// Where an open endpoint takes RTP, at the address that peers are told.
+    pub(crate) fn address_of(&self, id: EndpointId, address: IpAddr) -> Option<SocketAddr> {
+        let endpoint = self.endpoints.get(id).filter(|endpoint| endpoint.phase == Phase::Open)?;
+        Some(SocketAddr::new(address, endpoint.lease.rtp()))
+    }
+
     /// The leg of an endpoint that is in use, if it is this worker's.
     pub(crate) fn leg_of(&self, id: EndpointId, worker: WorkerIndex) -> Option<LegId> {
         let endpoint = self.endpoints.get(id)?;

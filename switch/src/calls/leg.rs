@@ -188,6 +188,27 @@ impl LegState {
         }
     }
 
+    /// The same with another session; of a state that can go on with one.
+    pub(crate) const fn with_session(self, new: SessionId) -> Self {
+        match self {
+            Self::Inviting { endpoint, dial, ring_until, .. } => {
+                Self::Inviting { session: new, endpoint, dial, ring_until }
+            }
+            Self::Ringing { endpoint, dial, ring_until, .. } => {
+                Self::Ringing { session: new, endpoint, dial, ring_until }
+            }
+            Self::Early { endpoint, dial, ring_until, peer, .. } => {
+                Self::Early { session: new, endpoint, dial, ring_until, peer }
+            }
+            Self::Agreeing { endpoint, opener, .. } => Self::Agreeing { session: new, endpoint, opener },
+            Self::Answered { endpoint, play, collect, .. } => {
+                Self::Answered { session: new, endpoint, play, collect }
+            }
+            Self::Bridged { endpoint, peer, .. } => Self::Bridged { session: new, endpoint, peer },
+            other => other,
+        }
+    }
+
     pub(crate) const fn is_early(&self) -> bool {
         matches!(self, Self::Early { .. })
     }

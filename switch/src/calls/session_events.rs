@@ -11,6 +11,7 @@ use super::call::Call;
 use super::cause::{self, EndCause};
 use super::ending::Over;
 use super::leg::{Leg, LegState, Opener, Settled};
+use super::replace::Newcomer;
 use super::timers::Timer;
 use super::transfer::Refer;
 use super::translate::{self, PeerKind};
@@ -35,6 +36,10 @@ impl Calls {
                 let caller = Caller { session, source, from, dialled, sip_call_id: call_id, is_emergency };
                 self.incoming(now, caller, acceptable);
             }
+            ua::Event::Replacing { session, replaced, source, from, call_id, acceptable } => {
+                let newcomer = Newcomer { session, source, from, sip_call_id: call_id, acceptable };
+                self.replacing(newcomer, replaced);
+            }
             ua::Event::Registration { user, reachable } => {
                 self.tell(Event::Registration { user, reachable });
             }
@@ -48,6 +53,7 @@ impl Calls {
             }
             // We ask for no change but to keep the session.
             ua::Event::Reoffered { .. } => {}
+            ua::Event::Media { session, audio } if self.replace(now, session, &audio) => {}
             ua::Event::Media { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
             }
@@ -59,6 +65,7 @@ impl Calls {
             ua::Event::Digit { session, digit } => {
                 self.for_leg(session, |calls, leg| calls.key_pressed(leg, digit));
             }
+            ua::Event::Ended { session, .. } if self.drop_replacement(session) => {}
             ua::Event::Ended { session, end } => {
                 self.for_leg(session, |calls, leg| calls.session_ended(now, leg, end));
             }
@@ -95,8 +102,12 @@ impl Calls {
 
     /// Takes the failure of [`Action::Accept`]. Was the session ended, its end is under way to us and refusing it
     /// does nothing.
-    pub(crate) fn handle_accept_failure(&mut self, leg: LegId, error: SessionError) {
+    pub(crate) fn handle_accept_failure(&mut self, leg: LegId, session: SessionId, error: SessionError) {
         let status = if error == SessionError::NoCommonCodec { 488 } else { 500 };
+        if self.drop_replacement(session) {
+            self.actions.push_back(Action::Reject { session, status });
+            return;
+        }
         self.refuse(leg, status, EndCause::NoMedia);
     }
 
@@ -207,7 +218,7 @@ impl Calls {
         }
     }
 
-    fn party_answered(&mut self, now: Instant, leg_id: LegId) {
+    pub(super) fn party_answered(&mut self, now: Instant, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         let peer = leg.state.peer();
         if let LegState::Inviting { session, endpoint, dial, ring_until }
@@ -231,7 +242,7 @@ impl Calls {
         }
     }
 
-    fn audio_agreed(&mut self, now: Instant, leg_id: LegId, audio: NegotiatedAudio) {
+    pub(super) fn audio_agreed(&mut self, now: Instant, leg_id: LegId, audio: NegotiatedAudio) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         if matches!(leg.state, LegState::Ending { .. } | LegState::Ended { .. }) {
             return;

@@ -7,5 +7,6 @@ mod dialling;
 mod ending;
 mod limits;
 mod property;
+mod replace;
 mod table;
 mod transfers;

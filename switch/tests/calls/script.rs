@@ -124,6 +124,7 @@ impl ControlPlane for Script {
             | Event::LegEarlyMedia { .. }
             | Event::TransferAsked { .. }
             | Event::LegMoved { .. }
+            | Event::LegReplaced { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
             | Event::Digit { .. }

@@ -126,7 +126,8 @@ impl Rules {
             }
             Event::TransferAsked { call, .. } => self.expect(*call, now + Self::PATIENCE),
             Event::LegMoved { call, leg, from } => self.moved(*leg, *from, *call),
-            Event::LegRinging { .. }
+            Event::LegReplaced { .. }
+            | Event::LegRinging { .. }
             | Event::LegEarlyMedia { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }

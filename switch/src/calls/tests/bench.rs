@@ -260,6 +260,25 @@ impl Bench {
         session
     }
 
+    /// Somebody wants to take over a session.
+    pub(super) fn replacing(
+        &mut self,
+        source: ua::Source,
+        replaced: SessionId,
+        acceptable: bool,
+    ) -> SessionId {
+        let session = self.session();
+        self.session_event(ua::Event::Replacing {
+            session,
+            replaced,
+            source,
+            from: ua::Identity { user: "+15550188".to_owned(), ..ua::Identity::default() },
+            call_id: format!("call-{}", session.index),
+            acceptable,
+        });
+        session
+    }
+
     /// A caller, offered.
     pub(super) fn offered(&mut self) -> (SessionId, CallId, LegId) {
         let session = self.incoming();
@@ -399,7 +418,7 @@ impl Bench {
                 self.asked.push("accept".to_owned());
                 self.accepts.push(*media);
                 if let Some(error) = self.accept_error.take() {
-                    self.calls.handle_accept_failure(leg, error);
+                    self.calls.handle_accept_failure(leg, session, error);
                 }
             }
             Action::Ring { session } => {

@@ -39,6 +39,8 @@ enum Step {
     MediaTimeout(usize),
     /// A party asks for a transfer, maybe to that of another session.
     AskTransfer(usize, Option<usize>),
+    /// Somebody wants to take over a session.
+    Replaces(usize),
     Command(Kind, usize, usize),
     InviteFails,
     AcceptFails,
@@ -93,7 +95,7 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn step() -> impl Strategy<Value = Step> {
     let nth = 0..64_usize;
-    let nth2 = nth.clone();
+    let (nth2, nth3) = (nth.clone(), nth.clone());
     let status = prop_oneof![Just(200), Just(404), Just(480), Just(486), Just(487), Just(503), Just(603)];
     prop_oneof![
         3 => (any::<bool>(), prop::bool::weighted(0.9))
@@ -115,6 +117,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => nth.clone().prop_map(Step::MediaTimeout),
         24 => (kind(), nth.clone(), nth).prop_map(|(kind, a, b)| Step::Command(kind, a, b)),
         3 => (nth2.clone(), prop::option::of(nth2)).prop_map(|(n, other)| Step::AskTransfer(n, other)),
+        2 => nth3.prop_map(Step::Replaces),
         1 => Just(Step::InviteFails),
         1 => Just(Step::AcceptFails),
         2 => (0..15_000_u16).prop_map(Step::Wait),
@@ -171,6 +174,7 @@ fn take(bench: &mut Bench, known: &Known, step: Step) {
         | Step::EarlyAudio(n)
         | Step::PeerEnds(n, _)
         | Step::AskTransfer(n, _)
+        | Step::Replaces(n)
         | Step::Fails(n)
         | Step::Release(n) => session_step(bench, &step, n),
     }
@@ -228,6 +232,9 @@ fn session_step(bench: &mut Bench, step: &Step, n: usize) {
         Step::AskTransfer(_, other) => {
             let other = other.and_then(|other| candidates.get(other % candidates.len())).copied();
             bench.session_event(super::bench::transfer_asked(session, other));
+        }
+        Step::Replaces(_) => {
+            bench.replacing(ua::Source::User("1001".into()), session, true);
         }
         Step::PeerEnds(_, status) => bench.peer_ends(session, status),
         Step::Fails(_) => {
@@ -307,7 +314,8 @@ fn check_story(told: &[Event], commands: u64, records: &[tandem_control_api::Cal
                 assert_eq!(legs.get(leg), Some(&true), "{event:?}");
                 assert_eq!((calls.get(call), calls.get(from)), (Some(&true), Some(&true)));
             }
-            Event::LegRinging { leg, .. }
+            Event::LegReplaced { leg, .. }
+            | Event::LegRinging { leg, .. }
             | Event::LegEarlyMedia { leg, .. }
             | Event::TransferAsked { leg, .. }
             | Event::LegHeld { leg, .. }

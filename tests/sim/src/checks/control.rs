@@ -60,6 +60,7 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
             | Event::LegEarlyMedia { call, .. }
             | Event::TransferAsked { call, .. }
             | Event::LegMoved { call, .. }
+            | Event::LegReplaced { call, .. }
             | Event::LegHeld { call, .. }
             | Event::LegResumed { call, .. }
             | Event::Digit { call, .. }
