@@ -21,6 +21,8 @@ pub trait Status: Send + Sync + 'static {
     fn health(&self) -> Health;
     /// Every metric.
     fn metrics(&self) -> Vec<Metric>;
+    /// The destinations of trunks that are asked whether they are there.
+    fn destinations(&self) -> Vec<Destination>;
     /// The sources that are not heard, the one that will be first at the front.
     fn bans(&self) -> Vec<BannedSource>;
     /// Has a source heard again.
@@ -44,6 +46,21 @@ pub struct BannedSource {
     pub times: u32,
     /// Whether phones that are registered there are heard on.
     pub spares_registered_phones: bool,
+}
+
+/// A destination of a trunk that is asked whether it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The trunk.
+    pub trunk: String,
+    /// Transport and address.
+    pub destination: String,
+    /// Whether calls go there.
+    pub is_up: bool,
+    /// For how long already.
+    pub since: Duration,
+    /// How often that has changed.
+    pub changes: u64,
 }
 
 /// What became of the wish to hear a source again.
@@ -129,9 +146,25 @@ fn router(status: Arc<dyn Status>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
+        .route("/destinations", get(destinations))
         .route("/bans", get(bans))
         .route("/bans/{address}", delete(unban))
         .with_state(status)
+}
+
+/// The destinations that are asked whether they are there, as a list.
+async fn destinations(State(status): State<Arc<dyn Status>>) -> Response {
+    let destinations = status.destinations();
+    let listed = destinations.iter().map(|it| {
+        serde_json::json!({
+            "trunk": it.trunk,
+            "destination": it.destination,
+            "up": it.is_up,
+            "since_s": it.since.as_secs(),
+            "changes": it.changes,
+        })
+    });
+    Json(serde_json::Value::from_iter(listed)).into_response()
 }
 
 /// The bans in force, as a list.

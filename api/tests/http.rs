@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_api::{ApiError, BannedSource, Health, Kind, Metric, Readiness, Server, Status, Unban};
+use tandem_api::{
+    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Server, Status, Unban,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -17,6 +19,16 @@ impl Status for Fixed {
 
     fn metrics(&self) -> Vec<Metric> {
         vec![Metric::single("calls", "Calls up", Kind::Gauge, 4)]
+    }
+
+    fn destinations(&self) -> Vec<Destination> {
+        vec![Destination {
+            trunk: "carrier-a".to_owned(),
+            destination: "udp:192.0.2.1:5060".to_owned(),
+            is_up: false,
+            since: Duration::from_millis(61_500),
+            changes: 3,
+        }]
     }
 
     fn bans(&self) -> Vec<BannedSource> {
@@ -69,6 +81,15 @@ async fn health_is_200_while_calls_are_taken() {
     assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
     assert!(response.contains("content-type: application/json"), "{response}");
     assert!(response.ends_with(r#"{"calls":4,"status":"ok","uptime_s":75,"version":"1.2.3"}"#), "{response}");
+}
+
+#[tokio::test]
+async fn destinations_are_listed() {
+    let response = request(Readiness::Ready, "/destinations").await;
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+    let listed =
+        r#"[{"changes":3,"destination":"udp:192.0.2.1:5060","since_s":61,"trunk":"carrier-a","up":false}]"#;
+    assert!(response.ends_with(listed), "{response}");
 }
 
 #[tokio::test]

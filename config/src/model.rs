@@ -3,6 +3,7 @@
 use std::fmt;
 mod identity;
 mod protection;
+mod route;
 mod rules;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use crate::IpPrefix;
 
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use protection::Protection;
+pub use route::{Health, Route, RouteSet, TrunkCredentials};
 pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,
@@ -233,6 +235,8 @@ pub struct Trunk {
     pub transport: Transport,
     /// Its destinations when it has several.
     pub routes: Vec<Route>,
+    /// How they are asked whether they are there; not at all when absent.
+    pub health: Option<Health>,
     /// Final responses after which the next destination is tried.
     pub failover_on: Vec<RangeInclusive<u16>>,
     /// Concurrent calls, both directions together.
@@ -296,48 +300,6 @@ pub struct KeyPair {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
-}
-
-/// One destination of a carrier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Where.
-    pub address: SocketAddr,
-    /// How.
-    pub transport: Transport,
-    /// The lowest is tried first.
-    pub priority: u16,
-    /// Among those of one priority, how likely it is the first.
-    pub weight: u16,
-    /// How long it may be silent before the next one is tried.
-    pub failover_after: Duration,
-}
-
-/// Trunks that stand in for each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteSet {
-    /// What is called, instead of a trunk.
-    pub name: String,
-    /// The trunks, in the order they are tried.
-    pub trunks: Vec<String>,
-}
-
-/// Who we are to a carrier that asks.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TrunkCredentials {
-    /// The user name.
-    pub username: String,
-    /// The digest password.
-    pub password: String,
-    /// The only realm they are for; any when absent.
-    pub realm: Option<String>,
-}
-
-impl std::fmt::Debug for TrunkCredentials {
-    /// Without the password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TrunkCredentials({})", self.username)
-    }
 }
 
 /// How a peer is spoken to: the keys a trunk and the phones have in common.

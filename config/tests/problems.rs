@@ -174,6 +174,17 @@ fn routes_of_a_trunk_and_route_sets_are_checked() {
         "failover_on = [\"5xx\", \"603\"]\nsrtp = \"off\"",
         "trunk.carrier-a.failover_on[2]: found \"603\"; write a status from 300 to 599, \"3xx\", \"4xx\" or \"5xx\"",
     );
+    let health = |text: &str| format!("srtp = \"off\"\nhealth = {{ {text} }}");
+    problem(
+        "srtp = \"off\"",
+        &health("interval_s = 0"),
+        "trunk.carrier-a.health.interval_s: found 0; write a whole number from 1 to 3600",
+    );
+    problem(
+        "srtp = \"off\"",
+        &health("dead_on = [\"2xx\"]"),
+        "trunk.carrier-a.health.dead_on[1]: found \"2xx\"; write a status from 300 to 599",
+    );
     let set = |text: &str| format!("[[route_set]]\n{text}\n[phones]");
     problem("[phones]", &set("name = \"all\"\ntrunks = [\"carrier-x\"]"), "there is no trunk \"carrier-x\"");
     problem("[phones]", &set("name = \"all\"\ntrunks = []"), "trunks is empty, so nothing could be called");

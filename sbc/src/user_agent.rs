@@ -19,6 +19,7 @@ mod event;
 mod in_dialog;
 mod info;
 mod owner;
+mod probing;
 mod profile;
 mod provisional;
 mod refer;
@@ -52,6 +53,8 @@ pub use event::{
     SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
+pub use crate::health::{DestinationHealth, HealthConfig};
+pub use probing::News;
 pub use profile::{
     DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy, ReliableProvisional,
     SrtpPolicy,
@@ -64,7 +67,7 @@ pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure
 use crate::auth::Authenticator;
 pub use crate::ban::{Ban, BanReason, Protection, SourceChange, Tally};
 use crate::ban::{Bans, Offence};
-use crate::health::Destinations;
+use crate::health::{Destinations, ProbeId};
 use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
 use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
@@ -101,6 +104,9 @@ pub struct UserAgent {
     authenticator: Authenticator,
     admissions: Admissions,
     destinations: Destinations,
+    /// Whether the configuration is newer than what is asked of it.
+    probes_are_old: bool,
+    news: VecDeque<News>,
     overload: Overload,
     shed_calls: Shed,
     bans: Bans,
@@ -123,6 +129,8 @@ enum Role {
     Prack(SessionId),
     /// A NOTIFY of ours, on what became of a REFER.
     Notify(SessionId, ReferId),
+    /// An OPTIONS of ours, to a destination.
+    Probe(ProbeId),
     /// An INVITE that made a session.
     Incoming(SessionId),
     /// Nobody waits for what comes of it.
@@ -139,7 +147,7 @@ impl Role {
             | Self::Prack(id)
             | Self::Notify(id, _)
             | Self::Incoming(id) => Some(id),
-            Self::Unattended => None,
+            Self::Probe(_) | Self::Unattended => None,
         }
     }
 }
@@ -161,7 +169,7 @@ impl UserAgent {
     #[must_use]
     pub fn new(config: Arc<UserAgentConfig>, mut rng: ChaCha8Rng) -> Self {
         let authenticator = Authenticator::new(&mut rng);
-        Self {
+        let mut agent = Self {
             allow_list: allow_list(&config),
             trunks: trunks(&config),
             passwords: passwords(&config),
@@ -173,6 +181,8 @@ impl UserAgent {
             aliases: Aliases::default(),
             authenticator,
             destinations: Destinations::default(),
+            probes_are_old: false,
+            news: VecDeque::new(),
             admissions: Admissions::default(),
             overload: Overload::default(),
             shed_calls: Shed::default(),
@@ -180,7 +190,9 @@ impl UserAgent {
             events: VecDeque::new(),
             transmits: VecDeque::new(),
             counters: Counters::default(),
-        }
+        };
+        agent.probes_are_old = agent.wants_probes();
+        agent
     }
 
     /// Swaps the configuration; sessions under way keep what they began with.
@@ -190,6 +202,7 @@ impl UserAgent {
         self.passwords = passwords(&config);
         self.transactions.set_timers(config.timers);
         self.config = config;
+        self.probes_are_old = self.wants_probes();
         let trunks = &self.config.trunks;
         self.admissions.retain(|name| trunks.iter().any(|trunk| trunk.name == name));
         self.pardon_the_exempt();
@@ -248,6 +261,10 @@ impl UserAgent {
         self.transactions.handle_timeout(now);
         self.handle_notices(now);
         self.bans.handle_timeout(now);
+        if std::mem::take(&mut self.probes_are_old) {
+            self.renew_probes(now);
+        }
+        self.ask_destinations(now);
         while let Some(session) = self.sessions.due(now) {
             self.handle_session_timeout(now, session);
         }
@@ -264,6 +281,8 @@ impl UserAgent {
             self.sessions.poll_timeout(),
             self.registrar.poll_timeout(),
             self.bans.poll_timeout(),
+            self.destinations.poll_timeout(),
+            self.probes_are_old.then_some(Instant::START),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -382,6 +401,9 @@ impl UserAgent {
             ResponseMatch::Deliver { user: Role::Notify(session, refer), .. } if status >= 200 => {
                 self.handle_notified(now, session, refer, status);
             }
+            ResponseMatch::Deliver { user: Role::Probe(probe), .. } if status >= 200 => {
+                self.handle_probed(now, probe, Some(status));
+            }
             ResponseMatch::Deliver { .. } => {}
         }
     }
@@ -407,6 +429,9 @@ impl UserAgent {
                 }
                 (Role::Notify(session, refer), Tell::Timeout | Tell::TransportError) => {
                     self.handle_notified(now, session, refer, 408);
+                }
+                (Role::Probe(probe), Tell::Timeout | Tell::TransportError) => {
+                    self.handle_probe_failure(now, probe, notice.transaction);
                 }
                 _ => {}
             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tandem_control::{ContactCentre, ContactCentreConfig};
 use tandem_media::Command;
 use tandem_media_net::{MediaHandle, RingFull};
-use tandem_sbc::user_agent::{SourceChange, TransportFailure, UserAgentConfig};
+use tandem_sbc::user_agent::{News, SourceChange, TransportFailure, UserAgentConfig};
 use tandem_sbc_net::{Inbound, InboxReader, Transports};
 use tandem_store::Store;
 use tandem_switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::call_log::CallLog;
 use super::clock::Clock;
-use super::picture::Picture;
+use super::picture::{self, Picture};
 
 /// SIP messages, or events of one media thread, taken before the others get their turn.
 const BATCH: usize = 64;
@@ -248,8 +248,25 @@ impl Core {
         }
     }
 
+    /// Says what has changed about trunks.
+    fn tell_news(&mut self) {
+        while let Some(news) = self.switch.poll_news() {
+            match news {
+                News::Destination(it) => {
+                    let destination = picture::destination_name(&it);
+                    if it.is_up {
+                        tracing::info!(trunk = %it.trunk, destination, "destination is up");
+                    } else {
+                        tracing::warn!(trunk = %it.trunk, destination, "destination is down");
+                    }
+                }
+            }
+        }
+    }
+
     fn send_outputs(&mut self) {
         self.tell_bans();
+        self.tell_news();
         let mut failures: Vec<TransportFailure> = Vec::new();
         loop {
             while let Some(output) = self.switch.poll_output() {

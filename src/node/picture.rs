@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant as WallInstant, SystemTime};
 
-use tandem_api::{BannedSource, Health, Kind, Metric, Readiness, Sample, Status, Unban};
+use tandem_api::{BannedSource, Destination, Health, Kind, Metric, Readiness, Sample, Status, Unban};
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::CountersSnapshot as MediaCounters;
-use tandem_sbc::user_agent::{Ban, BanReason, Counters as SignallingCounters, Tally, TrunkUse};
+use tandem_sbc::user_agent::{
+    Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Tally, TrunkUse,
+};
 use tandem_sbc_net::Transports;
 use tandem_switch::{Counters, Ledger, Switch};
 use tandem_time::Instant;
@@ -32,6 +34,7 @@ pub(crate) struct Picture {
     counters: Counters,
     signalling: SignallingCounters,
     trunks: Vec<TrunkUse>,
+    destinations: Vec<DestinationHealth>,
     overloaded: bool,
     bans: Vec<Ban>,
     tallies: BTreeMap<BanReason, Tally>,
@@ -62,6 +65,7 @@ impl Picture {
             counters: switch.counters().clone(),
             signalling: switch.signalling_counters(),
             trunks: switch.trunk_uses().collect(),
+            destinations: switch.destinations().collect(),
             overloaded: switch.is_overloaded(),
             bans: switch.bans().copied().collect(),
             tallies: switch.ban_tallies().clone(),
@@ -118,6 +122,18 @@ impl Status for NodeStatus {
         }
     }
 
+    fn destinations(&self) -> Vec<Destination> {
+        let picture = self.picture.borrow();
+        let shown = picture.destinations.iter().map(|it| Destination {
+            trunk: it.trunk.to_string(),
+            destination: destination_name(it),
+            is_up: it.is_up,
+            since: picture.now - it.since,
+            changes: it.changes,
+        });
+        shown.collect()
+    }
+
     fn bans(&self) -> Vec<BannedSource> {
         let picture = self.picture.borrow();
         let banned = picture.bans.iter().map(|ban| BannedSource {
@@ -147,6 +163,7 @@ impl Status for NodeStatus {
         metrics.extend(calls(&picture.counters));
         metrics.push(signalling(&picture.signalling));
         metrics.extend(admission(&picture));
+        metrics.extend(destinations(&picture));
         metrics.extend(protection(&picture, &self.transports));
         metrics.extend(contact_centre(&picture));
         metrics.extend(media(&picture.media));
@@ -208,6 +225,31 @@ fn admission(picture: &Picture) -> Vec<Metric> {
         family("trunk_calls_refused", "Calls refused by a trunk's limits", Kind::Counter, refused),
         Metric::single("overloaded", help, Kind::Gauge, picture.overloaded.into()),
     ]
+}
+
+fn destinations(picture: &Picture) -> Vec<Metric> {
+    let of_each = |name, help, kind, value: fn(&DestinationHealth) -> u64| {
+        let samples = picture.destinations.iter().map(|it| {
+            sample([("trunk", &*it.trunk), ("destination", destination_name(it).as_str())], value(it))
+        });
+        family(name, help, kind, samples)
+    };
+    vec![
+        of_each("trunk_destination_up", "Whether a destination answers OPTIONS", Kind::Gauge, |it| {
+            it.is_up.into()
+        }),
+        of_each(
+            "trunk_destination_changes",
+            "How often a destination went down or came up",
+            Kind::Counter,
+            |it| it.changes,
+        ),
+    ]
+}
+
+/// As operators see it: `udp:192.0.2.10:5060`.
+pub(super) fn destination_name(destination: &DestinationHealth) -> String {
+    format!("{}:{}", destination.transport.via_name().to_lowercase(), destination.address)
 }
 
 fn protection(picture: &Picture, transports: &Transports) -> Vec<Metric> {

@@ -2,10 +2,10 @@
 
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    AudioCodec, DigestAlgorithm, DiversionHeader, Dtmf, EarlyMedia, Fingerprint, IdentityHeader, IpPrefix,
-    Keying, Limits, ListenAddress, PhoneConfig, Profile, Protection, ReferPolicy, ReliableProvisional,
-    RouteConfig, RouteSet, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig,
-    UserCredentials,
+    AudioCodec, DigestAlgorithm, DiversionHeader, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
+    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, PhoneConfig, Profile, Protection, ReferPolicy,
+    ReliableProvisional, RouteConfig, RouteSet, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials,
+    UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -104,6 +104,7 @@ fn trunk(trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
         peer: trunk.peer,
         transport: transport(trunk.transport),
         routes: trunk.routes.iter().map(route).collect(),
+        health: trunk.health.as_ref().map(health),
         failover_on: trunk.failover_on.clone(),
         credentials: trunk.credentials.as_ref().map(credentials),
         is_authenticated: trunk.transport == config::Transport::Tls
@@ -124,7 +125,13 @@ fn route(route: &config::Route) -> RouteConfig {
         priority: route.priority,
         weight: route.weight,
         failover_after: route.failover_after,
+        health: route.health.as_ref().map(health),
     }
+}
+
+fn health(health: &config::Health) -> HealthConfig {
+    let config::Health { interval, failures, successes, dead_on } = health.clone();
+    HealthConfig { interval, failures, successes, dead_on }
 }
 
 fn route_set(set: &config::RouteSet) -> RouteSet {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tandem_control_api::{CallRecord, ControlPlane, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Ban, BanReason, Counters as SignallingCounters, Invite, Packet, SourceChange, Tally, Transmit,
-    TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
+    Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, News, Packet, SourceChange,
+    Tally, Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -136,6 +136,16 @@ impl<P: ControlPlane> Switch<P> {
     /// The next source whose packets need not come here any more, or must again.
     pub fn poll_source_change(&mut self) -> Option<SourceChange> {
         self.user_agent.poll_source_change()
+    }
+
+    /// The next thing about trunks that an operator should hear of.
+    pub fn poll_news(&mut self) -> Option<News> {
+        self.user_agent.poll_news()
+    }
+
+    /// Every destination that is asked whether it is there.
+    pub fn destinations(&self) -> impl Iterator<Item = DestinationHealth> {
+        self.user_agent.destinations()
     }
 
     /// Ends a ban. Whether the address was banned.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::profile::read_profile;
-use super::route::{read_credentials, read_failover_on, read_peer, read_routes};
+use super::route::{read_credentials, read_failover_on, read_health, read_peer, read_routes};
 use super::rules::{read_numbers, read_rules};
 use super::tls::read_trunk_tls;
 use super::{Files, ordered};
@@ -52,6 +52,7 @@ pub(super) fn read_trunks(
             let routes = read_routes(&section, listen, prefixes.as_deref());
             let (peer, transport) = read_peer(&section, listen, routes.as_deref());
             let failover_on = read_failover_on(&section);
+            let health = read_health(&section);
             let tls = read_trunk_tls(&section, transport, files);
             let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
             let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);
@@ -70,6 +71,7 @@ pub(super) fn read_trunks(
                 peer: peer?,
                 transport: transport?,
                 routes: routes?,
+                health: health?,
                 failover_on: failover_on?,
                 max_calls: max_calls?,
                 max_calls_per_second: max_calls_per_second?,

@@ -5,14 +5,14 @@ use std::ops::RangeInclusive;
 
 use super::{SOCKET_ADDRESS, parse_transport};
 use crate::address::IpPrefix;
-use crate::model::{Route, RouteSet, SipListen, Transport, TrunkCredentials};
+use crate::model::{Health, Route, RouteSet, SipListen, Transport, TrunkCredentials};
 use crate::reader::{Names, Section};
 
 /// The most destinations of a trunk, trunks of a route set, and route sets.
 const MAX_ROUTES: usize = 16;
 const MAX_TRUNKS_PER_SET: usize = 16;
 const MAX_ROUTE_SETS: usize = 1_000;
-/// The most entries of `failover_on`.
+/// The most entries of `failover_on` and `dead_on`.
 const MAX_STATUSES: usize = 64;
 
 const DESTINATION: &str = "a SIP URI such as \"sip:192.0.2.10:5060\" or \"sip:[2001:db8::1];transport=tcp\"";
@@ -20,6 +20,9 @@ const STATUSES: &str = "a list of final statuses and classes such as [\"408\", \
 
 /// Timeouts, overload and other failures of the server itself (RFC 3263 §4.3), and a flow that is gone.
 const FAILOVER_ON: [RangeInclusive<u16>; 3] = [408..=408, 430..=430, 500..=599];
+
+/// What a proxy answers whose gateway is gone; all other answers say that somebody is there.
+const DEAD_ON: [RangeInclusive<u16>; 2] = [408..=408, 503..=503];
 
 /// Where calls to a trunk go: `peer` and `transport`, or its first route.
 pub(super) fn read_peer(
@@ -59,6 +62,7 @@ fn read_route(section: Section<'_, '_>, listen: &[SipListen], sources: Option<&[
     let priority = section.integer_or("priority", 0..=65_535, 1);
     let weight = section.integer_or("weight", 0..=65_535, 1);
     let failover_after = section.millis_or("failover_after_ms", 100..=60_000, 4_000);
+    let health = read_health(&section);
     if let Some((address, transport)) = to {
         check_listens(&section, listen, transport, address);
         let ip = address.ip();
@@ -76,17 +80,46 @@ fn read_route(section: Section<'_, '_>, listen: &[SipListen], sources: Option<&[
         priority: number(priority?)?,
         weight: number(weight?)?,
         failover_after: failover_after?,
+        health: health?,
     })
 }
 
 /// Final responses after which the next destination is tried. 1xx and 2xx are no failures, and 6xx speak for the callee
 /// wherever it is (RFC 3261 §21.6).
 pub(super) fn read_failover_on(section: &Section<'_, '_>) -> Option<Vec<RangeInclusive<u16>>> {
-    section.know(&["failover_on"]);
-    if !section.has("failover_on") {
-        return Some(FAILOVER_ON.to_vec());
+    read_statuses(section, "failover_on", &FAILOVER_ON)
+}
+
+/// How destinations are asked whether they are there: `Some(None)` when they are not, `None` when it is wrong.
+pub(super) fn read_health(section: &Section<'_, '_>) -> Option<Option<Health>> {
+    section.know(&["health"]);
+    if !section.has("health") {
+        return Some(None);
     }
-    let entries = section.strings("failover_on", STATUSES, MAX_STATUSES)?;
+    let section = section.table("health");
+    let interval = section.seconds_or("interval_s", 1..=3_600, 30);
+    let failures = section.integer_or("failures", 1..=100, 3);
+    let successes = section.integer_or("successes", 1..=100, 2);
+    let dead_on = read_statuses(&section, "dead_on", &DEAD_ON);
+    section.finish();
+    Some(Some(Health {
+        interval: interval?,
+        failures: u8::try_from(failures?).ok()?,
+        successes: u8::try_from(successes?).ok()?,
+        dead_on: dead_on?,
+    }))
+}
+
+fn read_statuses(
+    section: &Section<'_, '_>,
+    key: &'static str,
+    usual: &[RangeInclusive<u16>],
+) -> Option<Vec<RangeInclusive<u16>>> {
+    section.know(&[key]);
+    if !section.has(key) {
+        return Some(usual.to_vec());
+    }
+    let entries = section.strings(key, STATUSES, MAX_STATUSES)?;
     let mut statuses = Vec::new();
     for (text, field) in &entries {
         match parse_statuses(text) {

@@ -53,6 +53,14 @@ pub(super) fn sip_uri(user: &str, host: impl Display) -> String {
     format!("sip:{}@{host}", crate::uri::escaped_user(user))
 }
 
+/// A `sip:` URI of whoever is at the end of a way.
+pub(super) fn sip_uri_of(hop: &Hop) -> String {
+    match hop.transport.uri_parameter() {
+        Some(transport) => format!("sip:{};transport={transport}", hop.destination),
+        None => format!("sip:{}", hop.destination),
+    }
+}
+
 /// The address as a URI's host.
 pub(super) fn host(address: SocketAddr) -> String {
     match address {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::profile::Profile;
 pub use crate::auth::DigestAlgorithm;
 use crate::ban::Protection;
+use crate::health::HealthConfig;
 use crate::rules::TrunkRules;
 use crate::sdp::Fingerprint;
 use crate::source::IpPrefix;
@@ -81,6 +82,8 @@ pub struct TrunkConfig {
     pub transport: Transport,
     /// Its destinations when it has several.
     pub routes: Vec<RouteConfig>,
+    /// How they are asked whether they are there, but for those with a way of their own; not at all when absent.
+    pub health: Option<HealthConfig>,
     /// Final responses after which the next destination is tried; all others speak for the callee.
     pub failover_on: Vec<RangeInclusive<u16>>,
     /// What its challenges are answered with; they are refusals when absent.
@@ -112,6 +115,7 @@ impl TrunkConfig {
             peer,
             transport: Transport::Udp,
             routes: Vec::new(),
+            health: None,
             failover_on: FAILOVER_ON.to_vec(),
             credentials: None,
             is_authenticated: false,
@@ -129,10 +133,14 @@ impl TrunkConfig {
     /// Its destinations: at least one.
     #[must_use]
     pub fn destinations(&self) -> Vec<RouteConfig> {
-        match self.routes.as_slice() {
+        let mut destinations = match self.routes.as_slice() {
             [] => vec![RouteConfig::new(self.peer, self.transport)],
             routes => routes.to_vec(),
+        };
+        for destination in &mut destinations {
+            destination.health = destination.health.take().or_else(|| self.health.clone());
         }
+        destinations
     }
 }
 
@@ -155,13 +163,15 @@ pub struct RouteConfig {
     pub weight: u16,
     /// How long it may be silent before the next one is tried.
     pub failover_after: Duration,
+    /// How it is asked whether it is there; as its trunk says when absent.
+    pub health: Option<HealthConfig>,
 }
 
 impl RouteConfig {
     /// A destination like any other.
     #[must_use]
     pub const fn new(address: SocketAddr, transport: Transport) -> Self {
-        Self { address, transport, priority: 1, weight: 1, failover_after: FAILOVER_AFTER }
+        Self { address, transport, priority: 1, weight: 1, failover_after: FAILOVER_AFTER, health: None }
     }
 }
 

@@ -122,8 +122,8 @@ impl UserAgent {
         Ok((plan, way, admission))
     }
 
-    /// Every destination of a trunk, or of the trunks of a route set, in the order to be tried. Those that rest are
-    /// left out, unless all of them do.
+    /// Every destination of a trunk, or of the trunks of a route set, in the order to be tried. Those that rest or are
+    /// down are left out, unless all of them do or are: a call that may fail is better than one that must.
     fn ways(&mut self, now: Instant, name: &str) -> VecDeque<Way> {
         let config = Arc::clone(&self.config);
         let set = config.route_sets.iter().find(|set| set.name == name);
@@ -133,17 +133,23 @@ impl UserAgent {
             let routes = in_order(trunk.destinations(), &mut self.rng);
             ways.extend(routes.into_iter().filter_map(|route| self.way(trunk, &route)));
         }
-        if ways.iter().any(|way| self.destinations.is_usable(now, &way.hop)) {
-            ways.retain(|way| self.destinations.is_usable(now, &way.hop));
+        let is_usable = |way: &Way| self.destinations.is_usable(now, &way.trunk, &way.hop);
+        if ways.iter().any(is_usable) {
+            ways.retain(is_usable);
         }
         ways
     }
 
     fn way(&self, trunk: &TrunkConfig, route: &RouteConfig) -> Option<Way> {
+        let hop = self.aliases.apply(self.hop_to(route)?);
+        Some(Way { trunk: trunk.name.as_str().into(), hop, failover_after: route.failover_after })
+    }
+
+    /// The way to a destination, on a connection of our own.
+    pub(super) fn hop_to(&self, route: &RouteConfig) -> Option<Hop> {
         let RouteConfig { transport, address: destination, .. } = *route;
         let local = self.local_address(transport, destination)?;
-        let hop = self.aliases.apply(Hop { transport, local, destination, flow: None });
-        Some(Way { trunk: trunk.name.as_str().into(), hop, failover_after: route.failover_after })
+        Some(Hop { transport, local, destination, flow: None })
     }
 
     /// The next destination whose trunk has room.

@@ -16,6 +16,7 @@ mod delayed_offer;
 mod early_media;
 mod failover;
 mod forking;
+mod health;
 mod identity;
 mod info;
 mod large_requests;
