@@ -28,8 +28,8 @@ use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, Press, PressDetector};
 use crate::tone::samples_in;
 use crate::{
-    Channel, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, PlayEnd,
-    StreamParameters,
+    Channel, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, HandshakeId,
+    PlayEnd, StreamParameters,
 };
 
 /// The audio of a packet before anything was agreed.
@@ -84,6 +84,8 @@ pub(crate) struct Endpoint {
     pub(crate) queued: bool,
     agreed: Option<Agreed>,
     guard: Guard,
+    /// The handshake begun last.
+    handshake: HandshakeId,
     /// Where the party's handshake comes from; its RTP is believed from there when it is done.
     handshake_source: Option<SocketAddr>,
     outgoing: Outgoing,
@@ -110,6 +112,7 @@ impl Endpoint {
             queued: false,
             agreed: None,
             guard: Guard::Plain,
+            handshake: HandshakeId::default(),
             handshake_source: None,
             outgoing: Outgoing::new(rng),
             reception: Reception::default(),

@@ -41,7 +41,8 @@ pub use digit::{Digit, DigitString, Terminators};
 pub use port_pool::{PortLease, PortPool};
 pub use prompt::{Audio, Tone};
 pub use security::{
-    DtlsParameters, DtlsRole, Fingerprint, HandshakeFailed, HandshakeOutcome, IceCredentials, Security,
+    DtlsParameters, DtlsRole, Fingerprint, HandshakeFailed, HandshakeId, HandshakeOutcome, IceCredentials,
+    Security,
 };
 pub use wav::{MAX_PROMPT, RATES_HZ, WavError, decode_wav};
 pub use worker::{Channel, Disposition, IoRequest, Transmit, Worker};

@@ -53,6 +53,16 @@ impl std::fmt::Debug for IceCredentials {
     }
 }
 
+/// Tells the handshakes of an endpoint apart: each that is begun anew is the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandshakeId(u32);
+
+impl HandshakeId {
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// What came of a handshake.
 pub type HandshakeOutcome = Result<Box<SrtpKeys>, HandshakeFailed>;
 

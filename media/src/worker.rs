@@ -32,7 +32,9 @@ use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
 use crate::event_queue::EventQueue;
 use crate::player::Player;
 use crate::stun;
-use crate::{Command, Digit, DtlsParameters, EndpointId, Event, HandshakeOutcome, StreamParameters};
+use crate::{
+    Command, Digit, DtlsParameters, EndpointId, Event, HandshakeId, HandshakeOutcome, StreamParameters,
+};
 
 /// One of an endpoint's two sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +91,7 @@ pub enum IoRequest {
         /// The RTP address; RTCP is the next port.
         local: SocketAddr,
     },
-    /// Begin a DTLS handshake as [`Worker::dtls_parameters`] say, or begin it anew; give it the packets of
+    /// Begin a DTLS handshake as [`Worker::handshake`] says, or begin it anew; give it the packets of
     /// [`Disposition::Handshake`], send its own out of the RTP socket to [`Worker::handshake_destination`], and end
     /// it with [`Worker::handle_handshake`] or when the pair is closed.
     Handshake {
@@ -207,10 +209,10 @@ impl Worker {
         }
     }
 
-    /// What a handshake has to know, while one is agreed on.
+    /// The handshake under way and what it has to know, while one is agreed on.
     #[must_use]
-    pub fn dtls_parameters(&mut self, endpoint: EndpointId) -> Option<&DtlsParameters> {
-        opened(&mut self.slots, endpoint)?.dtls()
+    pub fn handshake(&mut self, endpoint: EndpointId) -> Option<(HandshakeId, &DtlsParameters)> {
+        opened(&mut self.slots, endpoint)?.handshake()
     }
 
     /// Where a handshake's packets go; nowhere before a check has shown the way, when the party uses ICE.
@@ -219,12 +221,19 @@ impl Worker {
         opened(&mut self.slots, endpoint)?.handshake_destination()
     }
 
-    /// Takes what came of a handshake.
-    pub fn handle_handshake(&mut self, now: Instant, endpoint: EndpointId, outcome: HandshakeOutcome) {
+    /// Takes what came of a handshake; nothing happens when another one has begun since.
+    pub fn handle_handshake(
+        &mut self,
+        now: Instant,
+        endpoint: EndpointId,
+        handshake: HandshakeId,
+        outcome: HandshakeOutcome,
+    ) {
         self.now = now;
         // The endpoint may have closed meanwhile.
-        let _ =
-            self.change(endpoint, |endpoint, events, rng| endpoint.finish_handshake(outcome, rng, events));
+        let _ = self.change(endpoint, |endpoint, events, rng| {
+            endpoint.finish_handshake(handshake, outcome, rng, events);
+        });
     }
 
     /// Takes a packet of `len` bytes at the start of `buffer`, which may be rewritten in place. To be relayed under

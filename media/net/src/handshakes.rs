@@ -20,7 +20,9 @@ use std::time::{Duration, Instant};
 use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
 use sha2::{Digest, Sha256};
 use tandem_media::srtp::{MasterKey, SrtpKeys, Suite};
-use tandem_media::{DtlsParameters, DtlsRole, EndpointId, Fingerprint, HandshakeFailed, HandshakeOutcome};
+use tandem_media::{
+    DtlsParameters, DtlsRole, EndpointId, Fingerprint, HandshakeFailed, HandshakeId, HandshakeOutcome,
+};
 
 use crate::threads::Shared;
 
@@ -75,7 +77,7 @@ impl std::fmt::Debug for DtlsIdentity {
 
 /// What the media thread tells.
 enum Told {
-    Began { endpoint: EndpointId, parameters: DtlsParameters },
+    Began { endpoint: EndpointId, handshake: HandshakeId, parameters: DtlsParameters },
     Came { endpoint: EndpointId, packet: Vec<u8> },
     Ended { endpoint: EndpointId },
 }
@@ -83,9 +85,9 @@ enum Told {
 /// What it is told.
 pub(crate) enum News {
     /// Send this for the endpoint's handshake.
-    Send { endpoint: EndpointId, packet: Vec<u8> },
+    Send { endpoint: EndpointId, handshake: HandshakeId, packet: Vec<u8> },
     /// It is over.
-    Done { endpoint: EndpointId, outcome: HandshakeOutcome },
+    Done { endpoint: EndpointId, handshake: HandshakeId, outcome: HandshakeOutcome },
 }
 
 /// The media thread's end.
@@ -117,8 +119,13 @@ impl Handshakes {
     }
 
     /// A handshake begins, or begins anew; false when there is no room.
-    pub(crate) fn begin(&self, endpoint: EndpointId, parameters: DtlsParameters) -> bool {
-        self.tell(Told::Began { endpoint, parameters })
+    pub(crate) fn begin(
+        &self,
+        endpoint: EndpointId,
+        handshake: HandshakeId,
+        parameters: DtlsParameters,
+    ) -> bool {
+        self.tell(Told::Began { endpoint, handshake, parameters })
     }
 
     /// A packet of it came.
@@ -163,6 +170,7 @@ struct Associations {
 
 struct Association {
     endpoint: EndpointId,
+    handshake: HandshakeId,
     dtls: Dtls,
     parameters: DtlsParameters,
     /// Whether the party has shown a certificate that was signalled.
@@ -178,7 +186,9 @@ impl Associations {
             let now = Instant::now();
             let rest = self.next_due().map_or(REST, |due| due.saturating_duration_since(now));
             match told.recv_timeout(rest.min(REST)) {
-                Ok(Told::Began { endpoint, parameters }) => self.begin(endpoint, parameters),
+                Ok(Told::Began { endpoint, handshake, parameters }) => {
+                    self.begin(endpoint, handshake, parameters);
+                }
                 Ok(Told::Came { endpoint, packet }) => {
                     self.drive(endpoint, |dtls| dtls.handle_packet(&packet));
                 }
@@ -208,15 +218,22 @@ impl Associations {
         }
     }
 
-    fn begin(&mut self, endpoint: EndpointId, parameters: DtlsParameters) {
+    fn begin(&mut self, endpoint: EndpointId, handshake: HandshakeId, parameters: DtlsParameters) {
         if self.open.len() >= MAX_ASSOCIATIONS {
-            return self.tell(News::Done { endpoint, outcome: Err(HandshakeFailed) });
+            return self.tell(News::Done { endpoint, handshake, outcome: Err(HandshakeFailed) });
         }
         let now = Instant::now();
         let mut dtls = Dtls::new_auto(Arc::clone(&self.config), self.certificate.clone(), now);
         dtls.set_active(parameters.role == DtlsRole::Client);
-        let association =
-            Association { endpoint, dtls, parameters, is_verified: false, is_done: false, due: now };
+        let association = Association {
+            endpoint,
+            handshake,
+            dtls,
+            parameters,
+            is_verified: false,
+            is_done: false,
+            due: now,
+        };
         self.open.insert(endpoint.index, association);
         self.drive(endpoint, |_| Ok(()));
     }
@@ -227,15 +244,15 @@ impl Associations {
         let association = self.open.get_mut(&endpoint.index).filter(|it| it.endpoint == endpoint);
         let Some(association) = association else { return };
         let outputs = association.drive(input);
-        let is_done = association.is_done;
+        let (is_done, handshake) = (association.is_done, association.handshake);
         let mut news = Vec::new();
         for output in outputs {
             match output {
-                Said::Packet(packet) => news.push(News::Send { endpoint, packet }),
+                Said::Packet(packet) => news.push(News::Send { endpoint, handshake, packet }),
                 Said::Outcome(_) if is_done => {}
                 Said::Outcome(outcome) => {
                     association.is_done = true;
-                    news.push(News::Done { endpoint, outcome });
+                    news.push(News::Done { endpoint, handshake, outcome });
                 }
             }
         }

@@ -149,28 +149,30 @@ impl MediaThread {
     fn take_news(&mut self) {
         while let Some(news) = self.handshakes.as_ref().and_then(Handshakes::poll_news) {
             match news {
-                News::Send { endpoint, packet } => {
+                News::Send { endpoint, handshake, packet } => {
+                    let is_under_way = self.worker.handshake(endpoint).is_some_and(|(id, _)| id == handshake);
                     let destination = self.worker.handshake_destination(endpoint);
                     let socket = self.sockets.socket(endpoint, Channel::Rtp);
-                    if let (Some(destination), Some(socket)) = (destination, socket) {
+                    if let (true, Some(destination), Some(socket)) = (is_under_way, destination, socket) {
                         // The handshake says it again when it is lost.
                         let _ = socket.send_to(&packet, destination);
                     }
                 }
-                News::Done { endpoint, outcome } => {
+                News::Done { endpoint, handshake, outcome } => {
                     let now = self.now();
-                    self.worker.handle_handshake(now, endpoint, outcome);
+                    self.worker.handle_handshake(now, endpoint, handshake, outcome);
                 }
             }
         }
     }
 
     fn begin_handshake(&mut self, endpoint: EndpointId) {
-        let Some(parameters) = self.worker.dtls_parameters(endpoint).cloned() else { return };
-        let has_begun = self.handshakes.as_ref().is_some_and(|it| it.begin(endpoint, parameters));
+        let Some((handshake, parameters)) = self.worker.handshake(endpoint) else { return };
+        let parameters = parameters.clone();
+        let has_begun = self.handshakes.as_ref().is_some_and(|it| it.begin(endpoint, handshake, parameters));
         if !has_begun {
             let now = self.now();
-            self.worker.handle_handshake(now, endpoint, Err(HandshakeFailed));
+            self.worker.handle_handshake(now, endpoint, handshake, Err(HandshakeFailed));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::event_queue::EventQueue;
 use crate::protection::{Guard, Protection};
 use crate::srtp::SrtpKeys;
 use crate::stun;
-use crate::{Channel, DtlsParameters, Event, HandshakeOutcome, Security};
+use crate::{Channel, DtlsParameters, Event, HandshakeId, HandshakeOutcome, Security};
 
 impl Endpoint {
     /// Guards packets as was agreed; whether a handshake is to begin.
@@ -27,6 +27,7 @@ impl Endpoint {
             Security::Dtls(_) if before.as_ref() == Some(security) => {}
             Security::Dtls(_) => {
                 self.guard = Guard::Waiting;
+                self.handshake = self.handshake.next();
                 self.handshake_source = None;
                 return true;
             }
@@ -48,7 +49,11 @@ impl Endpoint {
         self.guard = Guard::Keyed(Box::new(Protection::following(before, keys)));
     }
 
-    /// What the handshake under way has to know; none when there is none.
+    /// The handshake under way, and what it has to know; none when there is none.
+    pub(crate) fn handshake(&self) -> Option<(HandshakeId, &DtlsParameters)> {
+        self.dtls().map(|parameters| (self.handshake, parameters))
+    }
+
     pub(crate) fn dtls(&self) -> Option<&DtlsParameters> {
         match &self.agreed.as_ref()?.stream.security {
             Security::Dtls(parameters) => Some(parameters),
@@ -76,14 +81,16 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Takes what came of the handshake: keys, and with them where the party is.
+    /// Takes what came of a handshake: keys, and with them where the party is. What came of one that was begun anew
+    /// since says nothing: its keys may be of a certificate that is signalled no more.
     pub(crate) fn finish_handshake(
         &mut self,
+        handshake: HandshakeId,
         outcome: HandshakeOutcome,
         rng: &mut ChaCha8Rng,
         events: &mut EventQueue,
     ) {
-        if self.dtls().is_none() {
+        if self.dtls().is_none() || handshake != self.handshake {
             return;
         }
         match outcome {

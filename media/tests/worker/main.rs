@@ -2,6 +2,7 @@
 
 mod collect;
 mod continuity;
+mod handshake;
 mod ice;
 mod latch;
 mod life;

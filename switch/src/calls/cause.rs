@@ -18,6 +18,8 @@ pub enum EndCause {
     Unavailable,
     /// No common codec, no port, no endpoint; or nothing was heard for the media timeout.
     NoMedia,
+    /// Media was to be protected, and there are no keys for it.
+    NoKeys,
     /// Rang too long.
     NoAnswer,
     /// Given up before an answer.
@@ -49,6 +51,7 @@ impl EndCause {
             Self::Declined => "declined",
             Self::Unavailable => "unavailable",
             Self::NoMedia => "no media",
+            Self::NoKeys => "no keys",
             Self::NoAnswer => "no answer",
             Self::Cancelled => "cancelled",
             Self::Unreachable => "unreachable",

@@ -156,7 +156,7 @@ impl Calls {
     fn handshake_failed(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
         let leg_id = self.endpoints.leg_of(endpoint, worker)?;
         if !self.legs.get(leg_id)?.state.is_ended() {
-            self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoMedia));
+            self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoKeys));
         }
         Some(())
     }

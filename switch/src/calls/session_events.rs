@@ -1,6 +1,7 @@
 //! What the user agent reports of sessions.
 
 use tandem_control_api::{DialFailure, DialTarget, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party};
+use tandem_media::{EndpointId, StreamParameters};
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{
     Identity, Invite, InviteTarget, LocalMedia, NegotiatedAudio, SessionEnd, SessionError, SessionId, Source,
@@ -9,12 +10,12 @@ use tandem_time::Instant;
 
 use super::call::Call;
 use super::cause::{self, EndCause};
-use super::ending::Over;
+use super::ending::{Hangup, Over};
 use super::leg::{Leg, LegState, Opener, Settled};
 use super::replace::Newcomer;
 use super::timers::Timer;
 use super::transfer::Refer;
-use super::translate::{self, PeerKind};
+use super::translate::{self, PeerKind, UnusableKeys};
 use super::{Action, Calls, PTIME};
 use crate::counters::Refusal;
 
@@ -254,7 +255,7 @@ impl Calls {
             None => leg.audio = Some(Box::new(audio)),
         }
         if !self.complete(now, leg_id) {
-            self.configure(leg_id);
+            self.configure(now, leg_id);
             self.tell_hold(leg_id, held, holds);
         }
     }
@@ -283,7 +284,7 @@ impl Calls {
             call.caller_answered(now);
             self.counters.calls_answered += 1;
         }
-        self.configure(leg_id);
+        self.configure(now, leg_id);
         let (name, command) = match opener {
             Opener::Answer(command) => ("answer", command),
             Opener::Dial(command) => ("dial", command),
@@ -294,14 +295,29 @@ impl Calls {
 
     /// Tells the worker what was agreed. Silence is held against a party only once it is answered: a phone that
     /// rings may send early media or none.
-    fn configure(&mut self, leg_id: LegId) {
+    fn configure(&mut self, now: Instant, leg_id: LegId) {
         let Some(leg) = self.legs.get(leg_id) else { return };
         let (Some(audio), Some(endpoint)) = (&leg.audio, leg.state.endpoint()) else { return };
         let config = self.calls.get(leg.call).map(|call| &call.config);
         // A party that put us on hold may be silent, whatever its direction says.
         let timeout = leg.answered.filter(|_| !is_hold(audio.direction)).and_then(|_| config?.media_timeout);
         let stream = translate::stream(audio, leg.peer, timeout);
-        self.command_endpoint(endpoint, |endpoint| tandem_media::Command::Configure { endpoint, stream });
+        self.configure_endpoint(now, leg_id, endpoint, stream);
+    }
+
+    /// A leg whose keys cannot be used has no media, and is ended: it must not go on in clear.
+    pub(super) fn configure_endpoint(
+        &mut self,
+        now: Instant,
+        leg_id: LegId,
+        endpoint: EndpointId,
+        stream: Result<StreamParameters, UnusableKeys>,
+    ) {
+        match stream {
+            Ok(stream) => self
+                .command_endpoint(endpoint, |endpoint| tandem_media::Command::Configure { endpoint, stream }),
+            Err(UnusableKeys) => self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoKeys)),
+        }
     }
 
     fn session_ended(&mut self, now: Instant, leg_id: LegId, end: SessionEnd) {

@@ -141,13 +141,20 @@ impl PeerKind {
     }
 }
 
+/// Keys whose length is not their suite's. Without keys there is no media: nothing goes in clear that was to be secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnusableKeys;
+
 /// What the worker is told of what offer and answer agreed.
+///
+/// # Errors
+/// For keys that the worker could not use.
 pub(crate) fn stream(
     audio: &NegotiatedAudio,
     peer: PeerKind,
     media_timeout: Option<Duration>,
-) -> media::StreamParameters {
-    media::StreamParameters {
+) -> Result<media::StreamParameters, UnusableKeys> {
+    Ok(media::StreamParameters {
         remote_rtp: audio.remote_rtp,
         remote_rtcp: audio.remote_rtcp,
         codec: match audio.codec {
@@ -168,20 +175,20 @@ pub(crate) fn stream(
         latch: latch(peer, audio.signalling_source),
         media_timeout,
         rtcp_mux: audio.rtcp_mux,
-        security: security(&audio.security),
+        security: security(&audio.security)?,
         ice: audio.ice.as_ref().map(|ice| {
             Box::new(media::IceCredentials {
                 local_fragment: ice.local_fragment.clone(),
                 local_password: ice.local_password.clone(),
             })
         }),
-    }
+    })
 }
 
-fn security(security: &MediaSecurity) -> media::Security {
-    match security {
+fn security(security: &MediaSecurity) -> Result<media::Security, UnusableKeys> {
+    Ok(match security {
         MediaSecurity::Plain => media::Security::Plain,
-        MediaSecurity::Sdes(keys) => srtp(keys).map_or(media::Security::Plain, media::Security::Keys),
+        MediaSecurity::Sdes(keys) => media::Security::Keys(srtp(keys)?),
         MediaSecurity::Dtls(association) => media::Security::Dtls(Box::new(media::DtlsParameters {
             role: match association.role {
                 DtlsRole::Client => media::DtlsRole::Client,
@@ -189,13 +196,16 @@ fn security(security: &MediaSecurity) -> media::Security {
             },
             fingerprints: association.fingerprints.iter().map(|it| media::Fingerprint(it.0)).collect(),
         })),
-    }
+    })
 }
 
-/// None for keys whose length is not their suite's, which the user agent takes from nobody.
-fn srtp(keys: &SrtpKeys) -> Option<Box<media::srtp::SrtpKeys>> {
-    let key = |key: &SrtpKey| media::srtp::MasterKey::new(suite(key.suite()), key.octets());
-    Some(Box::new(media::srtp::SrtpKeys { send: key(&keys.send)?, receive: key(&keys.receive)? }))
+fn srtp(keys: &SrtpKeys) -> Result<Box<media::srtp::SrtpKeys>, UnusableKeys> {
+    let key = |key: &SrtpKey| master_key(key.suite(), key.octets());
+    Ok(Box::new(media::srtp::SrtpKeys { send: key(&keys.send)?, receive: key(&keys.receive)? }))
+}
+
+fn master_key(of: SrtpSuite, octets: &[u8]) -> Result<media::srtp::MasterKey, UnusableKeys> {
+    media::srtp::MasterKey::new(suite(of), octets).ok_or(UnusableKeys)
 }
 
 const fn suite(suite: SrtpSuite) -> media::srtp::Suite {
@@ -246,5 +256,26 @@ pub(crate) fn statistics(
         round_trip_us: totals.round_trip_us,
         mos: totals.mos,
         digits_received: totals.digits_received,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4568 §6.2 and RFC 7714 §14: the suites' lengths are the same to those who agree on keys and to those who use
+    /// them; keys of any other length are refused, never passed over.
+    #[test]
+    fn keys_of_a_wrong_length_protect_nothing_and_are_refused() {
+        for suite in SrtpSuite::ALL {
+            let octets = vec![7; suite.key_len()];
+            assert!(master_key(suite, &octets).is_ok(), "{}", suite.name());
+            for wrong in [suite.key_len() - 1, suite.key_len() + 1, 0] {
+                assert_eq!(master_key(suite, &vec![7; wrong]).err(), Some(UnusableKeys), "{wrong} octets");
+            }
+            let key = SrtpKey::new(suite, &octets).expect("of its length");
+            let agreed = MediaSecurity::Sdes(SrtpKeys { send: key.clone(), receive: key });
+            assert!(matches!(security(&agreed), Ok(media::Security::Keys(_))), "{}", suite.name());
+        }
     }
 }

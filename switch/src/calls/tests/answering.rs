@@ -7,6 +7,7 @@ use tandem_sbc::user_agent::SessionError;
 
 use super::bench::{Bench, Endpoint, audio, config, hangup};
 use crate::calls::MAX_OPEN_ATTEMPTS;
+use crate::calls::translate::UnusableKeys;
 
 #[test]
 fn an_answer_is_done_when_the_ack_has_come_and_audio_is_agreed() {
@@ -68,6 +69,27 @@ fn a_caller_who_gives_up_before_the_ack_is_not_answered() {
     bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
     bench.peer_ends(session, 200);
     assert_eq!(bench.ending(answer), "leg-ended");
+    bench.close_all();
+    bench.release_all();
+    bench.assert_at_rest();
+}
+
+/// A leg whose keys cannot be used is ended and says so; it does not go on in clear.
+#[test]
+fn a_leg_with_unusable_keys_is_ended() {
+    let mut bench = Bench::new();
+    let (_, _, leg) = bench.answered();
+    bench.asked.clear();
+    let endpoint = bench.endpoint();
+    bench.calls.configure_endpoint(bench.now, leg, endpoint, Err(UnusableKeys));
+    bench.drain();
+    assert_eq!(bench.asked, ["hang up: no keys", "close"]);
+    let Some(Event::LegEnded { end, .. }) =
+        bench.told.iter().find(|event| matches!(event, Event::LegEnded { .. }))
+    else {
+        panic!("the leg has ended")
+    };
+    assert_eq!((end.by, end.cause.as_str()), (EndedBy::Switch, "no keys"));
     bench.close_all();
     bench.release_all();
     bench.assert_at_rest();
