@@ -18,8 +18,8 @@ pub use model::{
     EarlyMedia, EntryPoint, Health, IdentityHeader, KeyPair, Keying, Limits, Log, LogFormat, LogLevel,
     NumberFormat, NumberForms, Phones, Place, Placed, Profile, Protection, Queue, Reach, ReferPolicy,
     ReliableProvisional, Route, RouteSet, Rtp, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject,
-    RuleTest, Sip, SipListen, SipTimers, SrtpPolicy, Tls, Transport, Treatment, Trunk, TrunkCredentials,
-    TrunkTls, User,
+    RuleTest, SessionRefresher, SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, SrtpPolicy,
+    Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
 };
 pub use parse::Disk;
 pub use problem::{Problem, Problems};

@@ -5,6 +5,7 @@ mod identity;
 mod protection;
 mod route;
 mod rules;
+mod timers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -20,6 +21,7 @@ pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,
 };
+pub use timers::{SessionRefresher, SessionTimerPolicy, SessionTimers};
 
 /// One node's configuration. Paths are resolved against the folder of the file they stand in.
 #[derive(Clone, Debug, PartialEq)]
@@ -321,6 +323,8 @@ pub struct Profile {
     pub early_media: EarlyMedia,
     /// Whether provisional responses are acknowledged (100rel).
     pub reliable_provisional: ReliableProvisional,
+    /// How long sessions last without being refreshed.
+    pub session_timers: SessionTimers,
     /// Max-Forwards of our requests.
     pub max_forwards: u8,
     /// Whether Server and User-Agent headers say what we are.
@@ -350,6 +354,7 @@ impl Default for Profile {
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,
             reliable_provisional: ReliableProvisional::Supported,
+            session_timers: SessionTimers::default(),
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,

@@ -5,6 +5,7 @@ mod profile;
 mod protection;
 mod route;
 mod rules;
+mod timers;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};

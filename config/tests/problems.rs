@@ -222,6 +222,36 @@ fn a_caller_id_is_a_number_and_stands_beside_its_prefixes() {
 }
 
 #[test]
+fn session_timers_are_held_to_sense() {
+    one_problem(
+        "session_timers = \"accept\"  ",
+        "session_timers = \"on\"  ",
+        "\"on\"",
+        "trunk.carrier-a.session_timers: found \"on\"; write off, accept, offer or require",
+    );
+    one_problem(
+        "session_refresher = \"either\" #",
+        "session_refresher = \"uac\" #",
+        "\"uac\"",
+        "trunk.carrier-a.session_refresher: found \"uac\"; write either, us or peer",
+    );
+    one_problem(
+        "session_expires_s = 1800  ",
+        "session_expires_s = 86401  ",
+        "86401",
+        "trunk.carrier-a.session_expires_s: found 86401; write a whole number from 2 to 86400",
+    );
+    let told = parse(&changed("min_se_s = 90  ", "min_se_s = 1801  ")).unwrap_err().to_string();
+    assert!(
+        told.contains(
+            "min_se_s (1801 s) is longer than session_expires_s (1800 s); write a shorter min_se_s"
+        ),
+        "{told}"
+    );
+    assert!(parse(&changed("min_se_s = 90  ", "min_se_s = 1800  ")).is_ok());
+}
+
+#[test]
 fn numbers_are_held_to_their_range() {
     let low = "trunk.carrier-a.max_calls_per_second: found 0; write a whole number from 1 to 100000";
     one_problem("max_calls_per_second = 1000 #", "max_calls_per_second = 0 #", "0", low);

@@ -3,6 +3,10 @@
 //! Owner thread: the signalling core. This module must not know sessions or media: it makes requests of a dialog and
 //! judges those that come in one.
 
+mod failure;
+
+pub(crate) use failure::{Ends, ends};
+
 use crate::header::Contact;
 use crate::message::{Builder, Essentials, HeaderName, Message, Method};
 use crate::transport::Hop;

@@ -16,6 +16,7 @@ mod offer_answer;
 mod registrar;
 pub mod rules;
 pub mod sdp;
+mod session_timer;
 mod slab;
 pub mod source;
 pub mod token_bucket;

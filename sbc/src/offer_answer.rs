@@ -52,8 +52,8 @@ pub(crate) struct Negotiation {
     dtmf: Dtmf,
     /// Our side of ICE, and the peer's fragment that it answers; both are new when the peer begins anew.
     ice: Option<(String, IceCredentials)>,
-    /// The keys of our last offer; a line's tag is its place, from 1.
-    offered_keys: Vec<SrtpKey>,
+    /// The keys of our last offer.
+    offered_keys: Vec<Crypto>,
     /// What we sent last.
     described: Option<SessionDescription>,
     /// What stands agreed.
@@ -71,7 +71,7 @@ pub(crate) struct Negotiation {
 struct Before {
     local: LocalMedia,
     direction: MediaDirection,
-    offered_keys: Vec<SrtpKey>,
+    offered_keys: Vec<Crypto>,
     described: Option<SessionDescription>,
     agreed: Option<NegotiatedAudio>,
 }
@@ -183,6 +183,14 @@ impl Negotiation {
         self.describe(media)
     }
 
+    /// What we sent last, as an offer: word for word, so that nothing changes by it (§8, RFC 4028 §7.4).
+    pub(crate) fn offer_again(&mut self, rng: &mut ChaCha8Rng) -> Vec<u8> {
+        let Some(described) = &self.described else { return self.offer(rng) };
+        let ours = described.media.iter().find(|media| media.port != 0);
+        self.offered_keys = ours.map(|media| media.cryptos().collect()).unwrap_or_default();
+        described.to_string().into_bytes()
+    }
+
     /// Answers an offer (§6): the first stream we can take, in the offerer's order of codecs; every other one is
     /// refused with port 0, in its place.
     pub(crate) fn answer(
@@ -224,17 +232,22 @@ impl Negotiation {
         signalling_source: IpAddr,
     ) -> Result<NegotiatedAudio, Disagreement> {
         let answer = SessionDescription::parse(answer).map_err(|_| Disagreement::Malformed)?;
-        let place =
-            self.described.as_ref().and_then(|ours| ours.media.iter().position(|media| media.port != 0));
-        let media = place.and_then(|place| answer.media.get(place)).ok_or(Disagreement::NothingInCommon)?;
+        let ours = self
+            .described
+            .as_ref()
+            .and_then(|ours| ours.media.iter().enumerate().find(|(_, media)| media.port != 0));
+        let (place, ours) = ours.ok_or(Disagreement::NothingInCommon)?;
+        let media = answer.media.get(place).ok_or(Disagreement::NothingInCommon)?;
         let mut audio = self.agree(&answer, media, signalling_source).ok_or(Disagreement::NothingInCommon)?;
         let theirs = self.terms.secured(&answer, media).ok_or(Disagreement::NothingInCommon)?;
         audio.security = self.answered(theirs).ok_or(Disagreement::NothingInCommon)?;
         let is_found_by_ice = self.terms.ice_asked(&answer, media).is_some();
         audio.ice = self.ice.as_ref().filter(|_| is_found_by_ice).map(|(_, ours)| ours.clone());
         // §5.1: each side sends with the numbers the other one gave.
-        audio.receive_payload_type = payload_type(audio.codec);
-        audio.receive_event_payload_type = audio.send_event_payload_type.map(|_| EVENT_PAYLOAD_TYPE);
+        let receive = codec_in(ours, &[audio.codec]).map(|(_, number)| number);
+        audio.receive_payload_type = receive.unwrap_or_else(|| payload_type(audio.codec));
+        audio.receive_event_payload_type =
+            audio.send_event_payload_type.and_then(|_| event_payload_type(ours));
         self.agreed = Some(audio.clone());
         Ok(audio)
     }
@@ -338,9 +351,9 @@ impl Negotiation {
 
     /// The keys of an answer: it names a line of our offer by its tag, and has its suite (RFC 4568 §5.1.3).
     fn answered_keys(&self, theirs: Crypto) -> Option<SrtpKeys> {
-        let ours = self.offered_keys.get(usize::try_from(theirs.tag).ok()?.checked_sub(1)?)?;
-        let same = ours.suite() == theirs.key.suite();
-        same.then(|| SrtpKeys { send: ours.clone(), receive: theirs.key })
+        let ours = self.offered_keys.iter().find(|ours| ours.tag == theirs.tag)?;
+        let same = ours.key.suite() == theirs.key.suite();
+        same.then(|| SrtpKeys { send: ours.key.clone(), receive: theirs.key })
     }
 
     /// A key for each suite; the one in use stays.
@@ -357,10 +370,9 @@ impl Negotiation {
     }
 
     fn offered_audio(&mut self, rng: &mut ChaCha8Rng) -> Media {
-        self.offered_keys = self.keys_to_offer(rng);
-        let cryptos: Vec<Crypto> =
-            (1..).zip(&self.offered_keys).map(|(tag, key)| Crypto { tag, key: key.clone() }).collect();
-        let mut protection: Vec<Attribute> = cryptos.iter().map(Attribute::from).collect();
+        let keys = self.keys_to_offer(rng);
+        self.offered_keys = (1..).zip(keys).map(|(tag, key)| Crypto { tag, key }).collect();
+        let mut protection: Vec<Attribute> = self.offered_keys.iter().map(Attribute::from).collect();
         let shares_port = self.terms.offers_dtls().is_some() || self.terms.offers_ice();
         if self.terms.offers_dtls().is_some() {
             protection.extend(self.terms.dtls_attributes(Setup::ActPass));

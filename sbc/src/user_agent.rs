@@ -16,6 +16,7 @@ mod config;
 mod counters;
 mod early;
 mod event;
+mod expiry;
 mod in_dialog;
 mod info;
 mod owner;
@@ -56,8 +57,8 @@ pub use event::{
 pub use crate::health::{DestinationHealth, HealthConfig};
 pub use probing::News;
 pub use profile::{
-    DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy, ReliableProvisional,
-    SrtpPolicy,
+    DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, PreferredRefresher, Profile, ReferPolicy,
+    ReliableProvisional, SessionTimerPolicy, SessionTimers, SrtpPolicy,
 };
 
 pub use crate::source::IpPrefix;
@@ -389,6 +390,8 @@ impl UserAgent {
             ResponseMatch::Deliver { transaction, user, .. }
                 if matches!(status, 401 | 407) && self.answer_challenge(now, transaction, user, received) => {
             }
+            ResponseMatch::Deliver { transaction, user, .. }
+                if status == 422 && self.lengthen(now, transaction, user, received) => {}
             ResponseMatch::Deliver { transaction, user: Role::Fork(session), repeated } => {
                 self.handle_fork_response(now, session, transaction, received, status, repeated);
             }
@@ -403,6 +406,10 @@ impl UserAgent {
             }
             ResponseMatch::Deliver { user: Role::Probe(probe), .. } if status >= 200 => {
                 self.handle_probed(now, probe, Some(status));
+            }
+            ResponseMatch::Deliver { user: Role::Prack(session), .. } if status >= 300 => {
+                let tag = received.essentials.to.tag().unwrap_or_default();
+                self.handle_prack_failure(now, session, Some(tag), status);
             }
             ResponseMatch::Deliver { .. } => {}
         }
@@ -426,6 +433,9 @@ impl UserAgent {
                 }
                 (Role::Farewell(session), Tell::Timeout | Tell::TransportError) => {
                     self.end_farewell(session);
+                }
+                (Role::Prack(session), Tell::Timeout) => {
+                    self.handle_prack_failure(now, session, None, 408);
                 }
                 (Role::Notify(session, refer), Tell::Timeout | Tell::TransportError) => {
                     self.handle_notified(now, session, refer, 408);

@@ -3,9 +3,9 @@
 use tandem_config as config;
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, DiversionHeader, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
-    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, PhoneConfig, Profile, Protection, ReferPolicy,
-    ReliableProvisional, RouteConfig, RouteSet, SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials,
-    UserAgentConfig, UserCredentials,
+    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, PhoneConfig, PreferredRefresher, Profile,
+    Protection, ReferPolicy, ReliableProvisional, RouteConfig, RouteSet, SessionTimerPolicy, SessionTimers,
+    SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 use tandem_sbc_net::{PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -183,6 +183,7 @@ fn profile(profile: &config::Profile) -> Profile {
             config::ReliableProvisional::Supported => ReliableProvisional::Supported,
             config::ReliableProvisional::Required => ReliableProvisional::Required,
         },
+        session_timers: session_timers(profile.session_timers),
         max_forwards: profile.max_forwards,
         product_header: profile.product_header,
         refer: refer(profile.refer),
@@ -200,6 +201,24 @@ fn profile(profile: &config::Profile) -> Profile {
         },
         caller_id: profile.caller_id.clone(),
         caller_id_prefixes: profile.caller_id_prefixes.clone(),
+    }
+}
+
+fn session_timers(timers: config::SessionTimers) -> SessionTimers {
+    SessionTimers {
+        policy: match timers.policy {
+            config::SessionTimerPolicy::Off => SessionTimerPolicy::Off,
+            config::SessionTimerPolicy::Accept => SessionTimerPolicy::Accept,
+            config::SessionTimerPolicy::Offer => SessionTimerPolicy::Offer,
+            config::SessionTimerPolicy::Require => SessionTimerPolicy::Require,
+        },
+        interval: timers.interval,
+        min_se: timers.min_se,
+        refresher: match timers.refresher {
+            config::SessionRefresher::Either => PreferredRefresher::Either,
+            config::SessionRefresher::Us => PreferredRefresher::Us,
+            config::SessionRefresher::Peer => PreferredRefresher::Peer,
+        },
     }
 }
 

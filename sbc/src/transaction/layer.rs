@@ -97,8 +97,8 @@ struct Transaction<U> {
     fallback: Option<Routed>,
     /// The To tags of the 2xx that came.
     accepted_tags: Vec<Box<str>>,
-    /// How many challenges the request has answered.
-    challenges: u8,
+    /// How often the request went before, in transactions that were answered by asking for another one.
+    sent_again: u8,
 }
 
 /// All transactions. `U` is what their user knows them by.
@@ -163,7 +163,7 @@ impl<U: Copy> Transactions<U> {
                 ack: Vec::new(),
                 fallback,
                 accepted_tags: Vec::new(),
-                challenges: 0,
+                sent_again: 0,
             },
         );
         self.settle(now, id, None, effects);
@@ -259,7 +259,7 @@ impl<U: Copy> Transactions<U> {
                 ack: Vec::new(),
                 fallback: None,
                 accepted_tags: Vec::new(),
-                challenges: 0,
+                sent_again: 0,
             },
         )
     }
@@ -294,15 +294,15 @@ impl<U: Copy> Transactions<U> {
         self.transactions.get(id.0).map(|transaction| (transaction.message.as_slice(), transaction.hop))
     }
 
-    /// How many challenges the request of a transaction has answered (§22.2).
-    pub(crate) fn challenges(&self, id: TransactionId) -> u8 {
-        self.transactions.get(id.0).map_or(0, |transaction| transaction.challenges)
+    /// How often the request of a transaction went before, in others (§22.2).
+    pub(crate) fn times_sent_again(&self, id: TransactionId) -> u8 {
+        self.transactions.get(id.0).map_or(0, |transaction| transaction.sent_again)
     }
 
     /// Says so of a request that was just sent.
-    pub(crate) fn set_challenges(&mut self, id: TransactionId, challenges: u8) {
+    pub(crate) fn set_times_sent_again(&mut self, id: TransactionId, times: u8) {
         if let Some(transaction) = self.transactions.get_mut(id.0) {
-            transaction.challenges = challenges;
+            transaction.sent_again = times;
         }
     }
 

@@ -13,8 +13,9 @@ use crate::header::Credentials;
 use crate::message::{HeaderIndex, HeaderName, Message, StartLine};
 use crate::transaction::{Outgoing, TransactionId};
 
-/// The most challenges that one request answers: a proxy's and the peer's, each stale once.
-const CHALLENGES_PER_REQUEST_MAX: u8 = 4;
+/// How often one request goes again: for a proxy's challenge and the peer's, each stale once, or for another interval
+/// of its session.
+const SENT_AGAIN_MAX: u8 = 4;
 
 /// The most challengers and realms that a session remembers.
 const REALMS_MAX: usize = 4;
@@ -28,11 +29,10 @@ impl UserAgent {
         role: Role,
         received: Received<'_>,
     ) -> bool {
-        let Some(id) = self.session_to_authorise(role, transaction) else { return false };
-        let answered = self.transactions.challenges(transaction);
-        let is_answered = answered < CHALLENGES_PER_REQUEST_MAX
-            && self.take_challenges(id, transaction, received.message, answered > 0)
-            && self.send_again(now, id, transaction, role, received);
+        let Some(id) = self.session_to_send_again(role, transaction) else { return false };
+        let answered = self.transactions.times_sent_again(transaction);
+        let is_answered = self.take_challenges(id, transaction, received.message, answered > 0)
+            && self.send_again(now, id, transaction, role, received, &[]);
         if is_answered {
             self.counters.challenges_answered += 1;
         } else {
@@ -42,7 +42,7 @@ impl UserAgent {
     }
 
     /// The session whose request may be sent again: not an INVITE that was cancelled meanwhile.
-    fn session_to_authorise(&self, role: Role, transaction: TransactionId) -> Option<SessionId> {
+    pub(super) fn session_to_send_again(&self, role: Role, transaction: TransactionId) -> Option<SessionId> {
         let id = role.session()?;
         let session = self.sessions.get(id)?;
         if let Role::Fork(_) = role {
@@ -93,31 +93,37 @@ impl UserAgent {
         true
     }
 
-    /// Sends the request of a transaction again, under a new branch and the next CSeq.
-    fn send_again(
+    /// Sends the request of a transaction again, under a new branch and the next CSeq, with other `headers`; false when
+    /// it has gone too often, or cannot.
+    pub(super) fn send_again(
         &mut self,
         now: Instant,
         id: SessionId,
         transaction: TransactionId,
         role: Role,
         received: Received<'_>,
+        headers: &[(HeaderName, String)],
     ) -> bool {
+        let answered = self.transactions.times_sent_again(transaction);
+        if answered >= SENT_AGAIN_MAX {
+            return false;
+        }
         let Some((sent, hop)) = self.transactions.sent(transaction) else { return false };
         let sent = sent.to_vec();
         let mut index = HeaderIndex::new();
         let Ok(request) = Message::parse(&sent, &mut index) else { return false };
         let cseq = received.essentials.cseq;
         let Some(next) = cseq.number.checked_add(1) else { return false };
-        let credentials = self.answers_for(id, &request);
+        let mut changed = self.answers_for(id, &request);
+        changed.extend_from_slice(headers);
         let branch = self.branch();
         let (first, fallback) = self.by_size(hop, |_, hop| {
             let via = compose::via(hop, &branch);
-            compose::authorised(&request, Some((&via, next)), &credentials).unwrap_or_default()
+            compose::with_headers(&request, Some((&via, next)), &changed).unwrap_or_default()
         });
         let outgoing = Outgoing { method: cseq.method, branch: &branch, first, fallback, user: role };
-        let answered = self.transactions.challenges(transaction);
         let again = self.transactions.request(now, outgoing);
-        self.transactions.set_challenges(again, answered + 1);
+        self.transactions.set_times_sent_again(again, answered + 1);
         if let Some(session) = self.sessions.get_mut(id) {
             if let Some(fork) = session.forks.iter_mut().find(|fork| fork.transaction == transaction) {
                 fork.transaction = again;
@@ -149,7 +155,7 @@ impl UserAgent {
         let mut index = HeaderIndex::new();
         let Ok(request) = Message::parse(&bytes, &mut index) else { return bytes };
         let credentials = self.answers_for(id, &request);
-        compose::authorised(&request, None, &credentials).unwrap_or_else(|| bytes.clone())
+        compose::with_headers(&request, None, &credentials).unwrap_or_else(|| bytes.clone())
     }
 
     fn answers_for(&mut self, id: SessionId, request: &Message<'_>) -> Vec<(HeaderName, String)> {

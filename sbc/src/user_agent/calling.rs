@@ -6,7 +6,7 @@ use rand::Rng;
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
-use super::profile::{EarlyMedia, ReliableProvisional};
+use super::profile::EarlyMedia;
 use super::route::Plan;
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
 use super::{
@@ -184,12 +184,14 @@ impl UserAgent {
             .header(HeaderName::Contact, compose::contact(&destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
+        let required = compose::required(profile);
         let mut supported = compose::supported(profile);
-        if profile.reliable_provisional == ReliableProvisional::Required {
-            supported.retain(|tag| *tag != compose::RELIABLE);
-            builder = builder.header(HeaderName::Require, compose::RELIABLE);
+        supported.retain(|tag| !required.contains(tag));
+        if !required.is_empty() {
+            builder = builder.header(HeaderName::Require, required.join(", "));
         }
         builder = builder.header(HeaderName::Supported, supported.join(", "));
+        builder = self.with_interval(call.session, builder);
         if profile.early_media == EarlyMedia::Accept {
             // RFC 5009 §5.1: else some networks let nothing through before the answer.
             builder = builder.header(HeaderName::PEarlyMedia, "supported");
@@ -295,6 +297,7 @@ impl UserAgent {
         if let Some(session) = self.sessions.get_mut(id) {
             session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media, success: None }));
         }
+        self.take_expiry(now, id, received.message);
         self.events.push_back(Event::Media { session: id, audio });
         self.events.push_back(Event::Answered { session: id });
         self.settle(id);

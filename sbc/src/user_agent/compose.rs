@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 
-use super::profile::{Profile, ReliableProvisional};
+use super::profile::{Profile, ReliableProvisional, SessionTimerPolicy};
 use crate::header::{MediaType, parts};
 use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method, Reply, StartLine};
+use crate::session_timer::TIMER;
 use crate::transport::{Hop, Transport};
 use crate::uri::Uri;
 
@@ -19,7 +20,15 @@ pub(super) const RELIABLE: &str = "100rel";
 /// The extensions we know with a peer (RFC 3261 §20.37).
 pub(super) fn supported(profile: &Profile) -> Vec<&'static str> {
     let reliable = (profile.reliable_provisional != ReliableProvisional::Off).then_some(RELIABLE);
-    reliable.into_iter().chain(["norefersub", "replaces"]).collect()
+    let timer = (profile.session_timers.policy != SessionTimerPolicy::Off).then_some(TIMER);
+    reliable.into_iter().chain(timer).chain(["norefersub", "replaces"]).collect()
+}
+
+/// Those that a peer whom we call must know.
+pub(super) fn required(profile: &Profile) -> Vec<&'static str> {
+    let reliable = (profile.reliable_provisional == ReliableProvisional::Required).then_some(RELIABLE);
+    let timer = (profile.session_timers.policy == SessionTimerPolicy::Require).then_some(TIMER);
+    reliable.into_iter().chain(timer).collect()
 }
 
 /// The bodies we read.
@@ -101,7 +110,7 @@ pub(super) fn cancel(invite: &[u8], reason: Option<&str>) -> Option<Vec<u8>> {
         .copy(&invite, HeaderName::To)
         .copy(&invite, HeaderName::CallId)
         .header(HeaderName::CSeq, format_args!("{} CANCEL", cseq.number));
-    Some(with_reason(builder, reason).finish())
+    Some(with_reason(builder, Cause::Clearing, reason).finish())
 }
 
 /// §22.1: the ACK of a 2xx has the credentials of its INVITE, since it cannot be challenged.
@@ -115,18 +124,19 @@ pub(super) fn with_credentials_of(ack: Builder, invite: &[u8]) -> Builder {
     }
 }
 
-/// A request of ours with other credentials and, when it goes out again, another Via and CSeq (§22.2: same Call-ID,
-/// From and To, a higher CSeq).
-pub(super) fn authorised(
+/// A request of ours with other credentials, with other `headers` and, when it goes out again, another Via and CSeq
+/// (§22.2: same Call-ID, From and To, a higher CSeq).
+pub(super) fn with_headers(
     request: &Message<'_>,
     again: Option<(&str, u32)>,
-    credentials: &[(HeaderName, String)],
+    headers: &[(HeaderName, String)],
 ) -> Option<Vec<u8>> {
     let StartLine::Request { method, uri, .. } = request.start() else { return None };
     let mut builder = Builder::request(method, std::str::from_utf8(uri).ok()?);
     for header in request.headers() {
         builder = match (header.name, again) {
             (HeaderName::Authorization | HeaderName::ProxyAuthorization, _) => builder,
+            (name, _) if headers.iter().any(|(other, _)| *other == name) => builder,
             // The builder writes them with the body.
             (HeaderName::ContentType | HeaderName::ContentLength, _) => builder,
             (HeaderName::Via, Some((via, _))) => builder.header(HeaderName::Via, via),
@@ -136,7 +146,7 @@ pub(super) fn authorised(
             _ => builder.copy_header(&header),
         };
     }
-    for (name, value) in credentials {
+    for (name, value) in headers {
         builder = builder.header(*name, value);
     }
     let content_type =
@@ -147,11 +157,24 @@ pub(super) fn authorised(
     })
 }
 
-/// Adds a Reason (RFC 3326): normal clearing, in the owner's words.
-pub(super) fn with_reason(builder: Builder, text: Option<&str>) -> Builder {
+/// Why a session ends, as Q.850 numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// 16, normal call clearing.
+    Clearing,
+    /// 102, recovery on timer expiry.
+    Recovery,
+}
+
+/// Adds a Reason (RFC 3326), in the owner's words.
+pub(super) fn with_reason(builder: Builder, cause: Cause, text: Option<&str>) -> Builder {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return builder };
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-    builder.header(HeaderName::Reason, format_args!("Q.850;cause=16;text=\"{text}\""))
+    let cause = match cause {
+        Cause::Clearing => 16,
+        Cause::Recovery => 102,
+    };
+    builder.header(HeaderName::Reason, format_args!("Q.850;cause={cause};text=\"{text}\""))
 }
 
 /// What a peer says why (RFC 3326), if it says.

@@ -100,6 +100,12 @@ counters! {
     emergency_calls,
     /// Requests refused since there were too many transactions.
     requests_over_limit,
+    /// Sessions refreshed, by us or by the peer (RFC 4028).
+    sessions_refreshed,
+    /// Sessions ended since nobody refreshed them.
+    sessions_expired,
+    /// Requests refused since they wanted sessions refreshed more often than we allow (422).
+    session_intervals_refused,
     /// REGISTERs that succeeded.
     registrations,
 }

@@ -86,7 +86,7 @@ impl UserAgent {
         let tag = received.essentials.to.tag().unwrap_or_default();
         let Some(early) = calling.early_dialog(tag, dialog) else { return true };
         let rseq = rseq(received.message);
-        if rseq.is_some_and(|rseq| early.rseq.is_some_and(|last| rseq != last.wrapping_add(1))) {
+        if rseq.is_some_and(|rseq| !in_order(early.rseq, rseq)) {
             return false;
         }
         early.rseq = rseq.or(early.rseq);
@@ -119,9 +119,14 @@ impl EarlyDialog {
 }
 
 /// RFC 3262 §4: the number of a response that wants a PRACK.
-fn rseq(response: &Message<'_>) -> Option<u32> {
+pub(super) fn rseq(response: &Message<'_>) -> Option<u32> {
     let is_reliable = response.lists(HeaderName::Require, compose::RELIABLE);
     response.number(HeaderName::RSeq).ok().flatten().filter(|_| is_reliable)
+}
+
+/// RFC 3262 §4: the next after the last, or the first.
+pub(super) fn in_order(last: Option<u32>, rseq: u32) -> bool {
+    last.is_none_or(|last| rseq == last.wrapping_add(1))
 }
 
 /// RFC 5009 §8: what the network says of media towards the caller; the last direction on the header counts.

@@ -20,6 +20,7 @@
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
+use super::expiry::with_agreement;
 use super::owner::with_capabilities;
 use super::serving::way_of_dialog;
 use super::session::{Confirmed, Peer, Phase, Success};
@@ -120,15 +121,22 @@ impl UserAgent {
     /// §14.2. We answer by ourselves; the owner hears of it when it changes the audio.
     fn handle_reinvite(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
         let description = compose::description(received.message);
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let confirmed = match &mut session.phase {
-            Phase::Confirmed(confirmed) => confirmed,
+        let Some(session) = self.sessions.get(id) else { return };
+        match &session.phase {
+            Phase::Confirmed(_) => {}
             Phase::Offered(_) => return self.refuse_for_now(now, received),
             _ => return self.refuse(now, received, 491),
-        };
+        }
         if description == Description::Unsupported {
             return self.refuse_content(now, received);
         }
+        if self.refuse_interval(now, received) {
+            return;
+        }
+        let Some(Phase::Confirmed(confirmed)) = self.sessions.get_mut(id).map(|session| &mut session.phase)
+        else {
+            return;
+        };
         let before = confirmed.media.agreed().cloned();
         let source = received.packet.source.ip();
         let offer = matches!(description, Description::Sdp(_));
@@ -166,8 +174,9 @@ impl UserAgent {
     fn accept_reinvite(&mut self, now: Instant, id: SessionId, received: Received<'_>, body: &[u8]) {
         let transaction = self.begin(received, Role::Unattended);
         let hop = way_of_dialog(received);
-        let bytes = with_capabilities(self.reply(received, 200, None), &hop, self.profile(received.peer))
-            .body("application/sdp", body);
+        let agreement = self.agree_on_expiry(now, id, received.message);
+        let builder = with_capabilities(self.reply(received, 200, None), &hop, self.profile(received.peer));
+        let bytes = with_agreement(builder, agreement).body("application/sdp", body);
         let cseq = received.essentials.cseq.number;
         let success = Success::new(now, self.config.timers, transaction, bytes.clone(), cseq);
         self.respond(now, transaction, 200, bytes);

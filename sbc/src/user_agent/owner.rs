@@ -2,7 +2,8 @@
 
 use tandem_time::Instant;
 
-use super::compose::{self, Description};
+use super::compose::{self, Cause, Description};
+use super::expiry::{Expiry, with_agreement};
 use super::profile::Profile;
 use super::reliable::Reliable;
 use super::session::{Answered, ForkState, Phase, Success};
@@ -10,6 +11,7 @@ use super::{Ender, Event, LocalMedia, RETRY_AFTER, Role, SessionError, SessionId
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer::{Negotiation, Step, Verdict};
+use crate::session_timer;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 
 impl UserAgent {
@@ -47,9 +49,12 @@ impl UserAgent {
         let invite = offered.invite.view();
         let asked = offered.asked;
         let audio = media.agreed().cloned();
+        let agreement = session_timer::answer(&profile.session_timers, None, &invite);
+        kept.refreshing.note_allowed(&invite);
+        kept.expiry = agreement.map(|agreed| Expiry::of_our_answer(now, agreed));
         let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
-        let builder = with_capabilities(builder, &asked.hop, &profile);
+        let builder = with_agreement(with_capabilities(builder, &asked.hop, &profile), agreement);
         let bytes = match &body {
             Some(body) => builder.body("application/sdp", body),
             None => builder.finish(),
@@ -192,6 +197,18 @@ impl UserAgent {
 
     /// Sends BYE (§15.1.1); the session is not released before its answer.
     pub(super) fn say_bye(&mut self, now: Instant, id: SessionId, dialog: &mut Dialog, reason: Option<&str>) {
+        self.say_bye_after(now, id, dialog, Cause::Clearing, reason);
+    }
+
+    /// The same, for another cause than that somebody hung up.
+    pub(super) fn say_bye_after(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        dialog: &mut Dialog,
+        cause: Cause,
+        reason: Option<&str>,
+    ) {
         let role = match self.sessions.get_mut(id) {
             Some(session) => {
                 session.farewells += 1;
@@ -203,7 +220,7 @@ impl UserAgent {
         let branch = self.branch();
         let builder = dialog.request(Method::Bye, &compose::via(&hop, &branch));
         let builder = compose::with_user_agent(builder, self.product_for(id));
-        let bytes = compose::with_reason(builder, reason).finish();
+        let bytes = compose::with_reason(builder, cause, reason).finish();
         let first = Routed { hop, bytes: self.authorised(id, bytes) };
         let outgoing = Outgoing { method: Method::Bye, branch: &branch, first, fallback: None, user: role };
         let peer = self.peer_of(id);
@@ -252,6 +269,7 @@ impl UserAgent {
         let timers = self.config.timers;
         self.give_up_cancelled_forks(now, id);
         self.advance_change(now, id);
+        self.keep_session(now, id);
         self.expire_referrals(now, id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         match &mut session.phase {
@@ -320,7 +338,7 @@ impl UserAgent {
                 return;
             }
         };
-        self.say_bye(now, id, &mut dialog, Some("no ACK"));
+        self.say_bye_after(now, id, &mut dialog, Cause::Recovery, Some("no ACK"));
         if !was_ended {
             self.tell_ended(id, Ender::Failure, 408, "no ACK");
         }

@@ -25,6 +25,8 @@ pub struct Profile {
     pub early_media: EarlyMedia,
     /// Whether provisional responses are acknowledged (100rel, RFC 3262).
     pub reliable_provisional: ReliableProvisional,
+    /// How long sessions last without being refreshed.
+    pub session_timers: SessionTimers,
     /// Max-Forwards of our requests (RFC 3261 §20.22).
     pub max_forwards: u8,
     /// Whether our messages say what we are, in Server and User-Agent.
@@ -54,6 +56,7 @@ impl Default for Profile {
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,
             reliable_provisional: ReliableProvisional::Supported,
+            session_timers: SessionTimers::default(),
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
@@ -126,6 +129,63 @@ pub enum ReliableProvisional {
     Supported,
     /// Always: callers without it are refused with 421, and we require it of whom we call.
     Required,
+}
+
+/// How long sessions last without being refreshed (RFC 4028).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimers {
+    /// Whether sessions are refreshed.
+    pub policy: SessionTimerPolicy,
+    /// What we ask for, and the most that we grant when we ask (Session-Expires).
+    pub interval: Duration,
+    /// The least that we grant (Min-SE).
+    pub min_se: Duration,
+    /// Who refreshes, where it is ours to choose.
+    pub refresher: PreferredRefresher,
+}
+
+impl Default for SessionTimers {
+    fn default() -> Self {
+        Self {
+            policy: SessionTimerPolicy::Accept,
+            interval: Duration::from_secs(1_800),
+            min_se: crate::session_timer::USUAL_MIN_SE,
+            refresher: PreferredRefresher::Either,
+        }
+    }
+}
+
+impl SessionTimers {
+    /// Whether we ask for timers, rather than only agree to them.
+    pub(crate) const fn asks(&self) -> bool {
+        matches!(self.policy, SessionTimerPolicy::Offer | SessionTimerPolicy::Require)
+    }
+}
+
+/// Whether sessions have to be refreshed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionTimerPolicy {
+    /// Never: `timer` is not known, and who requires it is refused with 420.
+    Off,
+    /// When the peer asks for it.
+    #[default]
+    Accept,
+    /// Always; where the peer does not know how, we refresh.
+    Offer,
+    /// Always: callers that do not know how are refused with 421, and we require it of whom we call.
+    Require,
+}
+
+/// Who refreshes a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PreferredRefresher {
+    /// The caller, unless the peer says otherwise.
+    #[default]
+    Either,
+    /// We do.
+    Us,
+    /// The peer does.
+    Peer,
 }
 
 /// What becomes of media that a called peer sends before it answers (RFC 3960).

@@ -26,7 +26,7 @@ use super::replaces::Replaces;
 use super::serving::way_of_dialog;
 use super::session::Phase;
 use super::{Event, RETRY_AFTER, Received, ReferId, Role, SessionError, SessionId, UserAgent};
-use crate::dialog::Dialog;
+use crate::dialog::{self, Dialog, Ends};
 use crate::message::{Builder, HeaderName, Message, Method, OwnedMessage, reason_phrase};
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::Hop;
@@ -336,6 +336,18 @@ impl UserAgent {
         }
     }
 
+    /// The dialog is of no use any more: nobody can be told anything in it.
+    pub(super) fn forget_referrals(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        for referral in &mut session.referrals {
+            if let State::Subscribed(subscription) = &mut referral.state {
+                subscription.ending = Some("noresource");
+                subscription.is_due = false;
+            }
+        }
+        session.referrals.retain(|referral| !referral.is_done());
+    }
+
     /// A NOTIFY has its final response, or none came (RFC 6665 §4.2.2): whoever does not want to hear is not told.
     pub(super) fn handle_notified(&mut self, now: Instant, id: SessionId, refer: ReferId, status: u16) {
         self.with_referral(id, refer, |referral| {
@@ -347,6 +359,11 @@ impl UserAgent {
                 }
             }
         });
+        let is_confirmed =
+            self.sessions.get(id).is_some_and(|session| matches!(session.phase, Phase::Confirmed(_)));
+        if is_confirmed && dialog::ends(Method::Notify, status) == Ends::Dialog {
+            return self.end_lost(now, id, Method::Notify, status);
+        }
         self.notify(now, id);
         self.settle(id);
     }

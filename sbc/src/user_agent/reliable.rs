@@ -6,8 +6,10 @@ use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::profile::ReliableProvisional;
-use super::session::{Offered, Phase};
+use super::reoffer::Change;
+use super::session::{EarlyDialog, Offered, Phase};
 use super::{Ender, Event, LocalMedia, Received, Role, SessionError, SessionId, UserAgent};
+use crate::dialog::{self, Ends};
 use crate::message::{HeaderName, Method};
 use crate::offer_answer::{Disagreement, Step, Verdict};
 use crate::transaction::{Outgoing, Routed, Timers};
@@ -200,7 +202,7 @@ impl UserAgent {
         };
         match taken {
             Ok((answer, audio)) => {
-                self.respond_in_dialog(now, received, answer.as_deref());
+                self.respond_in_dialog(now, received, answer.as_deref(), None);
                 if let Some(audio) = audio {
                     self.events.push_back(Event::EarlyMedia { session: id, audio });
                 }
@@ -215,7 +217,33 @@ impl UserAgent {
         }
     }
 
-    /// Acknowledges a reliable 1xx of an early dialog (§4).
+    /// Our PRACK was refused, or had no answer. An early dialog that knows nothing of its 1xx is gone; the call goes on
+    /// by what its other dialogs, or the INVITE's final response, say.
+    pub(super) fn handle_prack_failure(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        remote_tag: Option<&str>,
+        status: u16,
+    ) {
+        if dialog::ends(Method::Prack, status) == Ends::Transaction {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match &mut session.phase {
+            Phase::Calling(calling) => {
+                let is_it = |early: &EarlyDialog| remote_tag == Some(early.dialog.remote_tag.as_str());
+                calling.early.retain(|early| !is_it(early));
+                let is_left = |change: &mut Change| change.is_of(remote_tag);
+                session.change.take_if(is_left);
+                self.settle(id);
+            }
+            Phase::Confirmed(_) => self.end_lost(now, id, Method::Prack, status),
+            _ => {}
+        }
+    }
+
+    /// Acknowledges a reliable 1xx of an early dialog, or to a re-INVITE (§4).
     pub(super) fn send_prack(&mut self, now: Instant, id: SessionId, tag: &str, rseq: u32, cseq: u32) {
         let branch = self.branch();
         let product = self.product_for(id).to_owned();

@@ -1,15 +1,17 @@
 //! Changes of a session that we ask for: by re-INVITE once it is confirmed (RFC 3261 §14.1), by UPDATE before
-//! (RFC 3311 §5.1). Whatever is refused leaves the session as it was.
+//! (RFC 3311 §5.1), and refreshes, which change nothing (RFC 4028 §7.4): by UPDATE without an offer where the peer takes
+//! it, else by re-INVITE with the description that it has. Whatever is refused leaves the session as it was.
 
 use std::time::Duration;
 
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
+use super::early::{in_order, rseq};
 use super::owner::with_capabilities;
 use super::session::{Phase, Session};
 use super::{Ender, Event, Received, Reoffer, Role, SessionError, SessionId, UserAgent};
-use crate::dialog::Dialog;
+use crate::dialog::{self, Dialog, Ends};
 use crate::message::Method;
 use crate::offer_answer::{Step, Verdict};
 use crate::transaction::{Outgoing, Routed, TransactionId};
@@ -18,15 +20,44 @@ use crate::transport::Hop;
 /// Refused by an offer of the peer's that crossed ours.
 const REQUEST_PENDING: u16 = 491;
 
+/// How often one change is sent: crossed, or by another method.
+const SENT_MAX: u8 = 10;
+
 /// A change that is not done.
 #[derive(Debug)]
 pub(super) struct Change {
-    reoffer: Reoffer,
+    wish: Wish,
     /// The dialog it is of.
     remote_tag: String,
-    /// Whether the owner hears what became of it.
-    is_asked: bool,
     state: State,
+    /// How often it was sent.
+    sent: u8,
+}
+
+#[derive(Debug)]
+enum Wish {
+    /// The owner's, who hears what became of it.
+    Owner(Reoffer),
+    /// That the session goes on as it is.
+    Refresh,
+}
+
+/// What carries a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    Invite,
+    Update,
+    /// An UPDATE without an offer.
+    BareUpdate,
+}
+
+impl Carrier {
+    const fn method(self) -> Method<'static> {
+        match self {
+            Self::Invite => Method::Invite,
+            Self::Update | Self::BareUpdate => Method::Update,
+        }
+    }
 }
 
 /// ```text
@@ -39,7 +70,13 @@ enum State {
     /// To be sent.
     Later { at: Instant },
     /// Sent; given up when no final response came by then, as a 408.
-    Out { transaction: TransactionId, is_invite: bool, give_up: Instant },
+    Out {
+        transaction: TransactionId,
+        carrier: Carrier,
+        give_up: Instant,
+        /// Of the reliable 1xx acknowledged last.
+        rseq: Option<u32>,
+    },
 }
 
 impl Change {
@@ -50,6 +87,11 @@ impl Change {
         {
             *transaction = again;
         }
+    }
+
+    /// Whether it is of the dialog with that tag.
+    pub(super) fn is_of(&self, remote_tag: Option<&str>) -> bool {
+        remote_tag == Some(self.remote_tag.as_str()) && !self.is_out()
     }
 
     /// Its request has no final response.
@@ -85,11 +127,22 @@ impl UserAgent {
         if kept.change.is_some() {
             return Err(SessionError::WrongState);
         }
-        let (reoffer, state) = (Reoffer { media, ..reoffer }, State::Later { at: now });
-        kept.change = Some(Change { reoffer, remote_tag, is_asked: true, state });
+        let wish = Wish::Owner(Reoffer { media, ..reoffer });
+        kept.change = Some(Change { wish, remote_tag, state: State::Later { at: now }, sent: 0 });
         self.advance_change(now, session);
         self.settle(session);
         Ok(())
+    }
+
+    /// Refreshes a confirmed session, unless a change is under way, which does so too.
+    pub(super) fn begin_refresh(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id).filter(|session| session.change.is_none()) else {
+            return;
+        };
+        let Some(remote_tag) = session.tag_to_change() else { return };
+        session.change =
+            Some(Change { wish: Wish::Refresh, remote_tag, state: State::Later { at: now }, sent: 0 });
+        self.advance_change(now, id);
     }
 
     /// Sends a change that is due, or gives up one that nobody answers.
@@ -110,34 +163,49 @@ impl UserAgent {
         let timers = self.config.timers;
         let profile = self.profile_for(id).clone();
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let is_invite = matches!(session.phase, Phase::Confirmed(_));
         let Some(mut change) = session.change.take() else { return };
+        let carrier = session.carrier_of(&change.wish);
         let Some(media) = session.media_with(&change.remote_tag) else { return };
-        let (method, step) =
-            if is_invite { (Method::Invite, Step::SendInvite) } else { (Method::Update, Step::SendUpdate) };
-        if media.step(step) != Verdict::Offer {
+        let step = match carrier {
+            Carrier::Invite => Some(Step::SendInvite),
+            Carrier::Update => Some(Step::SendUpdate),
+            Carrier::BareUpdate => None,
+        };
+        if step.is_some_and(|step| media.step(step) != Verdict::Offer) {
             // Something else is open; it ends in bounded time.
             change.state = State::Later { at: now + timers.t1 };
             session.change = Some(change);
             return;
         }
-        media.change(&change.reoffer);
-        let body = media.offer(&mut self.rng);
+        let body = match (carrier, &change.wish) {
+            (Carrier::BareUpdate, _) => None,
+            (_, Wish::Refresh) => Some(media.offer_again(&mut self.rng)),
+            (_, Wish::Owner(reoffer)) => {
+                media.change(reoffer);
+                Some(media.offer(&mut self.rng))
+            }
+        };
         let branch = self.branch();
         let product = self.product_for(id).to_owned();
         let kept = self.sessions.get_mut(id).and_then(|session| session.dialog_with(&change.remote_tag));
         let Some(mut dialog) = kept.cloned() else { return };
         let hop = self.way_in_dialog(id, &dialog);
+        let method = carrier.method();
         let builder = dialog.request(method, &compose::via(&hop, &branch));
         let builder = with_capabilities(builder, &hop, &profile);
-        let bytes = compose::with_user_agent(builder, &product).body("application/sdp", &body);
+        let builder = compose::with_user_agent(self.with_interval(id, builder), &product);
+        let bytes = match &body {
+            Some(body) => builder.body("application/sdp", body),
+            None => builder.finish(),
+        };
         let bytes = self.authorised(id, bytes);
         let (first, user) = (Routed { hop, bytes }, Role::Change(id));
         let outgoing = Outgoing { method, branch: &branch, first, fallback: None, user };
         let peer = self.peer_of(id);
         let transaction = self.send(now, &peer, outgoing);
         let give_up = now + timers.transaction_timeout();
-        change.state = State::Out { transaction, is_invite, give_up };
+        change.state = State::Out { transaction, carrier, give_up, rseq: None };
+        change.sent += 1;
         let Some(session) = self.sessions.get_mut(id) else { return };
         if let Some(kept) = session.dialog_with(&change.remote_tag) {
             *kept = dialog;
@@ -155,7 +223,7 @@ impl UserAgent {
         repeated: bool,
     ) {
         match status {
-            ..200 => {}
+            ..200 => self.handle_change_provisional(now, id, transaction, received),
             200..300 => {
                 if received.essentials.cseq.method == Method::Invite {
                     self.acknowledge(id, transaction, received);
@@ -166,6 +234,43 @@ impl UserAgent {
             }
             300.. => self.handle_change_failure(now, id, transaction, status),
         }
+    }
+
+    /// A reliable 1xx to a re-INVITE has its PRACK, and may have the answer (RFC 3262 §4, §5).
+    fn handle_change_provisional(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        received: Received<'_>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(change) = &mut session.change else { return };
+        let tag = change.remote_tag.clone();
+        let State::Out { transaction: out, rseq: last, carrier: Carrier::Invite, .. } = &mut change.state
+        else {
+            return;
+        };
+        let Some(rseq) = rseq(received.message).filter(|rseq| in_order(*last, *rseq)) else { return };
+        if *out != transaction {
+            return;
+        }
+        *last = Some(rseq);
+        let mut changed = None;
+        if let Description::Sdp(answer) = compose::description(received.message)
+            && let Some(media) = session.media_with(&tag)
+        {
+            let before = media.agreed().cloned();
+            if media.step(Step::Reliable) == Verdict::Take {
+                let taken = media.accept_answer(answer, received.packet.source.ip()).ok();
+                changed = taken.filter(|audio| before.as_ref() != Some(audio));
+            }
+        }
+        self.send_prack(now, id, &tag, rseq, received.essentials.cseq.number);
+        if let Some(audio) = changed {
+            self.tell_updated(id, &tag, audio);
+        }
+        self.settle(id);
     }
 
     /// Each copy of a 2xx has its ACK, whatever became of the session.
@@ -190,8 +295,14 @@ impl UserAgent {
         transaction: TransactionId,
         received: Received<'_>,
     ) {
-        let Some((change, is_invite)) = self.take_change(id, transaction) else { return };
+        let Some((change, carrier)) = self.take_change(id, transaction) else { return };
         let Some(session) = self.sessions.get_mut(id) else { return };
+        if carrier != Carrier::Invite
+            && let Some(dialog) = session.dialog_with(&change.remote_tag)
+        {
+            // RFC 3311 §5.1; that of an INVITE was taken with its ACK.
+            dialog.refresh_target(received.message);
+        }
         let Some(media) = session.media_with(&change.remote_tag) else { return self.settle(id) };
         let before = media.agreed().cloned();
         let sdp = match compose::description(received.message) {
@@ -199,22 +310,32 @@ impl UserAgent {
             _ => None,
         };
         let description = sdp.is_some();
-        let step = if is_invite { Step::Success { description } } else { Step::Updated { description } };
+        let step = match carrier {
+            Carrier::Invite => Some(Step::Success { description }),
+            Carrier::Update => Some(Step::Updated { description }),
+            Carrier::BareUpdate => None,
+        };
         let source = received.packet.source.ip();
-        let taken = match (media.step(step), sdp) {
-            (Verdict::Take, Some(answer)) => media.accept_answer(answer, source).ok(),
+        let taken = match (step.map(|step| media.step(step)), sdp) {
+            (Some(Verdict::Take), Some(answer)) => media.accept_answer(answer, source).ok(),
+            // Nothing was offered, or a reliable 1xx has answered.
+            (None | Some(Verdict::Plain), _) => before.clone(),
             _ => None,
         };
         let Some(audio) = taken else {
             media.undo();
-            if is_invite {
+            if carrier == Carrier::Invite {
                 // The peer believes in a session that we cannot have.
                 return self.end_dialog(now, id, 488, "no answer to the offer");
             }
+            self.note_refused_refresh(now, id);
             self.tell_reoffered(id, &change, 488);
             return self.settle(id);
         };
         media.settle_change();
+        if matches!(session.phase, Phase::Confirmed(_)) {
+            self.take_expiry(now, id, received.message);
+        }
         if before.as_ref() != Some(&audio) {
             self.tell_updated(id, &change.remote_tag, audio);
         }
@@ -222,7 +343,7 @@ impl UserAgent {
         self.settle(id);
     }
 
-    /// §14.1: the session stays as it was, but for a peer that knows nothing of it any more.
+    /// §14.1: the session stays as it was, unless the response says that its dialog, or its usage of the dialog, is over.
     pub(super) fn handle_change_failure(
         &mut self,
         now: Instant,
@@ -230,25 +351,51 @@ impl UserAgent {
         transaction: TransactionId,
         status: u16,
     ) {
-        let Some((mut change, is_invite)) = self.take_change(id, transaction) else { return };
+        let Some((mut change, carrier)) = self.take_change(id, transaction) else { return };
         let wait = self.back_off(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let is_confirmed = matches!(session.phase, Phase::Confirmed(_));
-        if let Some(media) = session.media_with(&change.remote_tag) {
-            let step = if is_invite { Step::Failure } else { Step::UpdateFailed };
-            if media.step(step) == Verdict::Undo {
-                media.undo();
-            }
+        let (is_confirmed, is_ended) = (matches!(session.phase, Phase::Confirmed(_)), session.is_ended());
+        let step = match carrier {
+            Carrier::Invite => Some(Step::Failure),
+            Carrier::Update => Some(Step::UpdateFailed),
+            Carrier::BareUpdate => None,
+        };
+        if let (Some(step), Some(media)) = (step, session.media_with(&change.remote_tag))
+            && media.step(step) == Verdict::Undo
+        {
+            media.undo();
         }
-        match status {
-            REQUEST_PENDING if !session.is_ended() => {
+        let may_go_again = !is_ended && change.sent < SENT_MAX;
+        match (status, dialog::ends(carrier.method(), status)) {
+            (REQUEST_PENDING, _) if may_go_again => {
                 change.state = State::Later { at: now + wait };
                 session.change = Some(change);
             }
-            408 | 481 if is_confirmed => return self.end_dialog(now, id, status, "dialog lost"),
-            _ => self.tell_reoffered(id, &change, status),
+            (405 | 501, Ends::Transaction) if carrier == Carrier::BareUpdate && may_go_again => {
+                // What it said of itself in Allow is not so.
+                session.refreshing.takes_update = false;
+                change.state = State::Later { at: now };
+                session.change = Some(change);
+                self.advance_change(now, id);
+            }
+            (_, Ends::Usage | Ends::Dialog) if is_confirmed => {
+                return self.end_lost(now, id, carrier.method(), status);
+            }
+            _ => {
+                self.note_refused_refresh(now, id);
+                self.tell_reoffered(id, &change, status);
+            }
         }
         self.settle(id);
+    }
+
+    /// A request in a confirmed dialog met a response that ends the session, and perhaps everything else in the dialog
+    /// (RFC 5057 §5.1).
+    pub(super) fn end_lost(&mut self, now: Instant, id: SessionId, method: Method<'_>, status: u16) {
+        if dialog::ends(method, status) == Ends::Dialog {
+            self.forget_referrals(id);
+        }
+        self.end_dialog(now, id, status, "dialog lost");
     }
 
     /// §14.1: 2.1 to 4 seconds for the side whose Call-ID it is, up to 2 for the other, in units of 10 ms.
@@ -260,12 +407,12 @@ impl UserAgent {
         Duration::from_millis(10 * u64::from(units))
     }
 
-    fn take_change(&mut self, id: SessionId, transaction: TransactionId) -> Option<(Change, bool)> {
+    fn take_change(&mut self, id: SessionId, transaction: TransactionId) -> Option<(Change, Carrier)> {
         let session = self.sessions.get_mut(id)?;
         let is_it = |change: &mut Change| matches!(change.state, State::Out { transaction: out, .. } if out == transaction);
         let change = session.change.take_if(is_it)?;
-        let State::Out { is_invite, .. } = change.state else { return None };
-        Some((change, is_invite))
+        let State::Out { carrier, .. } = change.state else { return None };
+        Some((change, carrier))
     }
 
     /// Says BYE in a confirmed dialog that cannot go on.
@@ -273,7 +420,7 @@ impl UserAgent {
         let Some(session) = self.sessions.get_mut(id) else { return };
         match std::mem::replace(&mut session.phase, Phase::Over) {
             Phase::Confirmed(mut confirmed) => {
-                self.say_bye(now, id, &mut confirmed.dialog, Some(reason));
+                self.say_bye_after(now, id, &mut confirmed.dialog, compose::Cause::Recovery, Some(reason));
                 self.tell_ended(id, Ender::Failure, status, reason);
             }
             other => session.phase = other,
@@ -283,13 +430,21 @@ impl UserAgent {
 
     fn tell_reoffered(&mut self, session: SessionId, change: &Change, status: u16) {
         let is_ended = self.sessions.get(session).is_none_or(Session::is_ended);
-        if change.is_asked && !is_ended {
+        if matches!(change.wish, Wish::Owner(_)) && !is_ended {
             self.events.push_back(Event::Reoffered { session, status });
         }
     }
 }
 
 impl Session {
+    fn carrier_of(&self, wish: &Wish) -> Carrier {
+        match (&self.phase, wish) {
+            (Phase::Confirmed(_), Wish::Refresh) if self.refreshing.takes_update => Carrier::BareUpdate,
+            (Phase::Confirmed(_), _) => Carrier::Invite,
+            _ => Carrier::Update,
+        }
+    }
+
     /// The dialog in which an offer of ours may go.
     fn tag_to_change(&self) -> Option<String> {
         match &self.phase {

@@ -244,7 +244,7 @@ impl UserAgent {
             Ok(replaced) => replaced,
             Err(status) => return self.refuse(now, received, status),
         };
-        if self.refuse_unreliable(now, received) {
+        if self.refuse_unreliable(now, received) || self.refuse_interval(now, received) {
             return;
         }
         let description = compose::description(received.message);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tandem_time::Instant;
 
 use super::early::EARLY_DIALOGS_MAX;
+use super::expiry::{Expiry, Refreshing};
 use super::refer::Referral;
 use super::reliable::Reliable;
 use super::reoffer::Change;
@@ -44,6 +45,9 @@ pub(super) struct Session {
     pub(super) forks: Vec<Fork>,
     /// What we want changed.
     pub(super) change: Option<Change>,
+    /// How long it lasts without being refreshed; for ever when absent.
+    pub(super) expiry: Option<Expiry>,
+    pub(super) refreshing: Refreshing,
     /// The RSeq of a 1xx of ours that our final response overtook; its PRACK may still come (RFC 3262 §3).
     pub(super) overtaken: Option<u32>,
     /// Our BYEs without a final response.
@@ -269,6 +273,8 @@ impl Session {
             phase,
             forks: Vec::new(),
             change: None,
+            expiry: None,
+            refreshing: Refreshing::default(),
             overtaken: None,
             farewells: 0,
             referrals: Vec::new(),
@@ -360,7 +366,8 @@ impl Session {
             _ => None,
         });
         let referrals = self.referrals.iter().filter_map(Referral::deadline);
-        phase.into_iter().chain(change).chain(forks).chain(referrals).min()
+        let expiry = self.expiry_deadline();
+        phase.into_iter().chain(change).chain(expiry).chain(forks).chain(referrals).min()
     }
 }
 

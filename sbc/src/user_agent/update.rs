@@ -3,23 +3,28 @@
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
+use super::expiry::with_agreement;
 use super::owner::with_capabilities;
 use super::profile::EarlyMedia;
 use super::serving::way_of_dialog;
 use super::session::Phase;
 use super::{Event, NegotiatedAudio, Received, Role, SessionId, UserAgent};
 use crate::offer_answer::{Step, Verdict};
+use crate::session_timer::Agreement;
 
 impl UserAgent {
     /// §5.2. We answer by ourselves; the owner hears of it when it changes the audio.
     pub(super) fn handle_update(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
         let tag = received.essentials.from.tag().unwrap_or_default();
-        let Some(session) = self.sessions.get_mut(id) else { return };
         let offer = match compose::description(received.message) {
             Description::Unsupported => return self.refuse_content(now, received),
             Description::None => None,
             Description::Sdp(offer) => Some(offer),
         };
+        if self.refuse_interval(now, received) {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(id) else { return };
         let mut answered = None;
         if let Some(offer) = offer {
             // Where nothing was negotiated, the offer of the INVITE waits for its answer.
@@ -38,8 +43,11 @@ impl UserAgent {
         if let Some(dialog) = session.dialog_with(tag) {
             dialog.refresh_target(received.message);
         }
+        // RFC 4028 §9: the interval of a session begins with the 2xx of its INVITE.
+        let is_confirmed = matches!(session.phase, Phase::Confirmed(_));
+        let agreement = if is_confirmed { self.agree_on_expiry(now, id, received.message) } else { None };
         let body = answered.as_ref().map(|(answer, ..)| answer.as_slice());
-        self.respond_in_dialog(now, received, body);
+        self.respond_in_dialog(now, received, body, agreement);
         if let Some((_, audio, before)) = answered
             && before.as_ref() != Some(&audio)
         {
@@ -49,11 +57,18 @@ impl UserAgent {
     }
 
     /// Sends 200 with Contact (§5.2), and a description if there is one.
-    pub(super) fn respond_in_dialog(&mut self, now: Instant, received: Received<'_>, body: Option<&[u8]>) {
+    pub(super) fn respond_in_dialog(
+        &mut self,
+        now: Instant,
+        received: Received<'_>,
+        body: Option<&[u8]>,
+        agreement: Option<Agreement>,
+    ) {
         let transaction = self.begin(received, Role::Unattended);
         let hop = way_of_dialog(received);
         let builder = self.reply(received, 200, None);
         let builder = with_capabilities(builder, &hop, self.profile(received.peer));
+        let builder = with_agreement(builder, agreement);
         let bytes = match body {
             Some(body) => builder.body("application/sdp", body),
             None => builder.finish(),

@@ -33,6 +33,7 @@ mod requests_outside_dialogs;
 mod routes;
 mod rules;
 mod server_transactions;
+mod session_timers;
 mod sources;
 mod srtp;
 mod streams;

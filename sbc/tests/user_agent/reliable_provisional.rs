@@ -203,9 +203,9 @@ fn what_the_profile_forbids_or_requires_is_said() {
 #[test]
 fn what_our_invite_says_of_it() {
     for (policy, supported, require) in [
-        (ReliableProvisional::Off, "norefersub, replaces", ""),
-        (ReliableProvisional::Supported, "100rel, norefersub, replaces", ""),
-        (ReliableProvisional::Required, "norefersub, replaces", "100rel"),
+        (ReliableProvisional::Off, "timer, norefersub, replaces", ""),
+        (ReliableProvisional::Supported, "100rel, timer, norefersub, replaces", ""),
+        (ReliableProvisional::Required, "timer, norefersub, replaces", "100rel"),
     ] {
         let mut world = world(policy);
         world.call_carrier();

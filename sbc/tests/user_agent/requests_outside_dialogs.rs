@@ -53,7 +53,7 @@ fn options_tells_what_we_can() {
         let ok = world.expect("200 OPTIONS");
         assert_eq!(ok.header("Allow"), ALLOW);
         assert_eq!(ok.header("Accept"), "application/sdp");
-        assert_eq!(ok.headers("Supported"), ["100rel, norefersub, replaces"]);
+        assert_eq!(ok.headers("Supported"), ["100rel, timer, norefersub, replaces"]);
         assert_eq!(ok.header("Allow-Events"), "refer");
     }
     assert_eq!(world.events(), []);
