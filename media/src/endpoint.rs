@@ -1,6 +1,7 @@
 //! One open endpoint: what it receives, what it sends, and what it is asked to play and collect.
 
 mod agreed;
+mod keys;
 mod security;
 
 use std::net::SocketAddr;
@@ -11,8 +12,9 @@ use tandem_time::Instant;
 
 use agreed::Agreed;
 
-use crate::collector::{Collector, Keyed, Outcome};
+use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
+use crate::dtmf::Detector;
 use crate::event_queue::EventQueue;
 use crate::latch::Latch;
 use crate::outgoing::Outgoing;
@@ -25,11 +27,11 @@ use crate::rtcp::MAX_COMPOUND_LEN;
 use crate::rtcp_session::RtcpSession;
 use crate::rtp::{HEADER_LEN, Header};
 use crate::srtp::MAX_TRAILER_LEN;
-use crate::telephone_event::{EventBlock, Press, PressDetector};
+use crate::telephone_event::{EventBlock, PressDetector};
 use crate::tone::samples_in;
 use crate::{
-    Channel, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, HandshakeId,
-    PlayEnd, StreamParameters,
+    Channel, Codec, CollectId, CollectRules, EndpointId, EndpointStatistics, Event, HandshakeId, PlayEnd,
+    StreamParameters,
 };
 
 /// The audio of a packet before anything was agreed.
@@ -91,6 +93,8 @@ pub(crate) struct Endpoint {
     outgoing: Outgoing,
     reception: Reception,
     presses: PressDetector,
+    /// Listens for keys in the audio of a party that cannot send them as telephone-events.
+    in_band: Option<Box<Detector>>,
     collector: Collector,
     playing: Option<Playing>,
     /// No frame may be due earlier: the latest one of the play before still sounds.
@@ -117,6 +121,7 @@ impl Endpoint {
             outgoing: Outgoing::new(rng),
             reception: Reception::default(),
             presses: PressDetector::default(),
+            in_band: None,
             collector: Collector::default(),
             playing: None,
             free_at: now,
@@ -158,6 +163,10 @@ impl Endpoint {
         self.watch = match agreed.stream.media_timeout {
             Some(timeout) if agreed.may_receive() => Watch::On(timeout),
             _ => Watch::Off,
+        };
+        self.in_band = match agreed.stream.receive_event_payload_type {
+            None => Some(self.in_band.take().unwrap_or_default()),
+            Some(_) => None,
         };
         self.heard_at = now;
         self.outgoing.resynchronise();
@@ -261,9 +270,17 @@ impl Endpoint {
             self.media_started = true;
             events.push(Event::MediaStarted { endpoint: self.id, source });
         }
-        if let Payload::TelephoneEvent(block) = inbound.payload {
-            inbound.rescheduled = true;
-            self.receive_event(now, &inbound.header, block, counters, events);
+        match inbound.payload {
+            Payload::TelephoneEvent(block) => {
+                inbound.rescheduled = true;
+                self.receive_event(now, &inbound.header, block, counters, events);
+            }
+            Payload::Audio(codec) => {
+                if let Some(detector) = self.in_band.take() {
+                    let payload = packet.get(inbound.header.payload()).unwrap_or_default();
+                    inbound.rescheduled |= self.listen(now, detector, codec, payload, counters, events);
+                }
+            }
         }
         Ok(inbound)
     }
@@ -304,22 +321,6 @@ impl Endpoint {
             rescheduled = true;
         }
         Ok(Inbound { header, len, payload, restarted, rescheduled })
-    }
-
-    fn receive_event(
-        &mut self,
-        now: Instant,
-        header: &Header,
-        block: EventBlock,
-        counters: &mut Counters,
-        events: &mut EventQueue,
-    ) {
-        let Some(digit) = Digit::from_event(block.event) else { return };
-        match self.presses.receive(now, header, block) {
-            Press::Started => self.key(now, digit, counters, events),
-            Press::Held | Press::Released(_) => self.collector.held(now),
-            Press::Repeated => {}
-        }
     }
 
     /// Relays a packet of the bridged party to this one, rewritten in place; where it goes and its length, none when
@@ -514,34 +515,6 @@ impl Endpoint {
     }
 
     // Plays and collections.
-
-    /// A key was pressed.
-    pub(crate) fn key(
-        &mut self,
-        now: Instant,
-        digit: Digit,
-        counters: &mut Counters,
-        events: &mut EventQueue,
-    ) {
-        self.digits_received = self.digits_received.saturating_add(1);
-        let keep = self.bridge.is_none();
-        let (told, barges_in, outcome) = match self.collector.digit(now, digit, keep) {
-            Keyed::Collected { told, outcome } => (told, true, outcome),
-            Keyed::Swallowed { told } => (told, false, None),
-            Keyed::TypedAhead => (true, true, None),
-            Keyed::Passed => {
-                counters.digits_dropped += u64::from(keep);
-                (true, true, None)
-            }
-        };
-        if told && !events.push_optional(Event::Digit { endpoint: self.id, digit }) {
-            counters.events_dropped += 1;
-        }
-        if barges_in {
-            self.barge_in(now, events);
-        }
-        self.report(outcome, events);
-    }
 
     fn barge_in(&mut self, now: Instant, events: &mut EventQueue) {
         if self.playing.as_ref().is_some_and(Playing::barge_in) {

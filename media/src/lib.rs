@@ -8,6 +8,7 @@ mod command;
 mod counters;
 mod deadlines;
 mod digit;
+mod dtmf;
 mod endpoint;
 mod event_queue;
 pub mod g711;

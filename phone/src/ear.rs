@@ -122,6 +122,15 @@ const DIGIT_TONES: [u16; 8] = [697, 770, 852, 941, 1209, 1336, 1477, 1633];
 const DIGITS: [[char; 4]; 4] =
     [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
 
+/// The low and the high tone of a digit.
+pub(crate) fn tones_of(digit: char) -> Option<(u16, u16)> {
+    let (low, high) = DIGIT_TONES.split_at(DIGITS.len());
+    DIGITS.iter().zip(low).find_map(|(row, low)| {
+        let column = row.iter().position(|known| *known == digit)?;
+        Some((*low, *high.get(column)?))
+    })
+}
+
 impl Ear {
     /// An ear for the given frequencies.
     pub(crate) fn new(listen_for: &[u16]) -> Self {

@@ -29,6 +29,7 @@ mod junk;
 mod line;
 mod manner;
 mod message;
+mod mouth;
 mod outbox;
 mod phone;
 mod registration;

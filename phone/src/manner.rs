@@ -14,7 +14,7 @@ pub struct Manner {
     pub hz: u16,
     /// The codecs it offers and takes, the preferred one first.
     pub laws: Vec<Law>,
-    /// The payload type it uses for telephone-event (RFC 4733); none when it cannot send keys.
+    /// The payload type it uses for telephone-event (RFC 4733); none when it has none: its keys are tones.
     pub events: Option<u8>,
     /// It hangs up so long after the answer; never when absent.
     pub talk: Option<Duration>,

@@ -1,45 +1,33 @@
 //! One RTP stream each way: a tone and pressed digits out, everything counted and heard in.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rtp::header::Header;
 use rtp::packet::Packet;
-use webrtc_util::marshal::{Marshal as _, Unmarshal as _};
+use webrtc_util::marshal::Unmarshal as _;
 
 use crate::ear::{Ear, Heard};
 use crate::g711::Law;
 use crate::manner::{Manner, Media, Srtp};
+use crate::mouth::Mouth;
 use crate::rtcp;
 use crate::sdp::{AudioStream, Direction};
 use crate::secure::{CryptoLine, Protection};
-use crate::tone::Oscillator;
 
 /// Packet time of what we send.
 const PTIME: Duration = Duration::from_millis(20);
-const PTIME_SAMPLES: u32 = 160;
+pub(crate) const PTIME_SAMPLES: u32 = 160;
 
 /// Behind by more than this many packets, time is let go: the machine slept.
 const MAX_BURST: u32 = 5;
 
-/// How long a digit is pressed, and the pause after it, in packets.
-const PRESS_PACKETS: u32 = 5;
-const PAUSE_PACKETS: u32 = 4;
-
-/// The last packet of an event is sent three times (RFC 4733 §2.5.1.4).
-const END_PACKETS: u32 = 3;
-
-/// Digits that may wait to be pressed.
-const MAX_PENDING_DIGITS: usize = 128;
-
 /// Telephone events kept.
 const MAX_EVENTS: usize = 1_000;
 
-const DIGITS: &str = "0123456789*#ABCD";
+/// By the event codes of RFC 4733 §3.2.
+pub(crate) const DIGITS: &str = "0123456789*#ABCD";
 
 /// A key the other side pressed, as telephone-event packets told (RFC 4733).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,15 +92,15 @@ pub struct Sent {
 
 /// What both sides agreed.
 #[derive(Clone, Copy, Debug)]
-struct Agreement {
+pub(crate) struct Agreement {
     remote: SocketAddr,
-    law: Law,
-    payload_type: u8,
+    pub(crate) law: Law,
+    pub(crate) payload_type: u8,
     /// telephone-event in what we send.
-    event_payload_type: Option<u8>,
+    pub(crate) event_payload_type: Option<u8>,
     /// telephone-event in what we receive.
     our_event_payload_type: Option<u8>,
-    direction: Direction,
+    pub(crate) direction: Direction,
 }
 
 /// Both directions of a call's media.
@@ -143,27 +131,6 @@ struct Reports {
     before: (u64, u64),
 }
 
-#[derive(Debug)]
-struct Mouth {
-    ssrc: u32,
-    sequence: u16,
-    timestamp: u32,
-    tone: Oscillator,
-    next_at: Option<Duration>,
-    first: bool,
-    keys: VecDeque<char>,
-    key: Key,
-    sent: Sent,
-}
-
-/// The key being pressed, if any.
-#[derive(Debug)]
-enum Key {
-    None,
-    Down { code: u8, start: u32, packet: u32 },
-    Pause { packets: u32 },
-}
-
 #[derive(Clone, Copy, Debug)]
 struct LastPacket {
     ssrc: u32,
@@ -178,21 +145,8 @@ struct LastPacket {
 
 impl Stream {
     pub(crate) fn new(rng: &mut ChaCha8Rng, local: SocketAddr, manner: &Manner, listen_for: &[u16]) -> Self {
-        let mut mouth = Mouth {
-            ssrc: rng.random(),
-            sequence: rng.random(),
-            timestamp: rng.random(),
-            tone: Oscillator::new(manner.hz),
-            next_at: None,
-            first: true,
-            keys: VecDeque::new(),
-            key: Key::None,
-            sent: Sent::default(),
-        };
-        if manner.srtp != Srtp::Off {
-            // Else both sides could count rollovers differently when first packets are lost (RFC 4568 §6.4).
-            mouth.sequence >>= 1;
-        }
+        // Under SRTP both sides could count rollovers differently when first packets are lost (RFC 4568 §6.4).
+        let mouth = Mouth::new(rng, manner.hz, manner.srtp != Srtp::Off);
         let cryptos = CryptoLine::draw(rng, manner.srtp);
         let ear = Ear::new(listen_for);
         Self {
@@ -268,10 +222,7 @@ impl Stream {
 
     /// Presses keys one after the other; returns how many were taken.
     pub(crate) fn press(&mut self, digits: &str) -> usize {
-        let room = MAX_PENDING_DIGITS - self.mouth.keys.len();
-        let before = self.mouth.keys.len();
-        self.mouth.keys.extend(digits.chars().filter(|digit| DIGITS.contains(*digit)).take(room));
-        self.mouth.keys.len() - before
+        self.mouth.press(digits)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
@@ -367,10 +318,10 @@ impl Stream {
     }
 
     fn report(&mut self, now: Duration) -> Vec<u8> {
-        let packets = u32::try_from(self.mouth.sent.packets).unwrap_or(u32::MAX);
+        let packets = u32::try_from(self.mouth.sent().packets).unwrap_or(u32::MAX);
         let sender = rtcp::Sender {
-            ssrc: self.mouth.ssrc,
-            rtp_timestamp: self.mouth.timestamp,
+            ssrc: self.mouth.ssrc(),
+            rtp_timestamp: self.mouth.timestamp(),
             packets,
             octets: packets.wrapping_mul(PTIME_SAMPLES),
         };
@@ -400,7 +351,7 @@ impl Stream {
     }
 
     pub(crate) const fn sent(&self) -> &Sent {
-        &self.mouth.sent
+        self.mouth.sent()
     }
 
     pub(crate) const fn heard(&self) -> &Heard {
@@ -408,7 +359,7 @@ impl Stream {
     }
 
     pub(crate) fn into_parts(self) -> (Received, Sent, Heard) {
-        (self.received, self.mouth.sent, self.ear.into_heard())
+        (self.received, *self.mouth.sent(), self.ear.into_heard())
     }
 
     /// Loss, order and source by the header (RFC 3550 §A.1); false for a duplicate.
@@ -494,88 +445,5 @@ impl Stream {
             self.event_timestamps.push(timestamp);
             self.received.events.push(HeardEvent { at: now, digit, duration, packets: 1, end_packets: end });
         }
-    }
-}
-
-impl Mouth {
-    /// The next 20 ms; none while we do not send.
-    fn speak(&mut self, agreement: &Agreement) -> Option<Vec<u8>> {
-        self.take_key(agreement);
-        let timestamp = self.timestamp;
-        let packet = match self.key {
-            Key::Down { .. } => self.event_packet(agreement),
-            Key::None | Key::Pause { .. } => self.audio_packet(agreement),
-        };
-        self.timestamp = timestamp.wrapping_add(PTIME_SAMPLES);
-        if !agreement.direction.sends() {
-            self.first = true;
-            return None;
-        }
-        self.first = false;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.sent.packets += 1;
-        packet.marshal().ok().map(|bytes| bytes.to_vec())
-    }
-
-    fn take_key(&mut self, agreement: &Agreement) {
-        match &mut self.key {
-            Key::Pause { packets } if *packets > 0 => *packets -= 1,
-            Key::None | Key::Pause { .. } => {
-                let code = match agreement.event_payload_type {
-                    Some(_) if agreement.direction.sends() => {
-                        self.keys.pop_front().and_then(|digit| DIGITS.find(digit))
-                    }
-                    _ => None,
-                };
-                self.key = match code.and_then(|code| u8::try_from(code).ok()) {
-                    Some(code) => {
-                        self.sent.digits += 1;
-                        Key::Down { code, start: self.timestamp, packet: 0 }
-                    }
-                    None => Key::None,
-                };
-            }
-            Key::Down { .. } => {}
-        }
-    }
-
-    fn header(&self, payload_type: u8, marker: bool, timestamp: u32) -> Header {
-        Header {
-            version: 2,
-            marker,
-            payload_type,
-            sequence_number: self.sequence,
-            timestamp,
-            ssrc: self.ssrc,
-            ..Header::default()
-        }
-    }
-
-    fn audio_packet(&mut self, agreement: &Agreement) -> Packet {
-        let payload: Vec<u8> =
-            (0..PTIME_SAMPLES).map(|_| agreement.law.encode(self.tone.next_sample())).collect();
-        let header = self.header(agreement.payload_type, self.first, self.timestamp);
-        Packet { header, payload: Bytes::from(payload) }
-    }
-
-    /// RFC 4733 §2.3: event, end bit, volume, duration so far; the marker on the first, the end thrice.
-    fn event_packet(&mut self, agreement: &Agreement) -> Packet {
-        let (Key::Down { code, start, packet }, Some(payload_type)) =
-            (&self.key, agreement.event_payload_type)
-        else {
-            return Packet::default();
-        };
-        let (code, start, packet) = (*code, *start, *packet);
-        let progress = (packet + 1).min(PRESS_PACKETS);
-        let duration = u16::try_from(progress * PTIME_SAMPLES).unwrap_or(u16::MAX);
-        let end = packet + 1 >= PRESS_PACKETS;
-        let [high, low] = duration.to_be_bytes();
-        let payload = vec![code, if end { 0x80 } else { 0 } | 10, high, low];
-        self.key = if packet + 2 > PRESS_PACKETS + END_PACKETS - 1 {
-            Key::Pause { packets: PAUSE_PACKETS }
-        } else {
-            Key::Down { code, start, packet: packet + 1 }
-        };
-        Packet { header: self.header(payload_type, packet == 0, start), payload: Bytes::from(payload) }
     }
 }

@@ -36,3 +36,20 @@ fn four_digits_are_read_back_as_tones_and_the_call_ends() {
     assert_eq!((record.end_side.as_str(), record.end_status), ("control", 200));
     assert_eq!(record.legs[0].digits_received, 5);
 }
+
+/// A carrier that has no telephone-event: the keys are in the audio, and count.
+#[test]
+fn keys_that_come_as_tones_are_read_back() {
+    let mut node = node();
+    let runtime = runtime();
+    let carrier = carrier(&runtime, &node);
+    let mut manner = caller();
+    manner.events = None;
+    manner.keys = vec![(Duration::from_millis(500), "4711#".to_owned())];
+    let call = carrier.call("+15551234", "+15550104", manner).expect("a call");
+    let report = carrier.ended(call, PATIENCE).expect("the node hangs up");
+    assert!(report.heard.digit_string().ends_with("4711"), "heard {}", report.heard.digit_string());
+    let record = only_record(&mut node);
+    assert_eq!((record.end_side.as_str(), record.end_status), ("control", 200));
+    assert_eq!(record.legs[0].digits_received, 5);
+}

@@ -4,6 +4,7 @@ mod collect;
 mod continuity;
 mod handshake;
 mod ice;
+mod in_band;
 mod latch;
 mod life;
 mod play;

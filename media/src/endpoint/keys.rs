@@ -1,0 +1,82 @@
+//! The keys a party presses: told by telephone-events, heard in its audio, or handed over from its signalling.
+
+use tandem_time::Instant;
+
+use crate::collector::Keyed;
+use crate::counters::Counters;
+use crate::dtmf::{Detector, Edge};
+use crate::event_queue::EventQueue;
+use crate::rtp::Header;
+use crate::telephone_event::{EventBlock, Press};
+use crate::{Codec, Digit, Event};
+
+use super::Endpoint;
+
+impl Endpoint {
+    pub(super) fn receive_event(
+        &mut self,
+        now: Instant,
+        header: &Header,
+        block: EventBlock,
+        counters: &mut Counters,
+        events: &mut EventQueue,
+    ) {
+        let Some(digit) = Digit::from_event(block.event) else { return };
+        match self.presses.receive(now, header, block) {
+            Press::Started => self.key(now, digit, counters, events),
+            Press::Held | Press::Released(_) => self.collector.held(now),
+            Press::Repeated => {}
+        }
+    }
+
+    /// Looks for keys in a packet of audio; whether there was one. Of what got lost the detector knows nothing: a
+    /// press of which a packet is missing is one press.
+    pub(super) fn listen(
+        &mut self,
+        now: Instant,
+        mut detector: Box<Detector>,
+        codec: Codec,
+        payload: &[u8],
+        counters: &mut Counters,
+        events: &mut EventQueue,
+    ) -> bool {
+        let mut keyed = false;
+        detector.hear(payload.iter().map(|character| codec.decode(*character)), |edge| {
+            keyed = true;
+            match edge {
+                Edge::Pressed(digit) => self.key(now, digit, counters, events),
+                Edge::Released => self.collector.held(now),
+            }
+        });
+        self.in_band = Some(detector);
+        keyed
+    }
+
+    /// A key was pressed.
+    pub(crate) fn key(
+        &mut self,
+        now: Instant,
+        digit: Digit,
+        counters: &mut Counters,
+        events: &mut EventQueue,
+    ) {
+        self.digits_received = self.digits_received.saturating_add(1);
+        let keep = self.bridge.is_none();
+        let (told, barges_in, outcome) = match self.collector.digit(now, digit, keep) {
+            Keyed::Collected { told, outcome } => (told, true, outcome),
+            Keyed::Swallowed { told } => (told, false, None),
+            Keyed::TypedAhead => (true, true, None),
+            Keyed::Passed => {
+                counters.digits_dropped += u64::from(keep);
+                (true, true, None)
+            }
+        };
+        if told && !events.push_optional(Event::Digit { endpoint: self.id, digit }) {
+            counters.events_dropped += 1;
+        }
+        if barges_in {
+            self.barge_in(now, events);
+        }
+        self.report(outcome, events);
+    }
+}
