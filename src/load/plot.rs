@@ -3,12 +3,14 @@
 
 use std::fmt::Write as _;
 
-use super::summary::Summary;
+use super::summary::{Summary, told};
 use super::tally::{Second, Step};
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 72.0;
-const RIGHT: f64 = 168.0;
+const RIGHT: f64 = 208.0;
+/// From the panel to the text of its legends.
+const LEGEND: f64 = 34.0;
 const TOP: f64 = 84.0;
 const PANEL: f64 = 150.0;
 const GAP: f64 = 44.0;
@@ -81,8 +83,9 @@ fn subtitle(summary: &Summary) -> String {
     }
     if let Some(node) = &summary.node {
         parts.push(format!(
-            "node {:.3} CPU-s for 1,000, most {:.0} MiB",
-            node.cpu_s_per_1000, node.resident_mib_most
+            "node {} CPU-s for 1,000, most {:.0} MiB",
+            told(node.cpu_s_per_1000),
+            node.resident_mib_most
         ));
     }
     parts.push(format!("generator late by p99 {} ms", number(summary.generator.late.p99_ms)));
@@ -203,7 +206,7 @@ fn draw_panel(out: &mut String, panel: &Panel, times: &[f64], top: f64, is_last:
         );
         let most = line.points.iter().flatten().copied().fold(0.0, f64::max);
         let legend = format!("{}, most {}{}", line.name, number(most), panel.unit);
-        text(out, (right + 34.0, at), "", &legend);
+        text(out, (right + LEGEND, at), "", &legend);
     }
 }
 
@@ -311,7 +314,7 @@ mod tests {
             node: Some(NodeUse {
                 pid: 1,
                 cpu_s: 0.25,
-                cpu_s_per_1000: 0.25,
+                cpu_s_per_1000: Some(0.253),
                 cpu_percent: 2.0,
                 resident_mib_before: 60.0,
                 resident_mib_most: 64.0,
@@ -352,6 +355,32 @@ mod tests {
         assert!(draw(&summary(Vec::new())).contains("</svg>"));
         let day = draw(&summary((1..=86_400).map(second).collect()));
         assert!(day.len() < 200_000, "{} octets", day.len());
+    }
+
+    /// Helvetica's digits and lower-case letters are at most 0.6 of its size wide on the average of a line.
+    #[test]
+    fn legends_of_great_numbers_fit() {
+        let great = |at: u64| {
+            let many = 123_456;
+            let usage = Some(1_234.0);
+            Second {
+                begun: many,
+                completed: many,
+                failed: many,
+                open: many,
+                resident_mib: usage,
+                ..second(at)
+            }
+        };
+        let svg = draw(&summary((1..=12).map(great).collect()));
+        let texts = svg.lines().filter_map(|line| line.strip_suffix("</text>")?.rsplit_once('>'));
+        let x = format!("x=\"{:.1}\"", WIDTH - RIGHT + LEGEND);
+        let legends: Vec<&str> = texts.filter(|(tag, _)| tag.contains(&x)).map(|(_, text)| text).collect();
+        assert_eq!(legends.len(), 9, "{legends:#?}");
+        for legend in legends {
+            let width = legend.chars().count() as f64 * 12.0 * 0.6;
+            assert!(LEGEND + width <= RIGHT, "{legend} is {width} wide");
+        }
     }
 
     #[test]

@@ -71,8 +71,8 @@ pub(super) struct Summary {
 pub(super) struct NodeUse {
     pub(super) pid: u32,
     pub(super) cpu_s: f64,
-    /// For a thousand of what was begun.
-    pub(super) cpu_s_per_1000: f64,
+    /// For a thousand of what was completed; none when nothing was.
+    pub(super) cpu_s_per_1000: Option<f64>,
     /// Of one core, in hundredths.
     pub(super) cpu_percent: f64,
     pub(super) resident_mib_before: f64,
@@ -262,10 +262,10 @@ impl Summary {
         if let Some(node) = &self.node {
             writeln!(
                 out,
-                "  node (pid {}): {:.2} CPU-s, {:.3} for 1,000, {:.0} % of a core; {:.1} → {:.1} MiB (most {:.1}); kernel dropped {}",
+                "  node (pid {}): {:.2} CPU-s, {} for 1,000, {:.0} % of a core; {:.1} → {:.1} MiB (most {:.1}); kernel dropped {}",
                 node.pid,
                 node.cpu_s,
-                node.cpu_s_per_1000,
+                told(node.cpu_s_per_1000),
                 node.cpu_percent,
                 node.resident_mib_before,
                 node.resident_mib_after,
@@ -308,7 +308,7 @@ impl NodeUse {
         Some(Self {
             pid,
             cpu_s,
-            cpu_s_per_1000: cpu_s / (tally.counts.begun.max(1) as f64) * 1_000.0,
+            cpu_s_per_1000: for_a_thousand(cpu_s, tally.counts.completed),
             cpu_percent: cpu_s / wall_s * 100.0,
             resident_mib_before: was.resident_mib,
             resident_mib_most: most,
@@ -318,9 +318,26 @@ impl NodeUse {
     }
 }
 
+/// What failed cost something too, but nobody pays for calls to fail.
+fn for_a_thousand(cpu_s: f64, completed: u64) -> Option<f64> {
+    (completed > 0).then(|| cpu_s / completed as f64 * 1_000.0)
+}
+
+/// CPU seconds, where there are any to tell.
+pub(super) fn told(cpu_s: Option<f64>) -> String {
+    cpu_s.map_or_else(|| "–".to_owned(), |cpu_s| format!("{cpu_s:.3}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_completed_counts_for_the_cost() {
+        assert_eq!(for_a_thousand(0.5, 250), Some(2.0));
+        assert_eq!(for_a_thousand(0.5, 0), None);
+        assert_eq!([Some(0.25), None].map(told), ["0.250", "–"]);
+    }
 
     fn held(thresholds: Thresholds, failed: u64, p99_ms: Option<f64>) -> Vec<bool> {
         thresholds.judge(failed, p99_ms).iter().map(|it| it.held).collect()
