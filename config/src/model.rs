@@ -191,6 +191,8 @@ pub struct Rtp {
     pub address: IpAddr,
     /// RTP on even ports, RTCP on the odd one above.
     pub ports: RangeInclusive<u16>,
+    /// How long a port rests after a call before another one may have it.
+    pub port_rest: Duration,
     /// Media threads; one a core when absent.
     pub threads: Option<usize>,
     /// Whether they run in the kernel's real-time class, where it lets them.

@@ -329,6 +329,7 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
         text.parse::<IpAddr>().ok().filter(|address| !address.is_unspecified())
     });
     let ports = read_ports(&section);
+    let port_rest = section.millis_or("port_rest_ms", 0..=60_000, 2_000);
     // 0 is a thread a core.
     let threads = section.integer_or("threads", 0..=256, 0);
     let realtime = section.boolean_or("realtime", true);
@@ -340,6 +341,7 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
     Some(Rtp {
         address: address?,
         ports: ports?,
+        port_rest: port_rest?,
         threads: usize::try_from(threads?).ok().filter(|threads| *threads > 0),
         realtime: realtime?,
         media_timeout: Some(media_timeout?).filter(|timeout| !timeout.is_zero()),

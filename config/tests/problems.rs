@@ -50,6 +50,12 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         "rtp.phones_behind_nat: found 1; write true or false",
     );
     one_problem(
+        "port_rest_ms = 2000",
+        "port_rest_ms = 60001",
+        "60001",
+        "rtp.port_rest_ms: found 60001; write a whole number from 0 to 60000",
+    );
+    one_problem(
         "level = \"info\"",
         "level = \"loud\"",
         "\"loud\"",

@@ -98,8 +98,10 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
     let contact_centre = |config: &Config| {
         (config.not_responding_pause, config.hold_music.clone(), config.outbound_trunk.clone())
     };
-    let rtp =
-        |config: &Config| (config.rtp.media_timeout, config.rtp.phones_behind_nat, config.rtp.phone_gateway);
+    let rtp = |config: &Config| {
+        let rtp = &config.rtp;
+        (rtp.port_rest, rtp.media_timeout, rtp.phones_behind_nat, rtp.phone_gateway)
+    };
     [
         ("node.drain_timeout_s", old.drain_timeout != new.drain_timeout),
         ("sip", sip(old) != sip(new)),

@@ -44,6 +44,7 @@ pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
     SwitchConfig {
         media_address: config.rtp.address,
         media_ports: config.rtp.ports.clone(),
+        port_rest: config.rtp.port_rest,
         workers,
         max_calls: config.limits.max_calls,
         max_legs_per_call: config.limits.max_legs_per_call,

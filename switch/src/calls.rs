@@ -254,10 +254,10 @@ impl Calls {
     }
 
     /// Opens an endpoint for a leg at the worker of its call.
-    fn open_endpoint(&mut self, call: CallId, leg: LegId) -> Option<media::EndpointId> {
+    fn open_endpoint(&mut self, now: Instant, call: CallId, leg: LegId) -> Option<media::EndpointId> {
         let worker = self.worker_of(call, None)?;
         let call = self.calls.get(call)?;
-        let (endpoint, command) = self.endpoints.open(leg, worker, call.config.media_address)?;
+        let (endpoint, command) = self.endpoints.open(now, leg, worker, &call.config)?;
         self.actions.push_back(Action::Media { worker, command });
         Some(endpoint)
     }

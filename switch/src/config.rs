@@ -18,6 +18,8 @@ pub struct SwitchConfig {
     pub media_address: IpAddr,
     /// RTP and RTCP ports. Fixed for the life of the switch.
     pub media_ports: RangeInclusive<u16>,
+    /// How long a port rests after a call before another one may have it.
+    pub port_rest: Duration,
     /// How many media workers there are; 0 counts as 1. Fixed for the life of the switch.
     pub workers: usize,
     /// The most calls with a leg that has not ended; 503 beyond. Calls whose legs have all ended do not count, though
@@ -42,6 +44,7 @@ impl SwitchConfig {
         Self {
             media_address,
             media_ports,
+            port_rest: Duration::from_secs(2),
             workers: 1,
             max_calls: 5_000,
             max_legs_per_call: 8,
@@ -65,6 +68,7 @@ impl SwitchConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tandem_time::Instant;
 
     #[test]
     fn there_are_as_many_endpoints_as_whole_port_pairs() {
@@ -72,7 +76,7 @@ mod tests {
             [(20_000..=20_099, 50), (20_001..=20_006, 2), (20_000..=20_000, 0), (1..=2, 0)]
         {
             let mut pool = media::PortPool::new(ports.clone());
-            let leased = std::iter::from_fn(|| pool.lease()).count();
+            let leased = std::iter::from_fn(|| pool.lease(Instant::START, Duration::ZERO)).count();
             let config = SwitchConfig::new(std::net::Ipv4Addr::LOCALHOST.into(), ports);
             assert_eq!((config.max_endpoints(), leased), (endpoints, endpoints));
         }

@@ -23,7 +23,7 @@ impl Calls {
     pub(super) fn begin(&mut self, now: Instant, id: CommandId, command: Command) -> Begun {
         match command {
             Command::Ring { leg } => self.ring(now, leg),
-            Command::Answer { leg } => self.answer(id, leg),
+            Command::Answer { leg } => self.answer(now, id, leg),
             Command::Reject { leg, reason } => self.reject(id, leg, reason),
             Command::Hangup { leg, cause } => self.hang_up(now, id, leg, cause),
             Command::Play { leg, prompts, repeat, barge_in } => {
@@ -54,11 +54,11 @@ impl Calls {
         Ok(Progress::Done)
     }
 
-    fn answer(&mut self, id: CommandId, leg: LegId) -> Begun {
+    fn answer(&mut self, now: Instant, id: CommandId, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
         let LegState::Offered { session } = state else { return Err(wrong_state("answer", &state)) };
         self.attend(call);
-        match self.open_endpoint(call, leg) {
+        match self.open_endpoint(now, call, leg) {
             Some(endpoint) => {
                 self.set_state(leg, LegState::Preparing { session, endpoint, answer: id, attempts: 1 });
                 Ok(Progress::UnderWay)
@@ -215,14 +215,14 @@ impl Calls {
         };
         let worker = self.worker_of(call_id, user)?;
         let call = self.calls.get_mut(call_id)?;
-        let address = call.config.media_address;
+        let config = std::sync::Arc::clone(&call.config);
         let (party, peer) = match &invitation.target {
             DialTarget::User(user) => (user.clone(), PeerKind::phone(&call.config)),
             DialTarget::Trunk { number, .. } => (number.clone(), PeerKind::Trunk),
         };
         let (endpoints, actions, ordinal) = (&mut self.endpoints, &mut self.actions, call.legs_made());
         let leg = self.legs.insert_with(|leg| {
-            let (endpoint, command) = endpoints.open(leg, worker, address)?;
+            let (endpoint, command) = endpoints.open(now, leg, worker, &config)?;
             actions.push_back(Action::Media { worker, command });
             let state = LegState::Dialling { endpoint, dial, attempts: 1, ring_until };
             Some(Leg { invitation: Some(invitation), ..Leg::new(call_id, ordinal, state, peer, party, now) })

@@ -8,9 +8,10 @@ use std::ops::RangeInclusive;
 
 use tandem_control_api::LegId;
 use tandem_media::{Command, EndpointId, PortLease, PortPool};
+use tandem_time::Instant;
 
-use crate::WorkerIndex;
 use crate::arena::Arena;
+use crate::{SwitchConfig, WorkerIndex};
 
 /// One RTP/RTCP port pair at a worker.
 #[derive(Debug)]
@@ -77,15 +78,16 @@ impl Endpoints {
         WorkerIndex(least.map_or(0, |(index, _)| index))
     }
 
-    /// Leases a port and asks the worker to open it; none when every port is leased.
+    /// Leases a port and asks the worker to open it; none when every port is leased or rests.
     pub(crate) fn open(
         &mut self,
+        now: Instant,
         leg: LegId,
         worker: WorkerIndex,
-        address: IpAddr,
+        config: &SwitchConfig,
     ) -> Option<(EndpointId, Command)> {
-        let lease = self.ports.lease()?;
-        let local = SocketAddr::new(address, lease.rtp());
+        let lease = self.ports.lease(now, config.port_rest)?;
+        let local = SocketAddr::new(config.media_address, lease.rtp());
         let endpoint = Endpoint { leg, worker, lease, phase: Phase::Opening };
         // Endpoints are fewer than ports, and those fewer than slots: there is always room.
         let id = self.endpoints.insert_with(|_| Some(endpoint))?;
@@ -110,14 +112,15 @@ impl Endpoints {
     }
 
     /// The worker could not bind: frees the endpoint and says whose it was.
-    pub(crate) fn failed(&mut self, id: EndpointId) -> Option<LegId> {
-        matches!(self.endpoints.get(id)?.phase, Phase::Opening | Phase::Abandoned).then(|| self.free(id))?
+    pub(crate) fn failed(&mut self, now: Instant, id: EndpointId) -> Option<LegId> {
+        matches!(self.endpoints.get(id)?.phase, Phase::Opening | Phase::Abandoned)
+            .then(|| self.free(now, id))?
     }
 
     /// The worker's sockets are gone: frees the endpoint and says whose it was.
-    pub(crate) fn closed(&mut self, id: EndpointId) -> Option<LegId> {
+    pub(crate) fn closed(&mut self, now: Instant, id: EndpointId) -> Option<LegId> {
         self.endpoints.get(id)?;
-        self.free(id)
+        self.free(now, id)
     }
 
     /// Nobody needs it any more.
@@ -167,10 +170,10 @@ impl Endpoints {
         self.endpoints.len()
     }
 
-    fn free(&mut self, id: EndpointId) -> Option<LegId> {
+    fn free(&mut self, now: Instant, id: EndpointId) -> Option<LegId> {
         let endpoint = self.endpoints.remove(id)?;
         self.count(endpoint.worker, |load| load.saturating_sub(1));
-        self.ports.release(endpoint.lease);
+        self.ports.release(now, endpoint.lease);
         Some(endpoint.leg)
     }
 

@@ -51,13 +51,13 @@ impl Calls {
     /// Tries the next port, [`MAX_OPEN_ATTEMPTS`] in all.
     fn open_failed(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
         self.endpoints.owner(endpoint, worker)?;
-        let leg_id = self.endpoints.failed(endpoint)?;
+        let leg_id = self.endpoints.failed(now, endpoint)?;
         self.counters.endpoints_failed += 1;
         let leg = self.legs.get(leg_id)?;
         let (state, call) = (leg.state, leg.call);
         match state {
             LegState::Preparing { session, answer, attempts, .. } => {
-                let next = self.next_endpoint(call, leg_id, attempts);
+                let next = self.next_endpoint(now, call, leg_id, attempts);
                 if let Some(endpoint) = next {
                     let attempts = attempts + 1;
                     self.set_state(leg_id, LegState::Preparing { session, endpoint, answer, attempts });
@@ -69,7 +69,7 @@ impl Calls {
                 }
             }
             LegState::Dialling { dial, attempts, ring_until, .. } => {
-                match self.next_endpoint(call, leg_id, attempts) {
+                match self.next_endpoint(now, call, leg_id, attempts) {
                     Some(endpoint) => {
                         let attempts = attempts + 1;
                         self.set_state(leg_id, LegState::Dialling { endpoint, dial, attempts, ring_until });
@@ -82,8 +82,8 @@ impl Calls {
         Some(())
     }
 
-    fn next_endpoint(&mut self, call: CallId, leg: LegId, attempts: u8) -> Option<EndpointId> {
-        if attempts < MAX_OPEN_ATTEMPTS { self.open_endpoint(call, leg) } else { None }
+    fn next_endpoint(&mut self, now: Instant, call: CallId, leg: LegId, attempts: u8) -> Option<EndpointId> {
+        if attempts < MAX_OPEN_ATTEMPTS { self.open_endpoint(now, call, leg) } else { None }
     }
 
     fn play_ended(
@@ -169,7 +169,7 @@ impl Calls {
         totals: &EndpointStatistics,
     ) -> Option<()> {
         self.endpoints.owner(endpoint, worker)?;
-        let leg_id = self.endpoints.closed(endpoint)?;
+        let leg_id = self.endpoints.closed(now, endpoint)?;
         let leg = self.legs.get(leg_id)?;
         if !leg.state.is_ended() {
             // A worker closes of itself only when it stops; the leg cannot go on.

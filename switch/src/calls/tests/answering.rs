@@ -1,5 +1,7 @@
 //! From offer to answer, and everything that comes between.
 
+use std::time::Duration;
+
 use tandem_control_api::{Command, DialTarget, EndedBy, Event, Origin, RejectReason};
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
@@ -139,6 +141,25 @@ fn without_a_port_left_the_caller_is_refused() {
     let answer = bench.command(Command::Answer { leg });
     assert_eq!(bench.ending(answer), "limit: media ports");
     assert_eq!(bench.asked.last().unwrap(), "refuse 503");
+}
+
+/// A late packet of the call before must find nobody.
+#[test]
+fn the_port_of_a_call_rests_before_another_one_has_it() {
+    let rest = Duration::from_secs(2);
+    let config = crate::SwitchConfig { media_ports: 20_000..=20_001, port_rest: rest, ..config() };
+    let mut bench = Bench::with(config);
+    let (session, ..) = bench.answered();
+    bench.peer_ends(session, 200);
+    bench.close_all();
+    bench.release_all();
+    bench.assert_at_rest();
+    for (waits, refusal) in [(rest - Duration::from_nanos(1), true), (Duration::from_nanos(1), false)] {
+        bench.advance(waits);
+        let (_, _, leg) = bench.offered();
+        bench.command(Command::Answer { leg });
+        assert_eq!(bench.asked.last().is_some_and(|it| it == "refuse 503"), refusal, "{:?}", bench.asked);
+    }
 }
 
 #[test]
