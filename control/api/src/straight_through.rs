@@ -218,6 +218,21 @@ const fn refusal(failure: DialFailure, end: &LegEnd) -> RejectReason {
         (_, DialFailure::Declined) => RejectReason::Declined,
         (_, DialFailure::Unreachable) if end.status >= 300 => RejectReason::Relayed { status: end.status },
         (_, DialFailure::NoAnswer | DialFailure::Unreachable) => RejectReason::NoAnswer,
+        // Its answer has nothing that we could speak; else it is we who have no port for it.
+        (_, DialFailure::Media) if end.status == 488 => RejectReason::NotAcceptable,
         (_, DialFailure::Cancelled | DialFailure::Media) => RejectReason::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3261 §21.4.26: 488 is for media that cannot be agreed on; that we have no port left says nothing of it.
+    #[test]
+    fn an_answer_that_nothing_can_be_agreed_on_is_not_acceptable() {
+        let ended = |status| LegEnd { by: EndedBy::Switch, status, cause: "no media".to_owned() };
+        assert_eq!(refusal(DialFailure::Media, &ended(488)), RejectReason::NotAcceptable);
+        assert_eq!(refusal(DialFailure::Media, &ended(0)), RejectReason::Unavailable);
     }
 }

@@ -142,7 +142,11 @@ pub(crate) const fn relayed_status(status: u16) -> u16 {
 /// the phone had rung, and a refusal ("do not disturb") when it had not.
 pub(crate) const fn dial_failure(end: &SessionEnd, rang: bool) -> DialFailure {
     if matches!(end.by, Ender::Failure) {
-        return if rang { DialFailure::NoAnswer } else { DialFailure::Unreachable };
+        return match end.status {
+            488 => DialFailure::Media,
+            _ if rang => DialFailure::NoAnswer,
+            _ => DialFailure::Unreachable,
+        };
     }
     status_failure(end.status, rang)
 }
@@ -246,6 +250,15 @@ mod tests {
             assert_eq!(dial_failure(&refused(status), false), failure, "{status}");
         }
         assert_eq!(dial_failure(&refused(480), true), DialFailure::NoAnswer, "480 after ringing");
+    }
+
+    /// An answer that has no codec of ours, or no description at all, is no silence.
+    #[test]
+    fn an_answer_without_a_codec_in_common_is_no_media_whether_the_phone_had_rung_or_not() {
+        let answered = SessionEnd { by: Ender::Failure, status: 488, reason: "no common codec".to_owned() };
+        for rang in [false, true] {
+            assert_eq!(dial_failure(&answered, rang), DialFailure::Media);
+        }
     }
 
     #[test]
