@@ -1,4 +1,4 @@
-//! Carriers as they are: slow, lossy, rude and wrong. Each file of `tests/sipp/habits` says which habit it stands for;
+//! Carriers that call us, as they are: slow, lossy, rude and wrong. Each file of `tests/sipp/habits` says which habit it stands for;
 //! whatever it is, the call is heard both ways or refused, ends once, leaves one record and nothing else.
 
 use std::collections::BTreeSet;
@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::called_habits;
 use crate::support::{node_with, records};
 use tandem_peers::{Node, Scenario, Sipp};
+use tandem_phone::Received;
 use tandem_phone_net::LiveLine;
 use tandem_store::StoredCall;
 
@@ -16,8 +18,9 @@ use tandem_store::StoredCall;
 enum Outcome {
     /// It is answered, the caller hears the node and itself, and hangs up.
     Heard,
-    /// It is answered, and the caller hears the node as soon as it wants to.
-    Prompted,
+    /// It is answered, the node hears the caller's keys, says them again in packets of so many milliseconds, and
+    /// hangs up.
+    ReadBack(u64),
     /// It is answered, and the caller is gone before there is anything to hear.
     Brief,
     /// It gets as far as a record, and this status.
@@ -25,7 +28,7 @@ enum Outcome {
     /// It is refused before it is a call.
     Refused,
 }
-use Outcome::{Brief, Ends, Heard, Prompted, Refused};
+use Outcome::{Brief, Ends, Heard, ReadBack, Refused};
 
 /// Callers' habits, by file.
 const CALLERS: &[(&str, Outcome)] = &[
@@ -35,9 +38,9 @@ const CALLERS: &[(&str, Outcome)] = &[
     ("habits/bye-after-ack", Brief),
     ("habits/bye-twice", Heard),
     ("habits/called-by-nobodys-number", Ends(404)),
-    ("habits/calls-on-hold", Prompted),
+    ("habits/calls-on-hold", ReadBack(20)),
     ("habits/compact-names", Heard),
-    ("habits/contact-elsewhere", Heard),
+    (CONTACT_ELSEWHERE, ReadBack(20)),
     ("habits/delayed-offer", Heard),
     ("habits/encrypted-unasked", Refused),
     ("habits/foreign-tag", Heard),
@@ -47,7 +50,7 @@ const CALLERS: &[(&str, Outcome)] = &[
     ("habits/hold-zero-address", Heard),
     ("habits/ice-and-mux", Heard),
     ("habits/impossible-reinvite", Heard),
-    ("habits/long-packets", Heard),
+    ("habits/long-packets", ReadBack(40)),
     ("habits/many-headers", Heard),
     ("habits/multipart-body", Heard),
     ("habits/no-codec-in-common", Refused),
@@ -63,7 +66,7 @@ const CALLERS: &[(&str, Outcome)] = &[
     ("habits/same-offer-again", Heard),
     ("habits/strange-scheme", Refused),
     ("habits/telephone-uri", Heard),
-    ("habits/two-proxies", Heard),
+    ("habits/two-proxies", ReadBack(20)),
     ("habits/unknown-body", Refused),
     ("habits/unknown-method", Heard),
     ("habits/unknown-requirement", Refused),
@@ -75,6 +78,9 @@ const CALLERS: &[(&str, Outcome)] = &[
 
 /// Scenarios that run at a time.
 const AT_A_TIME: usize = 8;
+
+/// Of G.711.
+const SAMPLES_PER_MS: u64 = 8;
 
 /// The caller's voice.
 const CALLER_HZ: u16 = 500;
@@ -95,13 +101,52 @@ exits = { done = \"echo\" }
 type = \"echo\"
 ";
 
+/// Says the keys pressed as tones, and good-bye.
+const READS_BACK: &str = "\
+start = \"ask\"
+
+[variables]
+digits = \"\"
+
+[activities.ask]
+type = \"collect\"
+prompts = [\"enter-digits\"]
+min_digits = 4
+max_digits = 4
+variable = \"digits\"
+exits = { done = \"read\", timeout = \"end\", invalid = \"end\" }
+
+[activities.read]
+type = \"play-digits\"
+variable = \"digits\"
+exits = { done = \"good-bye\" }
+
+[activities.good-bye]
+type = \"play\"
+prompts = [\"goodbye\"]
+exits = { done = \"end\" }
+
+[activities.end]
+type = \"disconnect\"
+";
+
 const GREETING_AND_ECHO: &str = "+15550106";
-const PROMPT_WITHOUT_END: &str = "+15550102";
+const READ_BACK: &str = "+15550107";
+const KEYS: &str = "1470";
+
+/// The habit whose call is released at another port than it began at.
+const CONTACT_ELSEWHERE: &str = "habits/contact-elsewhere";
+/// How far apart the two ports are.
+const ELSEWHERE: u16 = 100;
 
 fn greeting_node() -> Node {
     node_with(|folder, config| {
         std::fs::write(folder.join("flows/greeting.toml"), FLOW).expect("the flow is written");
-        format!("{config}\n[[entry_point]]\nnumber = \"{GREETING_AND_ECHO}\"\nflow = \"greeting\"\n")
+        std::fs::write(folder.join("flows/reads-back.toml"), READS_BACK).expect("the flow is written");
+        format!(
+            "{config}\n[[entry_point]]\nnumber = \"{GREETING_AND_ECHO}\"\nflow = \"greeting\"\n\
+             [[entry_point]]\nnumber = \"{READ_BACK}\"\nflow = \"reads-back\"\n"
+        )
     })
 }
 
@@ -128,7 +173,8 @@ fn every_scenario_of_the_folder_is_run() {
         .expect("the folder")
         .filter_map(|entry| Some(format!("habits/{}", entry.ok()?.path().file_stem()?.to_str()?)))
         .collect();
-    let run: BTreeSet<String> = CALLERS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let called = called_habits::CALLED.iter().map(|habit| habit.0);
+    let run: BTreeSet<String> = CALLERS.iter().map(|it| it.0).chain(called).map(str::to_owned).collect();
     assert_eq!(files, run);
 }
 
@@ -137,6 +183,7 @@ struct Call {
     name: &'static str,
     outcome: Outcome,
     sipp: Sipp,
+    elsewhere: Option<Sipp>,
     line: LiveLine,
 }
 
@@ -146,10 +193,13 @@ impl Call {
         let mut ports = node.ports();
         let audio = SocketAddr::new(ports.carrier.ip(), ports.carrier_rtp.0 + 2 * place);
         let line = LiveLine::start(audio, CALLER_HZ).expect("the caller's audio address is free");
+        if matches!(outcome, ReadBack(_)) {
+            line.press(KEYS);
+        }
         ports.carrier.set_port(ports.carrier.port() + 1 + place);
         let number = match outcome {
             Ends(404) => "+15559998",
-            Prompted => PROMPT_WITHOUT_END,
+            ReadBack(_) => READ_BACK,
             _ => GREETING_AND_ECHO,
         };
         let scenario = Scenario {
@@ -158,19 +208,25 @@ impl Call {
             ..Scenario::once(name, number)
         };
         let sipp = Sipp::start(&scenario, &ports).expect("SIPp starts");
-        Self { name, outcome, sipp, line }
+        ports.carrier.set_port(ports.carrier.port() + ELSEWHERE);
+        let elsewhere = (name == CONTACT_ELSEWHERE)
+            .then(|| Sipp::start(&Scenario::once("release-elsewhere", "unused"), &ports))
+            .transpose()
+            .expect("another SIPp starts");
+        Self { name, outcome, sipp, elsewhere, line }
     }
 
     /// What was not as it should be.
     fn finish(self) -> Vec<String> {
-        let Self { name, outcome, sipp, line } = self;
+        let Self { name, outcome, sipp, elsewhere, line } = self;
+        let sipps = [Some(sipp), elsewhere].into_iter().flatten();
         let mut trouble: Vec<String> =
-            sipp.finish().err().map(|error| format!("{name}: {error}")).into_iter().collect();
+            sipps.filter_map(|it| it.finish().err().map(|error| format!("{name}: {error}"))).collect();
         let (received, heard) = line.heard();
         let (own_voice, keys) = (heard.time_of_tone(CALLER_HZ), heard.digit_string());
         let is_heard = match outcome {
             Heard => own_voice > Duration::from_millis(300) && keys.contains('5'),
-            Prompted => received.packets > 25,
+            ReadBack(ptime_ms) => keys == KEYS && packet_ms(&received, &heard) > ptime_ms * 3 / 4,
             Brief | Ends(_) | Refused => true,
         };
         if !is_heard {
@@ -179,6 +235,12 @@ impl Call {
         }
         trouble
     }
+}
+
+/// How long the packets lasted on the average, in milliseconds; of the last ones is not counted what is not heard yet.
+fn packet_ms(received: &Received, heard: &tandem_phone::Heard) -> u64 {
+    let samples: u64 = heard.windows.iter().map(|window| u64::from(window.samples)).sum();
+    samples / SAMPLES_PER_MS / received.packets.max(1)
 }
 
 /// What is wrong with the record of a scenario's call, which its Call-ID tells.
@@ -196,8 +258,10 @@ fn misrecorded(name: &str, outcome: Outcome, records: &[StoredCall]) -> Vec<Stri
     let leg = &record.legs[0];
     let was_answered = record.answered.is_some();
     let is_right = match outcome {
-        Heard | Prompted => {
-            was_answered && leg.packets_received > 25 && leg.packets_sent > 25 && record.end_status == 200
+        Heard | ReadBack(_) => {
+            let by = if outcome == Heard { "party" } else { "control" };
+            let packets = leg.packets_received.min(leg.packets_sent);
+            was_answered && packets > 25 && record.end_status == 200 && record.end_side == by
         }
         Brief => record.end_side == "party",
         Ends(status) => record.end_status == status && !was_answered,

@@ -3,6 +3,7 @@
 mod agent_on_trunk;
 mod bans;
 mod busy_address;
+mod called_habits;
 mod carrier_habits;
 mod carrier_sipp;
 mod check;

@@ -2,14 +2,18 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::node::{Ports, root};
 use crate::parts;
+
+/// How often it is looked whether SIPp listens.
+const PACE: Duration = Duration::from_millis(20);
 
 /// What SIPp does: a scenario of `tests/sipp` and how often it runs.
 #[derive(Clone, Debug)]
@@ -100,6 +104,24 @@ impl Sipp {
         Ok(Self { child, folder })
     }
 
+    /// Waits until it listens at its carrier's address, over UDP and IPv4: what reaches a called party earlier is lost.
+    ///
+    /// # Errors
+    /// When it does not within `patience`.
+    pub fn listens(&mut self, at: SocketAddrV4, patience: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if is_bound(at)? {
+                return Ok(());
+            }
+            if let Some(ended) = self.child.try_wait()? {
+                return Err(io::Error::other(format!("SIPp {ended}")));
+            }
+            std::thread::park_timeout(PACE);
+        }
+        Err(io::Error::other(format!("SIPp does not listen at {at}")))
+    }
+
     /// Waits for its end, which is successful when every call went as the scenario says.
     ///
     /// # Errors
@@ -112,6 +134,14 @@ impl Sipp {
         let errors = fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default();
         Err(io::Error::other(format!("SIPp {ended}: {}", errors.chars().take(4_000).collect::<String>())))
     }
+}
+
+/// Whether somebody has bound this address for UDP, as the kernel tells (proc_net(5)): trying it out would be in
+/// their way.
+fn is_bound(at: SocketAddrV4) -> io::Result<bool> {
+    let wanted = format!("{:08X}:{:04X}", u32::from_ne_bytes(at.ip().octets()), at.port());
+    let sockets = fs::read_to_string("/proc/net/udp")?;
+    Ok(sockets.lines().any(|line| line.split_whitespace().nth(1) == Some(wanted.as_str())))
 }
 
 impl Drop for Sipp {
