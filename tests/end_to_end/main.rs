@@ -11,6 +11,7 @@ mod crash;
 mod demo;
 mod drain;
 mod echo_and_digits;
+mod extensions;
 mod flood;
 mod generator;
 mod ipv6;

@@ -73,17 +73,33 @@ pub(crate) fn carrier_whose<const N: usize>(
     node: &Node,
     numbers: [(String, Manner); N],
 ) -> LivePhone {
+    phone_at(runtime, node, node.ports().carrier, BTreeMap::from(numbers))
+}
+
+/// A phone at another port of the carrier's address.
+pub(crate) fn carrier_at(runtime: &Runtime, node: &Node, address: SocketAddr) -> LivePhone {
+    phone_at(runtime, node, address, BTreeMap::new())
+}
+
+fn phone_at(
+    runtime: &Runtime,
+    node: &Node,
+    address: SocketAddr,
+    numbers: BTreeMap<String, Manner>,
+) -> LivePhone {
     let ports = node.ports();
+    // The first ports are for those whose signalling somebody else does.
+    let media_ports = ports.carrier_rtp.0 + 100..=ports.carrier_rtp.1 - 2;
     let config = PhoneConfig {
         user: "carrier".to_owned(),
-        address: ports.carrier,
+        address,
         media_address: ports.carrier.ip(),
-        media_ports: ports.carrier_rtp.0..=ports.carrier_rtp.1,
+        media_ports,
         server: ports.sip,
         credentials: None,
         expires: Duration::from_secs(60),
         manner: Manner::polite(CALLER_HZ, Duration::from_millis(200)),
-        numbers: BTreeMap::from(numbers),
+        numbers,
         lines: 100,
         listen_for: PhoneConfig::all_frequencies(),
     };
