@@ -21,7 +21,7 @@ pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,
 };
-pub use timers::{SessionRefresher, SessionTimerPolicy, SessionTimers};
+pub use timers::{PeerTimers, SessionRefresher, SessionTimerPolicy, SessionTimers};
 
 /// One node's configuration. Paths are resolved against the folder of the file they stand in.
 #[derive(Clone, Debug, PartialEq)]
@@ -327,6 +327,8 @@ pub struct Profile {
     pub reliable_provisional: ReliableProvisional,
     /// How long sessions last without being refreshed.
     pub session_timers: SessionTimers,
+    /// How long its transactions take, where that is not as with others.
+    pub timers: PeerTimers,
     /// Max-Forwards of our requests.
     pub max_forwards: u8,
     /// Whether Server and User-Agent headers say what we are.
@@ -357,6 +359,7 @@ impl Default for Profile {
             early_media: EarlyMedia::Accept,
             reliable_provisional: ReliableProvisional::Supported,
             session_timers: SessionTimers::default(),
+            timers: PeerTimers::default(),
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,

@@ -3,6 +3,8 @@
 #[path = "support/mod.rs"]
 mod support;
 
+use std::time::Duration;
+
 use support::{SAMPLE, changed, parse};
 
 /// Asserts that the sample with `from` replaced by `to` has the one problem `expected`. `LINE:COLUMN` in it stands
@@ -255,6 +257,33 @@ fn session_timers_are_held_to_sense() {
         "{told}"
     );
     assert!(parse(&changed("min_se_s = 90  ", "min_se_s = 1800  ")).is_ok());
+}
+
+#[test]
+fn a_trunk_s_own_timers_are_held_to_sense() {
+    let own = |keys: &str| {
+        changed("session_refresher = \"either\" #", &format!("{keys}\nsession_refresher = \"either\" #"))
+    };
+    let problem = |keys: &str, expected: &str| {
+        let told = parse(&own(keys)).expect_err("a problem").to_string();
+        assert!(told.contains(expected), "{told}");
+    };
+    problem("t1_ms = 9", "trunk.carrier-a.t1_ms: found 9; write a whole number from 10 to 10000");
+    problem(
+        "timer_b_ms = 640001",
+        "trunk.carrier-a.timer_b_ms: found 640001; write a whole number from 100 to 640000",
+    );
+    problem(
+        "max_ringing_s = 601",
+        "trunk.carrier-a.max_ringing_s: found 601; write a whole number from 1 to 600",
+    );
+    problem(
+        "t1_ms = 500\nt2_ms = 400",
+        "t1_ms (500) is longer than t2_ms (400); write a shorter t1_ms or a longer t2_ms",
+    );
+    let config = parse(&own("t1_ms = 100\ntimer_b_ms = 640000\nmax_ringing_s = 600")).expect("a sound one");
+    let timers = config.trunks[0].profile.timers;
+    assert_eq!((timers.t1, timers.t2), (Some(Duration::from_millis(100)), None));
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub use non_invite_server::{NonInviteServer, NonInviteServerInput};
 pub(crate) const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
 /// The timers of RFC 3261 §17 (table 4).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timers {
     /// Round-trip estimate, 500 ms.
     pub t1: Duration,
@@ -39,16 +39,23 @@ pub struct Timers {
     pub t2: Duration,
     /// Longest life of a message in the network, 5 s.
     pub t4: Duration,
+    /// How long a request of ours waits for a response (timers B and F); 64*T1 when absent.
+    pub b: Option<Duration>,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+        Self {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            b: None,
+        }
     }
 }
 
 impl Timers {
-    /// 64*T1: how long anything is tried (timers B, F, H, J, L, M).
+    /// 64*T1: how long anything is tried (timers H, J, L, M, and B and F when nothing else is said).
     #[must_use]
     pub fn transaction_timeout(&self) -> Duration {
         self.t1.saturating_mul(64)
@@ -80,7 +87,12 @@ impl Timing {
         self.unless_reliable(now, self.timers.transaction_timeout())
     }
 
-    /// Timers B, F, H, L and M: 64*T1 on every transport.
+    /// Timers B and F, on every transport.
+    fn b_or_f(&self, now: Instant) -> Instant {
+        now + self.timers.b.unwrap_or(self.timers.transaction_timeout())
+    }
+
+    /// Timers H, L and M: 64*T1 on every transport.
     fn timeout(&self, now: Instant) -> Instant {
         now + self.timers.transaction_timeout()
     }

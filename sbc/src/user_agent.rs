@@ -174,7 +174,7 @@ impl UserAgent {
             allow_list: allow_list(&config),
             trunks: trunks(&config),
             passwords: passwords(&config),
-            transactions: Transactions::new(config.timers),
+            transactions: Transactions::new(),
             config,
             rng,
             sessions: Sessions::default(),
@@ -201,7 +201,6 @@ impl UserAgent {
         self.allow_list = allow_list(&config);
         self.trunks = trunks(&config);
         self.passwords = passwords(&config);
-        self.transactions.set_timers(config.timers);
         self.config = config;
         self.probes_are_old = self.wants_probes();
         let trunks = &self.config.trunks;
@@ -498,6 +497,16 @@ impl UserAgent {
             Peer::Phone => &self.config.phones.profile,
             Peer::Trunk(name) => self.trunk(name).map_or(&USUAL_PROFILE, |trunk| &trunk.profile),
         }
+    }
+
+    /// How long a peer's transactions take, and what is like them.
+    fn timers(&self, peer: &Peer) -> Timers {
+        self.profile(peer).timers.unwrap_or(self.config.timers)
+    }
+
+    /// The same of a session's peer.
+    fn timers_for(&self, id: SessionId) -> Timers {
+        self.profile_for(id).timers.unwrap_or(self.config.timers)
     }
 
     fn peer_of(&self, id: SessionId) -> Peer {

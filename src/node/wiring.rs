@@ -20,9 +20,9 @@ pub(crate) fn user_agent(
 ) -> UserAgentConfig {
     UserAgentConfig {
         listen: listen(config),
-        trunks: config.trunks.iter().map(|it| trunk(it, rules)).collect(),
+        trunks: config.trunks.iter().map(|it| trunk(it, &config.sip.timers, rules)).collect(),
         route_sets: config.route_sets.iter().map(route_set).collect(),
-        phones: phones(&config.phones),
+        phones: phones(&config.phones, &config.sip.timers),
         limits: Limits {
             max_sessions: config.limits.max_sessions,
             max_transactions: config.limits.max_transactions,
@@ -31,7 +31,7 @@ pub(crate) fn user_agent(
             max_contacts_per_user: config.limits.max_contacts_per_user,
             max_ringing: config.sip.max_ringing,
         },
-        timers: Timers { t1: config.sip.timers.t1, t2: config.sip.timers.t2, t4: config.sip.timers.t4 },
+        timers: timers(&config.sip.timers),
         product: config.sip.product.clone(),
         emergency: config.emergency_numbers.clone(),
         dtls_certificate: certificate,
@@ -98,7 +98,7 @@ fn listen(config: &config::Config) -> Vec<ListenAddress> {
     listen.map(|it| ListenAddress { transport: transport(it.transport), address: it.address }).collect()
 }
 
-fn trunk(trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
+fn trunk(trunk: &config::Trunk, usual: &config::SipTimers, rules: &Rulebook) -> TrunkConfig {
     TrunkConfig {
         name: trunk.name.clone(),
         sources: trunk.sources.iter().map(prefix).collect(),
@@ -110,7 +110,7 @@ fn trunk(trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
         credentials: trunk.credentials.as_ref().map(credentials),
         is_authenticated: trunk.transport == config::Transport::Tls
             && trunk.tls.client_certificate == config::ClientCertificate::Required,
-        profile: profile(&trunk.profile),
+        profile: profile(&trunk.profile, usual),
         rules: rules.get(&trunk.name).cloned(),
         max_calls: trunk.max_calls,
         max_calls_per_second: trunk.max_calls_per_second,
@@ -144,7 +144,7 @@ fn credentials(credentials: &config::TrunkCredentials) -> TrunkCredentials {
     TrunkCredentials { username, password, realm }
 }
 
-fn phones(phones: &config::Phones) -> PhoneConfig {
+fn phones(phones: &config::Phones, usual: &config::SipTimers) -> PhoneConfig {
     let users = phones.users.iter();
     PhoneConfig {
         sources: phones.sources.iter().map(prefix).collect(),
@@ -157,11 +157,11 @@ fn phones(phones: &config::Phones) -> PhoneConfig {
         max_expires: phones.max_expires,
         max_calls_per_source: phones.max_calls_per_source,
         max_calls_per_second_per_source: phones.max_calls_per_second_per_source,
-        profile: profile(&phones.profile),
+        profile: profile(&phones.profile, usual),
     }
 }
 
-fn profile(profile: &config::Profile) -> Profile {
+fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
     Profile {
         srtp: srtp(profile.srtp),
         srtp_keys: match profile.srtp_keys {
@@ -185,6 +185,8 @@ fn profile(profile: &config::Profile) -> Profile {
             config::ReliableProvisional::Required => ReliableProvisional::Required,
         },
         session_timers: session_timers(profile.session_timers),
+        timers: peer_timers(&profile.timers, usual),
+        max_ringing: profile.timers.max_ringing,
         max_forwards: profile.max_forwards,
         product_header: profile.product_header,
         refer: refer(profile.refer),
@@ -203,6 +205,17 @@ fn profile(profile: &config::Profile) -> Profile {
         caller_id: profile.caller_id.clone(),
         caller_id_prefixes: profile.caller_id_prefixes.clone(),
     }
+}
+
+fn timers(timers: &config::SipTimers) -> Timers {
+    Timers { t1: timers.t1, t2: timers.t2, t4: timers.t4, b: None }
+}
+
+/// None for a peer that has none of its own.
+fn peer_timers(own: &config::PeerTimers, usual: &config::SipTimers) -> Option<Timers> {
+    let has_own = own.t1.is_some() || own.t2.is_some() || own.timer_b.is_some();
+    let (t1, t2) = (own.t1.unwrap_or(usual.t1), own.t2.unwrap_or(usual.t2));
+    has_own.then_some(Timers { t1, t2, t4: usual.t4, b: own.timer_b })
 }
 
 fn session_timers(timers: config::SessionTimers) -> SessionTimers {

@@ -1,4 +1,4 @@
-//! How long sessions last without being refreshed (RFC 4028).
+//! How long sessions last without being refreshed (RFC 4028), and how long a peer's transactions take.
 
 use std::time::Duration;
 
@@ -48,4 +48,17 @@ pub enum SessionRefresher {
     Us,
     /// The peer does.
     Peer,
+}
+
+/// The timers of a peer's transactions (RFC 3261 §17, table 4); what is absent is the node's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerTimers {
+    /// Round-trip estimate.
+    pub t1: Option<Duration>,
+    /// Longest retransmission interval.
+    pub t2: Option<Duration>,
+    /// How long a request of ours waits for a response; 64*T1 when absent.
+    pub timer_b: Option<Duration>,
+    /// The longest it may ring.
+    pub max_ringing: Option<Duration>,
 }

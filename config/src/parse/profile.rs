@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::timers::read_session_timers;
+use super::timers::{read_peer_timers, read_session_timers};
 use crate::model::{
     Codec, DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy,
     ReliableProvisional, SrtpPolicy,
@@ -39,6 +39,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         });
     let reliable_provisional = read_reliable(section, usual.reliable_provisional);
     let session_timers = read_session_timers(section, usual.session_timers);
+    let timers = read_peer_timers(section);
     let max_forwards = section.integer_or("max_forwards", 1..=255, usual.max_forwards.into());
     let product_header = section.boolean_or("product_header", usual.product_header);
     let refer = section.parsed_or("refer", "execute or refuse", usual.refer, |text| match text {
@@ -70,6 +71,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
         early_media: early_media?,
         reliable_provisional: reliable_provisional?,
         session_timers: session_timers?,
+        timers: timers?,
         max_forwards: u8::try_from(max_forwards?).ok()?,
         product_header: product_header?,
         refer: refer?,

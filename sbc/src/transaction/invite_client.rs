@@ -68,7 +68,7 @@ impl InviteClient {
     /// A transaction whose INVITE is sent by `now`.
     #[must_use]
     pub fn new(now: Instant, timing: &Timing) -> (Self, Effects) {
-        let calling = Self::Calling { a: timing.first_retransmission(now), b: timing.timeout(now) };
+        let calling = Self::Calling { a: timing.first_retransmission(now), b: timing.b_or_f(now) };
         (calling, Effects::send(Send::Request))
     }
 

@@ -89,6 +89,7 @@ struct Transaction<U> {
     merged: Option<Key>,
     machine: Machine,
     hop: Hop,
+    timers: Timers,
     user: U,
     /// The request of a client, the latest response of a server.
     message: Vec<u8>,
@@ -104,7 +105,6 @@ struct Transaction<U> {
 /// All transactions. `U` is what their user knows them by.
 #[derive(Debug)]
 pub(crate) struct Transactions<U> {
-    timers: Timers,
     transactions: Slab<Transaction<U>>,
     by_key: BTreeMap<(Side, Key), TransactionId>,
     merged: BTreeMap<Key, TransactionId>,
@@ -121,9 +121,8 @@ enum Side {
 }
 
 impl<U: Copy> Transactions<U> {
-    pub(crate) fn new(timers: Timers) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            timers,
             transactions: Slab::default(),
             by_key: BTreeMap::new(),
             merged: BTreeMap::new(),
@@ -132,11 +131,6 @@ impl<U: Copy> Transactions<U> {
             notices: VecDeque::new(),
             counters: LayerCounters::default(),
         }
-    }
-
-    /// For timers that start from now on.
-    pub(crate) fn set_timers(&mut self, timers: Timers) {
-        self.timers = timers;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -148,9 +142,14 @@ impl<U: Copy> Transactions<U> {
     }
 
     /// Sends a request.
-    pub(crate) fn request(&mut self, now: Instant, outgoing: Outgoing<'_, U>) -> TransactionId {
+    pub(crate) fn request(
+        &mut self,
+        now: Instant,
+        timers: Timers,
+        outgoing: Outgoing<'_, U>,
+    ) -> TransactionId {
         let Outgoing { method, branch, first: Routed { hop, bytes }, fallback, user } = outgoing;
-        let (machine, effects) = self.begin_client(now, method, hop);
+        let (machine, effects) = begin_client(now, timers, method, hop);
         let id = self.insert(
             Side::Client,
             Transaction {
@@ -158,6 +157,7 @@ impl<U: Copy> Transactions<U> {
                 merged: None,
                 machine,
                 hop,
+                timers,
                 user,
                 message: bytes,
                 ack: Vec::new(),
@@ -240,6 +240,7 @@ impl<U: Copy> Transactions<U> {
         &mut self,
         request: &Message<'_>,
         essentials: &Essentials<'_>,
+        timers: Timers,
         hop: Hop,
         user: U,
     ) -> TransactionId {
@@ -254,6 +255,7 @@ impl<U: Copy> Transactions<U> {
                 merged: Key::merged(essentials),
                 machine,
                 hop,
+                timers,
                 user,
                 message: Vec::new(),
                 ack: Vec::new(),
@@ -292,6 +294,11 @@ impl<U: Copy> Transactions<U> {
     /// The request of a client transaction, and its way.
     pub(crate) fn sent(&self, id: TransactionId) -> Option<(&[u8], Hop)> {
         self.transactions.get(id.0).map(|transaction| (transaction.message.as_slice(), transaction.hop))
+    }
+
+    /// The timers of a transaction.
+    pub(crate) fn timers(&self, id: TransactionId) -> Timers {
+        self.timing(id).timers
     }
 
     /// How often the request of a transaction went before, in others (§22.2).
@@ -375,16 +382,6 @@ impl<U: Copy> Transactions<U> {
         self.notices.pop_front()
     }
 
-    fn begin_client(&self, now: Instant, method: Method<'_>, hop: Hop) -> (Machine, Effects) {
-        let timing = Timing { timers: self.timers, reliable: hop.transport.is_reliable() };
-        if method == Method::Invite {
-            let (machine, effects) = InviteClient::new(now, &timing);
-            return (Machine::InviteClient(machine), effects);
-        }
-        let (machine, effects) = NonInviteClient::new(now, &timing);
-        (Machine::NonInviteClient(machine), effects)
-    }
-
     fn fail(&mut self, now: Instant, id: TransactionId) {
         self.counters.transport_errors += 1;
         let timing = self.timing(id);
@@ -395,7 +392,7 @@ impl<U: Copy> Transactions<U> {
             transaction.message = bytes;
             let is_invite = matches!(transaction.machine, Machine::InviteClient(_));
             let method = if is_invite { Method::Invite } else { Method::Bye };
-            let (machine, effects) = self.begin_client(now, method, hop);
+            let (machine, effects) = begin_client(now, timing.timers, method, hop);
             if let Some(transaction) = self.transactions.get_mut(id.0) {
                 transaction.machine = machine;
             }
@@ -406,9 +403,10 @@ impl<U: Copy> Transactions<U> {
     }
 
     fn timing(&self, id: TransactionId) -> Timing {
-        let reliable =
-            self.transactions.get(id.0).is_some_and(|transaction| transaction.hop.transport.is_reliable());
-        Timing { timers: self.timers, reliable }
+        match self.transactions.get(id.0) {
+            Some(it) => Timing { timers: it.timers, reliable: it.hop.transport.is_reliable() },
+            None => Timing { timers: Timers::default(), reliable: false },
+        }
     }
 
     fn insert(&mut self, side: Side, transaction: Transaction<U>) -> TransactionId {
@@ -481,6 +479,16 @@ impl<U: Copy> Transactions<U> {
             self.merged.remove(&merged);
         }
     }
+}
+
+fn begin_client(now: Instant, timers: Timers, method: Method<'_>, hop: Hop) -> (Machine, Effects) {
+    let timing = Timing { timers, reliable: hop.transport.is_reliable() };
+    if method == Method::Invite {
+        let (machine, effects) = InviteClient::new(now, &timing);
+        return (Machine::InviteClient(machine), effects);
+    }
+    let (machine, effects) = NonInviteClient::new(now, &timing);
+    (Machine::NonInviteClient(machine), effects)
 }
 
 impl<U> Transaction<U> {

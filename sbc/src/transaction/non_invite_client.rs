@@ -60,7 +60,7 @@ impl NonInviteClient {
     /// A transaction whose request is sent by `now`.
     #[must_use]
     pub fn new(now: Instant, timing: &Timing) -> (Self, Effects) {
-        let trying = Self::Trying { e: timing.first_retransmission(now), f: timing.timeout(now) };
+        let trying = Self::Trying { e: timing.first_retransmission(now), f: timing.b_or_f(now) };
         (trying, Effects::send(Send::Request))
     }
 

@@ -122,7 +122,8 @@ impl UserAgent {
             compose::with_headers(&request, Some((&via, next)), &changed).unwrap_or_default()
         });
         let outgoing = Outgoing { method: cseq.method, branch: &branch, first, fallback, user: role };
-        let again = self.transactions.request(now, outgoing);
+        let timers = self.transactions.timers(transaction);
+        let again = self.transactions.request(now, timers, outgoing);
         self.transactions.set_times_sent_again(again, answered + 1);
         if let Some(session) = self.sessions.get_mut(id) {
             if let Some(fork) = session.forks.iter_mut().find(|fork| fork.transaction == transaction) {

@@ -56,7 +56,6 @@ impl UserAgent {
     /// # Errors
     /// When there is nobody to send it to, or a limit is reached; then there is no session and no event.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
-        let limits = self.config.limits;
         let is_emergency = self.is_emergency_target(&invite.target);
         if self.is_full(is_emergency) {
             return Err(SessionError::Limit);
@@ -71,9 +70,11 @@ impl UserAgent {
         media.step(Step::SendInvite);
         let offer = media.offer(&mut self.rng);
         let caller = self.profile(&peer).present(invite.from);
+        let longest = self.config.limits.max_ringing;
+        let max_ringing = self.profile(&peer).max_ringing.map_or(longest, |limit| limit.min(longest));
         let calling = Calling {
             media,
-            give_up: now + limits.max_ringing,
+            give_up: now + max_ringing,
             has_rung: false,
             early: Vec::new(),
             heard: None,

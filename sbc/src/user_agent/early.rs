@@ -47,7 +47,7 @@ impl UserAgent {
 
     /// §9.1: a CANCEL that waited for a provisional response goes out.
     fn note_provisional(&mut self, now: Instant, id: SessionId, transaction: TransactionId) {
-        let give_up = now + self.config.timers.transaction_timeout();
+        let give_up = now + self.timers_for(id).transaction_timeout();
         let Some(session) = self.sessions.get_mut(id) else { return };
         let fork = session.forks.iter_mut().find(|fork| fork.transaction == transaction);
         let Some(fork) = fork else { return };

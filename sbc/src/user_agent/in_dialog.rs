@@ -178,7 +178,8 @@ impl UserAgent {
         let builder = with_capabilities(self.reply(received, 200, None), &hop, self.profile(received.peer));
         let bytes = with_agreement(builder, agreement).body("application/sdp", body);
         let cseq = received.essentials.cseq.number;
-        let success = Success::new(now, self.config.timers, transaction, bytes.clone(), cseq);
+        let timers = self.timers(received.peer);
+        let success = Success::new(now, timers, transaction, bytes.clone(), cseq);
         self.respond(now, transaction, 200, bytes);
         if let Some(session) = self.sessions.get_mut(id)
             && let Phase::Confirmed(confirmed) = &mut session.phase

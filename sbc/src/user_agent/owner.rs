@@ -60,7 +60,8 @@ impl UserAgent {
             None => builder.finish(),
         };
         let cseq = invite.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        let success = Success::new(now, self.config.timers, asked.transaction, bytes.clone(), cseq);
+        let timers = profile.timers.unwrap_or(self.config.timers);
+        let success = Success::new(now, timers, asked.transaction, bytes.clone(), cseq);
         let Phase::Offered(offered) = std::mem::replace(&mut kept.phase, Phase::Over) else {
             return Err(SessionError::WrongState);
         };
@@ -250,7 +251,7 @@ impl UserAgent {
         transaction: TransactionId,
         reason: Option<&str>,
     ) {
-        let give_up = now + self.config.timers.transaction_timeout();
+        let give_up = now + self.timers_for(id).transaction_timeout();
         let Some(session) = self.sessions.get_mut(id) else { return };
         let fork = session.forks.iter_mut().find(|fork| fork.transaction == transaction);
         let Some(fork) = fork else { return };
@@ -266,7 +267,7 @@ impl UserAgent {
 
     /// What is due in a session by `now`.
     pub(super) fn handle_session_timeout(&mut self, now: Instant, id: SessionId) {
-        let timers = self.config.timers;
+        let timers = self.timers_for(id);
         self.give_up_cancelled_forks(now, id);
         self.advance_change(now, id);
         self.keep_session(now, id);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{AudioCodec, Identity, LocalMedia};
 pub use crate::identity::{DiversionHeader, IdentityHeader};
+use crate::transaction::Timers;
 
 /// What differs from peer to peer. The default suits most carriers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct Profile {
     pub reliable_provisional: ReliableProvisional,
     /// How long sessions last without being refreshed.
     pub session_timers: SessionTimers,
+    /// The timers of its transactions; those of the node when absent.
+    pub timers: Option<Timers>,
+    /// How long it may ring before we cancel, no longer than the node's limit; that one when absent.
+    pub max_ringing: Option<Duration>,
     /// Max-Forwards of our requests (RFC 3261 §20.22).
     pub max_forwards: u8,
     /// Whether our messages say what we are, in Server and User-Agent.
@@ -57,6 +62,8 @@ impl Default for Profile {
             early_media: EarlyMedia::Accept,
             reliable_provisional: ReliableProvisional::Supported,
             session_timers: SessionTimers::default(),
+            timers: None,
+            max_ringing: None,
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,

@@ -115,7 +115,8 @@ impl UserAgent {
             None => builder.finish(),
         };
         if let Some(reliable) = &mut offered.reliable {
-            reliable.sent(now, self.config.timers, status, bytes.clone(), description.is_some());
+            let timers = profile.timers.unwrap_or(self.config.timers);
+            reliable.sent(now, timers, status, bytes.clone(), description.is_some());
         }
         self.respond(now, asked.transaction, status, bytes);
     }

@@ -160,7 +160,7 @@ impl UserAgent {
     }
 
     fn send_change(&mut self, now: Instant, id: SessionId) {
-        let timers = self.config.timers;
+        let timers = self.timers_for(id);
         let profile = self.profile_for(id).clone();
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(mut change) = session.change.take() else { return };

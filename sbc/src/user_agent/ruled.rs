@@ -44,7 +44,8 @@ impl UserAgent {
     pub(super) fn send(&mut self, now: Instant, peer: &Peer, outgoing: Outgoing<'_, Role>) -> TransactionId {
         let first = self.ruled_routed(peer, outgoing.first);
         let fallback = outgoing.fallback.map(|fallback| self.ruled_routed(peer, fallback));
-        self.transactions.request(now, Outgoing { first, fallback, ..outgoing })
+        let timers = self.timers(peer);
+        self.transactions.request(now, timers, Outgoing { first, fallback, ..outgoing })
     }
 
     fn ruled_routed(&mut self, peer: &Peer, routed: Routed) -> Routed {

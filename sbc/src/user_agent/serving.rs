@@ -179,7 +179,8 @@ impl UserAgent {
 
     pub(super) fn begin(&mut self, received: Received<'_>, role: Role) -> TransactionId {
         let hop = way_back(received.packet, &received.essentials.via);
-        self.transactions.accept(received.message, received.essentials, hop, role)
+        let timers = self.timers(received.peer);
+        self.transactions.accept(received.message, received.essentials, timers, hop, role)
     }
 
     pub(super) fn reply(&self, received: Received<'_>, status: u16, to_tag: Option<&str>) -> Builder {

@@ -39,4 +39,5 @@ mod srtp;
 mod streams;
 mod support;
 mod torture_semantics;
+mod trunk_timers;
 mod update;

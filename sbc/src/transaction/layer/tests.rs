@@ -25,7 +25,7 @@ fn serve(layer: &mut Transactions<()>, now: Instant, method: &str, number: usize
     let message = Message::parse(text.as_bytes(), &mut index).expect("a message");
     let essentials = message.essentials().expect("well-formed");
     assert_eq!(layer.repeat(now, &message, &essentials), RequestMatch::New);
-    let id = layer.accept(&message, &essentials, hop(), ());
+    let id = layer.accept(&message, &essentials, Timers::default(), hop(), ());
     assert_eq!(layer.repeat(now, &message, &essentials), RequestMatch::Absorbed);
     layer.respond(now, id, 486, b"response".to_vec());
 }
@@ -34,7 +34,11 @@ fn ask(layer: &mut Transactions<()>, now: Instant, method: Method<'_>, number: u
     let bytes = request(method.as_str(), number).into_bytes();
     let branch = format!("z9hG4bK{number}");
     let first = Routed { hop: hop(), bytes };
-    layer.request(now, Outgoing { method, branch: &branch, first, fallback: None, user: () });
+    layer.request(
+        now,
+        Timers::default(),
+        Outgoing { method, branch: &branch, first, fallback: None, user: () },
+    );
 }
 
 fn assert_empty(layer: &Transactions<()>) {
@@ -47,7 +51,7 @@ fn assert_empty(layer: &Transactions<()>) {
 /// However a transaction ends, nothing of it is left, neither by key nor by deadline.
 #[test]
 fn nothing_is_left_of_a_transaction() {
-    let mut layer = Transactions::new(Timers::default());
+    let mut layer = Transactions::new();
     let start = Instant::from_millis(1);
     for number in 0..10 {
         serve(&mut layer, start, "INVITE", number);
@@ -76,7 +80,7 @@ fn nothing_is_left_of_a_transaction() {
 #[test]
 fn timers_fire_in_order_among_many() {
     const COUNT: usize = 50_000;
-    let mut layer = Transactions::new(Timers::default());
+    let mut layer = Transactions::new();
     let begun = |number: usize| Instant::from_nanos(1_000 * number as u64);
     for number in 0..COUNT {
         ask(&mut layer, begun(number), Method::Options, number);
