@@ -406,6 +406,10 @@ pub enum Codec {
 pub enum Dtmf {
     /// As telephone events (RFC 4733).
     Rfc4733,
+    /// In SIP: INFO with `application/dtmf-relay`.
+    Info,
+    /// In SIP: INFO with `application/dtmf`.
+    InfoDtmf,
     /// Not at all.
     Off,
 }

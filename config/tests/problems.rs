@@ -116,7 +116,7 @@ fn a_profile_names_what_there_is() {
         "dtmf = \"rfc4733\"            # digits",
         "dtmf = \"inband\"             # digits",
         "\"inband\"",
-        "trunk.carrier-a.dtmf: found \"inband\"; write rfc4733 or off",
+        "trunk.carrier-a.dtmf: found \"inband\"; write rfc4733, info, info-dtmf or off",
     );
     one_problem(
         "early_media = \"accept\"      # what",

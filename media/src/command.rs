@@ -80,7 +80,8 @@ pub enum Command {
         /// The rules.
         rules: CollectRules,
     },
-    /// A key of the party's that came by another way than RTP: as if it had come by RTP to this endpoint alone.
+    /// A key of the party's that came by another way than RTP: as if it had come by RTP. Whom it is bridged to hears
+    /// it as telephone events, if it takes them.
     Digit {
         /// The endpoint.
         endpoint: EndpointId,

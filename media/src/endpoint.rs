@@ -16,6 +16,7 @@ use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
 use crate::dtmf::Detector;
 use crate::event_queue::EventQueue;
+use crate::keying::{KeyPacket, Keying};
 use crate::latch::Latch;
 use crate::outgoing::Outgoing;
 use crate::player::Player;
@@ -96,6 +97,8 @@ pub(crate) struct Endpoint {
     /// Listens for keys in the audio of a party that cannot send them as telephone-events.
     in_band: Option<Box<Detector>>,
     collector: Collector,
+    /// Keys to be pressed for the party to hear.
+    keying: Keying,
     playing: Option<Playing>,
     /// No frame may be due earlier: the latest one of the play before still sounds.
     free_at: Instant,
@@ -123,6 +126,7 @@ impl Endpoint {
             presses: PressDetector::default(),
             in_band: None,
             collector: Collector::default(),
+            keying: Keying::default(),
             playing: None,
             free_at: now,
             rtcp: RtcpSession::new(rng),
@@ -348,7 +352,7 @@ impl Endpoint {
     ) -> Option<(SocketAddr, usize)> {
         let agreed = self.agreed.as_ref()?;
         let destination = agreed.send_to()?;
-        if self.playing.is_some() {
+        if self.playing.is_some() || self.keying.is_down() {
             return None;
         }
         let payload_type = match inbound.payload {
@@ -414,7 +418,8 @@ impl Endpoint {
             Watch::Off | Watch::Reported(_) => None,
         };
         let tick = self.playing.as_ref().map(Playing::tick_at);
-        [tick, self.collector.deadline(), self.rtcp.deadline(), silence].into_iter().flatten().min()
+        let key = self.keying.deadline();
+        [tick, key, self.collector.deadline(), self.rtcp.deadline(), silence].into_iter().flatten().min()
     }
 
     pub(crate) fn handle_timeout(
@@ -425,6 +430,7 @@ impl Endpoint {
         events: &mut EventQueue,
     ) {
         self.tick(now, counters, events);
+        self.keying.handle_timeout(now);
         let outcome = self.collector.timeout(now);
         self.report(outcome, events);
         if self.rtcp.take_due(now, rng) {
@@ -457,7 +463,7 @@ impl Endpoint {
 
     /// Whether [`Endpoint::next_packet`] may have something to send.
     pub(crate) fn has_packet(&self) -> bool {
-        self.report_due || self.playing.as_ref().is_some_and(Playing::has_frame)
+        self.report_due || self.keying.is_due() || self.playing.as_ref().is_some_and(Playing::has_frame)
     }
 
     /// Writes the next packet that is due.
@@ -470,6 +476,11 @@ impl Endpoint {
             if let Some((destination, len)) = self.next_frame(buffer) {
                 return Some((Channel::Rtp, destination, len));
             }
+        }
+        if let Some((destination, len)) =
+            self.keying.next_packet().and_then(|key| self.write_key(now, key, buffer))
+        {
+            return Some((Channel::Rtp, destination, len));
         }
         if std::mem::take(&mut self.report_due) {
             return self.write_report(now, false, buffer);
@@ -491,6 +502,32 @@ impl Endpoint {
         stamp.write(packet);
         let len = self.guard.protect_rtp(buffer, len)?;
         self.outgoing.sent(samples.len());
+        Some((destination, len))
+    }
+
+    fn write_key(
+        &mut self,
+        now: Instant,
+        key: KeyPacket,
+        buffer: &mut [u8; MAX_PACKET_LEN],
+    ) -> Option<(SocketAddr, usize)> {
+        let agreed = self.agreed.as_ref()?;
+        let destination = agreed.send_to()?;
+        let payload_type = agreed.stream.send_event_payload_type?;
+        let stamp = if key.is_first() {
+            self.outgoing.begin_event(now, agreed.packet_samples as u32, payload_type)
+        } else {
+            self.outgoing.go_on_with_event(payload_type)
+        };
+        if key.is_last() {
+            self.outgoing.resynchronise();
+        }
+        let payload = key.payload();
+        let len = HEADER_LEN + payload.len();
+        stamp.write(buffer);
+        buffer.get_mut(HEADER_LEN..len)?.copy_from_slice(&payload);
+        let len = self.guard.protect_rtp(buffer, len)?;
+        self.outgoing.sent(payload.len());
         Some((destination, len))
     }
 

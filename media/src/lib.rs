@@ -12,6 +12,7 @@ mod dtmf;
 mod endpoint;
 mod event_queue;
 pub mod g711;
+mod keying;
 mod latch;
 mod outgoing;
 mod player;

@@ -134,6 +134,19 @@ impl Outgoing {
         Stamp { marker, payload_type, sequence, timestamp, ssrc: self.ssrc }
     }
 
+    /// The numbers of the first packet of an event that begins now; those of the next bear the same timestamp.
+    pub(crate) fn begin_event(&mut self, now: Instant, ticks: u32, payload_type: u8) -> Stamp {
+        self.resynchronise();
+        self.generate(now, ticks, payload_type)
+    }
+
+    /// The numbers of one more packet of it.
+    pub(crate) const fn go_on_with_event(&mut self, payload_type: u8) -> Stamp {
+        let sequence = self.next_sequence;
+        self.next_sequence = sequence.wrapping_add(1);
+        Stamp { marker: false, payload_type, sequence, timestamp: self.timestamp, ssrc: self.ssrc }
+    }
+
     /// The numbers of a relayed packet; none when it belongs before the latest switch. `restarted` says that the
     /// source's numbers have nothing to do with those before.
     #[inline]

@@ -473,14 +473,19 @@ impl Worker {
         Some(())
     }
 
-    /// Changes an endpoint and its deadline.
+    /// A key of a party: the one that it is bridged to hears it.
     fn digit(&mut self, id: EndpointId, digit: Digit) -> Option<()> {
         let endpoint = opened(&mut self.slots, id)?;
         endpoint.key(self.now, digit, &mut self.counters, &mut self.events);
         self.deadlines.set(id.index, endpoint.deadline());
+        let Some(peer) = endpoint.bridge else { return Some(()) };
+        let peer = opened(&mut self.slots, peer)?;
+        peer.press(self.now, digit, &mut self.counters);
+        self.deadlines.set(peer.id.index, peer.deadline());
         Some(())
     }
 
+    /// Changes an endpoint and its deadline.
     fn change(
         &mut self,
         id: EndpointId,

@@ -128,6 +128,8 @@ enum Role {
     Change(SessionId),
     /// A PRACK of ours.
     Prack(SessionId),
+    /// An INFO of ours, with a digit.
+    Key(SessionId),
     /// A NOTIFY of ours, on what became of a REFER.
     Notify(SessionId, ReferId),
     /// An OPTIONS of ours, to a destination.
@@ -146,6 +148,7 @@ impl Role {
             | Self::Farewell(id)
             | Self::Change(id)
             | Self::Prack(id)
+            | Self::Key(id)
             | Self::Notify(id, _)
             | Self::Incoming(id) => Some(id),
             Self::Probe(_) | Self::Unattended => None,
@@ -400,6 +403,9 @@ impl UserAgent {
             ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
                 self.end_farewell(session);
             }
+            ResponseMatch::Deliver { user: Role::Key(session), .. } if status >= 200 => {
+                self.handle_key_answered(now, session);
+            }
             ResponseMatch::Deliver { user: Role::Notify(session, refer), .. } if status >= 200 => {
                 self.handle_notified(now, session, refer, status);
             }
@@ -435,6 +441,9 @@ impl UserAgent {
                 }
                 (Role::Prack(session), Tell::Timeout) => {
                     self.handle_prack_failure(now, session, None, 408);
+                }
+                (Role::Key(session), Tell::Timeout | Tell::TransportError) => {
+                    self.handle_key_answered(now, session);
                 }
                 (Role::Notify(session, refer), Tell::Timeout | Tell::TransportError) => {
                     self.handle_notified(now, session, refer, 408);

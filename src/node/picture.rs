@@ -203,6 +203,11 @@ fn calls(counters: &Counters) -> Vec<Metric> {
         family("calls_refused", "Calls refused before the control plane was told", Kind::Counter, refused),
         family("legs_ended", "Legs ended", Kind::Counter, ended),
         family("commands", "Commands of the control plane, by how they ended", Kind::Counter, commands),
+        counter(
+            "digits_not_sent",
+            "Digits to be sent as INFO when too many waited",
+            counters.digits_not_sent,
+        ),
         counter("media_events_stale", "Media events that had crossed a command", counters.media_events_stale),
         counter("endpoints_failed", "Media endpoints that could not be opened", counters.endpoints_failed),
     ]

@@ -94,6 +94,8 @@ pub(crate) enum Action {
     Reject { session: SessionId, status: u16 },
     /// Hang up. That the session is gone already is no failure: its end is under way to us.
     HangUp { session: SessionId, cause: &'static str },
+    /// Send a digit in SIP to a peer that wants them so; to any other it is not sent.
+    SendDigit { session: SessionId, digit: char },
     /// Agree to a transfer that a peer asked for. That its session, or its patience, is gone is no failure; so with the
     /// next two.
     AcceptRefer { refer: Refer },

@@ -23,6 +23,8 @@ pub struct Counters {
     pub commands: BTreeMap<(&'static str, &'static str), u64>,
     /// Media events for an endpoint, play or collection that is gone: they had crossed a command.
     pub media_events_stale: u64,
+    /// Digits for a peer that takes them in SIP, when too many waited for their turn.
+    pub digits_not_sent: u64,
     /// Endpoints that could not be opened.
     pub endpoints_failed: u64,
 }

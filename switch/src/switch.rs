@@ -8,8 +8,8 @@ use std::time::Duration;
 use tandem_control_api::{CallRecord, ControlPlane, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, News, Packet, SourceChange,
-    Tally, Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
+    Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, News, Packet, SessionError,
+    SourceChange, Tally, Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -297,6 +297,11 @@ impl<P: ControlPlane> Switch<P> {
             }
             Action::Reject { session, status } => {
                 let _ = self.user_agent.reject(now, session, status);
+            }
+            Action::SendDigit { session, digit } => {
+                if self.user_agent.send_digit(now, session, digit) == Err(SessionError::Limit) {
+                    self.calls.digit_not_sent();
+                }
             }
             Action::AcceptRefer { refer } => {
                 let _ = self.user_agent.accept_refer(now, refer.session, refer.id);

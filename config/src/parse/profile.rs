@@ -26,11 +26,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
     let ice = section.boolean_or("ice", usual.ice);
     let codecs = read_codecs(section);
     let ptime = read_ptime(section, usual.ptime);
-    let dtmf = section.parsed_or("dtmf", "rfc4733 or off", usual.dtmf, |text| match text {
-        "rfc4733" => Some(Dtmf::Rfc4733),
-        "off" => Some(Dtmf::Off),
-        _ => None,
-    });
+    let dtmf = section.parsed_or("dtmf", "rfc4733, info, info-dtmf or off", usual.dtmf, parse_dtmf);
     let early_media =
         section.parsed_or("early_media", "accept or ignore", usual.early_media, |text| match text {
             "accept" => Some(EarlyMedia::Accept),
@@ -90,6 +86,16 @@ fn read_reliable(section: &Section<'_, '_>, usual: ReliableProvisional) -> Optio
         "required" => Some(ReliableProvisional::Required),
         _ => None,
     })
+}
+
+fn parse_dtmf(text: &str) -> Option<Dtmf> {
+    match text {
+        "rfc4733" => Some(Dtmf::Rfc4733),
+        "info" => Some(Dtmf::Info),
+        "info-dtmf" => Some(Dtmf::InfoDtmf),
+        "off" => Some(Dtmf::Off),
+        _ => None,
+    }
 }
 
 fn parse_identity(text: &str) -> Option<IdentityHeader> {

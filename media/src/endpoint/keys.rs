@@ -1,4 +1,5 @@
-//! The keys a party presses: told by telephone-events, heard in its audio, or handed over from its signalling.
+//! The keys a party presses: told by telephone-events, heard in its audio, or handed over from its signalling; and those
+//! pressed for it to hear.
 
 use tandem_time::Instant;
 
@@ -78,5 +79,14 @@ impl Endpoint {
             self.barge_in(now, events);
         }
         self.report(outcome, events);
+    }
+
+    /// Presses a key for the party to hear, if it takes telephone events and nothing is played to it.
+    pub(crate) fn press(&mut self, now: Instant, digit: Digit, counters: &mut Counters) {
+        let takes_events =
+            self.agreed.as_ref().is_some_and(|agreed| agreed.stream.send_event_payload_type.is_some());
+        if takes_events && self.playing.is_none() && !self.keying.press(now, digit) {
+            counters.digits_dropped += 1;
+        }
     }
 }

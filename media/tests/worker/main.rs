@@ -5,6 +5,7 @@ mod continuity;
 mod handshake;
 mod ice;
 mod in_band;
+mod keys;
 mod latch;
 mod life;
 mod play;

@@ -1,16 +1,35 @@
-//! INFO (RFC 6086): digits of peers that send them in SIP, in the two ways that are in use and in no standard.
+//! INFO (RFC 6086): digits in SIP, in the two ways that are in use and in no standard; those of peers, and ours to
+//! peers that want them so. Ours go one after the other, each when the one before it is answered, so that they arrive in
+//! order.
 //!
 //! Owner thread: the signalling core. This module must not collect digits: it tells them.
 
+use std::collections::VecDeque;
+
 use tandem_time::Instant;
 
+use super::profile::Dtmf;
 use super::session::Phase;
-use super::{Event, Received, SessionId, UserAgent};
+use super::{Event, Received, Role, SessionError, SessionId, UserAgent};
 use crate::header::MediaType;
-use crate::message::HeaderName;
+use crate::message::{HeaderName, Method};
 
 /// What we read in an INFO.
 const ACCEPT: &str = "application/dtmf-relay, application/dtmf";
+
+/// Digits of one session that wait for the answer to the one before them; more are not taken.
+const WAITING_MAX: usize = 32;
+
+/// How long a key is said to be pressed; we are told that it was, not how long.
+const DURATION_MS: u32 = 160;
+
+/// Our digits to a peer.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    waiting: VecDeque<char>,
+    /// An INFO has no answer yet.
+    pub(super) is_out: bool,
+}
 
 /// What an INFO says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +43,50 @@ enum Info {
 }
 
 impl UserAgent {
+    /// Sends a digit of `0-9 * # A-D` to a peer that wants them in SIP.
+    ///
+    /// # Errors
+    /// When the peer wants them otherwise, or the session is not established; [`SessionError::Limit`] when too many
+    /// wait.
+    pub fn send_digit(&mut self, now: Instant, session: SessionId, digit: char) -> Result<(), SessionError> {
+        let is_wanted = matches!(self.profile_for(session).dtmf, Dtmf::Info | Dtmf::InfoDtmf);
+        let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
+        if !is_wanted || !matches!(kept.phase, Phase::Confirmed(_)) {
+            return Err(SessionError::WrongState);
+        }
+        if kept.keys.waiting.len() >= WAITING_MAX {
+            return Err(SessionError::Limit);
+        }
+        kept.keys.waiting.push_back(digit);
+        self.send_next_digit(now, session);
+        Ok(())
+    }
+
+    fn send_next_digit(&mut self, now: Instant, id: SessionId) {
+        let dtmf = self.profile_for(id).dtmf;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.keys.is_out || !matches!(session.phase, Phase::Confirmed(_)) {
+            return;
+        }
+        let Some(digit) = session.keys.waiting.pop_front() else { return };
+        session.keys.is_out = true;
+        let (kind, body) = match dtmf {
+            Dtmf::InfoDtmf => ("application/dtmf", format!("{digit}\r\n")),
+            _ => ("application/dtmf-relay", format!("Signal={digit}\r\nDuration={DURATION_MS}\r\n")),
+        };
+        let body = Some((kind, body.as_bytes()));
+        self.request_in_dialog(now, id, Method::Info, Role::Key(id), |builder| builder, body);
+    }
+
+    /// An INFO of ours has its final response, or none came: whatever it says, the next digit is another press.
+    pub(super) fn handle_key_answered(&mut self, now: Instant, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.keys.is_out = false;
+        }
+        self.send_next_digit(now, id);
+        self.settle(id);
+    }
+
     /// RFC 6086 §4.2.2: 469 for a package, since we know none; 415 for a body that we do not read.
     pub(super) fn handle_info(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
         if received.message.extensions("Info-Package").next().is_some() {

@@ -112,6 +112,11 @@ pub enum Dtmf {
     /// As telephone events in RTP (RFC 4733), where the peer offers or takes them.
     #[default]
     Rfc4733,
+    /// In SIP, as INFO with `application/dtmf-relay`: telephone-event is neither offered nor taken, so that no press
+    /// comes twice.
+    Info,
+    /// The same with `application/dtmf`.
+    InfoDtmf,
     /// Not at all: telephone-event is neither offered nor taken.
     Off,
 }

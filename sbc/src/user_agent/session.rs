@@ -8,6 +8,7 @@ use tandem_time::Instant;
 
 use super::early::EARLY_DIALOGS_MAX;
 use super::expiry::{Expiry, Refreshing};
+use super::info::Keys;
 use super::refer::Referral;
 use super::reliable::Reliable;
 use super::reoffer::Change;
@@ -52,6 +53,8 @@ pub(super) struct Session {
     pub(super) overtaken: Option<u32>,
     /// Our BYEs without a final response.
     pub(super) farewells: usize,
+    /// Our digits in SIP.
+    pub(super) keys: Keys,
     /// REFERs of the peer that are not done with.
     pub(super) referrals: Vec<Referral>,
     /// Whether there ever was one.
@@ -277,6 +280,7 @@ impl Session {
             refreshing: Refreshing::default(),
             overtaken: None,
             farewells: 0,
+            keys: Keys::default(),
             referrals: Vec::new(),
             was_referred: false,
             remains: None,
@@ -301,6 +305,7 @@ impl Session {
         matches!(self.phase, Phase::Over)
             && self.forks.is_empty()
             && self.farewells == 0
+            && !self.keys.is_out
             && !self.change.as_ref().is_some_and(Change::is_out)
             && self.referrals.is_empty()
     }

@@ -137,11 +137,29 @@ impl Calls {
         match leg.state {
             LegState::Answered { collect: Some(collect), .. } if collect.sensitive => {}
             LegState::Answered { .. } | LegState::Bridged { .. } => {
+                let peer = leg.state.peer();
                 self.tell(Event::Digit { call, leg: leg_id, digit: digit.as_char() });
+                self.pass_on_digit(peer?, digit);
             }
             _ => {}
         }
         Some(())
+    }
+
+    /// A key that one party pressed goes to the other one by its signalling, when its media has no telephone events.
+    fn pass_on_digit(&mut self, peer: LegId, digit: media::Digit) {
+        let Some(leg) = self.legs.get(peer) else { return };
+        let takes_events = leg.audio.as_ref().is_none_or(|audio| audio.send_event_payload_type.is_some());
+        if let LegState::Bridged { session, .. } = leg.state
+            && !takes_events
+        {
+            self.actions.push_back(Action::SendDigit { session, digit: digit.as_char() });
+        }
+    }
+
+    /// Too many digits wait for their turn.
+    pub(crate) const fn digit_not_sent(&mut self) {
+        self.counters.digits_not_sent += 1;
     }
 
     fn media_timeout(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {

@@ -2,6 +2,7 @@
 
 use tandem_control_api::{CollectRules, Command, Event, Prompt, Repeat};
 use tandem_media as media;
+use tandem_sbc::user_agent as ua;
 
 use super::bench::{Bench, Endpoint, play, rules};
 
@@ -249,4 +250,36 @@ fn the_other_legs_endpoint_is_the_one_bridged() {
         bench.media_commands.last(),
         Some(media::Command::Bridge { a, b }) if (*a, *b) == (open[0], open[1])
     ));
+}
+
+/// A key goes to the other party in SIP when its media has no telephone events, once; else the relay has it.
+#[test]
+fn a_key_is_sent_in_sip_to_who_takes_no_events() {
+    for (takes_events, is_bridged) in [(true, true), (false, true), (false, false)] {
+        let mut bench = Bench::new();
+        let (caller, call, leg) = bench.answered();
+        let (session, agent) = bench.dialled(call);
+        let events = takes_events.then_some(101);
+        let audio = ua::NegotiatedAudio {
+            send_event_payload_type: events,
+            receive_event_payload_type: events,
+            ..super::bench::audio(ua::AudioCodec::Pcmu)
+        };
+        bench.session_event(ua::Event::Media { session, audio });
+        if is_bridged {
+            bench.command(Command::Bridge { a: leg, b: agent });
+        }
+        let endpoint = *bench.endpoints.keys().next().expect("the caller's");
+        bench.asked.clear();
+        bench.media_event(
+            endpoint,
+            media::Event::Digit { endpoint, digit: media::Digit::from_event(5).unwrap() },
+        );
+        let expected: &[&str] = if is_bridged && !takes_events { &["send 5"] } else { &[] };
+        assert_eq!(bench.asked, expected);
+        // One that comes in SIP goes to the worker, which tells of it as of any other.
+        bench.asked.clear();
+        bench.session_event(ua::Event::Digit { session: caller, digit: '6' });
+        assert_eq!(bench.asked, ["digit"]);
+    }
 }
