@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::digit::Terminators;
+use crate::endpoint::Endpoint;
 use crate::prompt::{Audio, Tone};
 use crate::security::{IceCredentials, Security};
 
@@ -28,7 +29,7 @@ pub struct CollectId(pub u64);
 
 /// A command to the worker that owns the endpoint. A command for an endpoint that is not open is ignored, since
 /// commands and [`Event::Closed`] may cross.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Command {
     /// Opens an endpoint: RTP on `local`, RTCP on the next port. Ends in [`Event::Opened`] or [`Event::OpenFailed`].
     Open {
@@ -93,11 +94,38 @@ pub enum Command {
         /// The endpoint.
         endpoint: EndpointId,
     },
+    /// Gives the endpoint up with all that it knows, for another worker: its sockets are closed, and
+    /// [`Event::HandedOver`] brings it. Plays and collections under way go with it; a bridge ends.
+    HandOver {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Takes an endpoint that another worker has handed over, at the port it had. Ends in [`Event::Opened`], or in
+    /// [`Event::Closed`] when the port was taken meanwhile.
+    TakeOver {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The RTP port it had.
+        local: SocketAddr,
+        /// What it knows.
+        parcel: Parcel,
+    },
     /// Closes the endpoint's sockets. Ends in [`Event::Closed`].
     Close {
         /// The endpoint.
         endpoint: EndpointId,
     },
+}
+
+/// An endpoint on its way from one worker to another: streams go on in sequence, keys where they were.
+#[derive(Debug)]
+pub struct Parcel(pub(crate) Box<Endpoint>);
+
+impl PartialEq for Parcel {
+    /// An endpoint is in one place at a time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
 }
 
 /// What offer and answer agreed, from our side.
@@ -221,7 +249,7 @@ impl CollectRules {
 }
 
 /// What a worker tells the switch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub enum Event {
     /// The endpoint's sockets are bound.
     Opened {
@@ -276,6 +304,13 @@ pub enum Event {
     HandshakeFailed {
         /// The endpoint.
         endpoint: EndpointId,
+    },
+    /// The endpoint is here no more, see [`Command::HandOver`].
+    HandedOver {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What it knows, for [`Command::TakeOver`].
+        parcel: Parcel,
     },
     /// The endpoint is closed: sockets and ports are free.
     Closed {

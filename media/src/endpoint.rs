@@ -11,6 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use agreed::Agreed;
+use keys::Pressed;
+pub(crate) use keys::Way;
 
 use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
@@ -96,6 +98,8 @@ pub(crate) struct Endpoint {
     presses: PressDetector,
     /// Listens for keys in the audio of a party that cannot send them as telephone-events.
     in_band: Option<Box<Detector>>,
+    /// The latest key that the party pressed.
+    pressed: Option<Pressed>,
     collector: Collector,
     /// Keys to be pressed for the party to hear.
     keying: Keying,
@@ -125,6 +129,7 @@ impl Endpoint {
             reception: Reception::default(),
             presses: PressDetector::default(),
             in_band: None,
+            pressed: None,
             collector: Collector::default(),
             keying: Keying::default(),
             playing: None,

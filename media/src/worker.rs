@@ -15,6 +15,10 @@
 //!                │   │            └─ Close otherwise ─► Free, Closed    (RTCP BYE)
 //!                │   └─ not bound ─► Free, OpenFailed
 //!                └─ Close ─► Abandoned ── bound ─► Free, Closed; not bound ─► Free, OpenFailed
+//!
+//!       TakeOver            bound              HandOver
+//! Free ─────────► Arriving ──────► Opened ────────────────► Free, HandedOver
+//!                    └─ not bound ─► Free, Closed
 //! ```
 //!
 //! A bridge on one end names the other; both are changed together, so neither ever names an endpoint that is not
@@ -28,12 +32,13 @@ use tandem_time::Instant;
 
 use crate::counters::{Counters, Refusal};
 use crate::deadlines::Deadlines;
-use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
+use crate::endpoint::{Endpoint, MAX_PACKET_LEN, Way};
 use crate::event_queue::EventQueue;
 use crate::player::Player;
 use crate::stun;
 use crate::{
-    Command, Digit, DtlsParameters, EndpointId, Event, HandshakeId, HandshakeOutcome, StreamParameters,
+    Command, Digit, DtlsParameters, EndpointId, Event, HandshakeId, HandshakeOutcome, Parcel,
+    StreamParameters,
 };
 
 /// One of an endpoint's two sockets.
@@ -111,6 +116,8 @@ enum Slot {
     Free,
     Binding(EndpointId),
     Abandoned(EndpointId),
+    /// From another worker; being bound.
+    Arriving(Box<Endpoint>),
     Opened(Box<Endpoint>),
     Leaving(Box<Endpoint>),
 }
@@ -167,6 +174,8 @@ impl Worker {
         let done = match command {
             Command::Open { endpoint, local } => self.open(endpoint, local),
             Command::Close { endpoint } => self.close(endpoint),
+            Command::HandOver { endpoint } => self.hand_over(endpoint),
+            Command::TakeOver { endpoint, local, parcel } => self.take_over(endpoint, local, parcel),
             Command::Bridge { a, b } => self.bridge(a, b),
             Command::Unbridge { endpoint } => self.unbridge(endpoint),
             Command::Configure { endpoint, stream } => self.configure(now, endpoint, stream),
@@ -191,6 +200,11 @@ impl Worker {
     pub fn handle_bound(&mut self, now: Instant, endpoint: EndpointId, bound: bool) {
         self.now = now;
         let Some(slot) = self.slots.get_mut(endpoint.index as usize) else { return };
+        if let Slot::Arriving(arriving) = slot
+            && arriving.id == endpoint
+        {
+            return self.arrive(endpoint, bound);
+        }
         match (&*slot, bound) {
             (Slot::Binding(id), true) if *id == endpoint => {
                 *slot = Slot::Opened(Box::new(Endpoint::new(now, endpoint, &mut self.rng)));
@@ -421,7 +435,7 @@ impl Worker {
         self.unbridge(id);
         let slot = self.slots.get_mut(id.index as usize).filter(|slot| slot.id() == Some(id))?;
         match std::mem::replace(slot, Slot::Free) {
-            Slot::Binding(_) => *slot = Slot::Abandoned(id),
+            Slot::Binding(_) | Slot::Arriving(_) => *slot = Slot::Abandoned(id),
             Slot::Opened(mut endpoint) => {
                 endpoint.stop(now, &mut self.events);
                 if endpoint.owes_goodbye() && !std::mem::replace(&mut endpoint.queued, true) {
@@ -437,6 +451,51 @@ impl Worker {
             }
         }
         Some(())
+    }
+
+    fn hand_over(&mut self, id: EndpointId) -> Option<()> {
+        opened(&mut self.slots, id)?;
+        self.unbridge(id);
+        let slot = self.slots.get_mut(id.index as usize)?;
+        let Slot::Opened(mut endpoint) = std::mem::replace(slot, Slot::Free) else { return None };
+        endpoint.queued = false;
+        self.free(id);
+        self.requests.push_back(IoRequest::Unbind { endpoint: id });
+        self.events.push(Event::HandedOver { endpoint: id, parcel: Parcel(endpoint) });
+        Some(())
+    }
+
+    fn take_over(&mut self, id: EndpointId, local: SocketAddr, parcel: Parcel) -> Option<()> {
+        match self.slots.get_mut(id.index as usize) {
+            Some(slot @ Slot::Free) if parcel.0.id == id => {
+                *slot = Slot::Arriving(parcel.0);
+                self.taken += 1;
+                self.requests.push_back(IoRequest::Bind { endpoint: id, local });
+            }
+            _ => self.events.push(Event::Closed { endpoint: id, statistics: parcel.0.statistics() }),
+        }
+        Some(())
+    }
+
+    /// One that another worker had is bound, or not.
+    fn arrive(&mut self, id: EndpointId, bound: bool) {
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
+        let Slot::Arriving(mut endpoint) = std::mem::replace(slot, Slot::Free) else { return };
+        if !bound {
+            self.free(id);
+            return self.events.push(Event::Closed { endpoint: id, statistics: endpoint.statistics() });
+        }
+        // A handshake that was not done has lost its other half.
+        if endpoint.dtls().is_some() && endpoint.handshake_destination().is_some() {
+            self.requests.push_back(IoRequest::Handshake { endpoint: id });
+        }
+        if endpoint.has_packet() {
+            endpoint.queued = true;
+            self.outbox.push_back(id.index);
+        }
+        self.deadlines.set(id.index, endpoint.deadline());
+        *slot = Slot::Opened(endpoint);
+        self.events.push(Event::Opened { endpoint: id });
     }
 
     fn configure(&mut self, now: Instant, id: EndpointId, stream: StreamParameters) -> Option<()> {
@@ -476,9 +535,9 @@ impl Worker {
     /// A key of a party: the one that it is bridged to hears it.
     fn digit(&mut self, id: EndpointId, digit: Digit) -> Option<()> {
         let endpoint = opened(&mut self.slots, id)?;
-        endpoint.key(self.now, digit, &mut self.counters, &mut self.events);
+        let is_news = endpoint.key(self.now, digit, Way::Signalling, &mut self.counters, &mut self.events);
         self.deadlines.set(id.index, endpoint.deadline());
-        let Some(peer) = endpoint.bridge else { return Some(()) };
+        let Some(peer) = endpoint.bridge.filter(|_| is_news) else { return Some(()) };
         let peer = opened(&mut self.slots, peer)?;
         peer.press(self.now, digit, &mut self.counters);
         self.deadlines.set(peer.id.index, peer.deadline());
@@ -511,7 +570,7 @@ impl Slot {
         match self {
             Self::Free => None,
             Self::Binding(id) | Self::Abandoned(id) => Some(*id),
-            Self::Opened(endpoint) | Self::Leaving(endpoint) => Some(endpoint.id),
+            Self::Arriving(endpoint) | Self::Opened(endpoint) | Self::Leaving(endpoint) => Some(endpoint.id),
         }
     }
 }

@@ -40,6 +40,7 @@ mod ending;
 mod endpoints;
 mod leg;
 mod media_events;
+mod moving;
 mod placing;
 mod replace;
 mod session_events;
@@ -244,14 +245,19 @@ impl Calls {
         self.tell(Event::Done { command: settled.command, outcome: settled.outcome });
     }
 
-    /// Sends a command to the worker of an open endpoint; to any other it is not sent.
+    /// Sends a command to the worker of an open endpoint; while the endpoint moves it waits, and to any other it is
+    /// not sent.
     fn command_endpoint(
         &mut self,
         endpoint: media::EndpointId,
         command: impl FnOnce(media::EndpointId) -> media::Command,
     ) {
+        let command = command(endpoint);
         if let Some(worker) = self.endpoints.worker_of_open(endpoint) {
-            self.actions.push_back(Action::Media { worker, command: command(endpoint) });
+            self.actions.push_back(Action::Media { worker, command });
+        } else if let Err(command) = self.endpoints.wait(endpoint, command) {
+            // It is being opened, or closed: its leg says what becomes of it.
+            drop(command);
         }
     }
 

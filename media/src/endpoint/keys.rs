@@ -1,6 +1,8 @@
 //! The keys a party presses: told by telephone-events, heard in its audio, or handed over from its signalling; and those
 //! pressed for it to hear.
 
+use std::time::Duration;
+
 use tandem_time::Instant;
 
 use crate::collector::Keyed;
@@ -13,6 +15,33 @@ use crate::{Codec, Digit, Event};
 
 use super::Endpoint;
 
+/// A key that comes in one way is the same press as one of its kind that came another way so shortly before: phones
+/// exist that tell a press by telephone-events or INFO, and play its tones as well.
+const SAME_PRESS: Duration = Duration::from_millis(500);
+
+/// How a key is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    TelephoneEvent,
+    Audio,
+    Signalling,
+}
+
+/// The latest press.
+#[derive(Clone, Copy)]
+pub(super) struct Pressed {
+    digit: Digit,
+    way: Way,
+    at: Instant,
+}
+
+impl std::fmt::Debug for Pressed {
+    /// Shows how it came, never which it was.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pressed({:?})", self.way)
+    }
+}
+
 impl Endpoint {
     pub(super) fn receive_event(
         &mut self,
@@ -24,7 +53,9 @@ impl Endpoint {
     ) {
         let Some(digit) = Digit::from_event(block.event) else { return };
         match self.presses.receive(now, header, block) {
-            Press::Started => self.key(now, digit, counters, events),
+            Press::Started => {
+                self.key(now, digit, Way::TelephoneEvent, counters, events);
+            }
             Press::Held | Press::Released(_) => self.collector.held(now),
             Press::Repeated => {}
         }
@@ -45,7 +76,9 @@ impl Endpoint {
         detector.hear(payload.iter().map(|character| codec.decode(*character)), |edge| {
             keyed = true;
             match edge {
-                Edge::Pressed(digit) => self.key(now, digit, counters, events),
+                Edge::Pressed(digit) => {
+                    self.key(now, digit, Way::Audio, counters, events);
+                }
                 Edge::Released => self.collector.held(now),
             }
         });
@@ -53,14 +86,20 @@ impl Endpoint {
         keyed
     }
 
-    /// A key was pressed.
+    /// A key was pressed; false when that press was told already.
     pub(crate) fn key(
         &mut self,
         now: Instant,
         digit: Digit,
+        way: Way,
         counters: &mut Counters,
         events: &mut EventQueue,
-    ) {
+    ) -> bool {
+        let is_told = |last: Pressed| last.digit == digit && last.way != way && now - last.at < SAME_PRESS;
+        if self.pressed.is_some_and(is_told) {
+            return false;
+        }
+        self.pressed = Some(Pressed { digit, way, at: now });
         self.digits_received = self.digits_received.saturating_add(1);
         let keep = self.bridge.is_none();
         let (told, barges_in, outcome) = match self.collector.digit(now, digit, keep) {
@@ -79,6 +118,7 @@ impl Endpoint {
             self.barge_in(now, events);
         }
         self.report(outcome, events);
+        true
     }
 
     /// Presses a key for the party to hear, if it takes telephone events and nothing is played to it.

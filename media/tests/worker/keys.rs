@@ -98,3 +98,25 @@ fn a_party_without_events_gets_none() {
     assert!(bench.take_rtp(b).is_empty());
     assert!(matches!(bench.take_events()[..], [Event::Digit { endpoint, .. }] if endpoint == a));
 }
+
+/// A phone that says a press in SIP and by telephone-events has pressed once, whichever comes first; the same key
+/// pressed again is another press.
+#[test]
+fn a_press_that_is_told_in_two_ways_is_one() {
+    for in_sip_first in [true, false] {
+        let (mut bench, a, b) = bridged(stream(1));
+        let mut caller = Source::new(77, 0);
+        for _ in 0..2 {
+            if in_sip_first {
+                bench.command(Command::Digit { endpoint: a, digit: digit('4') });
+            }
+            press(&mut bench, a, party(0), &mut caller, '4');
+            if !in_sip_first {
+                bench.command(Command::Digit { endpoint: a, digit: digit('4') });
+            }
+            bench.run(Duration::from_millis(700));
+        }
+        let told = bench.take_events().iter().filter(|event| matches!(event, Event::Digit { .. })).count();
+        assert_eq!((told, pressed(&bench.take_rtp(b)).as_str()), (2, "44"), "in SIP first: {in_sip_first}");
+    }
+}

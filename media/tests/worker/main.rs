@@ -8,6 +8,7 @@ mod in_band;
 mod keys;
 mod latch;
 mod life;
+mod moving;
 mod play;
 mod relay;
 mod rtcp;

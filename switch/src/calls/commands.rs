@@ -263,7 +263,7 @@ impl Calls {
         if a != b {
             self.join(b, state_b, a);
         }
-        self.command_endpoint(endpoint_a, |a| media::Command::Bridge { a, b: endpoint_b });
+        self.join_endpoints(endpoint_a, endpoint_b);
     }
 
     /// A leg in that state hears another from now on, and nothing else.

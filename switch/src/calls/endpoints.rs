@@ -2,12 +2,15 @@
 //!
 //! An endpoint is told nothing between `Open` and `Opened`, nor after `Close`; its port goes back to the pool only
 //! when the worker said that its sockets are gone.
+//!
+//! One that moves to another worker is nowhere for a moment. What it is told meanwhile waits until it is there; a
+//! bridge is made anew by who knows whom it is to be with.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use tandem_control_api::LegId;
-use tandem_media::{Command, EndpointId, PortLease, PortPool};
+use tandem_media::{Command, EndpointId, Parcel, PortLease, PortPool};
 use tandem_time::Instant;
 
 use crate::arena::Arena;
@@ -20,6 +23,8 @@ pub(crate) struct Endpoint {
     worker: WorkerIndex,
     lease: PortLease,
     phase: Phase,
+    /// What it was told while it moved: of each kind the latest.
+    waiting: Vec<Command>,
 }
 
 /// ```text
@@ -28,14 +33,29 @@ pub(crate) struct Endpoint {
 ///    │ close                              ▲
 ///    └────────▶ Abandoned ────────────────┘ Opened
 /// Opening, Abandoned ── OpenFailed ──▶ (freed)
+///
+///        move_to           HandedOver            Opened
+/// Open ──────────▶ Leaving ──────────▶ Arriving ────────▶ Open, or Closing when nobody wants it any more
+/// Arriving ── Closed ──▶ (freed)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Opening,
     Abandoned,
     Open,
+    Leaving { to: WorkerIndex, is_wanted: bool },
+    Arriving { is_wanted: bool },
     Closing,
 }
+
+impl Phase {
+    const fn is_moving(self) -> bool {
+        matches!(self, Self::Leaving { .. } | Self::Arriving { .. })
+    }
+}
+
+/// Keys that wait for an endpoint which moves; more are lost.
+const WAITING_KEYS_MAX: usize = 32;
 
 /// What [`Endpoints::opened`] leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +67,7 @@ pub(crate) enum Opened {
 }
 
 /// What [`Endpoints::close`] leads to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Close {
     /// The worker is to be told.
     Now(WorkerIndex, Command),
@@ -88,7 +108,7 @@ impl Endpoints {
     ) -> Option<(EndpointId, Command)> {
         let lease = self.ports.lease(now, config.port_rest)?;
         let local = SocketAddr::new(config.media_address, lease.rtp());
-        let endpoint = Endpoint { leg, worker, lease, phase: Phase::Opening };
+        let endpoint = Endpoint { leg, worker, lease, phase: Phase::Opening, waiting: Vec::new() };
         // Endpoints are fewer than ports, and those fewer than slots: there is always room.
         let id = self.endpoints.insert_with(|_| Some(endpoint))?;
         self.count(worker, |load| load + 1);
@@ -99,15 +119,15 @@ impl Endpoints {
     pub(crate) fn opened(&mut self, id: EndpointId, address: IpAddr) -> Option<Opened> {
         let endpoint = self.endpoints.get_mut(id)?;
         match endpoint.phase {
-            Phase::Opening => {
+            Phase::Opening | Phase::Arriving { is_wanted: true } => {
                 endpoint.phase = Phase::Open;
                 Some(Opened::For(endpoint.leg, SocketAddr::new(address, endpoint.lease.rtp())))
             }
-            Phase::Abandoned => {
+            Phase::Abandoned | Phase::Arriving { is_wanted: false } => {
                 endpoint.phase = Phase::Closing;
                 Some(Opened::Unwanted)
             }
-            Phase::Open | Phase::Closing => None,
+            Phase::Open | Phase::Leaving { .. } | Phase::Closing => None,
         }
     }
 
@@ -135,20 +155,80 @@ impl Endpoints {
                 endpoint.phase = Phase::Abandoned;
                 Close::WhenOpened
             }
+            Phase::Leaving { ref mut is_wanted, .. } | Phase::Arriving { ref mut is_wanted } => {
+                *is_wanted = false;
+                Close::WhenOpened
+            }
             Phase::Abandoned | Phase::Closing => Close::UnderWay,
         }
     }
 
-    /// Where an open endpoint takes RTP, at the address that peers are told.
+    /// Begins to move an open endpoint to another worker; the command is for the one it is at.
+    pub(crate) fn move_to(&mut self, id: EndpointId, to: WorkerIndex) -> Option<(WorkerIndex, Command)> {
+        let endpoint = self.endpoints.get_mut(id)?;
+        if endpoint.phase != Phase::Open || endpoint.worker == to {
+            return None;
+        }
+        endpoint.phase = Phase::Leaving { to, is_wanted: true };
+        Some((endpoint.worker, Command::HandOver { endpoint: id }))
+    }
+
+    /// The worker that had it has given it up: the command is for the one it goes to.
+    pub(crate) fn handed_over(
+        &mut self,
+        id: EndpointId,
+        address: IpAddr,
+        parcel: Parcel,
+    ) -> Option<(WorkerIndex, Command)> {
+        let endpoint = self.endpoints.get_mut(id)?;
+        let Phase::Leaving { to, is_wanted } = endpoint.phase else { return None };
+        let from = std::mem::replace(&mut endpoint.worker, to);
+        endpoint.phase = Phase::Arriving { is_wanted };
+        let local = SocketAddr::new(address, endpoint.lease.rtp());
+        self.count(from, |load| load.saturating_sub(1));
+        self.count(to, |load| load + 1);
+        Some((to, Command::TakeOver { endpoint: id, local, parcel }))
+    }
+
+    /// Keeps a command for an endpoint that moves until it is there; gives it back for any other.
+    pub(crate) fn wait(&mut self, id: EndpointId, command: Command) -> Result<(), Command> {
+        let found = self.endpoints.get_mut(id);
+        let Some(endpoint) = found.filter(|endpoint| endpoint.phase.is_moving()) else { return Err(command) };
+        let waiting = &mut endpoint.waiting;
+        match &command {
+            // Whoever arrives is bridged as its leg is then.
+            Command::Bridge { .. } | Command::Unbridge { .. } => return Ok(()),
+            Command::Digit { .. } if waiting.len() >= WAITING_KEYS_MAX => return Ok(()),
+            Command::Digit { .. } => {}
+            Command::Stop { .. } => waiting.retain(|it| {
+                !matches!(it, Command::Play { .. } | Command::Collect { .. } | Command::Stop { .. })
+            }),
+            same => {
+                let kind = std::mem::discriminant(same);
+                waiting.retain(|it| std::mem::discriminant(it) != kind);
+            }
+        }
+        waiting.push(command);
+        Ok(())
+    }
+
+    /// What an endpoint was told while it moved.
+    pub(crate) fn take_waiting(&mut self, id: EndpointId) -> Vec<Command> {
+        self.endpoints.get_mut(id).map(|endpoint| std::mem::take(&mut endpoint.waiting)).unwrap_or_default()
+    }
+
+    /// Where an endpoint that is in use takes RTP, at the address that peers are told.
     pub(crate) fn address_of(&self, id: EndpointId, address: IpAddr) -> Option<SocketAddr> {
-        let endpoint = self.endpoints.get(id).filter(|endpoint| endpoint.phase == Phase::Open)?;
+        let is_in_use = |endpoint: &&Endpoint| endpoint.phase == Phase::Open || endpoint.phase.is_moving();
+        let endpoint = self.endpoints.get(id).filter(is_in_use)?;
         Some(SocketAddr::new(address, endpoint.lease.rtp()))
     }
 
     /// The leg of an endpoint that is in use, if it is this worker's.
     pub(crate) fn leg_of(&self, id: EndpointId, worker: WorkerIndex) -> Option<LegId> {
         let endpoint = self.endpoints.get(id)?;
-        (endpoint.phase == Phase::Open && endpoint.worker == worker).then_some(endpoint.leg)
+        let is_in_use = endpoint.phase == Phase::Open || endpoint.phase.is_moving();
+        (is_in_use && endpoint.worker == worker).then_some(endpoint.leg)
     }
 
     /// The leg of an endpoint in whatever phase, if it is this worker's.

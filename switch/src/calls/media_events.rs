@@ -28,6 +28,7 @@ impl Calls {
             }
             media::Event::MediaTimeout { endpoint } => self.media_timeout(now, worker, endpoint),
             media::Event::HandshakeFailed { endpoint } => self.handshake_failed(now, worker, endpoint),
+            media::Event::HandedOver { endpoint, parcel } => self.handed_over(worker, endpoint, parcel),
             media::Event::Closed { endpoint, statistics } => self.closed(now, worker, endpoint, &statistics),
         };
         if taken.is_none() {
@@ -39,7 +40,10 @@ impl Calls {
         let leg = self.endpoints.owner(endpoint, worker)?;
         let address = self.calls.get(self.legs.get(leg)?.call)?.config.media_address;
         match self.endpoints.opened(endpoint, address)? {
-            Opened::For(leg, rtp) => self.endpoint_ready(leg, rtp),
+            Opened::For(leg, rtp) => {
+                self.endpoint_ready(leg, rtp);
+                self.arrived(leg, endpoint);
+            }
             Opened::Unwanted => {
                 let command = media::Command::Close { endpoint };
                 self.actions.push_back(Action::Media { worker, command });

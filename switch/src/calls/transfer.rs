@@ -15,8 +15,8 @@
 //! A call has one transfer under way at a time. Whoever asked for it by REFER is told of ringing and of the end.
 //!
 //! A leg that moves to another call takes its session, endpoint and record along: it counts in the ledger of one call
-//! at any time, and both records say where it went and came from. Endpoints are bridged within one media worker only,
-//! so that calls at different workers cannot be joined (`Limit`); calls of one phone are placed at the same.
+//! at any time, and both records say where it went and came from. When the calls are at different media workers, its
+//! endpoint moves too (see [`super::moving`]); calls of one phone are placed at the same.
 
 use tandem_control_api::{
     CallFact, CallId, CommandError, CommandId, DialFailure, Event, LegId, Outcome, Prompt, RejectReason,
@@ -26,7 +26,6 @@ use tandem_media as media;
 use tandem_sbc::user_agent::{ReferId, SessionId};
 use tandem_time::Instant;
 
-use super::call::Call;
 use super::cause::{self, EndCause};
 use super::commands::{Begun, wrong_state};
 use super::ending::Hangup;
@@ -116,7 +115,7 @@ impl Calls {
             }
             TransferTo::Party { leg: party, consulted_on } => {
                 let other = self.couple("transfer", consulted_on, party)?;
-                self.check_joinable(call, other, [transferor, transferee, consulted_on, party])?;
+                check_joinable([transferor, transferee, consulted_on, party])?;
                 self.part(transferor);
                 self.part(consulted_on);
                 self.move_leg(now, party, other, call);
@@ -160,22 +159,6 @@ impl Calls {
             return Err(CommandError::WrongState { command: command.to_owned(), state });
         }
         Ok(call)
-    }
-
-    fn check_joinable(&self, call: CallId, other: CallId, legs: [LegId; 4]) -> Result<(), CommandError> {
-        let worker = |call| self.calls.get(call).and_then(|call: &Call| call.worker);
-        if worker(call) != worker(other) {
-            return Err(CommandError::Limit("media workers in a call".to_owned()));
-        }
-        let [transferor, transferee, consulted_on, party] = legs;
-        if consulted_on == transferor
-            || consulted_on == transferee
-            || party == transferee
-            || party == transferor
-        {
-            return Err(CommandError::Invalid("to".to_owned()));
-        }
-        Ok(())
     }
 
     /// What the transferee hears until the target answers. Nobody waits for its end.
@@ -254,6 +237,7 @@ impl Calls {
         call.add_leg(leg_id);
         call.add_fact(now, CallFact::LegJoined { leg: leg_id, from });
         self.tell(Event::LegMoved { call: to, leg: leg_id, from });
+        self.move_endpoint(leg_id);
     }
 
     /// The target of a transfer rings.
@@ -342,6 +326,14 @@ impl Calls {
             self.end_by_us(now, transfer.target, hangup);
         }
     }
+}
+
+/// Four parties, or three of whom one is consulted in the same call.
+fn check_joinable([transferor, transferee, consulted_on, party]: [LegId; 4]) -> Result<(), CommandError> {
+    if [transferor, transferee].contains(&consulted_on) || [transferor, transferee].contains(&party) {
+        return Err(CommandError::Invalid("to".to_owned()));
+    }
+    Ok(())
 }
 
 /// The prompts of a transfer may be none: silence.

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use tandem_control_api::{
     CallId, CallRecord, CollectRules, Command, CommandError, CommandId, DialTarget, Event, HangupCause,
     LegId, Outcome, Prompt, Repeat, Request, Tone, TransferTo,
@@ -51,6 +53,8 @@ pub(super) enum Session {
 pub(super) enum Endpoint {
     Opening,
     Open,
+    /// Being handed over.
+    Leaving,
     Closing,
 }
 
@@ -335,6 +339,13 @@ impl Bench {
         }
     }
 
+    /// Every endpoint being handed over is.
+    pub(super) fn hand_over_all(&mut self) {
+        for endpoint in self.in_phase(Endpoint::Leaving) {
+            self.media_event(endpoint, media::Event::HandedOver { endpoint, parcel: parcel(endpoint) });
+        }
+    }
+
     /// Every endpoint being closed is closed.
     pub(super) fn close_all(&mut self) {
         for endpoint in self.in_phase(Endpoint::Closing) {
@@ -465,6 +476,16 @@ impl Bench {
                 endpoints.insert(*endpoint, (worker, Endpoint::Closing));
                 "close"
             }
+            media::Command::HandOver { endpoint } => {
+                is_open(endpoint);
+                endpoints.insert(*endpoint, (worker, Endpoint::Leaving));
+                "hand over"
+            }
+            media::Command::TakeOver { endpoint, .. } => {
+                let before = endpoints.insert(*endpoint, (worker, Endpoint::Opening));
+                assert_ne!(before.map(|(at, _)| at), Some(worker), "somewhere else before");
+                "take over"
+            }
             media::Command::Bridge { a, b } => {
                 is_open(a);
                 is_open(b);
@@ -512,4 +533,18 @@ pub(super) fn outcome_words(outcome: &Result<Outcome, CommandError>) -> String {
         Err(CommandError::Invalid(what)) => format!("invalid: {what}"),
         Err(error) => error_name(error).to_owned(),
     }
+}
+
+/// What a worker gives up of an endpoint.
+fn parcel(endpoint: EndpointId) -> media::Parcel {
+    let mut worker = media::Worker::new(ChaCha8Rng::seed_from_u64(1), endpoint.index as usize + 1);
+    let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 20_000);
+    worker.handle_command(Instant::START, media::Command::Open { endpoint, local });
+    worker.handle_bound(Instant::START, endpoint, true);
+    worker.handle_command(Instant::START, media::Command::HandOver { endpoint });
+    std::iter::from_fn(|| worker.poll_event())
+        .find_map(
+            |event| if let media::Event::HandedOver { parcel, .. } = event { Some(parcel) } else { None },
+        )
+        .expect("handed over")
 }

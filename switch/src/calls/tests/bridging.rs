@@ -26,10 +26,10 @@ fn a_play_and_a_collection_end_as_the_worker_says() {
     assert_eq!(bench.ending(play), "played BargedIn");
     let end = media::CollectEnd::Terminator;
     let collected =
-        media::Event::Collected { endpoint, collect: media::CollectId(1), digits: digits("12"), end };
-    bench.media_event(endpoint, collected.clone());
+        || media::Event::Collected { endpoint, collect: media::CollectId(1), digits: digits("12"), end };
+    bench.media_event(endpoint, collected());
     assert_eq!(bench.ending(collect), "collected \"12\" Terminator");
-    bench.media_event(endpoint, collected);
+    bench.media_event(endpoint, collected());
     assert_eq!(bench.calls.counters().media_events_stale, 1, "a second report is nobody's");
 }
 

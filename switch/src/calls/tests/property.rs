@@ -32,6 +32,7 @@ enum Step {
     Release(usize),
     Opened(usize),
     OpenFailed(usize),
+    HandedOver,
     Closed(usize),
     PlayEnded(usize, u64),
     Collected(usize, u64),
@@ -110,6 +111,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => nth.clone().prop_map(Step::Release),
         8 => nth.clone().prop_map(Step::Opened),
         3 => nth.clone().prop_map(Step::OpenFailed),
+        3 => Just(Step::HandedOver),
         3 => nth.clone().prop_map(Step::Closed),
         1 => (nth.clone(), 1..8_u64).prop_map(|(n, play)| Step::PlayEnded(n, play)),
         1 => (nth.clone(), 1..8_u64).prop_map(|(n, collect)| Step::Collected(n, collect)),
@@ -163,6 +165,7 @@ fn take(bench: &mut Bench, known: &Known, step: Step) {
         Step::Command(kind, a, b) => {
             bench.command(command(kind, known.pick(a), known.pick(b).1, known));
         }
+        Step::HandedOver => bench.hand_over_all(),
         Step::Opened(n) | Step::OpenFailed(n) | Step::Closed(n) => worker_step(bench, &step, n),
         Step::PlayEnded(n, _) | Step::Collected(n, _) | Step::Digit(n) | Step::MediaTimeout(n) => {
             open_endpoint_step(bench, &step, n);
@@ -283,7 +286,10 @@ fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId, known: &Known
 
 /// Everybody hangs up, everything is closed and released.
 fn wind_up(bench: &mut Bench) {
-    bench.open_all();
+    for _ in 0..3 {
+        bench.hand_over_all();
+        bench.open_all();
+    }
     let up = bench.sessions.iter().filter(|(_, phase)| **phase == Session::Up);
     for session in up.map(|(session, _)| *session).collect::<Vec<_>>() {
         if bench.sessions.get(&session) == Some(&Session::Up) {

@@ -279,20 +279,69 @@ fn an_attended_transfer_moves_a_leg() {
     assert_eq!(legs(call).1, [CallFact::LegJoined { leg: party, from: other_call }]);
 }
 
-/// Endpoints of two workers cannot be bridged: refused, and both calls go on.
+/// Endpoints are bridged within one worker only: that of the leg that moves goes with it, and what it is told meanwhile
+/// waits; then the two talk.
 #[test]
-fn calls_at_different_workers_are_not_joined() {
+fn calls_at_different_workers_are_joined() {
     let mut scene = talking();
     let (_, other_call, consulted_on) = scene.bench.answered();
-    let (_, party) = scene.bench.dialled(other_call);
+    let (session, party) = scene.bench.dialled(other_call);
     scene.bench.command(Command::Bridge { a: consulted_on, b: party });
+    let before = scene.bench.endpoints.values().map(|(worker, _)| worker.0).collect::<Vec<_>>();
+    assert_eq!(before, [0, 0, 1, 1]);
     scene.asked();
     let to = TransferTo::Party { leg: party, consulted_on };
     let (leg, transferee) = (scene.agent.1, scene.caller.1);
     let command = scene.bench.command(Command::Transfer { leg, transferee, to });
-    assert_eq!(scene.bench.ending(command), "limit: media workers in a call");
+    assert_eq!(scene.bench.ending(command), "transferred");
+    assert_eq!(scene.asked()[..3], ["unbridge", "unbridge", "hand over"]);
+    scene.bench.close_all();
+    // A re-INVITE and a key at the worst of times.
+    scene.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma) });
+    scene.bench.session_event(ua::Event::Digit { session, digit: '5' });
     assert_eq!(scene.asked(), Vec::<String>::new());
+    scene.bench.hand_over_all();
+    assert_eq!(scene.asked(), ["take over"]);
+    scene.bench.open_all();
+    assert_eq!(scene.asked(), ["configure", "digit", "bridge"]);
+    let workers = scene.bench.endpoints.values().map(|(worker, _)| worker.0).collect::<Vec<_>>();
+    assert_eq!(workers, [0, 0]);
     scene.wind_up();
+}
+
+/// On its way an endpoint is parted again, or its leg hangs up, or its port is lost: nothing is left of it.
+#[test]
+fn what_happens_on_the_way() {
+    for what in ["parted", "hung up", "lost"] {
+        let mut scene = talking();
+        let (_, other_call, consulted_on) = scene.bench.answered();
+        let (session, party) = scene.bench.dialled(other_call);
+        let to = TransferTo::Party { leg: party, consulted_on };
+        let (leg, transferee) = (scene.agent.1, scene.caller.1);
+        scene.bench.command(Command::Transfer { leg, transferee, to });
+        scene.bench.close_all();
+        scene.asked();
+        match what {
+            "parted" => {
+                let command = scene.bench.command(Command::Unbridge { leg: party });
+                assert_eq!(scene.bench.ending(command), "ok");
+            }
+            "hung up" => scene.bench.peer_ends(session, 200),
+            _ => {}
+        }
+        scene.bench.hand_over_all();
+        if what == "lost" {
+            for endpoint in scene.bench.in_phase(super::bench::Endpoint::Opening) {
+                let statistics = tandem_media::EndpointStatistics::default();
+                scene.bench.media_event(endpoint, tandem_media::Event::Closed { endpoint, statistics });
+            }
+            assert!(scene.asked().contains(&"hang up: no media".to_owned()));
+        } else {
+            scene.bench.open_all();
+            assert!(!scene.asked().contains(&"bridge".to_owned()), "{what}");
+        }
+        scene.wind_up();
+    }
 }
 
 /// What a phone calls is where its other call is, so that it can transfer one to the other.
