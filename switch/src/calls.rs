@@ -255,9 +255,8 @@ impl Calls {
         let command = command(endpoint);
         if let Some(worker) = self.endpoints.worker_of_open(endpoint) {
             self.actions.push_back(Action::Media { worker, command });
-        } else if let Err(command) = self.endpoints.wait(endpoint, command) {
-            // It is being opened, or closed: its leg says what becomes of it.
-            drop(command);
+        } else {
+            self.endpoints.wait(endpoint, command);
         }
     }
 

@@ -190,15 +190,15 @@ impl Endpoints {
         Some((to, Command::TakeOver { endpoint: id, local, parcel }))
     }
 
-    /// Keeps a command for an endpoint that moves until it is there; gives it back for any other.
-    pub(crate) fn wait(&mut self, id: EndpointId, command: Command) -> Result<(), Command> {
+    /// Keeps a command for an endpoint that moves until it is there. One that is being opened or closed needs none.
+    pub(crate) fn wait(&mut self, id: EndpointId, command: Command) {
         let found = self.endpoints.get_mut(id);
-        let Some(endpoint) = found.filter(|endpoint| endpoint.phase.is_moving()) else { return Err(command) };
+        let Some(endpoint) = found.filter(|endpoint| endpoint.phase.is_moving()) else { return };
         let waiting = &mut endpoint.waiting;
         match &command {
             // Whoever arrives is bridged as its leg is then.
-            Command::Bridge { .. } | Command::Unbridge { .. } => return Ok(()),
-            Command::Digit { .. } if waiting.len() >= WAITING_KEYS_MAX => return Ok(()),
+            Command::Bridge { .. } | Command::Unbridge { .. } => return,
+            Command::Digit { .. } if waiting.len() >= WAITING_KEYS_MAX => return,
             Command::Digit { .. } => {}
             Command::Stop { .. } => waiting.retain(|it| {
                 !matches!(it, Command::Play { .. } | Command::Collect { .. } | Command::Stop { .. })
@@ -209,7 +209,6 @@ impl Endpoints {
             }
         }
         waiting.push(command);
-        Ok(())
     }
 
     /// What an endpoint was told while it moved.
