@@ -4,6 +4,7 @@ mod audio;
 mod control;
 mod parties;
 mod resources;
+mod rogues;
 mod signalling;
 mod topology;
 
@@ -53,6 +54,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("everything_is_given_back_in_bounded_time", resources::everything_is_given_back_in_bounded_time),
     ("strangers_get_nothing", resources::strangers_get_nothing),
     ("scanners_are_banned", resources::scanners_are_banned),
+    ("rogues_get_nowhere", rogues::rogues_get_nowhere),
     ("each_side_sees_nothing_of_the_other", topology::each_side_sees_nothing_of_the_other),
     ("one_final_answer_per_invite", signalling::one_final_answer_per_invite),
     ("final_answers_are_acknowledged", signalling::final_answers_are_acknowledged),

@@ -13,6 +13,7 @@ use tandem_sbc::user_agent::{
 use tandem_switch::SwitchConfig;
 
 use crate::node::{ADDRESS, SIP, TRUNK};
+use crate::rogue::{self, ACCOMPLICE, GUESSER, ROGUE};
 use crate::scenario::Knobs;
 use crate::voices::PROMPTS;
 
@@ -55,14 +56,17 @@ pub(crate) fn phone_address(n: u16) -> SocketAddr {
 pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
     let host = |address: SocketAddr| IpPrefix { address: address.ip(), bits: 32 };
     UserAgentConfig {
-        trunks: vec![TrunkConfig {
-            max_calls: knobs.trunk_max_calls,
-            max_calls_per_second: knobs.trunk_max_calls_per_second,
-            profile: Profile { srtp: knobs.trunk_srtp, ..Profile::default() },
-            ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
-        }],
+        trunks: vec![
+            rogue_trunk(),
+            TrunkConfig {
+                max_calls: knobs.trunk_max_calls,
+                max_calls_per_second: knobs.trunk_max_calls_per_second,
+                profile: Profile { srtp: knobs.trunk_srtp, ..Profile::default() },
+                ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
+            },
+        ],
         phones: PhoneConfig {
-            sources: (1..=USERS).map(phone_address).chain([SCANNER]).map(host).collect(),
+            sources: (1..=USERS).map(phone_address).chain([SCANNER, ACCOMPLICE, GUESSER]).map(host).collect(),
             realm: "tandem.sim".into(),
             users: (1..=USERS)
                 .map(user)
@@ -79,6 +83,15 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             ..Limits::default()
         },
         ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: SIP }])
+    }
+}
+
+/// Listed, and kept short.
+fn rogue_trunk() -> TrunkConfig {
+    TrunkConfig {
+        max_calls: rogue::MAX_CALLS,
+        max_calls_per_second: rogue::MAX_CALLS,
+        ..TrunkConfig::new("carrier-b", vec![IpPrefix { address: ROGUE.ip(), bits: 32 }], ROGUE)
     }
 }
 

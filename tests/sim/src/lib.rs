@@ -8,6 +8,7 @@ pub mod checks;
 mod configuration;
 mod network;
 mod node;
+mod rogue;
 mod sabotage;
 mod scenario;
 mod tap;
@@ -17,6 +18,7 @@ mod watched;
 mod world;
 
 pub use network::{Partition, Weather};
+pub use rogue::{Misdeed, RoguePlan};
 pub use sabotage::Sabotage;
 pub use scenario::{CallerPlan, Goal, Knobs, OutsideAgent, PhonePlan, Placer, Scenario, StrangerPlan};
 pub use tap::{Kind, Seen, Way};

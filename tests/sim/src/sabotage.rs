@@ -8,6 +8,7 @@ use tandem_media::Event as MediaEvent;
 
 use crate::configuration::{CARRIER, phone_address};
 use crate::node::{Departure, Making, SIP};
+use crate::rogue::ACCOMPLICE;
 use crate::scenario::STRANGER;
 use crate::watched::Said;
 
@@ -52,11 +53,13 @@ pub enum Sabotage {
     ShowsPhones,
     /// Nobody is banned.
     BansNobody,
+    /// Who takes somebody else's dialog is obeyed.
+    ObeysThieves,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -76,6 +79,7 @@ impl Sabotage {
         Self::StandsStill,
         Self::ShowsPhones,
         Self::BansNobody,
+        Self::ObeysThieves,
     ];
 
     /// Whether an incoming packet to an RTP port is lost.
@@ -109,6 +113,13 @@ impl Sabotage {
             Self::Garbles => {
                 for it in departures.iter_mut().filter(|it| is_sip(it, b"SIP/2.0 100")) {
                     it.bytes.splice(..7, *b"SIP/9.0");
+                }
+            }
+            Self::ObeysThieves => {
+                for it in
+                    departures.iter_mut().filter(|it| it.destination == ACCOMPLICE && it.bytes.len() > 12)
+                {
+                    it.bytes.splice(8..11, *b"200");
                 }
             }
             Self::LosesAcceptances => departures.retain(|it| !is_acceptance(it)),

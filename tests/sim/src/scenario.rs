@@ -10,6 +10,7 @@ use tandem_sbc::user_agent::SrtpPolicy;
 
 use crate::configuration::{self, CARRIER, SCANNER, USERS, phone_address};
 use crate::network::{Partition, Weather};
+use crate::rogue::{Misdeed, RoguePlan};
 use crate::voices::party_frequencies;
 
 /// Nobody begins a call after this.
@@ -89,6 +90,8 @@ pub struct Scenario {
     pub callers: Vec<CallerPlan>,
     /// What strangers send.
     pub strangers: Vec<StrangerPlan>,
+    /// Who means harm.
+    pub rogues: Vec<RoguePlan>,
 }
 
 /// A softphone and its user.
@@ -229,6 +232,7 @@ impl Scenario {
             outside_agents,
             callers,
             strangers,
+            rogues: rogues(seed),
         };
         draw.protect(&mut scenario);
         scenario
@@ -414,7 +418,7 @@ impl Draw {
             Habit::RepeatsEverything,
             Habit::Vanishes { after: self.millis(500, 8_000) },
         ];
-        Manner { habits: self.some_of(&habits), ..manner }
+        found_out(Manner { habits: self.some_of(&habits), ..manner })
     }
 
     /// Voice, codecs, keys and holds as anybody may have them.
@@ -480,7 +484,7 @@ impl Draw {
             Habit::Vanishes { after: self.millis(500, 12_000) },
         ];
         manner.habits = self.some_of(&habits);
-        CallerPlan { at, placer, from, goal, manner }
+        CallerPlan { at, placer, from, goal, manner: found_out(manner) }
     }
 
     /// What somebody presses who knows what the number is for; sometimes at once, ahead of the prompt.
@@ -553,6 +557,25 @@ impl Draw {
         )
         .into_bytes()
     }
+}
+
+/// Who vanishes while it holds is missed by nobody until the call has lasted as long as it may: nothing but its
+/// silence would tell, and who holds may be silent.
+fn found_out(manner: Manner) -> Manner {
+    let vanishes = manner.habits.iter().any(|habit| matches!(habit, Habit::Vanishes { .. }));
+    if vanishes { Manner { holds: Vec::new(), ..manner } } else { manner }
+}
+
+/// Up to three of them, from randomness of their own.
+fn rogues(seed: u64) -> Vec<RoguePlan> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(3);
+    let count = rng.random_range(1..=3);
+    let mut plan = || RoguePlan {
+        at: Duration::from_millis(rng.random_range(1_000..=50_000)),
+        misdeed: Misdeed::ALL[rng.random_range(0..Misdeed::ALL.len())],
+    };
+    (0..count).map(|_| plan()).collect()
 }
 
 /// Names tried four a second from a listed address, and whether it is still heard asked now and then.

@@ -14,6 +14,7 @@ use tandem_switch::Ledger;
 use crate::configuration::{self, CARRIER, phone_address};
 use crate::network::Network;
 use crate::node::{self, Making, Node};
+use crate::rogue::{self, Rogue, Sent};
 use crate::sabotage::Sabotage;
 use crate::scenario::{CallerPlan, HEALS_AT, Placer, SETTLES_WITHIN, STRANGER, Scenario, StrangerPlan};
 use crate::tap::{Kind, Seen, Way};
@@ -105,6 +106,8 @@ enum Happening {
     Call(usize),
     StrangerSip(usize),
     StrangerRtp { plan: usize, packet: u16 },
+    RogueBegins(usize),
+    RogueSends { source: SocketAddr, bytes: Vec<u8> },
     Reload,
     Drain,
     EverybodyHangsUp,
@@ -124,6 +127,7 @@ pub(crate) struct World {
     network: Network,
     node: Node,
     parties: Vec<Party>,
+    rogues: Vec<Rogue>,
     by_host: BTreeMap<IpAddr, usize>,
     trace: Trace,
     seen: Observed,
@@ -141,6 +145,8 @@ impl World {
         let mut parties = vec![carrier(&scenario, rng(100))];
         parties.extend((101..).zip(&scenario.phones).map(|(stream, plan)| softphone(plan, rng(stream))));
         let by_host = (0..).zip(&parties).map(|(n, party)| (party.phone.config().address.ip(), n)).collect();
+        let rogues =
+            scenario.rogues.iter().enumerate().map(|(n, plan)| Rogue::new(n, plan.misdeed)).collect();
         let mut world = Self {
             now: Duration::ZERO,
             queue: BTreeMap::new(),
@@ -148,6 +154,7 @@ impl World {
             network,
             node,
             parties,
+            rogues,
             by_host,
             trace: Trace::new(keep_trace),
             seen: Observed {
@@ -188,6 +195,9 @@ impl World {
                 StrangerPlan::Sip { at, .. } => self.at(*at, Happening::StrangerSip(n)),
                 StrangerPlan::Rtp { at, .. } => self.at(*at, Happening::StrangerRtp { plan: n, packet: 0 }),
             }
+        }
+        for (n, plan) in scenario.rogues.iter().enumerate() {
+            self.at(plan.at, Happening::RogueBegins(n));
         }
         if let Some(at) = scenario.knobs.reloads_at {
             self.at(at, Happening::Reload);
@@ -268,6 +278,11 @@ impl World {
                 }
             }
             Happening::StrangerRtp { plan, packet } => self.stranger_rtp(plan, packet),
+            Happening::RogueBegins(n) => {
+                let sent = self.rogues.get_mut(n).map(Rogue::begin);
+                self.rogue_sends(sent);
+            }
+            Happening::RogueSends { source, bytes } => self.send(source, node::SIP, bytes),
             Happening::Reload => {
                 self.trace.line(self.now, format_args!("the node reads its configuration again"));
                 let scenario = &self.seen.scenario;
@@ -319,6 +334,21 @@ impl World {
         self.drain_party(party);
     }
 
+    fn rogue_sends(&mut self, sent: Option<Vec<Sent>>) {
+        for Sent { after, source, bytes } in sent.into_iter().flatten() {
+            self.at(self.now + after, Happening::RogueSends { source, bytes });
+        }
+    }
+
+    /// A message of the node's for the rogue whose call it is of.
+    fn rogue_hears(&mut self, destination: SocketAddr, bytes: &[u8]) {
+        let seen = Seen::read(self.now, Way::Out, destination, bytes);
+        let rogue =
+            seen.and_then(|seen| Rogue::number_of(&seen.call_id)).and_then(|n| self.rogues.get_mut(n));
+        let sent = rogue.map(|rogue| rogue.handle(self.now, destination, bytes));
+        self.rogue_sends(sent);
+    }
+
     /// Half a second of a stranger's voice, straight at the node's door.
     fn stranger_rtp(&mut self, plan: usize, packet: u16) {
         let Some(StrangerPlan::Rtp { source, port, hz, .. }) = self.seen.scenario.strangers.get(plan) else {
@@ -354,6 +384,8 @@ impl World {
             self.trace.packet(self.now, bytes);
             self.node.handle_media(self.now, destination.port(), source, bytes);
             self.drain_node();
+        } else if rogue::is_rogue(destination) {
+            self.rogue_hears(destination, bytes);
         } else if let Some(n) = self.by_host.get(&destination.ip()).copied() {
             if self.parties.get(n).is_some_and(|party| party.phone.config().address == destination) {
                 self.act(n, |phone, now| phone.handle_sip(now, source, bytes));

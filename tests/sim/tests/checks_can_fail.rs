@@ -32,6 +32,7 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::StandsStill, "time_goes_on"),
         (Sabotage::ShowsPhones, "each_side_sees_nothing_of_the_other"),
         (Sabotage::BansNobody, "scanners_are_banned"),
+        (Sabotage::ObeysThieves, "rogues_get_nowhere"),
     ];
     let all: BTreeSet<&str> = tandem_sim::checks::names().collect();
     let shown: BTreeSet<&str> = table.iter().map(|(_, check)| *check).collect();

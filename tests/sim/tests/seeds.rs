@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tandem_sim::Verdict;
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 600;
 /// Seeds that are also played with mangled packets.
-const MANGLED_SEEDS: u64 = 100;
+const MANGLED_SEEDS: u64 = 200;
 /// Every so many seeds, one is run a second time and its hash compared.
 const AGAIN_EVERY: u64 = 25;
 /// Over all seeds, each check must have looked at so many things: one that looks at nothing shows nothing.
@@ -21,7 +21,7 @@ struct Findings {
 }
 
 #[test]
-fn three_hundred_seeds_pass_every_check() {
+fn six_hundred_seeds_pass_every_check() {
     let findings = play(SEEDS, run_some_twice);
     println!("{:#?}", findings.judged);
     for (check, count) in findings.judged {

@@ -9,6 +9,7 @@ use tandem_time::Instant;
 use super::Judge;
 use super::parties::Calls;
 use crate::network::Weather;
+use crate::rogue::Rogue;
 use crate::scenario::{Goal, Placer};
 use crate::tap::{Kind, Seen, Way};
 use crate::watched::Said;
@@ -100,6 +101,10 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
 /// nanosecond.
 pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, judge: &mut Judge) {
     for (made, record) in &run.records {
+        // What a rogue sends says nothing of when its call ends: a BYE out of order does not end it.
+        if record.legs.iter().any(|leg| Rogue::number_of(&leg.sip_call_id).is_some()) {
+            continue;
+        }
         for leg in &record.legs {
             let talk = Talk::seen(run, leg);
             judge.looked();
