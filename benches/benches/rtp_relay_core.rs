@@ -12,8 +12,8 @@ use rand_chacha::rand_core::SeedableRng;
 use rtp::packet::Packet;
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
-    Audio, Channel, Codec, Command, Direction, Disposition, EndpointId, LatchPolicy, PlayId, Security,
-    Segment, StreamParameters, Worker,
+    Audio, Channel, Codec, Command, Direction, Disposition, EndpointId, InBand, LatchPolicy, PlayId,
+    Security, Segment, StreamParameters, Worker,
 };
 use tandem_time::Instant;
 use webrtc_srtp::context::Context;
@@ -36,6 +36,7 @@ fn stream(index: u32, codec: Codec) -> StreamParameters {
         receive_payload_type: 0,
         send_event_payload_type: Some(101),
         receive_event_payload_type: Some(101),
+        in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,

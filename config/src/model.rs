@@ -404,8 +404,10 @@ pub enum Codec {
 /// How digits travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtmf {
-    /// As telephone events (RFC 4733).
+    /// As telephone events (RFC 4733), or as tones with a peer that has none.
     Rfc4733,
+    /// As tones in the audio.
+    InBand,
     /// In SIP: INFO with `application/dtmf-relay`.
     Info,
     /// In SIP: INFO with `application/dtmf`.

@@ -114,9 +114,9 @@ fn a_profile_names_what_there_is() {
     );
     one_problem(
         "dtmf = \"rfc4733\"            # digits",
-        "dtmf = \"inband\"             # digits",
-        "\"inband\"",
-        "trunk.carrier-a.dtmf: found \"inband\"; write rfc4733, info, info-dtmf or off",
+        "dtmf = \"pulses\"             # digits",
+        "\"pulses\"",
+        "trunk.carrier-a.dtmf: found \"pulses\"; write rfc4733, inband, info, info-dtmf or off",
     );
     one_problem(
         "early_media = \"accept\"      # what",

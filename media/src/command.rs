@@ -145,6 +145,8 @@ pub struct StreamParameters {
     pub send_event_payload_type: Option<u8>,
     /// Payload type of telephone-event in what we receive.
     pub receive_event_payload_type: Option<u8>,
+    /// What dual tones in the audio are.
+    pub in_band: InBand,
     /// Which ways media flows.
     pub direction: Direction,
     /// How much audio a packet of ours carries.
@@ -168,6 +170,18 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, RFC 3551 payload type 8.
     Pcma,
+}
+
+/// What dual tones in a party's audio are (ITU-T Q.23).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InBand {
+    /// Sounds like any other: keys travel as telephone-events, or not at all.
+    #[default]
+    Sounds,
+    /// Keys of the party; those for it travel in its signalling.
+    Heard,
+    /// Keys, both ways.
+    HeardAndSent,
 }
 
 /// Which ways media flows, seen from us (RFC 3264 §5.1).

@@ -95,6 +95,11 @@ impl Detector {
         }
     }
 
+    /// Whether what is heard now is a key, or begins like one: who gets keys by another way should not hear it.
+    pub(crate) const fn is_suspicious(&self) -> bool {
+        self.keypad.down.is_some() || (self.keypad.shown.is_some() && self.keypad.looks > 1)
+    }
+
     fn end_block(&mut self, tell: &mut impl FnMut(Edge)) {
         let tones = self.resonators.finish();
         self.blocks.rotate_left(1);

@@ -18,7 +18,7 @@ use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
 use crate::dtmf::Detector;
 use crate::event_queue::EventQueue;
-use crate::keying::{KeyPacket, Keying};
+use crate::keying::Keying;
 use crate::latch::Latch;
 use crate::outgoing::Outgoing;
 use crate::player::Player;
@@ -33,8 +33,8 @@ use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, PressDetector};
 use crate::tone::samples_in;
 use crate::{
-    Channel, Codec, CollectId, CollectRules, EndpointId, EndpointStatistics, Event, HandshakeId, PlayEnd,
-    StreamParameters,
+    Channel, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, HandshakeId,
+    InBand, PlayEnd, StreamParameters,
 };
 
 /// The audio of a packet before anything was agreed.
@@ -69,6 +69,10 @@ pub(crate) struct Inbound {
     len: usize,
     payload: Payload,
     restarted: bool,
+    /// A key went down with it.
+    pub(crate) pressed: Option<(Digit, Way)>,
+    /// Its audio is a key, or may become one.
+    is_key: bool,
     /// Whether the endpoint's deadline may have changed.
     pub(crate) rescheduled: bool,
 }
@@ -96,7 +100,7 @@ pub(crate) struct Endpoint {
     outgoing: Outgoing,
     reception: Reception,
     presses: PressDetector,
-    /// Listens for keys in the audio of a party that cannot send them as telephone-events.
+    /// Listens for keys in the audio.
     in_band: Option<Box<Detector>>,
     /// The latest key that the party pressed.
     pressed: Option<Pressed>,
@@ -173,9 +177,9 @@ impl Endpoint {
             Some(timeout) if agreed.may_receive() => Watch::On(timeout),
             _ => Watch::Off,
         };
-        self.in_band = match agreed.stream.receive_event_payload_type {
-            None => Some(self.in_band.take().unwrap_or_default()),
-            Some(_) => None,
+        self.in_band = match agreed.stream.in_band {
+            InBand::Sounds => None,
+            InBand::Heard | InBand::HeardAndSent => Some(self.in_band.take().unwrap_or_default()),
         };
         self.heard_at = now;
         self.outgoing.resynchronise();
@@ -282,12 +286,11 @@ impl Endpoint {
         match inbound.payload {
             Payload::TelephoneEvent(block) => {
                 inbound.rescheduled = true;
-                self.receive_event(now, &inbound.header, block, counters, events);
+                inbound.pressed = self.receive_event(now, &inbound.header, block, counters, events);
             }
             Payload::Audio(codec) => {
                 if let Some(detector) = self.in_band.take() {
-                    let payload = packet.get(inbound.header.payload()).unwrap_or_default();
-                    inbound.rescheduled |= self.listen(now, detector, codec, payload, counters, events);
+                    self.listen(now, detector, codec, packet, &mut inbound, counters, events);
                 }
             }
         }
@@ -329,7 +332,7 @@ impl Endpoint {
             self.watch = Watch::On(timeout);
             rescheduled = true;
         }
-        Ok(Inbound { header, len, payload, restarted, rescheduled })
+        Ok(Inbound { header, len, payload, restarted, pressed: None, is_key: false, rescheduled })
     }
 
     /// Relays a packet of the bridged party to this one, rewritten in place; where it goes and its length, none when
@@ -369,6 +372,9 @@ impl Endpoint {
         let packet = buffer.get_mut(..inbound.len)?;
         let payload = packet.get_mut(inbound.header.payload())?;
         if let Payload::Audio(codec) = inbound.payload {
+            if inbound.is_key && !agreed.hears_tones() {
+                payload.fill(codec.silence());
+            }
             codec.transcode(agreed.stream.codec, payload);
         }
         let octets = payload.len();
@@ -507,32 +513,6 @@ impl Endpoint {
         stamp.write(packet);
         let len = self.guard.protect_rtp(buffer, len)?;
         self.outgoing.sent(samples.len());
-        Some((destination, len))
-    }
-
-    fn write_key(
-        &mut self,
-        now: Instant,
-        key: KeyPacket,
-        buffer: &mut [u8; MAX_PACKET_LEN],
-    ) -> Option<(SocketAddr, usize)> {
-        let agreed = self.agreed.as_ref()?;
-        let destination = agreed.send_to()?;
-        let payload_type = agreed.stream.send_event_payload_type?;
-        let stamp = if key.is_first() {
-            self.outgoing.begin_event(now, agreed.packet_samples as u32, payload_type)
-        } else {
-            self.outgoing.go_on_with_event(payload_type)
-        };
-        if key.is_last() {
-            self.outgoing.resynchronise();
-        }
-        let payload = key.payload();
-        let len = HEADER_LEN + payload.len();
-        stamp.write(buffer);
-        buffer.get_mut(HEADER_LEN..len)?.copy_from_slice(&payload);
-        let len = self.guard.protect_rtp(buffer, len)?;
-        self.outgoing.sent(payload.len());
         Some((destination, len))
     }
 

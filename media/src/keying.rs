@@ -1,5 +1,5 @@
-//! Keys that are pressed for one party and come by another way than RTP: telephone events towards it
-//! (RFC 4733 §2.5.1).
+//! Keys that are pressed for one party and came by another way than it takes them: telephone events towards it
+//! (RFC 4733 §2.5.1), or tones (ITU-T Q.23).
 //!
 //! ```text
 //!        press            [`HELD`] packets, and the end [`ENDS`] times          [`PAUSE`]
@@ -16,6 +16,7 @@ use std::time::Duration;
 use tandem_time::Instant;
 
 use crate::Digit;
+use crate::tone::Burst;
 
 /// Between two packets of a press.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -68,6 +69,16 @@ impl KeyPacket {
 
     pub(crate) const fn is_last(self) -> bool {
         self.sent + 1 == HELD + ENDS
+    }
+
+    /// The same press as 20 ms of tones, or of the silence that follows them.
+    pub(crate) fn sound(self) -> impl Iterator<Item = i16> {
+        let mut burst = Burst::digit(self.digit);
+        let is_down = self.sent < HELD;
+        let before = usize::from(self.sent) * usize::from(TICKS);
+        std::iter::repeat_with(move || if is_down { burst.next_sample() } else { 0 })
+            .skip(before)
+            .take(usize::from(TICKS))
     }
 
     /// The event block (§2.3), at a volume of -10 dBm0.

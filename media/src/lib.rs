@@ -36,7 +36,7 @@ mod worker;
 
 pub use command::{
     Codec, CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event,
-    LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
+    InBand, LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
 };
 pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};

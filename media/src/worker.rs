@@ -296,6 +296,9 @@ impl Worker {
             self.deadlines.set(id.index, endpoint.deadline());
         }
         let Some(peer) = endpoint.bridge else { return Ok(Disposition::Done) };
+        if let Some((digit, way)) = inbound.pressed {
+            self.pass_key(peer, digit, way);
+        }
         let relayed = opened(&mut self.slots, peer).and_then(|peer| peer.relay(now, &inbound, buffer));
         let Some((destination, len)) = relayed else {
             self.counters.not_relayed += 1;
@@ -537,11 +540,18 @@ impl Worker {
         let endpoint = opened(&mut self.slots, id)?;
         let is_news = endpoint.key(self.now, digit, Way::Signalling, &mut self.counters, &mut self.events);
         self.deadlines.set(id.index, endpoint.deadline());
-        let Some(peer) = endpoint.bridge.filter(|_| is_news) else { return Some(()) };
-        let peer = opened(&mut self.slots, peer)?;
-        peer.press(self.now, digit, &mut self.counters);
-        self.deadlines.set(peer.id.index, peer.deadline());
+        if let Some(peer) = endpoint.bridge.filter(|_| is_news) {
+            self.pass_key(peer, digit, Way::Signalling);
+        }
         Some(())
+    }
+
+    /// A key of the bridged party's, for this one to hear.
+    fn pass_key(&mut self, to: EndpointId, digit: Digit, way: Way) {
+        if let Some(endpoint) = opened(&mut self.slots, to) {
+            endpoint.press(self.now, digit, way, &mut self.counters);
+            self.deadlines.set(to.index, endpoint.deadline());
+        }
     }
 
     /// Changes an endpoint and its deadline.

@@ -45,6 +45,7 @@ fn worker(now: Instant) -> (Worker, [EndpointId; 3]) {
             receive_payload_type: 0,
             send_event_payload_type: Some(96),
             receive_event_payload_type: Some(101),
+            in_band: InBand::Sounds,
             direction: Direction::SendReceive,
             ptime: Duration::from_millis(20),
             latch: LatchPolicy::Signalled,

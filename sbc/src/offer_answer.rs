@@ -286,6 +286,7 @@ impl Negotiation {
             receive_payload_type: number,
             send_event_payload_type: events,
             receive_event_payload_type: events,
+            dtmf: self.dtmf,
             direction: both(self.direction, our_direction(theirs.direction_of(media), hold_address)),
             ptime: ptime(media),
             signalling_source,

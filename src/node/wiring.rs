@@ -173,6 +173,7 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         ptime: Some(profile.ptime),
         dtmf: match profile.dtmf {
             config::Dtmf::Rfc4733 => Dtmf::Rfc4733,
+            config::Dtmf::InBand => Dtmf::InBand,
             config::Dtmf::Info => Dtmf::Info,
             config::Dtmf::InfoDtmf => Dtmf::InfoDtmf,
             config::Dtmf::Off => Dtmf::Off,

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, Security, StreamParameters};
+use tandem_media::{
+    Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, Security, StreamParameters,
+};
 use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 use super::account::Account;
@@ -110,6 +112,7 @@ fn stream(party: SocketAddr) -> StreamParameters {
         receive_payload_type: 0,
         send_event_payload_type: Some(101),
         receive_event_payload_type: Some(101),
+        in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,

@@ -26,7 +26,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
     let ice = section.boolean_or("ice", usual.ice);
     let codecs = read_codecs(section);
     let ptime = read_ptime(section, usual.ptime);
-    let dtmf = section.parsed_or("dtmf", "rfc4733, info, info-dtmf or off", usual.dtmf, parse_dtmf);
+    let dtmf = section.parsed_or("dtmf", "rfc4733, inband, info, info-dtmf or off", usual.dtmf, parse_dtmf);
     let early_media =
         section.parsed_or("early_media", "accept or ignore", usual.early_media, |text| match text {
             "accept" => Some(EarlyMedia::Accept),
@@ -91,6 +91,7 @@ fn read_reliable(section: &Section<'_, '_>, usual: ReliableProvisional) -> Optio
 fn parse_dtmf(text: &str) -> Option<Dtmf> {
     match text {
         "rfc4733" => Some(Dtmf::Rfc4733),
+        "inband" => Some(Dtmf::InBand),
         "info" => Some(Dtmf::Info),
         "info-dtmf" => Some(Dtmf::InfoDtmf),
         "off" => Some(Dtmf::Off),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use tandem_media::{
-    Audio, Codec, Command, Direction, EndpointId, Event, LatchPolicy, PlayId, Security, Segment,
+    Audio, Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, PlayId, Security, Segment,
     StreamParameters,
 };
 use tandem_media_net::{MediaHandle, MediaThreads, MediaThreadsConfig};
@@ -66,6 +66,7 @@ fn open(handle: &mut MediaHandle, index: u32) -> (EndpointId, UdpSocket, SocketA
         receive_payload_type: 0,
         send_event_payload_type: None,
         receive_event_payload_type: None,
+        in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::Signalled,

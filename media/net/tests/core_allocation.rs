@@ -13,7 +13,7 @@ use rand_chacha::rand_core::SeedableRng;
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
     Audio, Channel, Codec, CollectId, CollectRules, Command, Direction, Disposition, EndpointId, Event,
-    LatchPolicy, PlayId, Security, Segment, StreamParameters, Terminators, Tone, Worker,
+    InBand, LatchPolicy, PlayId, Security, Segment, StreamParameters, Terminators, Tone, Worker,
 };
 use tandem_time::Instant;
 
@@ -50,6 +50,7 @@ fn stream(index: u32) -> StreamParameters {
         receive_payload_type: 0,
         send_event_payload_type: Some(96),
         receive_event_payload_type: Some(101),
+        in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: Duration::from_millis(20),
         latch: LatchPolicy::SignalledAddress,

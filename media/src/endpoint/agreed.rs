@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::latch::Latch;
-use crate::{Direction, StreamParameters};
+use crate::{Direction, InBand, StreamParameters};
 
 /// What offer and answer agreed, and where packets come from and go.
 #[derive(Debug)]
@@ -18,6 +18,16 @@ pub(super) struct Agreed {
 impl Agreed {
     pub(super) const fn may_receive(&self) -> bool {
         matches!(self.stream.direction, Direction::SendReceive | Direction::ReceiveOnly)
+    }
+
+    /// Whether dual tones go to the party as they are; else their keys go to it by another way, and it would have
+    /// them twice.
+    pub(super) const fn hears_tones(&self) -> bool {
+        match self.stream.in_band {
+            InBand::Sounds => self.stream.send_event_payload_type.is_none(),
+            InBand::Heard => false,
+            InBand::HeardAndSent => true,
+        }
     }
 
     /// Where packets may go now; nowhere while the party's address is a placeholder (RFC 3264 §8.4) or it does

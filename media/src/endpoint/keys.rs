@@ -1,6 +1,7 @@
 //! The keys a party presses: told by telephone-events, heard in its audio, or handed over from its signalling; and those
 //! pressed for it to hear.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tandem_time::Instant;
@@ -9,11 +10,12 @@ use crate::collector::Keyed;
 use crate::counters::Counters;
 use crate::dtmf::{Detector, Edge};
 use crate::event_queue::EventQueue;
-use crate::rtp::Header;
+use crate::keying::KeyPacket;
+use crate::rtp::{HEADER_LEN, Header};
 use crate::telephone_event::{EventBlock, Press};
-use crate::{Codec, Digit, Event};
+use crate::{Codec, Digit, Event, InBand};
 
-use super::Endpoint;
+use super::{Endpoint, Inbound, MAX_PACKET_LEN};
 
 /// A key that comes in one way is the same press as one of its kind that came another way so shortly before: phones
 /// exist that tell a press by telephone-events or INFO, and play its tones as well.
@@ -50,40 +52,46 @@ impl Endpoint {
         block: EventBlock,
         counters: &mut Counters,
         events: &mut EventQueue,
-    ) {
-        let Some(digit) = Digit::from_event(block.event) else { return };
+    ) -> Option<(Digit, Way)> {
+        let digit = Digit::from_event(block.event)?;
         match self.presses.receive(now, header, block) {
             Press::Started => {
-                self.key(now, digit, Way::TelephoneEvent, counters, events);
+                let way = Way::TelephoneEvent;
+                return self.key(now, digit, way, counters, events).then_some((digit, way));
             }
             Press::Held | Press::Released(_) => self.collector.held(now),
             Press::Repeated => {}
         }
+        None
     }
 
-    /// Looks for keys in a packet of audio; whether there was one. Of what got lost the detector knows nothing: a
-    /// press of which a packet is missing is one press.
+    /// Looks for keys in a packet of audio. Of what got lost the detector knows nothing: a press of which a packet is
+    /// missing is one press.
+    #[expect(clippy::too_many_arguments, reason = "the packet, and where to tell of it")]
     pub(super) fn listen(
         &mut self,
         now: Instant,
         mut detector: Box<Detector>,
         codec: Codec,
-        payload: &[u8],
+        packet: &[u8],
+        inbound: &mut Inbound,
         counters: &mut Counters,
         events: &mut EventQueue,
-    ) -> bool {
-        let mut keyed = false;
+    ) {
+        let payload = packet.get(inbound.header.payload()).unwrap_or_default();
         detector.hear(payload.iter().map(|character| codec.decode(*character)), |edge| {
-            keyed = true;
+            inbound.rescheduled = true;
             match edge {
                 Edge::Pressed(digit) => {
-                    self.key(now, digit, Way::Audio, counters, events);
+                    if self.key(now, digit, Way::Audio, counters, events) {
+                        inbound.pressed = Some((digit, Way::Audio));
+                    }
                 }
                 Edge::Released => self.collector.held(now),
             }
         });
+        inbound.is_key = detector.is_suspicious();
         self.in_band = Some(detector);
-        keyed
     }
 
     /// A key was pressed; false when that press was told already.
@@ -121,12 +129,56 @@ impl Endpoint {
         true
     }
 
-    /// Presses a key for the party to hear, if it takes telephone events and nothing is played to it.
-    pub(crate) fn press(&mut self, now: Instant, digit: Digit, counters: &mut Counters) {
-        let takes_events =
-            self.agreed.as_ref().is_some_and(|agreed| agreed.stream.send_event_payload_type.is_some());
-        if takes_events && self.playing.is_none() && !self.keying.press(now, digit) {
+    /// Presses a key for the party to hear, unless something is played to it or the relay brings it the key as it came.
+    pub(crate) fn press(&mut self, now: Instant, digit: Digit, came: Way, counters: &mut Counters) {
+        let Some(agreed) = &self.agreed else { return };
+        let takes_events = agreed.stream.send_event_payload_type.is_some();
+        let takes_tones = agreed.stream.in_band == InBand::HeardAndSent;
+        let is_wanted = match came {
+            Way::TelephoneEvent => !takes_events && takes_tones,
+            Way::Audio => takes_events,
+            Way::Signalling => takes_events || takes_tones,
+        };
+        if is_wanted && self.playing.is_none() && !self.keying.press(now, digit) {
             counters.digits_dropped += 1;
         }
+    }
+
+    /// Writes a packet of a key that is pressed for the party.
+    pub(super) fn write_key(
+        &mut self,
+        now: Instant,
+        key: KeyPacket,
+        buffer: &mut [u8; MAX_PACKET_LEN],
+    ) -> Option<(SocketAddr, usize)> {
+        let agreed = self.agreed.as_ref()?;
+        let destination = agreed.send_to()?;
+        let ticks = agreed.packet_samples as u32;
+        let payload = buffer.get_mut(HEADER_LEN..)?;
+        let (stamp, octets) = match agreed.stream.send_event_payload_type {
+            Some(payload_type) => {
+                let block = key.payload();
+                payload.get_mut(..block.len())?.copy_from_slice(&block);
+                let stamp = if key.is_first() {
+                    self.outgoing.begin_event(now, ticks, payload_type)
+                } else {
+                    self.outgoing.go_on_with_event(payload_type)
+                };
+                (stamp, block.len())
+            }
+            None => {
+                let characters = key.sound().map(|sample| agreed.stream.codec.encode(sample));
+                let octets = payload.iter_mut().zip(characters).map(|(octet, it)| *octet = it).count();
+                let payload_type = agreed.stream.send_payload_type;
+                (self.outgoing.generate(now, octets as u32, payload_type), octets)
+            }
+        };
+        if key.is_last() {
+            self.outgoing.resynchronise();
+        }
+        stamp.write(buffer);
+        let len = self.guard.protect_rtp(buffer, HEADER_LEN + octets)?;
+        self.outgoing.sent(octets);
+        Some((destination, len))
     }
 }

@@ -17,7 +17,8 @@ fn tones(codec: Codec, low_hz: f64, high_hz: f64) -> Vec<u8> {
 const KEYS_HZ: [(f64, f64); 3] = [(697.0, 1_209.0), (770.0, 1_336.0), (941.0, 1_477.0)];
 
 fn without_events(stream: StreamParameters) -> StreamParameters {
-    StreamParameters { send_event_payload_type: None, receive_event_payload_type: None, ..stream }
+    let in_band = InBand::HeardAndSent;
+    StreamParameters { send_event_payload_type: None, receive_event_payload_type: None, in_band, ..stream }
 }
 
 /// Sends audio in packets of 20 ms, but those whose numbers are `lost`.
@@ -75,6 +76,97 @@ fn tones_of_a_party_that_has_telephone_events_are_audio() {
     let mut caller = Source::new(5, 0);
     speak(&mut bench, endpoint, &mut caller, &tones(Codec::Pcmu, 697.0, 1_209.0), None);
     assert_eq!(bench.take_events().into_iter().filter_map(key).count(), 0);
+}
+
+/// A party without telephone-events talks to one that has them: its tones become events there, once each, and are not
+/// heard as well.
+#[test]
+fn tones_become_telephone_events_for_who_takes_those() {
+    let mut bench = Bench::new(2);
+    let (a, b) = (bench.open(0, without_events(stream(0))), bench.open(1, stream(1)));
+    bench.command(Command::Bridge { a, b });
+    let mut caller = Source::new(5, 0);
+    for (low, high) in KEYS_HZ {
+        speak(&mut bench, a, &mut caller, &tones(Codec::Pcmu, low, high), None);
+    }
+    let sent = bench.take_rtp(b);
+    let mut listener = Bench::new(1);
+    let endpoint = listener.open(0, stream(0));
+    for packet in &sent {
+        listener.packet(endpoint, party(0), &packet.bytes);
+        listener.run(PTIME);
+    }
+    assert_eq!(listener.take_events().into_iter().filter_map(key).collect::<String>(), "15#");
+    let audio: Vec<Sent> = sent.into_iter().filter(|sent| sent.rtp().header.payload_type == 0).collect();
+    assert_eq!(heard(&audio), "", "what is left of the tones is too short for a key");
+}
+
+/// The other way round: what a party pressed as telephone-events is played as tones to one that has none.
+#[test]
+fn telephone_events_become_tones_for_who_has_none() {
+    for (stream, codec) in [(stream(1), Codec::Pcmu), (alaw_stream(1), Codec::Pcma)] {
+        let mut bench = Bench::new(2);
+        let (a, b) = (bench.open(0, crate::support::stream(0)), bench.open(1, without_events(stream)));
+        bench.command(Command::Bridge { a, b });
+        let mut caller = Source::new(5, 0);
+        for digit in "1470*#".chars() {
+            press(&mut bench, a, party(0), &mut caller, digit);
+        }
+        bench.run(PTIME * 20);
+        let sent = bench.take_rtp(b);
+        let packets: Vec<_> = sent.iter().map(Sent::rtp).collect();
+        let first = packets[0].header.sequence_number;
+        let numbers = (0..).map(|n| first.wrapping_add(n));
+        assert!(packets.iter().map(|it| it.header.sequence_number).eq(numbers.take(packets.len())));
+        assert_eq!(heard_in(codec, &sent), "1470*#");
+    }
+}
+
+/// Between two parties without telephone-events tones are audio, and pass untouched.
+#[test]
+fn tones_pass_between_parties_who_have_only_those() {
+    let mut bench = Bench::new(2);
+    let (a, b) = (bench.open(0, without_events(stream(0))), bench.open(1, without_events(stream(1))));
+    bench.command(Command::Bridge { a, b });
+    let mut caller = Source::new(5, 0);
+    let audio = tones(Codec::Pcmu, 697.0, 1_209.0);
+    speak(&mut bench, a, &mut caller, &audio, None);
+    let relayed: Vec<u8> = bench.take_rtp(b).iter().flat_map(|sent| sent.rtp().payload.to_vec()).collect();
+    assert_eq!(relayed, audio);
+}
+
+/// Who takes keys in its signalling does not hear them as well; nor is it sent tones.
+#[test]
+fn who_takes_keys_in_its_signalling_hears_no_tones() {
+    let signalled = StreamParameters { in_band: InBand::Heard, ..without_events(stream(1)) };
+    let mut bench = Bench::new(3);
+    let (a, b) = (bench.open(0, without_events(stream(0))), bench.open(1, signalled.clone()));
+    bench.command(Command::Bridge { a, b });
+    let mut caller = Source::new(5, 0);
+    speak(&mut bench, a, &mut caller, &tones(Codec::Pcmu, 697.0, 1_209.0), None);
+    assert_eq!(heard(&bench.take_rtp(b)), "");
+    let c = bench.open(2, stream(2));
+    bench.command(Command::Bridge { a: c, b });
+    press(&mut bench, c, party(2), &mut Source::new(6, 0), '5');
+    assert_eq!(heard(&bench.take_rtp(b)), "");
+    assert_eq!(bench.take_events().into_iter().filter_map(key).collect::<String>(), "15");
+}
+
+fn heard(sent: &[Sent]) -> String {
+    heard_in(Codec::Pcmu, sent)
+}
+
+/// The keys that another worker hears in the audio.
+fn heard_in(codec: Codec, sent: &[Sent]) -> String {
+    let audio: Vec<u8> = sent.iter().flat_map(|sent| sent.rtp().payload.to_vec()).collect();
+    let (stream, payload_type) = match codec {
+        Codec::Pcmu => (stream(0), 0),
+        Codec::Pcma => (alaw_stream(0), 8),
+    };
+    let mut listener = Bench::new(1);
+    let endpoint = listener.open(0, without_events(stream));
+    speak(&mut listener, endpoint, &mut Source::new(9, payload_type), &audio, None);
+    listener.take_events().into_iter().filter_map(key).collect()
 }
 
 fn key(event: Event) -> Option<char> {

@@ -89,10 +89,11 @@ fn keys_wait_for_each_other_up_to_a_limit() {
     assert_eq!(bench.worker.counters().digits_dropped, 2);
 }
 
-/// A party without telephone events is not sent any; whoever signals for it sends the digit.
+/// A party whose keys travel in its signalling is sent none; whoever signals for it sends the digit.
 #[test]
-fn a_party_without_events_gets_none() {
-    let (mut bench, a, b) = bridged(StreamParameters { send_event_payload_type: None, ..stream(1) });
+fn a_party_that_takes_keys_in_its_signalling_gets_none() {
+    let in_band = InBand::Heard;
+    let (mut bench, a, b) = bridged(StreamParameters { send_event_payload_type: None, in_band, ..stream(1) });
     bench.command(Command::Digit { endpoint: a, digit: digit('7') });
     bench.run(Duration::from_secs(1));
     assert!(bench.take_rtp(b).is_empty());

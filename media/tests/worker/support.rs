@@ -169,6 +169,7 @@ pub(crate) fn stream(index: u32) -> StreamParameters {
         receive_payload_type: 0,
         send_event_payload_type: Some(EVENT_PT),
         receive_event_payload_type: Some(EVENT_PT),
+        in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: PTIME,
         latch: LatchPolicy::Signalled,

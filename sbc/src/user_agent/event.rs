@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::Dtmf;
 pub use crate::sdp::{Fingerprint, SrtpKey, SrtpSuite};
 
 /// Names a session: one INVITE dialog (or the attempt at one) with one peer.
@@ -229,6 +230,8 @@ pub struct NegotiatedAudio {
     pub send_event_payload_type: Option<u8>,
     /// telephone-event in what we receive.
     pub receive_event_payload_type: Option<u8>,
+    /// How the peer's keys travel when telephone-event was not agreed.
+    pub dtmf: Dtmf,
     /// Which ways it flows.
     pub direction: MediaDirection,
     /// The packet time the peer wants.

@@ -109,9 +109,11 @@ impl Profile {
 /// How a peer's digits travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dtmf {
-    /// As telephone events in RTP (RFC 4733), where the peer offers or takes them.
+    /// As telephone events in RTP (RFC 4733) where the peer offers or takes them, else as tones in its audio.
     #[default]
     Rfc4733,
+    /// As tones in the audio (ITU-T Q.23): telephone-event is neither offered nor taken.
+    InBand,
     /// In SIP, as INFO with `application/dtmf-relay`: telephone-event is neither offered nor taken, so that no press
     /// comes twice.
     Info,

@@ -8,7 +8,7 @@ use tandem_control_api as api;
 use tandem_control_api::CommandError;
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    AudioCodec, DtlsRole, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey, SrtpKeys, SrtpSuite,
+    AudioCodec, DtlsRole, Dtmf, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey, SrtpKeys, SrtpSuite,
 };
 
 use crate::{PromptLibrary, SwitchConfig};
@@ -165,6 +165,7 @@ pub(crate) fn stream(
         receive_payload_type: audio.receive_payload_type,
         send_event_payload_type: audio.send_event_payload_type,
         receive_event_payload_type: audio.receive_event_payload_type,
+        in_band: in_band(audio),
         direction: match audio.direction {
             MediaDirection::SendReceive => media::Direction::SendReceive,
             MediaDirection::SendOnly => media::Direction::SendOnly,
@@ -183,6 +184,14 @@ pub(crate) fn stream(
             })
         }),
     })
+}
+
+const fn in_band(audio: &NegotiatedAudio) -> media::InBand {
+    match (audio.send_event_payload_type, audio.dtmf) {
+        (Some(_), _) | (None, Dtmf::Off) => media::InBand::Sounds,
+        (None, Dtmf::Info | Dtmf::InfoDtmf) => media::InBand::Heard,
+        (None, Dtmf::Rfc4733 | Dtmf::InBand) => media::InBand::HeardAndSent,
+    }
 }
 
 fn security(security: &MediaSecurity) -> Result<media::Security, UnusableKeys> {

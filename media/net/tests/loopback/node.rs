@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use tandem_media::{Codec, Command, Direction, EndpointId, Event, LatchPolicy, Security, StreamParameters};
+use tandem_media::{
+    Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, Security, StreamParameters,
+};
 use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig, Wake};
 
 /// Longer than anything here takes, however busy the machine.
@@ -120,6 +122,7 @@ pub(crate) fn stream(party: SocketAddr) -> StreamParameters {
         receive_payload_type: 0,
         send_event_payload_type: Some(101),
         receive_event_payload_type: Some(101),
+        in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: PTIME,
         latch: LatchPolicy::Signalled,

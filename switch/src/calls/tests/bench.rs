@@ -123,6 +123,7 @@ pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
         receive_payload_type: 0,
         send_event_payload_type: Some(101),
         receive_event_payload_type: Some(101),
+        dtmf: ua::Dtmf::Rfc4733,
         direction: ua::MediaDirection::SendReceive,
         ptime: Duration::from_millis(20),
         signalling_source: Ipv4Addr::new(127, 0, 0, 9).into(),
