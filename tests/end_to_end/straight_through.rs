@@ -63,3 +63,30 @@ fn the_party_stops_ringing_when_the_caller_gives_up() {
     }
     assert_eq!(only_record(&mut node).answered, None);
 }
+
+/// Caller and party have different ways to say keys; each gets the other's in its own, once.
+#[test]
+fn keys_go_from_tones_to_events_and_back() {
+    let keys = |keys: &str| vec![(Duration::from_millis(700), keys.to_owned())];
+    for (caller_events, party_events) in [(None, Some(101)), (Some(101), None)] {
+        let (mut node, runtime) = (node(), runtime());
+        let talk = Some(Duration::from_secs(3));
+        let party =
+            Manner { events: party_events, keys: keys("73*"), talk, ..Manner::polite(PARTY_HZ, RING) };
+        let carrier = carrier_whose(&runtime, &node, [(PARTY.to_owned(), party)]);
+        let manner = Manner { events: caller_events, keys: keys("15#"), ..caller() };
+        let call = carrier.call("+15551111", NUMBER, manner).expect("a call");
+        let called = carrier.incoming(PATIENCE).expect("the party is rung");
+        let talk = Duration::from_millis(500);
+        carrier.hears(call, PARTY_HZ, talk, PATIENCE).expect("the caller hears the party");
+        carrier.hears(called, CALLER_HZ, talk, PATIENCE).expect("the party hears the caller");
+        let [called, call] = [called, call].map(|leg| carrier.ended(leg, PATIENCE).expect("the call ends"));
+        let (with_events, pressed_by_other, with_tones, pressed_by_them) =
+            if caller_events.is_some() { (call, "73*", called, "15#") } else { (called, "15#", call, "73*") };
+        assert_eq!(with_events.received.digit_string(), pressed_by_other);
+        assert_eq!(with_events.heard.digit_string(), "", "not as tones too");
+        assert_eq!(with_tones.heard.digit_string(), pressed_by_them);
+        let record = only_record(&mut node);
+        assert!(record.legs.iter().all(|leg| leg.digits_received == 3), "{record:#?}");
+    }
+}
