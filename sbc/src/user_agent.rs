@@ -177,7 +177,7 @@ impl UserAgent {
             allow_list: allow_list(&config),
             trunks: trunks(&config),
             passwords: passwords(&config),
-            transactions: Transactions::new(),
+            transactions: Transactions::new([rng.next_u64(), rng.next_u64()]),
             config,
             rng,
             sessions: Sessions::default(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tandem_time::Instant;
 
 use super::machine::{Input, Machine};
-use super::matching::Key;
+use super::matching::{Key, Keys};
 use super::{
     Effects, InviteClient, InviteServer, NonInviteClient, NonInviteServer, Send, Tell, Timers, Timing,
 };
@@ -91,11 +91,11 @@ struct Transaction<U> {
     hop: Hop,
     timers: Timers,
     user: U,
-    /// The request of a client, the latest response of a server.
+    /// The request of a client, the latest response of a server, for as long as it may have to be sent again.
     message: Vec<u8>,
     /// Of an INVITE client that was refused.
     ack: Vec<u8>,
-    fallback: Option<Routed>,
+    fallback: Option<Box<Routed>>,
     /// The To tags of the 2xx that came.
     accepted_tags: Vec<Box<str>>,
     /// How often the request went before, in transactions that were answered by asking for another one.
@@ -105,6 +105,7 @@ struct Transaction<U> {
 /// All transactions. `U` is what their user knows them by.
 #[derive(Debug)]
 pub(crate) struct Transactions<U> {
+    keys: Keys,
     transactions: Slab<Transaction<U>>,
     by_key: BTreeMap<(Side, Key), TransactionId>,
     merged: BTreeMap<Key, TransactionId>,
@@ -121,8 +122,10 @@ enum Side {
 }
 
 impl<U: Copy> Transactions<U> {
-    pub(crate) fn new() -> Self {
+    /// None yet. `secrets` are nobody else's: see [`Keys`].
+    pub(crate) fn new(secrets: [u64; 2]) -> Self {
         Self {
+            keys: Keys::new(secrets),
             transactions: Slab::default(),
             by_key: BTreeMap::new(),
             merged: BTreeMap::new(),
@@ -153,7 +156,7 @@ impl<U: Copy> Transactions<U> {
         let id = self.insert(
             Side::Client,
             Transaction {
-                key: Key::client(branch, method),
+                key: self.keys.client(branch, method),
                 merged: None,
                 machine,
                 hop,
@@ -161,7 +164,7 @@ impl<U: Copy> Transactions<U> {
                 user,
                 message: bytes,
                 ack: Vec::new(),
-                fallback,
+                fallback: fallback.map(Box::new),
                 accepted_tags: Vec::new(),
                 sent_again: 0,
             },
@@ -179,7 +182,7 @@ impl<U: Copy> Transactions<U> {
         status: u16,
     ) -> ResponseMatch<U> {
         let branch = essentials.via.branch().unwrap_or_default();
-        let key = Key::client(branch, essentials.cseq.method);
+        let key = self.keys.client(branch, essentials.cseq.method);
         let Some(&id) = self.by_key.get(&(Side::Client, key)) else { return ResponseMatch::Stray };
         let timing = self.timing(id);
         let Some(transaction) = self.transactions.get_mut(id.0) else { return ResponseMatch::Stray };
@@ -192,6 +195,9 @@ impl<U: Copy> Transactions<U> {
         let is_success = (200..300).contains(&status);
         let delivered = effects.tell == Some(Tell::Response);
         let repeated = delivered && is_success && !transaction.is_first_of_its_tag(essentials);
+        if is_success {
+            transaction.forget_request();
+        }
         if effects.tell.is_none() || repeated {
             self.counters.retransmissions_received += 1;
         }
@@ -210,9 +216,9 @@ impl<U: Copy> Transactions<U> {
         request: &Message<'_>,
         essentials: &Essentials<'_>,
     ) -> RequestMatch {
-        let key = Key::server(request, essentials);
+        let key = self.keys.server(request, essentials);
         let Some(&id) = self.by_key.get(&(Side::Server, key)) else {
-            let known = Key::merged(essentials).is_some_and(|merged| self.merged.contains_key(&merged));
+            let known = self.keys.merged(essentials).is_some_and(|merged| self.merged.contains_key(&merged));
             let starts_one = !matches!(essentials.cseq.method, Method::Ack | Method::Cancel);
             return if known && starts_one { RequestMatch::Merged } else { RequestMatch::New };
         };
@@ -251,8 +257,8 @@ impl<U: Copy> Transactions<U> {
         self.insert(
             Side::Server,
             Transaction {
-                key: Key::server(request, essentials),
-                merged: Key::merged(essentials),
+                key: self.keys.server(request, essentials),
+                merged: self.keys.merged(essentials),
                 machine,
                 hop,
                 timers,
@@ -282,13 +288,13 @@ impl<U: Copy> Transactions<U> {
         request: &Message<'_>,
         essentials: &Essentials<'_>,
     ) -> Option<(TransactionId, U)> {
-        let id = *self.by_key.get(&(Side::Server, Key::cancelled(request, essentials)))?;
+        let id = *self.by_key.get(&(Side::Server, self.keys.cancelled(request, essentials)))?;
         self.transactions.get(id.0).map(|transaction| (id, transaction.user))
     }
 
     /// Whether a request of ours went out under this branch and is still under way: it came back to us.
     pub(crate) fn is_ours(&self, branch: &str, method: Method<'_>) -> bool {
-        self.by_key.contains_key(&(Side::Client, Key::client(branch, method)))
+        self.by_key.contains_key(&(Side::Client, self.keys.client(branch, method)))
     }
 
     /// The request of a client transaction, and its way.
@@ -387,7 +393,7 @@ impl<U: Copy> Transactions<U> {
         let timing = self.timing(id);
         let Some(transaction) = self.transactions.get_mut(id.0) else { return };
         let before = transaction.machine.deadline();
-        if let Some(Routed { hop, bytes }) = transaction.fallback.take() {
+        if let Some(Routed { hop, bytes }) = transaction.fallback.take().map(|fallback| *fallback) {
             transaction.hop = hop;
             transaction.message = bytes;
             let is_invite = matches!(transaction.machine, Machine::InviteClient(_));
@@ -410,8 +416,8 @@ impl<U: Copy> Transactions<U> {
     }
 
     fn insert(&mut self, side: Side, transaction: Transaction<U>) -> TransactionId {
-        let key = (side, transaction.key.clone());
-        let merged = transaction.merged.clone();
+        let key = (side, transaction.key);
+        let merged = transaction.merged;
         let id = TransactionId(self.transactions.insert(transaction));
         if let Some(merged) = merged {
             self.merged.insert(merged, id);
@@ -438,19 +444,25 @@ impl<U: Copy> Transactions<U> {
         }
         let after = transaction.machine.deadline();
         if before != after {
+            if let Some(transaction) = self.transactions.get_mut(id.0) {
+                transaction.forget_what_is_never_sent_again();
+            }
             before.map(|due| self.deadlines.remove(&(due, id)));
             after.map(|due| self.deadlines.insert((due, id)));
         }
     }
 
     fn perform(&mut self, id: TransactionId, effects: Effects) {
-        let Some(transaction) = self.transactions.get(id.0) else { return };
-        let bytes = effects.send.map(|send| match send {
-            Send::Request | Send::Response => &transaction.message,
-            Send::Ack => &transaction.ack,
+        let Some(transaction) = self.transactions.get_mut(id.0) else { return };
+        let kept = effects.send.map(|send| match send {
+            Send::Request | Send::Response => &mut transaction.message,
+            Send::Ack => &mut transaction.ack,
         });
-        if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
-            self.transmits.push_back(transaction.hop.carry(bytes.clone()));
+        if let Some(kept) = kept.filter(|kept| !kept.is_empty()) {
+            // The copy has no room to spare, and it is what stays.
+            let copy = kept.clone();
+            let bytes = std::mem::replace(kept, copy);
+            self.transmits.push_back(transaction.hop.carry(bytes));
         }
         if let Some(tell) = effects.tell {
             if tell == Tell::Timeout {
@@ -492,6 +504,25 @@ fn begin_client(now: Instant, timers: Timers, method: Method<'_>, hop: Hop) -> (
 }
 
 impl<U> Transaction<U> {
+    /// What an INVITE's transaction has sent a 2xx or got an ACK for is not its to send again (RFC 6026 §7.1).
+    fn forget_what_is_never_sent_again(&mut self) {
+        let is_done = matches!(
+            self.machine,
+            Machine::InviteServer(InviteServer::Accepted { .. } | InviteServer::Confirmed { .. })
+        );
+        if is_done {
+            self.message = Vec::new();
+        }
+    }
+
+    /// A request that was granted goes out no more, but for the credentials that its ACK repeats (§22.1).
+    fn forget_request(&mut self) {
+        self.fallback = None;
+        if !has_credentials(&self.message) {
+            self.message = Vec::new();
+        }
+    }
+
     fn is_first_of_its_tag(&mut self, essentials: &Essentials<'_>) -> bool {
         let tag = essentials.to.tag().unwrap_or_default();
         if self.accepted_tags.iter().any(|known| **known == *tag) {
@@ -502,6 +533,14 @@ impl<U> Transaction<U> {
         }
         true
     }
+}
+
+fn has_credentials(request: &[u8]) -> bool {
+    let mut index = HeaderIndex::new();
+    let has = |request: Message<'_>| {
+        request.has(HeaderName::Authorization) || request.has(HeaderName::ProxyAuthorization)
+    };
+    Message::parse(request, &mut index).is_ok_and(has)
 }
 
 /// §17.1.1.3: the ACK of a refusal has the INVITE's Request-URI, top Via, From, Call-ID, Route and CSeq number, and

@@ -1,42 +1,55 @@
 //! Which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3).
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::hash::{DefaultHasher, Hasher};
 
 use crate::message::{Essentials, Message, Method, StartLine};
 
 /// How a branch of RFC 3261 begins (§8.1.1.7).
 pub const MAGIC_COOKIE: &str = "z9hG4bK";
 
-/// What all messages of one transaction have in common.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key(Box<str>);
+/// What all messages of one transaction have in common, as a digest of 128 bits: hundreds of thousands of
+/// transactions wait for their last timer, and are found among each other for the price of comparing numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(u64, u64);
 
-impl Key {
+/// Makes keys, under a secret: nobody outside can tell which messages would have the same one.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    secrets: [u64; 2],
+}
+
+impl Keys {
+    pub(crate) const fn new(secrets: [u64; 2]) -> Self {
+        Self { secrets }
+    }
+
     /// Of a request we send with this branch, and of its responses (§17.1.3).
-    pub(crate) fn client(branch: &str, method: Method<'_>) -> Self {
-        Self(format!("{branch} {method}").into())
+    pub(crate) fn client(&self, branch: &str, method: Method<'_>) -> Key {
+        self.digest(Case::Folded, format_args!("{branch} {method}"))
     }
 
     /// Of a request we received; an ACK has the key of its INVITE, a CANCEL one of its own.
-    pub(crate) fn server(request: &Message<'_>, essentials: &Essentials<'_>) -> Self {
+    pub(crate) fn server(&self, request: &Message<'_>, essentials: &Essentials<'_>) -> Key {
         let method = match essentials.cseq.method {
             Method::Ack => Method::Invite,
             method => method,
         };
-        Self::server_of(request, essentials, method)
+        self.server_of(request, essentials, method)
     }
 
     /// Of the INVITE that a CANCEL means (§9.2).
-    pub(crate) fn cancelled(request: &Message<'_>, essentials: &Essentials<'_>) -> Self {
-        Self::server_of(request, essentials, Method::Invite)
+    pub(crate) fn cancelled(&self, request: &Message<'_>, essentials: &Essentials<'_>) -> Key {
+        self.server_of(request, essentials, Method::Invite)
     }
 
-    fn server_of(request: &Message<'_>, essentials: &Essentials<'_>, method: Method<'_>) -> Self {
+    fn server_of(&self, request: &Message<'_>, essentials: &Essentials<'_>, method: Method<'_>) -> Key {
         let via = &essentials.via;
-        let mut key = String::with_capacity(96);
-        // Writing to a string cannot fail.
-        let _ = match via.branch() {
-            Some(branch) if is_rfc3261(branch) => write!(key, "{branch} "),
+        let (host, port) = (via.host, via.port.unwrap_or(5060));
+        match via.branch() {
+            Some(branch) if is_rfc3261(branch) => {
+                self.digest(Case::Folded, format_args!("{branch} {host}:{port} {method}"))
+            }
             // RFC 2543 clients: the whole request tells (§17.2.3). The To tag is left out, since the ACK has one
             // that the INVITE had not; the CSeq number tells the requests of a dialog apart.
             branch => {
@@ -44,30 +57,67 @@ impl Key {
                     StartLine::Request { uri, .. } => uri,
                     StartLine::Response { .. } => &[],
                 };
-                write!(
-                    key,
-                    "{} {} {} {} {} ",
-                    branch.unwrap_or_default(),
-                    uri.escape_ascii(),
-                    essentials.from.tag().unwrap_or_default(),
-                    essentials.call_id,
-                    essentials.cseq.number
+                let branch = branch.unwrap_or_default();
+                let (uri, cseq) = (uri.escape_ascii(), essentials.cseq.number);
+                let (tag, call_id) = (essentials.from.tag().unwrap_or_default(), essentials.call_id);
+                self.digest(
+                    Case::Folded,
+                    format_args!("{branch} {uri} {tag} {call_id} {cseq} {host}:{port} {method}"),
                 )
             }
-        };
-        let _ = write!(key, "{}:{} {method}", via.host, via.port.unwrap_or(5060));
-        key.make_ascii_lowercase();
-        Self(key.into())
+        }
     }
 
     /// What a request has in common with itself on another path (§8.2.2.2); only without a To tag.
-    pub(crate) fn merged(essentials: &Essentials<'_>) -> Option<Self> {
+    pub(crate) fn merged(&self, essentials: &Essentials<'_>) -> Option<Key> {
         if essentials.to.tag().is_some() {
             return None;
         }
         let from_tag = essentials.from.tag().unwrap_or_default();
-        let cseq = essentials.cseq;
-        Some(Self(format!("{from_tag} {} {} {}", essentials.call_id, cseq.number, cseq.method).into()))
+        let (call_id, cseq) = (essentials.call_id, essentials.cseq);
+        let text = format_args!("{from_tag} {call_id} {} {}", cseq.number, cseq.method);
+        Some(self.digest(Case::Kept, text))
+    }
+
+    fn digest(&self, case: Case, text: fmt::Arguments<'_>) -> Key {
+        let hashers = self.secrets.map(|secret| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u64(secret);
+            hasher
+        });
+        let mut digest = Digest { hashers, case };
+        // Writing to a digest cannot fail.
+        let _ = digest.write_fmt(text);
+        let [first, second] = digest.hashers;
+        Key(first.finish(), second.finish())
+    }
+}
+
+/// Whether "a" and "A" are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Kept,
+    Folded,
+}
+
+/// Takes text as it is written, so that no key is ever spelt out in memory.
+struct Digest {
+    hashers: [DefaultHasher; 2],
+    case: Case,
+}
+
+impl Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut room = [0; 64];
+        for chunk in text.as_bytes().chunks(room.len()) {
+            let Some(bytes) = room.get_mut(..chunk.len()) else { return Err(fmt::Error) };
+            bytes.copy_from_slice(chunk);
+            if self.case == Case::Folded {
+                bytes.make_ascii_lowercase();
+            }
+            self.hashers.iter_mut().for_each(|hasher| hasher.write(bytes));
+        }
+        Ok(())
     }
 }
 
@@ -76,4 +126,21 @@ fn is_rfc3261(branch: &str) -> bool {
     branch
         .get(..MAGIC_COOKIE.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE) && branch.len() > MAGIC_COOKIE.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_differ_by_what_they_are_of_and_by_the_secret() {
+        let (ours, theirs) = (Keys::new([1, 2]), Keys::new([1, 3]));
+        let key = ours.client("z9hG4bK-1", Method::Invite);
+        assert_eq!(key, ours.client("Z9HG4BK-1", Method::Invite), "§7.3.1: tokens have no case");
+        assert_ne!(key, ours.client("z9hG4bK-1", Method::Cancel));
+        assert_ne!(key, ours.client("z9hG4bK-2", Method::Invite));
+        assert_ne!(key, theirs.client("z9hG4bK-1", Method::Invite));
+        let long = "a".repeat(1_000);
+        assert_ne!(ours.client(&long, Method::Bye), ours.client(&long[1..], Method::Bye));
+    }
 }

@@ -51,7 +51,7 @@ fn assert_empty(layer: &Transactions<()>) {
 /// However a transaction ends, nothing of it is left, neither by key nor by deadline.
 #[test]
 fn nothing_is_left_of_a_transaction() {
-    let mut layer = Transactions::new();
+    let mut layer = Transactions::new([1, 2]);
     let start = Instant::from_millis(1);
     for number in 0..10 {
         serve(&mut layer, start, "INVITE", number);
@@ -80,7 +80,7 @@ fn nothing_is_left_of_a_transaction() {
 #[test]
 fn timers_fire_in_order_among_many() {
     const COUNT: usize = 50_000;
-    let mut layer = Transactions::new();
+    let mut layer = Transactions::new([1, 2]);
     let begun = |number: usize| Instant::from_nanos(1_000 * number as u64);
     for number in 0..COUNT {
         ask(&mut layer, begun(number), Method::Options, number);
