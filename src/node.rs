@@ -1,7 +1,7 @@
 //! One running node: its threads, sockets and store, wired together.
 //!
 //! ```text
-//! transports (tokio) ──► inbox ──┐                 ┌──► transports
+//! UDP, streams (tokio) ─► inbox ─┐                 ┌──► transports
 //! media threads ──► event rings ─┼─► core thread ──┼──► command rings
 //! orders (reload, drain, …) ─────┘   Switch<…>     ├──► store's queue
 //!                                                  └──► picture, for HTTP
@@ -30,7 +30,7 @@ use tandem_control::ContactCentre;
 use tandem_media_net::{DtlsIdentity, MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
 use tandem_sbc::user_agent::Fingerprint;
-use tandem_sbc_net::{BindError, FilterState, Inbox, Transports};
+use tandem_sbc_net::{Bell, BindError, FilterState, Inbox, Transports};
 use tandem_store::{Closed, Store, StoreError};
 use tandem_switch::{Ledger, Switch};
 use tandem_time::Instant;
@@ -40,7 +40,7 @@ use tokio::task::JoinHandle as TaskHandle;
 use self::call_log::CallLog;
 pub(crate) use self::changes::Changes;
 use self::clock::Clock;
-use self::core::{Core, MediaLink, Order, Reload, Waker};
+use self::core::{Core, MediaLink, Order, Reload};
 pub(crate) use self::core::{Seen, Tap, Way};
 use self::picture::{NodeStatus, Picture};
 use crate::configuration::Loaded;
@@ -81,7 +81,7 @@ pub(crate) enum StartError {
 pub(crate) struct Node {
     orders: SyncSender<Order>,
     core: JoinHandle<Store>,
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
     media: MediaThreads,
     transports: Arc<Transports>,
     picture: watch::Receiver<Arc<Picture>>,
@@ -105,13 +105,15 @@ impl Node {
         let clock = Clock::start();
         let config = &loaded.config;
         let server = Server::bind(config.http_listen).await?;
-        let waker = Arc::new(Waker::default());
+        let bell =
+            Arc::new(Bell::new().map_err(|source| StartError::Thread { what: "the core's bell", source })?);
         let wake: Arc<dyn Fn() + Send + Sync> = {
-            let waker = Arc::clone(&waker);
-            Arc::new(move || waker.wake())
+            let bell = Arc::clone(&bell);
+            Arc::new(move || bell.ring())
         };
         let (inbox, inbox_reader) = Inbox::new(INBOX_CAPACITY, Arc::clone(&wake));
-        let transports = Arc::new(Transports::bind(&wiring::transports(config, &loaded.tls), &inbox)?);
+        let (transports, datagrams) = Transports::bind(&wiring::transports(config, &loaded.tls), &inbox)?;
+        let transports = Arc::new(transports);
         tell_about_filter(&transports.filter());
         let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
         let store_counters = store.counters();
@@ -147,7 +149,9 @@ impl Node {
         let core = Core {
             clock,
             switch,
+            datagrams,
             inbox: inbox_reader,
+            bell: Arc::clone(&bell),
             media: handles.into_iter().map(MediaLink::new).collect(),
             transports: Arc::clone(&transports),
             store,
@@ -158,7 +162,7 @@ impl Node {
             was_busy: false,
             tap,
         };
-        let core = start_core(core, Arc::clone(&waker))?;
+        let core = start_core(core)?;
 
         let status = NodeStatus {
             started: clock.epoch(),
@@ -166,10 +170,10 @@ impl Node {
             transports: Arc::clone(&transports),
             store: store_counters,
             orders: orders.clone(),
-            waker: Arc::clone(&waker),
+            bell: Arc::clone(&bell),
         };
         let (stop_api, api) = start_api(server, status);
-        Ok(Self { orders, core, waker, media, transports, picture, api, stop_api, loaded, certificate })
+        Ok(Self { orders, core, bell, media, transports, picture, api, stop_api, loaded, certificate })
     }
 
     /// Takes what may change of `loaded` while calls are up; says what changed, and what waits for a restart.
@@ -257,7 +261,7 @@ impl Node {
         if self.orders.try_send(order).is_err() {
             tracing::error!("the signalling core takes no orders");
         }
-        self.waker.wake();
+        self.bell.ring();
     }
 }
 
@@ -278,10 +282,10 @@ fn start_api(server: Server, status: NodeStatus) -> (oneshot::Sender<()>, TaskHa
     (stop, tokio::spawn(serving))
 }
 
-fn start_core(core: Core, waker: Arc<Waker>) -> Result<JoinHandle<Store>, StartError> {
+fn start_core(core: Core) -> Result<JoinHandle<Store>, StartError> {
     std::thread::Builder::new()
         .name("tandem-core".into())
-        .spawn(move || core.run(&waker))
+        .spawn(move || core.run())
         .map_err(|source| StartError::Thread { what: "the signalling core", source })
 }
 

@@ -8,13 +8,17 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tandem_benches::relay::account::Account;
 use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::Transport;
 use tandem_sbc::user_agent::ListenAddress;
-use tandem_sbc_net::{Inbox, PacketRates, TcpLimits, TlsConfig, Transports, TransportsConfig};
+use tandem_sbc_net::{
+    Bell, Datagrams, Inbox, PacketRates, TcpLimits, TlsConfig, Transports, TransportsConfig,
+};
 
 const RECEIVER: &str = "sip-receiver";
 const LISTED: &str = "127.0.0.10";
@@ -89,15 +93,46 @@ fn measure(kernel_filter: bool, flood: Flood) -> io::Result<Cost> {
         websocket_origins: Vec::new(),
     };
     let (inbox, _reader) = Inbox::new(1, Arc::new(|| {}));
-    let transports =
+    let (transports, datagrams) =
         runtime.block_on(async { Transports::bind(&config, &inbox) }).map_err(io::Error::other)?;
+    let receiving = Receiving::start(datagrams)?;
     let destination = transports.listening()[0].address;
     let (receiver, sender) = (Account::own_threads(RECEIVER), Account::own_threads("source_filter"));
     let (received, sent) = (receiver.cpu()?, sender.cpu()?);
     flood.send(destination)?;
     let datagrams = (flood.steps * flood.datagrams_per_step) as f64;
     let micros = |since: Duration, now: Duration| (now - since).as_secs_f64() * 1e6 / datagrams;
-    Ok(Cost { receiver: micros(received, receiver.cpu()?), sender: micros(sent, sender.cpu()?) })
+    let cost = Cost { receiver: micros(received, receiver.cpu()?), sender: micros(sent, sender.cpu()?) };
+    receiving.stop()?;
+    Ok(cost)
+}
+
+/// A thread that receives as the signalling core's does.
+struct Receiving {
+    stop: Arc<AtomicBool>,
+    bell: Arc<Bell>,
+    thread: JoinHandle<()>,
+}
+
+impl Receiving {
+    fn start(mut datagrams: Datagrams) -> io::Result<Self> {
+        let (stop, bell) = (Arc::new(AtomicBool::new(false)), Arc::new(Bell::new()?));
+        let (stopped, rung) = (Arc::clone(&stop), Arc::clone(&bell));
+        let thread = std::thread::Builder::new().name(RECEIVER.into()).spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                if !datagrams.receive() {
+                    datagrams.wait(&rung, Duration::from_secs(1));
+                }
+            }
+        })?;
+        Ok(Self { stop, bell, thread })
+    }
+
+    fn stop(self) -> io::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.bell.ring();
+        self.thread.join().map_err(|_| io::Error::other("the receiver panicked"))
+    }
 }
 
 impl Flood {

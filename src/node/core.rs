@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
 use std::time::Duration;
 
 use tandem_control::{ContactCentre, ContactCentreConfig};
 use tandem_media::Command;
 use tandem_media_net::{MediaHandle, RingFull};
 use tandem_sbc::user_agent::{News, SourceChange, TransportFailure, UserAgentConfig};
-use tandem_sbc_net::{Inbound, InboxReader, Transports};
+use tandem_sbc_net::{Bell, Datagrams, Inbound, InboxReader, Transports};
 use tandem_store::Store;
 use tandem_switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
@@ -80,24 +79,14 @@ pub(crate) enum Way {
 /// Shows every SIP message to somebody who watches; what does not fit the queue is not shown.
 pub(crate) type Tap = SyncSender<Seen>;
 
-/// Wakes the core's thread, once it runs.
-#[derive(Debug, Default)]
-pub(super) struct Waker(OnceLock<Thread>);
-
-impl Waker {
-    pub(super) fn wake(&self) {
-        // Before the thread runs there is nobody to wake, and it looks at everything when it starts.
-        if let Some(thread) = self.0.get() {
-            thread.unpark();
-        }
-    }
-}
-
 /// What the core's thread owns.
 pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) switch: Switch<CallLog<ContactCentre>>,
+    pub(super) datagrams: Datagrams,
     pub(super) inbox: InboxReader,
+    /// Rung by everybody else who has something for the core.
+    pub(super) bell: Arc<Bell>,
     pub(super) media: Vec<MediaLink>,
     pub(super) transports: Arc<Transports>,
     pub(super) store: Store,
@@ -147,9 +136,7 @@ impl MediaLink {
 
 impl Core {
     /// Runs until told to stop; gives the store back.
-    pub(super) fn run(mut self, waker: &Waker) -> Store {
-        // Set once: this is the only core with this waker.
-        let _ = waker.0.set(std::thread::current());
+    pub(super) fn run(mut self) -> Store {
         loop {
             while let Ok(order) = self.orders.try_recv() {
                 match order {
@@ -170,11 +157,12 @@ impl Core {
                 self.send_outputs();
                 self.show();
             }
+            let datagrams = self.datagrams.receive();
             let packets = self.take_packets();
             let events = self.take_media_events();
             self.do_what_is_due();
             self.show();
-            if !packets && !events {
+            if !datagrams && !packets && !events {
                 self.sleep();
             }
         }
@@ -332,7 +320,7 @@ impl Core {
             wake_at = wake_at.min(now + BACKLOG_PACE);
         }
         if wake_at > now {
-            std::thread::park_timeout(wake_at - now);
+            self.datagrams.wait(&self.bell, wake_at - now);
         }
     }
 }

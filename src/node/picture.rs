@@ -13,13 +13,13 @@ use tandem_media_net::CountersSnapshot as MediaCounters;
 use tandem_sbc::user_agent::{
     Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Tally, TrunkUse,
 };
-use tandem_sbc_net::Transports;
+use tandem_sbc_net::{Bell, Transports};
 use tandem_switch::{Counters, Ledger, Switch};
 use tandem_time::Instant;
 use tokio::sync::watch;
 
 use super::call_log::CallLog;
-use super::core::{Order, Waker};
+use super::core::Order;
 
 /// A core that has shown nothing for so long is stuck.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
@@ -103,7 +103,7 @@ pub(super) struct NodeStatus {
     pub(super) transports: Arc<Transports>,
     pub(super) store: Arc<tandem_store::Counters>,
     pub(super) orders: SyncSender<Order>,
-    pub(super) waker: Arc<Waker>,
+    pub(super) bell: Arc<Bell>,
 }
 
 impl Status for NodeStatus {
@@ -153,7 +153,7 @@ impl Status for NodeStatus {
             return Unban::NotBanned;
         }
         let ordered = self.orders.try_send(Order::Unban(address));
-        self.waker.wake();
+        self.bell.ring();
         if ordered.is_ok() { Unban::Ordered } else { Unban::Busy }
     }
 

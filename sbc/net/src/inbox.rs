@@ -100,13 +100,9 @@ impl Inbox {
         Self { preferred: sources, ..self.clone() }
     }
 
-    /// Puts it in if there is room; tells whether there was.
-    pub(crate) fn try_put(&self, inbound: Inbound) -> bool {
-        let put = self.lane(&inbound).try_send(Waiting::now(inbound)).is_ok();
-        if put {
-            (self.wake)();
-        }
-        put
+    /// Puts it in if there is room; tells whether there was. For the reader's own thread, which need not be woken.
+    pub(crate) fn put_by_reader(&self, since: Instant, inbound: Inbound) -> bool {
+        self.lane(&inbound).try_send(Waiting { since, inbound }).is_ok()
     }
 
     /// Puts it in as soon as there is room. Does nothing once the reader is gone.

@@ -1,11 +1,13 @@
 //! SIP transports on tokio: UDP, TCP, TLS and WebSocket listeners, connections, and the source allow-list in front of them.
 //!
-//! Owner: tokio tasks of the shell receive; the signalling core's thread sends, without a task in between for UDP.
+//! Owner: the signalling core's thread receives and sends datagrams itself ([`Datagrams`]); streams are read and written
+//! by tokio tasks of the shell.
 //! Nothing here looks into a message beyond its length: what an unlisted source sends is not even framed. Every
 //! queue is bounded: a full one drops datagrams, stops reading a stream, or cuts a peer that does not read.
 
 mod allow_list;
 mod ban_list;
+mod bell;
 mod counters;
 mod filter;
 mod inbox;
@@ -16,6 +18,7 @@ mod transports;
 mod udp;
 
 pub use allow_list::AllowList;
+pub use bell::Bell;
 pub use counters::{Counters, CountersSnapshot};
 pub use filter::{FilterError, FilterState};
 pub use inbox::{Inbound, InboundPacket, Inbox, InboxReader, Wake};
@@ -26,4 +29,4 @@ pub use stream::{
 };
 pub use tls::{Authorities, Certificate, PeerName, PemError, TlsConfig, TlsError, TlsTrunk};
 pub use transports::{BindError, MAX_LISTEN, TcpLimits, Transports, TransportsConfig};
-pub use udp::UDP_SEND_QUEUE;
+pub use udp::{Datagrams, UDP_SEND_QUEUE};

@@ -21,7 +21,7 @@ use crate::inbox::Inbox;
 use crate::rate::{PacketRates, SharedRates};
 use crate::stream::StreamTransport;
 use crate::tls::{Certificate, TlsConfig, TlsError};
-use crate::udp::UdpTransport;
+use crate::udp::{Datagrams, Receiver, UdpTransport};
 
 /// The most bans that the kernel is told of, the latest ones; user space knows all.
 const KERNEL_BANS_MAX: usize = 256;
@@ -112,11 +112,12 @@ pub struct Transports {
 }
 
 impl Transports {
-    /// Binds and starts receiving into `inbox`. Must be called on the tokio runtime that is to run the transports.
+    /// Binds. What comes on streams is put into `inbox` from now on, datagrams when the core's thread asks for them.
+    /// Must be called on the tokio runtime that is to run the transports.
     ///
     /// # Errors
     /// When an address cannot be bound; then none is.
-    pub fn bind(config: &TransportsConfig, inbox: &Inbox) -> Result<Self, BindError> {
+    pub fn bind(config: &TransportsConfig, inbox: &Inbox) -> Result<(Self, Datagrams), BindError> {
         if config.listen.is_empty() || config.listen.len() > MAX_LISTEN {
             return Err(BindError::Count(config.listen.len()));
         }
@@ -141,24 +142,32 @@ impl Transports {
             counters,
             _tasks: JoinSet::new(),
         };
+        let mut receivers = Vec::new();
         for listen in &config.listen {
             let address = transports
-                .listen(*listen, inbox)
+                .listen(*listen, inbox, &mut receivers)
                 .map_err(|source| BindError::Address { listen: *listen, source })?;
             transports.listening.push(ListenAddress { address, ..*listen });
         }
         transports.filter_by(&config.allowed);
-        Ok(transports)
+        Ok((transports, Datagrams::new(receivers)))
     }
 
-    fn listen(&mut self, listen: ListenAddress, inbox: &Inbox) -> io::Result<SocketAddr> {
+    fn listen(
+        &mut self,
+        listen: ListenAddress,
+        inbox: &Inbox,
+        receivers: &mut Vec<Receiver>,
+    ) -> io::Result<SocketAddr> {
         match listen.transport {
             Transport::Udp => {
                 let allowed = self.allowed.clone();
                 let (rates, tasks) = (self.rates.clone(), &mut self._tasks);
-                let udp = UdpTransport::bind(listen.address, allowed, rates, inbox, &self.counters, tasks)?;
+                let bound = UdpTransport::bind(listen.address, allowed, rates, inbox, &self.counters, tasks)?;
+                let (udp, receiver) = bound;
                 let local = udp.local();
                 self.udp.push(udp);
+                receivers.push(receiver);
                 Ok(local)
             }
             _ => self.streams.listen(listen, &mut self._tasks),

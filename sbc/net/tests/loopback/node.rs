@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tandem_sbc_net::{
-    CountersSnapshot, Inbound, InboundPacket, Inbox, InboxReader, PacketRates, TcpLimits, TlsConfig,
-    Transports, TransportsConfig,
+    Bell, CountersSnapshot, Datagrams, Inbound, InboundPacket, Inbox, InboxReader, PacketRates, TcpLimits,
+    TlsConfig, Transports, TransportsConfig,
 };
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::Notify;
@@ -24,6 +26,37 @@ pub(crate) struct Node {
     pub(crate) transports: Transports,
     reader: InboxReader,
     arrived: Arc<Notify>,
+    _receiving: Receiving,
+}
+
+/// A thread that receives datagrams as the core's does; it ends with this.
+struct Receiving {
+    stop: Arc<AtomicBool>,
+    bell: Arc<Bell>,
+}
+
+impl Receiving {
+    fn start(mut datagrams: Datagrams, arrived: Arc<Notify>) -> Self {
+        let (stop, bell) = (Arc::new(AtomicBool::new(false)), Arc::new(Bell::new().expect("a bell")));
+        let (stopped, rung) = (Arc::clone(&stop), Arc::clone(&bell));
+        std::thread::spawn(move || {
+            while !stopped.load(Ordering::Acquire) {
+                let is_more = datagrams.receive();
+                arrived.notify_one();
+                if !is_more {
+                    datagrams.wait(&rung, Duration::from_secs(60));
+                }
+            }
+        });
+        Self { stop, bell }
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.bell.ring();
+    }
 }
 
 pub(crate) fn prefix(address: &str, bits: u8) -> IpPrefix {
@@ -50,8 +83,9 @@ impl Node {
         let arrived = Arc::new(Notify::new());
         let wake = Arc::clone(&arrived);
         let (inbox, reader) = Inbox::new(inbox_capacity, Arc::new(move || wake.notify_one()));
-        let transports = Transports::bind(config, &inbox).expect("free ports on loopback");
-        Self { transports, reader, arrived }
+        let (transports, datagrams) = Transports::bind(config, &inbox).expect("free ports on loopback");
+        let _receiving = Receiving::start(datagrams, Arc::clone(&arrived));
+        Self { transports, reader, arrived, _receiving }
     }
 
     pub(crate) fn address(&self, transport: Transport) -> SocketAddr {

@@ -2,7 +2,7 @@
 
 use crate::node::{CARRIER, LISTED, Node, config, message, prefix, udp_from};
 use tandem_sbc::transport::Transport;
-use tandem_sbc_net::{BindError, Transports, UDP_SEND_QUEUE};
+use tandem_sbc_net::{BindError, Transports};
 use tokio::io::AsyncReadExt;
 
 #[tokio::test]
@@ -61,29 +61,6 @@ async fn a_full_inbox_drops_datagrams_and_counts_them() {
     }
     assert!(node.poll().is_none());
     assert_eq!(node.counters().udp_inbox_full, 1);
-}
-
-/// Before the runtime has looked at a new socket it counts as not writable: the one state in which a socket on
-/// loopback surely makes a sender wait.
-#[tokio::test]
-async fn what_a_socket_cannot_take_waits_up_to_the_maximum() {
-    let node = Node::start(&config(), 8);
-    let peer = udp_from(LISTED).await;
-    let destination = peer.local_addr().expect("bound");
-    let mut blocked = 0;
-    let refused = loop {
-        match node.send(Transport::Udp, destination, None, b"datagram".to_vec()) {
-            Ok(()) => blocked += 1,
-            Err(failure) => break failure,
-        }
-    };
-    assert_eq!(blocked, UDP_SEND_QUEUE);
-    assert_eq!((refused.transport, refused.destination, refused.flow), (Transport::Udp, destination, None));
-    let mut buffer = [0; 16];
-    for _ in 0..UDP_SEND_QUEUE {
-        peer.recv_from(&mut buffer).await.expect("received");
-    }
-    assert_eq!(node.counters().udp_send_failures, 1);
 }
 
 #[tokio::test]
