@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tandem_config::{Config, Disk, Problem, Reach, Treatment};
+use tandem_config::{Config, Disk, MediaPath, Problem, Reach, Treatment};
 use tandem_control::flow::Flow;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig};
 use tandem_control_api::{DialTarget, Route};
@@ -219,9 +219,10 @@ fn contact_centre(config: &Config, flows: Vec<Flow>, prompts: &PromptLibrary) ->
     });
     let straight = config.entry_points.iter().filter_map(|it| match &it.treatment {
         Treatment::Flow(_) => None,
-        Treatment::Route { reach, ring_timeout } => {
-            Some((it.number.clone(), Route { target: target(reach), ring_timeout: *ring_timeout }))
-        }
+        Treatment::Route { reach, ring_timeout, media } => Some((
+            it.number.clone(),
+            Route { target: target(reach), ring_timeout: *ring_timeout, media: path(*media) },
+        )),
     });
     ContactCentreConfig {
         entry_points: answered.collect(),
@@ -240,5 +241,12 @@ fn target(reach: &Reach) -> DialTarget {
     match reach {
         Reach::User(user) => DialTarget::User(user.clone()),
         Reach::Number { number, trunk } => DialTarget::Trunk { trunk: trunk.clone(), number: number.clone() },
+    }
+}
+
+const fn path(media: MediaPath) -> tandem_control_api::MediaPath {
+    match media {
+        MediaPath::Anchored => tandem_control_api::MediaPath::Anchored,
+        MediaPath::Direct => tandem_control_api::MediaPath::Direct,
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tandem_control_api::{
-    CallId, Command, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Outcome, Request,
+    CallId, Command, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, MediaPath, Outcome,
+    Request,
 };
 use tandem_media::{IoRequest, Worker};
 use tandem_sbc::user_agent::{
@@ -255,7 +256,13 @@ impl Plane {
         if let Some(call) = self.bridged.iter().find_map(of_caller) {
             let target = DialTarget::Trunk { trunk: TRUNK.to_owned(), number: "+15550111".to_owned() };
             let ring_timeout = Duration::from_secs(20);
-            self.ask(Command::Dial { call, target, caller_id: None, ring_timeout });
+            self.ask(Command::Dial {
+                call,
+                target,
+                caller_id: None,
+                ring_timeout,
+                media: MediaPath::Anchored,
+            });
         } else if let Some((caller, _)) =
             self.bridged.values().find(|(_, dialled)| *dialled == Some(leg)).copied()
         {

@@ -569,5 +569,17 @@ pub enum Treatment {
         reach: Reach,
         /// How long they are rung.
         ring_timeout: Duration,
+        /// Which way the media goes.
+        media: MediaPath,
     },
+}
+
+/// Which way the media of a call that goes straight through goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaPath {
+    /// Through the node.
+    #[default]
+    Anchored,
+    /// Between the parties.
+    Direct,
 }

@@ -464,6 +464,18 @@ fn an_entry_point_leads_to_one_place() {
         "[[entry_point]]",
         "entry_point.+15550110: to goes with trunk only; remove to",
     );
+    one_problem(
+        "[[entry_point]]\nnumber = \"+15550103\"\nflow = \"echo\"",
+        "[[entry_point]]\nnumber = \"+15550103\"\nflow = \"echo\"\nmedia = \"direct\"",
+        "[[entry_point]]",
+        "entry_point.+15550103: media goes with user and trunk only; remove media",
+    );
+    one_problem(
+        "media = \"anchored\"          # through this node",
+        "media = \"bypass\"          # through this node",
+        "\"bypass\"",
+        "entry_point.+15550110.media: \"bypass\" is not anchored or direct; write anchored or direct",
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_config::{DigestAlgorithm, Reach, Transport, Treatment};
+use tandem_config::{DigestAlgorithm, MediaPath, Reach, Transport, Treatment};
 
 #[test]
 fn the_sample_is_the_demo_s_table() {
@@ -38,7 +38,8 @@ fn the_sample_is_the_demo_s_table() {
     assert_eq!((members("sales"), members("support")), (5, 5));
 
     let flow = |name: &str| Treatment::Flow(name.into());
-    let straight = |reach| Treatment::Route { reach, ring_timeout: Duration::from_secs(60) };
+    let straight =
+        |reach| Treatment::Route { reach, ring_timeout: Duration::from_secs(60), media: MediaPath::Anchored };
     let zoe = Reach::Number { number: "+15550199".into(), trunk: "carrier-a".into() };
     let entries: Vec<_> =
         config.entry_points.iter().map(|e| (e.number.as_str(), e.treatment.clone())).collect();

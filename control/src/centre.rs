@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tandem_control_api::{
-    CallId, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Origin,
-    Outcome, Party, RejectReason, Request, Route,
+    CallId, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, MediaPath,
+    Origin, Outcome, Party, RejectReason, Request, Route,
 };
 use tandem_time::Instant;
 
@@ -145,7 +145,7 @@ impl ContactCentre {
         };
         let route = || {
             let target = user.and_then(|_| self.target(dialled, None))?;
-            Some(Route { target, ring_timeout: transfers::RING_TIMEOUT })
+            Some(Route { target, ring_timeout: transfers::RING_TIMEOUT, media: MediaPath::Anchored })
         };
         let (flow, route) = match self.entry_points.get(dialled) {
             Some(EntryPoint::Flow(flow)) => (Some(Arc::clone(flow)), None),

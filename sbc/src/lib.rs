@@ -13,6 +13,7 @@ mod identity;
 mod lex;
 pub mod message;
 mod offer_answer;
+mod passed;
 mod registrar;
 pub mod rules;
 pub mod sdp;

@@ -89,6 +89,11 @@ pub(crate) fn is_acceptable(offer: &[u8], profile: &Profile, certificate: Option
     })
 }
 
+/// Whether it is a description at all.
+pub(crate) fn is_description(description: &[u8]) -> bool {
+    SessionDescription::parse(description).is_ok()
+}
+
 impl Disagreement {
     /// What an offer is refused with.
     pub(crate) const fn status(self) -> u16 {

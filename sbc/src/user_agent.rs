@@ -20,6 +20,7 @@ mod expiry;
 mod in_dialog;
 mod info;
 mod owner;
+mod passing;
 mod probing;
 mod profile;
 mod provisional;
@@ -32,6 +33,7 @@ mod route;
 mod ruled;
 mod serving;
 mod session;
+mod through;
 mod update;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -126,6 +128,10 @@ enum Role {
     Farewell(SessionId),
     /// A re-INVITE or UPDATE of ours.
     Change(SessionId),
+    /// A re-INVITE with what the other leg described.
+    Passed(SessionId),
+    /// A re-INVITE or UPDATE of the peer's, passed on to the other leg.
+    Asking(SessionId),
     /// A PRACK of ours.
     Prack(SessionId),
     /// An INFO of ours, with a digit.
@@ -147,6 +153,8 @@ impl Role {
             Self::Fork(id)
             | Self::Farewell(id)
             | Self::Change(id)
+            | Self::Passed(id)
+            | Self::Asking(id)
             | Self::Prack(id)
             | Self::Key(id)
             | Self::Notify(id, _)
@@ -400,6 +408,9 @@ impl UserAgent {
             ResponseMatch::Deliver { transaction, user: Role::Change(session), repeated } => {
                 self.handle_change_response(now, session, transaction, received, status, repeated);
             }
+            ResponseMatch::Deliver { transaction, user: Role::Passed(session), repeated } => {
+                self.handle_passed_response(now, session, transaction, received, status, repeated);
+            }
             ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
                 self.end_farewell(session);
             }
@@ -435,6 +446,12 @@ impl UserAgent {
                 }
                 (Role::Change(session), Tell::TransportError) => {
                     self.handle_change_failure(now, session, notice.transaction, 503);
+                }
+                (Role::Passed(session), Tell::Timeout) => {
+                    self.handle_passed_failure(now, session, notice.transaction, 408);
+                }
+                (Role::Passed(session), Tell::TransportError) => {
+                    self.handle_passed_failure(now, session, notice.transaction, 503);
                 }
                 (Role::Farewell(session), Tell::Timeout | Tell::TransportError) => {
                     self.end_farewell(session);
@@ -479,7 +496,15 @@ impl UserAgent {
         self.events.push_back(Event::Registration { user, reachable });
     }
 
-    fn tell_ended(&mut self, session: SessionId, by: Ender, status: u16, reason: impl Into<String>) {
+    fn tell_ended(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        by: Ender,
+        status: u16,
+        reason: impl Into<String>,
+    ) {
+        self.part_from_other_leg(now, session);
         let end = SessionEnd { by, status, reason: reason.into() };
         self.events.push_back(Event::Ended { session, end });
     }

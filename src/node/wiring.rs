@@ -34,9 +34,19 @@ pub(crate) fn user_agent(
         timers: timers(&config.sip.timers),
         product: config.sip.product.clone(),
         emergency: config.emergency_numbers.clone(),
+        direct: config.entry_points.iter().filter(|it| goes_direct(it)).map(|it| it.number.clone()).collect(),
         dtls_certificate: certificate,
         protection: protection(&config.protection),
     }
+}
+
+/// Whether the parties of its calls agree on media without us.
+fn goes_direct(entry_point: &config::EntryPoint) -> bool {
+    let media = match &entry_point.treatment {
+        config::Treatment::Flow(_) => return false,
+        config::Treatment::Route { media, .. } => *media,
+    };
+    media == config::MediaPath::Direct
 }
 
 /// For the switch.

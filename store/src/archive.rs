@@ -88,6 +88,8 @@ pub struct StoredLeg {
     pub mos: Option<f64>,
     /// Digits received.
     pub digits_received: i64,
+    /// Which way its media went: `anchored` or `direct`.
+    pub media_path: String,
 }
 
 /// An entry of the timeline as stored.
@@ -199,6 +201,7 @@ fn read_leg(row: &Row<'_>) -> rusqlite::Result<StoredLeg> {
         jitter_us: count("jitter_us")?,
         mos: row.get("mos")?,
         digits_received: count("digits_received")?,
+        media_path: row.get("media_path")?,
     })
 }
 

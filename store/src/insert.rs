@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use rusqlite::{Transaction, params};
-use tandem_control_api::{CallFact, CallRecord, Direction, EndedBy, LegRecord, Origin, TimelineEntry};
+use tandem_control_api::{
+    CallFact, CallRecord, Direction, EndedBy, LegRecord, MediaPath, Origin, TimelineEntry,
+};
 use tandem_time::Instant;
 
 use crate::date::NodeClock;
@@ -85,10 +87,14 @@ fn insert_leg(
         Direction::Outbound => "outbound",
     };
     let media = leg.media.as_ref();
+    let media_path = match leg.media_path {
+        MediaPath::Anchored => "anchored",
+        MediaPath::Direct => "direct",
+    };
     transaction
         .prepare_cached(
             "INSERT INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-             ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
         )?
         .execute(params![
             call,
@@ -115,6 +121,7 @@ fn insert_leg(
             media.and_then(|media| media.round_trip_us),
             media.and_then(|media| media.mos),
             media.map(|media| media.digits_received),
+            media_path,
         ])?;
     Ok(())
 }

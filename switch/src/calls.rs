@@ -20,6 +20,10 @@
 //! | `RefuseTransfer` | a leg whose party asked for a transfer | refuses it with the reason's status | at once |
 //! | `SetData` | a call without a record | adds a fact | at once |
 //!
+//! A `Dial` with direct media opens no endpoint: it is for an offered caller, whose description goes into the INVITE.
+//! `Answer` of that caller is `WrongState` until the dialled leg is answered, and then opens none either; the two can be
+//! bridged to each other and to nobody else, and neither played to, collected from, parted nor transferred.
+//!
 //! In every other state the command is `WrongState`; for a leg that has ended or never was, `UnknownLeg`; so too
 //! with calls. `tests/table.rs` renders each state with each command from the machine itself.
 //!
@@ -36,6 +40,7 @@
 mod call;
 mod cause;
 mod commands;
+mod direct;
 mod ending;
 mod endpoints;
 mod leg;
@@ -57,7 +62,7 @@ use std::time::Duration;
 
 use tandem_control_api::{CallId, CallRecord, CommandError, Event, LegId, Request};
 use tandem_media as media;
-use tandem_sbc::user_agent::{Invite, LocalMedia, SessionId};
+use tandem_sbc::user_agent::{Identity, Invite, InviteTarget, LocalMedia, SessionId};
 use tandem_time::Instant;
 
 use crate::arena::Arena;
@@ -91,6 +96,10 @@ pub(crate) enum Action {
     Ring { session: SessionId },
     /// Answer; a failure goes to [`Calls::handle_accept_failure`].
     Accept { leg: LegId, session: SessionId, media: Box<LocalMedia> },
+    /// Invite for a caller, with the caller's description; the result goes to [`Calls::handle_invited`].
+    InviteThrough { leg: LegId, caller: SessionId, target: InviteTarget, from: Identity },
+    /// Answer as the leg that was invited for it was; a failure goes to [`Calls::handle_accept_failure`].
+    AcceptThrough { leg: LegId, session: SessionId },
     /// Refuse.
     Reject { session: SessionId, status: u16 },
     /// Hang up. That the session is gone already is no failure: its end is under way to us.

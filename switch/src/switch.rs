@@ -9,7 +9,7 @@ use tandem_control_api::{CallRecord, ControlPlane, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
     Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, News, Packet, SessionError,
-    SourceChange, Tally, Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
+    SessionId, SourceChange, Tally, Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -292,6 +292,15 @@ impl<P: ControlPlane> Switch<P> {
                     self.calls.handle_accept_failure(leg, session, error);
                 }
             }
+            Action::InviteThrough { leg, caller, target, from } => {
+                let invited = self.user_agent.invite_through(now, caller, target, from);
+                self.invited(now, leg, invited);
+            }
+            Action::AcceptThrough { leg, session } => {
+                if let Err(error) = self.user_agent.accept_through(now, session) {
+                    self.calls.handle_accept_failure(leg, session, error);
+                }
+            }
             Action::Ring { session } => {
                 let _ = self.user_agent.ring(now, session);
             }
@@ -319,7 +328,12 @@ impl<P: ControlPlane> Switch<P> {
     }
 
     fn invite(&mut self, now: Instant, leg: LegId, invite: Invite) {
-        let invited = self.user_agent.invite(now, invite).map(|session| {
+        let invited = self.user_agent.invite(now, invite);
+        self.invited(now, leg, invited);
+    }
+
+    fn invited(&mut self, now: Instant, leg: LegId, invited: Result<SessionId, SessionError>) {
+        let invited = invited.map(|session| {
             let call_id = self.user_agent.call_id(session).unwrap_or_default().to_owned();
             (session, call_id)
         });

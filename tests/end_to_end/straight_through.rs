@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tandem_phone::{Answer, Manner, Phone};
 
-use crate::support::{CALLER_HZ, PATIENCE, caller, carrier_whose, node, only_record, runtime};
+use crate::support::{CALLER_HZ, PATIENCE, caller, carrier_whose, node, node_with, only_record, runtime};
 
 /// The demo's number, and where it leads.
 const NUMBER: &str = "+15550111";
@@ -89,4 +89,31 @@ fn keys_go_from_tones_to_events_and_back() {
         let record = only_record(&mut node);
         assert!(record.legs.iter().all(|leg| leg.digits_received == 3), "{record:#?}");
     }
+}
+
+/// The offer and the answer are the two ends' own, so that they speak to each other and not to us.
+#[test]
+fn direct_media_takes_no_port_of_ours() {
+    let mut node =
+        node_with(|_, config| config.replace("to = \"+15550199\"", "to = \"+15550199\"\nmedia = \"direct\""));
+    let runtime = runtime();
+    let party = Manner::polite(PARTY_HZ, RING);
+    let carrier = carrier_whose(&runtime, &node, [(PARTY.to_owned(), party)]);
+    let call = carrier.call("+15551111", NUMBER, caller()).expect("a call");
+    let called = carrier.incoming(PATIENCE).expect("the party is rung");
+    let talk = Duration::from_secs(1);
+    carrier.hears(call, PARTY_HZ, talk, PATIENCE).expect("the caller hears the party");
+    carrier.hears(called, CALLER_HZ, talk, PATIENCE).expect("the party hears the caller");
+    for name in ["tandem_ledger_ports", "tandem_ledger_endpoints"] {
+        let metric = node.metrics(name).expect("metrics");
+        assert!(metric.iter().all(|(_, value)| *value == 0.0) && !metric.is_empty(), "{metric:?}");
+    }
+    assert!(node.metrics("tandem_ledger_legs").expect("metrics").iter().any(|(_, value)| *value == 2.0));
+    carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
+    for leg in [call, called] {
+        assert_eq!(carrier.ended(leg, PATIENCE).expect("the call ends").status, 200);
+    }
+    let record = only_record(&mut node);
+    assert!(record.answered.is_some() && record.legs.len() == 2, "{record:#?}");
+    assert!(record.legs.iter().all(|leg| leg.media_path == "direct" && leg.codec.is_none()), "{record:#?}");
 }

@@ -10,7 +10,8 @@ use super::tls::read_trunk_tls;
 use super::{Files, ordered};
 use crate::address::IpPrefix;
 use crate::model::{
-    Agent, Announcement, DigestAlgorithm, EntryPoint, Phones, Queue, Reach, SipListen, Treatment, Trunk, User,
+    Agent, Announcement, DigestAlgorithm, EntryPoint, MediaPath, Phones, Queue, Reach, SipListen, Treatment,
+    Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -281,7 +282,7 @@ fn read_treatment(
     files: &Files<'_>,
     flows: Option<&Path>,
 ) -> Option<Treatment> {
-    section.know(&["flow", "user", "trunk", "to", "ring_timeout_s"]);
+    section.know(&["flow", "user", "trunk", "to", "ring_timeout_s", "media"]);
     let written: Vec<_> = ["flow", "user", "trunk"].into_iter().filter(|key| section.has(key)).collect();
     let only_with = |key: &str, others: &str| {
         if section.has(key) {
@@ -293,6 +294,7 @@ fn read_treatment(
         ["flow"] => {
             only_with("to", "trunk");
             only_with("ring_timeout_s", "user and trunk");
+            only_with("media", "user and trunk");
             return files.named(section, "flow", flows, "toml").map(Treatment::Flow);
         }
         ["user"] => {
@@ -317,7 +319,12 @@ fn read_treatment(
         }
     };
     let ring_timeout = section.seconds_or("ring_timeout_s", 1..=600, 60);
-    Some(Treatment::Route { reach: reach?, ring_timeout: ring_timeout? })
+    let media = section.parsed_or("media", "anchored or direct", MediaPath::Anchored, |text| match text {
+        "anchored" => Some(MediaPath::Anchored),
+        "direct" => Some(MediaPath::Direct),
+        _ => None,
+    });
+    Some(Treatment::Route { reach: reach?, ring_timeout: ring_timeout?, media: media? })
 }
 
 fn read_sources(section: &Section<'_, '_>, owner: &str, sources: &mut Sources) -> Option<Vec<IpPrefix>> {

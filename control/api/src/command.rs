@@ -76,6 +76,9 @@ pub enum Command {
         caller_id: Option<String>,
         /// Given up (CANCEL) after this long without an answer.
         ring_timeout: Duration,
+        /// Which way the new leg's media goes.
+        #[serde(default)]
+        media: MediaPath,
     },
     /// Lets two answered legs of one call hear each other, ending whatever they heard before. A leg bridged to
     /// itself hears its own audio and digits.
@@ -216,6 +219,17 @@ pub struct CollectRules {
     pub clear_typeahead: bool,
     /// Never shown in logs, traces or records.
     pub sensitive: bool,
+}
+
+/// Which way a leg's media goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaPath {
+    /// Through the node.
+    #[default]
+    Anchored,
+    /// Straight between the caller, who must not be answered yet, and the new leg: nothing can be played to either or
+    /// collected from it, and it can be bridged to the other only.
+    Direct,
 }
 
 /// Whom to ring.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tandem_time::Instant;
 
-use crate::{CallFact, CallId, LegEnd, LegId, Origin, Party};
+use crate::{CallFact, CallId, LegEnd, LegId, MediaPath, Origin, Party};
 
 /// One call, from offer to release. Instants are turned into dates by the shell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,10 @@ pub struct LegRecord {
     pub ended: Instant,
     /// How it ended.
     pub end: LegEnd,
-    /// What was heard; none when media never opened.
+    /// Which way its media went.
+    #[serde(default)]
+    pub media_path: MediaPath,
+    /// What was heard; none when media never opened, or did not pass the node.
     pub media: Option<MediaStatistics>,
 }
 

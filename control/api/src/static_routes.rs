@@ -147,7 +147,7 @@ impl StaticRoutes {
             Some(consulted_on) => {
                 self.party_of(consulted_on).map(|leg| TransferTo::Party { leg, consulted_on })
             }
-            None => self.route(to).map(|Route { target, ring_timeout }| TransferTo::Dial {
+            None => self.route(to).map(|Route { target, ring_timeout, .. }| TransferTo::Dial {
                 target,
                 caller_id: None,
                 ring_timeout,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::{
     CallId, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy, HangupCause, LegEnd, LegId,
-    Outcome, RejectReason, TransferTo,
+    MediaPath, Outcome, RejectReason, TransferTo,
 };
 
 /// Where a call goes straight to.
@@ -18,6 +18,8 @@ pub struct Route {
     pub target: DialTarget,
     /// How long.
     pub ring_timeout: Duration,
+    /// Which way the media goes.
+    pub media: MediaPath,
 }
 
 /// How a command is sent; gives back the id its outcome will carry.
@@ -58,8 +60,8 @@ enum State {
 impl StraightThrough {
     /// Rings the party.
     pub fn begin(call: CallId, caller: LegId, route: Route, ask: Ask<'_>) -> Self {
-        let Route { target, ring_timeout } = route;
-        let dial = ask(Command::Dial { call, target, caller_id: None, ring_timeout });
+        let Route { target, ring_timeout, media } = route;
+        let dial = ask(Command::Dial { call, target, caller_id: None, ring_timeout, media });
         Self { caller, state: State::Ringing { dial, party: None } }
     }
 

@@ -7,13 +7,19 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tandem_control_api::conformance::run_random_calls;
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, Prompt,
-    RejectReason, Repeat, Request, Route, StaticRoutes, Treatment,
+    CallFact, CallId, Command, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, MediaPath,
+    Prompt, RejectReason, Repeat, Request, Route, StaticRoutes, Treatment,
 };
 use tandem_time::Instant;
 
 fn routes() -> StaticRoutes {
-    let connect = |target| Treatment::Connect(Route { target, ring_timeout: Duration::from_secs(15) });
+    let connect = |target| {
+        Treatment::Connect(Route {
+            target,
+            ring_timeout: Duration::from_secs(15),
+            media: MediaPath::Anchored,
+        })
+    };
     let trunk = DialTarget::Trunk { trunk: "carrier".into(), number: "+15550199".into() };
     let play = Treatment::Play { prompts: vec![Prompt::Named("closed".into())], repeat: Repeat::Times(2) };
     StaticRoutes::new(BTreeMap::from([
@@ -64,7 +70,13 @@ impl Faulty {
 
     fn dial(&mut self, call: CallId) {
         let target = DialTarget::User("1001".into());
-        self.ask(Command::Dial { call, target, caller_id: None, ring_timeout: Duration::from_secs(60) });
+        self.ask(Command::Dial {
+            call,
+            target,
+            caller_id: None,
+            ring_timeout: Duration::from_secs(60),
+            media: MediaPath::Anchored,
+        });
     }
 }
 

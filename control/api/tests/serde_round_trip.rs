@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
-    DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, MediaStatistics, Origin,
-    Outcome, Party, PlayEnd, Prompt, RejectReason, Repeat, Request, TimelineEntry, Tone, TransferTo,
+    DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, MediaPath, MediaStatistics,
+    Origin, Outcome, Party, PlayEnd, Prompt, RejectReason, Repeat, Request, TimelineEntry, Tone, TransferTo,
 };
 use tandem_time::Instant;
 
@@ -78,6 +78,7 @@ fn requests() {
         target,
         caller_id,
         ring_timeout: Duration::from_secs(15),
+        media: MediaPath::Direct,
     };
     let mut commands = vec![
         Command::Ring { leg: LEG },
@@ -165,6 +166,7 @@ fn record() -> CallRecord {
         answered: None,
         ended: at(u64::MAX),
         end: end(EndedBy::Control),
+        media_path: MediaPath::Direct,
         media,
     };
     let media = MediaStatistics {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, World};
 use tandem_control_api::{
-    Command, DialFailure, DialTarget, Event, Prompt, RejectReason, Repeat, Request, Route, StaticRoutes,
-    Treatment,
+    Command, DialFailure, DialTarget, Event, MediaPath, Prompt, RejectReason, Repeat, Request, Route,
+    StaticRoutes, Treatment,
 };
 use tandem_time::Instant;
 
@@ -53,7 +53,7 @@ fn call(treatment: Treatment, phone: Phone, patience: Option<u64>) -> Vec<String
 
 fn connect() -> Treatment {
     let target = DialTarget::User("1001".into());
-    Treatment::Connect(Route { target, ring_timeout: Duration::from_secs(15) })
+    Treatment::Connect(Route { target, ring_timeout: Duration::from_secs(15), media: MediaPath::Anchored })
 }
 
 fn answers(talks: Option<u64>) -> Phone {

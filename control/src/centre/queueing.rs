@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandError, CommandId, HangupCause, Outcome, Prompt, Repeat,
+    CallFact, CallId, Command, CommandError, CommandId, HangupCause, MediaPath, Outcome, Prompt, Repeat,
 };
 use tandem_time::Instant;
 
@@ -102,7 +102,7 @@ impl ContactCentre {
         self.outbox.note(call, CallFact::AgentOffered { agent: agent.to_string() });
         let command = self.outbox.ask(
             Concern::Dial(call, Arc::clone(&agent)),
-            Command::Dial { call, target, caller_id: None, ring_timeout },
+            Command::Dial { call, target, caller_id: None, ring_timeout, media: MediaPath::Anchored },
         );
         if let Some(agent) = self.routing.agents.get_mut(&agent) {
             agent.state = AgentState::Offered { call, command, leg: None, available_since };

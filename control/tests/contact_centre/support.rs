@@ -8,8 +8,8 @@ use tandem_control::{
 };
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, Wish, World};
 use tandem_control_api::{
-    CallFact, CallRecord, CollectEnd, CollectRules, Command, CommandError, DialTarget, Event, Prompt, Repeat,
-    Request, Route, TransferTo,
+    CallFact, CallRecord, CollectEnd, CollectRules, Command, CommandError, DialTarget, Event, MediaPath,
+    Prompt, Repeat, Request, Route, TransferTo,
 };
 use tandem_time::Instant;
 
@@ -39,6 +39,7 @@ pub(crate) fn config() -> ContactCentreConfig {
             Route {
                 target: DialTarget::Trunk { trunk: "carrier".into(), number: "+15550177".into() },
                 ring_timeout: RING_TIMEOUT,
+                media: MediaPath::Direct,
             },
         )]),
         flows: flows.iter().map(|(name, text)| flow::parse(name, text).expect("a sound flow")).collect(),

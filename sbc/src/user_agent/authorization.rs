@@ -138,6 +138,9 @@ impl UserAgent {
             if let Some(change) = &mut session.change {
                 change.is_sent_again(transaction, again);
             }
+            if let Some(through) = &mut session.through {
+                through.is_sent_again(transaction, again);
+            }
             let tag = received.essentials.to.tag().unwrap_or_default();
             if let Some(dialog) = session.dialog_with(tag) {
                 dialog.advance_cseq(next);

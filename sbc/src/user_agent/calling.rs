@@ -9,9 +9,10 @@ use super::compose::{self, Description};
 use super::profile::EarlyMedia;
 use super::route::Plan;
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
+use super::through::Through;
 use super::{
-    DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, Received, Role, SessionError,
-    SessionId, UserAgent,
+    DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, Received, Role,
+    SessionError, SessionId, UserAgent,
 };
 use crate::dialog::Dialog;
 use crate::identity::Shown;
@@ -38,6 +39,30 @@ struct Targets {
     plan: Option<Box<Plan>>,
 }
 
+/// A call to be made.
+pub(super) struct Wanted {
+    pub(super) target: InviteTarget,
+    pub(super) from: Identity,
+    pub(super) side: Side,
+}
+
+/// Whose side of the media an INVITE of ours describes.
+#[derive(Clone, Debug)]
+pub(super) enum Side {
+    /// Ours.
+    Ours(LocalMedia),
+    /// That of the caller of another session.
+    Caller(SessionId),
+}
+
+/// What an INVITE of ours says of media.
+pub(super) struct Offer {
+    pub(super) media: Option<Negotiation>,
+    pub(super) through: Option<Box<Through>>,
+    /// Empty when there is none.
+    pub(super) description: Vec<u8>,
+}
+
 /// What all INVITEs of a session have in common.
 pub(super) struct Call<'a> {
     pub(super) session: SessionId,
@@ -46,6 +71,7 @@ pub(super) struct Call<'a> {
     pub(super) local_tag: &'a str,
     /// The user part of To.
     pub(super) callee: &'a str,
+    /// Empty when the offer is to come in the 2xx.
     pub(super) offer: &'a [u8],
     pub(super) cseq: u32,
 }
@@ -56,20 +82,23 @@ impl UserAgent {
     /// # Errors
     /// When there is nobody to send it to, or a limit is reached; then there is no session and no event.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
+        let Invite { target, from, media } = invite;
+        self.call(now, Wanted { target, from, side: Side::Ours(media) })
+    }
+
+    pub(super) fn call(&mut self, now: Instant, wanted: Wanted) -> Result<SessionId, SessionError> {
+        let invite = &wanted;
         let is_emergency = self.is_emergency_target(&invite.target);
         if self.is_full(is_emergency) {
             return Err(SessionError::Limit);
         }
         let Targets { peer, callee, destinations, admission, plan } =
-            self.targets(now, &invite, is_emergency)?;
+            self.targets(now, invite, is_emergency)?;
+        let hop = destinations.first().map(|it| it.hop).ok_or(SessionError::NotRegistered)?;
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
-        let origin_id = self.rng.next_u64();
-        let mut media =
-            Negotiation::new(origin_id, invite.media, self.profile(&peer), self.config.dtls_certificate);
-        media.step(Step::SendInvite);
-        let offer = media.offer(&mut self.rng);
-        let caller = self.profile(&peer).present(invite.from);
+        let Offer { media, through, description: offer } = self.offer_of(&invite.side, &peer, hop);
+        let caller = self.profile(&peer).present(wanted.from);
         let longest = self.config.limits.max_ringing;
         let max_ringing = self.profile(&peer).max_ringing.map_or(longest, |limit| limit.min(longest));
         let calling = Calling {
@@ -83,9 +112,10 @@ impl UserAgent {
         };
         let mut session =
             Session::new(peer, call_id.clone(), local_tag.clone(), Phase::Calling(Box::new(calling)));
-        if let InviteTarget::User(user) = &invite.target {
-            session.user = Some(user.clone());
+        if let InviteTarget::User(user) = wanted.target {
+            session.user = Some(user);
         }
+        session.through = through;
         session.admission = Some(admission);
         let id = self.sessions.insert(session);
         let call = Call {
@@ -107,7 +137,7 @@ impl UserAgent {
     fn targets(
         &mut self,
         now: Instant,
-        invite: &Invite,
+        invite: &Wanted,
         is_emergency: bool,
     ) -> Result<Targets, SessionError> {
         match &invite.target {
@@ -126,6 +156,24 @@ impl UserAgent {
                 let admission = self.reserve(now, &Peer::Phone, is_emergency)?;
                 let (peer, callee, plan) = (Peer::Phone, user.clone(), None);
                 Ok(Targets { peer, callee, destinations, admission, plan })
+            }
+        }
+    }
+
+    /// What a peer is offered on that way.
+    pub(super) fn offer_of(&mut self, side: &Side, peer: &Peer, hop: Hop) -> Offer {
+        let origin_id = self.rng.next_u64();
+        match side {
+            Side::Ours(local) => {
+                let (profile, certificate) = (self.profile(peer), self.config.dtls_certificate);
+                let mut media = Negotiation::new(origin_id, local.clone(), profile, certificate);
+                media.step(Step::SendInvite);
+                let description = media.offer(&mut self.rng);
+                Offer { media: Some(media), through: None, description }
+            }
+            Side::Caller(caller) => {
+                let (through, description) = self.offer_of_caller(*caller, origin_id, hop);
+                Offer { media: None, through: Some(Box::new(through)), description }
             }
         }
     }
@@ -185,8 +233,13 @@ impl UserAgent {
             .header(HeaderName::Contact, compose::contact(&destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
-        let required = compose::required(profile);
+        let mut required = compose::required(profile);
         let mut supported = compose::supported(profile);
+        if call.offer.is_empty() {
+            // RFC 3262 §5: else the offer might come in a 1xx, whose PRACK would have to wait for the caller.
+            required.retain(|tag| *tag != compose::RELIABLE);
+            supported.retain(|tag| *tag != compose::RELIABLE);
+        }
         supported.retain(|tag| !required.contains(tag));
         if !required.is_empty() {
             builder = builder.header(HeaderName::Require, required.join(", "));
@@ -197,7 +250,8 @@ impl UserAgent {
             // RFC 5009 §5.1: else some networks let nothing through before the answer.
             builder = builder.header(HeaderName::PEarlyMedia, "supported");
         }
-        shown.add_to(builder).body("application/sdp", call.offer)
+        let builder = shown.add_to(builder);
+        if call.offer.is_empty() { builder.finish() } else { builder.body("application/sdp", call.offer) }
     }
 
     pub(super) fn handle_fork_response(
@@ -249,7 +303,10 @@ impl UserAgent {
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
         dialog.max_forwards = self.profile_for(id).max_forwards;
-        self.send_ack(id, transaction, &dialog, received.essentials.cseq.number);
+        let cseq = received.essentials.cseq.number;
+        if !self.waits_for_answer(id, transaction, &dialog, cseq) {
+            self.send_ack(id, transaction, &dialog, cseq);
+        }
         if repeated {
             return;
         }
@@ -272,13 +329,14 @@ impl UserAgent {
         let Phase::Calling(calling) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
         let Calling { media, early, .. } = *calling;
         let early = early.into_iter().find(|early| early.dialog.remote_tag == dialog.remote_tag);
-        let mut media = match early {
+        let (media, described) = match early {
             Some(early) => {
                 dialog.continue_from(&early.dialog);
-                early.media
+                (early.media, early.described)
             }
-            None => media,
+            None => (media, None),
         };
+        let Some(mut media) = media else { return self.win_through(now, id, dialog, received, described) };
         let description = compose::description(received.message);
         let is_sdp = matches!(description, Description::Sdp(_));
         let agreed = match (media.step(Step::Success { description: is_sdp }), description) {
@@ -292,10 +350,11 @@ impl UserAgent {
         self.cancel_forks(now, id, Some("answered elsewhere"));
         let Some(audio) = agreed else {
             self.say_bye(now, id, &mut dialog, Some("no common codec"));
-            self.tell_ended(id, Ender::Failure, 488, "no common codec");
+            self.tell_ended(now, id, Ender::Failure, 488, "no common codec");
             return self.settle(id);
         };
         if let Some(session) = self.sessions.get_mut(id) {
+            let media = Some(media);
             session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media, success: None }));
         }
         self.take_expiry(now, id, received.message);
@@ -310,7 +369,11 @@ impl UserAgent {
         let branch = self.branch();
         let ack = dialog.ack(&compose::via(&hop, &branch), cseq);
         let invite = self.transactions.sent(transaction).map(|(invite, _)| invite).unwrap_or_default();
-        let bytes = compose::with_credentials_of(ack, invite).finish();
+        let ack = compose::with_credentials_of(ack, invite);
+        let bytes = match self.answer_in_ack(id) {
+            Some(answer) => ack.body("application/sdp", answer),
+            None => ack.finish(),
+        };
         let bytes = self.ruled(&self.peer_of(id), bytes);
         self.transmits.push_back(hop.carry(bytes));
     }
@@ -337,7 +400,7 @@ impl UserAgent {
             session.phase = Phase::Over;
             self.cancel_forks(now, id, None);
             if let Some(Refusal { by, status, reason }) = best {
-                self.tell_ended(id, by, status, reason);
+                self.tell_ended(now, id, by, status, reason);
             }
         }
         self.settle(id);

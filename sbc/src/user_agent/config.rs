@@ -1,5 +1,6 @@
 //! What the user agent is told by its operator.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct UserAgentConfig {
     /// Numbers whose calls pass every limit, and services such as `urn:service:sos` (RFC 5031), which stand for
     /// those below them too.
     pub emergency: Vec<String>,
+    /// Numbers whose calls go to somebody with whom the caller agrees on media without us: any offer may be made.
+    pub direct: BTreeSet<String>,
     /// What is done about those who guess, scan and flood.
     pub protection: Protection,
     /// SIP timers.
@@ -52,6 +55,7 @@ impl UserAgentConfig {
             phones: PhoneConfig::default(),
             limits: Limits::default(),
             emergency: vec!["112".to_owned(), "911".to_owned(), "urn:service:sos".to_owned()],
+            direct: BTreeSet::new(),
             protection: Protection::default(),
             timers: Timers::default(),
             product: "Tandem".to_owned(),

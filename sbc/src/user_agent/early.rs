@@ -10,7 +10,7 @@ use super::{Event, Received, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::header::Parameterised;
 use crate::message::{HeaderName, Message};
-use crate::offer_answer::{Step, Verdict};
+use crate::offer_answer::{Negotiation, Step, Verdict};
 use crate::transaction::TransactionId;
 use crate::transport::Hop;
 
@@ -34,6 +34,7 @@ impl UserAgent {
         if status > 100 && !self.handle_early_dialog(now, id, transaction, received) {
             return self.settle(id);
         }
+        self.pass_provisional(now, id, received, status);
         if let Some(session) = self.sessions.get_mut(id)
             && let Phase::Calling(calling) = &mut session.phase
             && matches!(status, 180 | 183)
@@ -91,7 +92,8 @@ impl UserAgent {
         }
         early.rseq = rseq.or(early.rseq);
         let is_news = early.take(received, rseq.is_some());
-        let audio = early.media.agreed().filter(|_| is_news && is_heard && !early.is_gate_closed).cloned();
+        let agreed = early.media.as_ref().and_then(Negotiation::agreed);
+        let audio = agreed.filter(|_| is_news && is_heard && !early.is_gate_closed).cloned();
         if let Some(audio) = audio.filter(|audio| calling.heard.as_ref() != Some(audio)) {
             calling.heard = Some(audio.clone());
             self.events.push_back(Event::EarlyMedia { session: id, audio });
@@ -113,8 +115,12 @@ impl EarlyDialog {
         let is_opened = was_closed && !self.is_gate_closed;
         let Description::Sdp(answer) = compose::description(received.message) else { return is_opened };
         let step = if is_reliable { Step::Reliable } else { Step::Provisional };
-        let is_answer = matches!(self.media.step(step), Verdict::Take | Verdict::Preview);
-        is_answer && self.media.accept_answer(answer, received.packet.source.ip()).is_ok() || is_opened
+        let Some(media) = &mut self.media else {
+            self.described = Some(answer.to_vec());
+            return is_opened;
+        };
+        let is_answer = matches!(media.step(step), Verdict::Take | Verdict::Preview);
+        is_answer && media.accept_answer(answer, received.packet.source.ip()).is_ok() || is_opened
     }
 }
 

@@ -102,7 +102,7 @@ impl UserAgent {
         self.refuse(now, received, 200);
         let reason = compose::reason(received.message).unwrap_or_else(|| "hung up".to_owned());
         if self.refuse_offered(now, id, 487) {
-            self.tell_ended(id, Ender::Peer, 487, reason);
+            self.tell_ended(now, id, Ender::Peer, 487, reason);
             return self.settle(id);
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -113,7 +113,7 @@ impl UserAgent {
             self.keep_remains(now, id, &dialog);
         }
         if !was_ended {
-            self.tell_ended(id, Ender::Peer, 200, reason);
+            self.tell_ended(now, id, Ender::Peer, 200, reason);
         }
         self.settle(id);
     }
@@ -137,26 +137,26 @@ impl UserAgent {
         else {
             return;
         };
-        let before = confirmed.media.agreed().cloned();
+        let Some(media) = &mut confirmed.media else { return self.pass_offer(now, id, received) };
+        let before = media.agreed().cloned();
         let source = received.packet.source.ip();
         let offer = matches!(description, Description::Sdp(_));
-        let answer = match (confirmed.media.step(Step::Invite { offer }), description) {
-            (Verdict::Answer, Description::Sdp(offer)) => confirmed
-                .media
-                .answer(offer, source, &mut self.rng)
-                .map(|(answer, audio)| (answer, Some(audio))),
-            (Verdict::Offer, _) => Ok((confirmed.media.offer(&mut self.rng), None)),
+        let answer = match (media.step(Step::Invite { offer }), description) {
+            (Verdict::Answer, Description::Sdp(offer)) => {
+                media.answer(offer, source, &mut self.rng).map(|(answer, audio)| (answer, Some(audio)))
+            }
+            (Verdict::Offer, _) => Ok((media.offer(&mut self.rng), None)),
             (Verdict::Refuse(500), _) => return self.refuse_for_now(now, received),
             _ => return self.refuse(now, received, 491),
         };
         let (body, audio) = match answer {
             Ok(answer) => answer,
             Err(disagreement) => {
-                confirmed.media.step(Step::SendFailure);
+                media.step(Step::SendFailure);
                 return self.refuse(now, received, disagreement.status());
             }
         };
-        confirmed.media.step(Step::SendSuccess);
+        media.step(Step::SendSuccess);
         confirmed.dialog.refresh_target(received.message);
         self.accept_reinvite(now, id, received, &body);
         if let Some(audio) = audio.filter(|audio| before.as_ref() != Some(audio)) {
@@ -218,7 +218,8 @@ impl UserAgent {
     fn confirm(&mut self, now: Instant, id: SessionId, received: Received<'_>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Phase::Answered(answered) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
-        let super::session::Answered { mut dialog, mut media, .. } = *answered;
+        let super::session::Answered { mut dialog, media, .. } = *answered;
+        let Some(mut media) = media else { return self.confirm_through(now, id, dialog, received) };
         let before = media.agreed().cloned();
         let description = compose::description(received.message);
         let is_sdp = matches!(description, Description::Sdp(_));
@@ -232,13 +233,14 @@ impl UserAgent {
         let Some(audio) = answer else {
             // §13.2.1: an ACK must answer the offer of its 2xx; without an answer there is no media.
             self.say_bye(now, id, &mut dialog, Some("no answer to the offer"));
-            self.tell_ended(id, Ender::Failure, 488, "no answer to the offer");
+            self.tell_ended(now, id, Ender::Failure, 488, "no answer to the offer");
             return self.settle(id);
         };
         if before.as_ref() != Some(&audio) {
             self.events.push_back(Event::Media { session: id, audio });
         }
         if let Some(session) = self.sessions.get_mut(id) {
+            let media = Some(media);
             session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media, success: None }));
         }
         self.events.push_back(Event::Confirmed { session: id });
@@ -249,12 +251,16 @@ impl UserAgent {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Phase::Confirmed(confirmed) = &mut session.phase else { return };
         confirmed.success = None;
-        let before = confirmed.media.agreed().cloned();
+        let Some(media) = &mut confirmed.media else {
+            self.pass_late_answer(id, received);
+            return self.settle(id);
+        };
+        let before = media.agreed().cloned();
         let description = compose::description(received.message);
         let is_sdp = matches!(description, Description::Sdp(_));
-        if confirmed.media.step(Step::Ack { description: is_sdp }) == Verdict::Take
+        if media.step(Step::Ack { description: is_sdp }) == Verdict::Take
             && let Description::Sdp(answer) = description
-            && let Ok(audio) = confirmed.media.accept_answer(answer, received.packet.source.ip())
+            && let Ok(audio) = media.accept_answer(answer, received.packet.source.ip())
             && before.as_ref() != Some(&audio)
         {
             self.events.push_back(Event::Media { session: id, audio });

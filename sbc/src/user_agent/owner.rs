@@ -40,7 +40,26 @@ impl UserAgent {
         session: SessionId,
         media: LocalMedia,
     ) -> Result<(), SessionError> {
+        if self.is_through(session) {
+            return Err(SessionError::WrongState);
+        }
         let (media, body, is_news) = self.described_to_caller(session, media)?;
+        let audio = media.agreed().cloned();
+        self.send_success(now, session, Some(media), body.as_deref())?;
+        if let Some(audio) = audio.filter(|_| is_news) {
+            self.events.push_back(Event::Media { session, audio });
+        }
+        self.settle(session);
+        Ok(())
+    }
+
+    pub(super) fn send_success(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        media: Option<Negotiation>,
+        body: Option<&[u8]>,
+    ) -> Result<(), SessionError> {
         let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
         let profile = self.profile(&kept.peer).clone();
         let product = self.product(&kept.peer).to_owned();
@@ -48,14 +67,13 @@ impl UserAgent {
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let invite = offered.invite.view();
         let asked = offered.asked;
-        let audio = media.agreed().cloned();
         let agreement = session_timer::answer(&profile.session_timers, None, &invite);
         kept.refreshing.note_allowed(&invite);
         kept.expiry = agreement.map(|agreed| Expiry::of_our_answer(now, agreed));
         let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
         let builder = with_agreement(with_capabilities(builder, &asked.hop, &profile), agreement);
-        let bytes = match &body {
+        let bytes = match body {
             Some(body) => builder.body("application/sdp", body),
             None => builder.finish(),
         };
@@ -68,10 +86,6 @@ impl UserAgent {
         kept.overtaken = offered.reliable.as_ref().and_then(Reliable::unacknowledged);
         kept.phase = Phase::Answered(Box::new(Answered { dialog: offered.dialog, media, success }));
         self.respond(now, asked.transaction, 200, bytes);
-        if let Some(audio) = audio.filter(|_| is_news) {
-            self.events.push_back(Event::Media { session, audio });
-        }
-        self.settle(session);
         Ok(())
     }
 
@@ -131,7 +145,7 @@ impl UserAgent {
             self.suspect_number(now, session);
         }
         self.refuse_offered(now, session, status);
-        self.tell_ended(session, Ender::Owner, status, crate::message::reason_phrase(status));
+        self.tell_ended(now, session, Ender::Owner, status, crate::message::reason_phrase(status));
         self.settle(session);
         Ok(())
     }
@@ -165,7 +179,7 @@ impl UserAgent {
             }
             Phase::Leaving(_) | Phase::Over => return Err(SessionError::UnknownSession),
         };
-        self.tell_ended(session, Ender::Owner, status, cause);
+        self.tell_ended(now, session, Ender::Owner, status, cause);
         self.settle(session);
         Ok(())
     }
@@ -210,6 +224,8 @@ impl UserAgent {
         cause: Cause,
         reason: Option<&str>,
     ) {
+        // §13.2.2.4: first the ACK.
+        self.send_due_ack(id, dialog);
         let role = match self.sessions.get_mut(id) {
             Some(session) => {
                 session.farewells += 1;
@@ -271,6 +287,7 @@ impl UserAgent {
         self.give_up_cancelled_forks(now, id);
         self.advance_change(now, id);
         self.keep_session(now, id);
+        self.give_up_passed_on(now, id);
         self.expire_referrals(now, id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         match &mut session.phase {
@@ -305,7 +322,7 @@ impl UserAgent {
             Phase::Calling(calling) if calling.give_up <= now => {
                 session.phase = Phase::Over;
                 self.cancel_forks(now, id, Some("no answer"));
-                self.tell_ended(id, Ender::Failure, 408, "no answer");
+                self.tell_ended(now, id, Ender::Failure, 408, "no answer");
             }
             Phase::Calling(calling)
                 if calling
@@ -341,7 +358,7 @@ impl UserAgent {
         };
         self.say_bye_after(now, id, &mut dialog, Cause::Recovery, Some("no ACK"));
         if !was_ended {
-            self.tell_ended(id, Ender::Failure, 408, "no ACK");
+            self.tell_ended(now, id, Ender::Failure, 408, "no ACK");
         }
     }
 }

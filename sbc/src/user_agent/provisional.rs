@@ -20,13 +20,14 @@ const RINGING: u16 = 180;
 const SESSION_PROGRESS: u16 = 183;
 
 impl UserAgent {
-    /// Tells an incoming session's caller that it rings (180).
+    /// Tells an incoming session's caller that it rings (180), or what the party that was called for it said last.
     ///
     /// # Errors
     /// When the session is not an unanswered incoming one.
     pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), SessionError> {
         self.check_offered(session)?;
-        self.send_provisional(now, session, RINGING);
+        let status = self.provisional_of_other_leg(session).unwrap_or(RINGING);
+        self.send_provisional(now, session, status);
         self.settle(session);
         Ok(())
     }
@@ -44,6 +45,9 @@ impl UserAgent {
         media: LocalMedia,
     ) -> Result<(), SessionError> {
         self.check_offered(session)?;
+        if self.is_through(session) {
+            return Err(SessionError::WrongState);
+        }
         if self.offered_media(session).is_none() {
             self.answer_early(session, media)?;
         }
@@ -86,6 +90,7 @@ impl UserAgent {
         let product = self.product(&kept.peer).to_owned();
         let profile = self.profile(&kept.peer).clone();
         let Some(kept) = self.sessions.get_mut(id) else { return };
+        let passed = kept.through.as_ref().and_then(|through| through.early_answer());
         let Phase::Offered(offered) = &mut kept.phase else { return };
         offered.provisional = Some(Provisional { status, again: now + PROVISIONAL_AGAIN });
         if !offered.may_send(status) {
@@ -98,14 +103,17 @@ impl UserAgent {
         let mut builder = with_capabilities(builder, &asked.hop, &profile);
         let is_reliable = offered.reliable.is_some();
         let description = offered.media.as_mut().filter(|_| status == SESSION_PROGRESS);
+        // RFC 3262 §5 lets the answer wait for the 2xx, which may be that of another phone.
+        let passed = passed.filter(|_| !is_reliable);
         // RFC 5009 §5.2: the caller's network asks, we say what there is to hear.
-        if description.is_some() && invite.lists(HeaderName::PEarlyMedia, "supported") {
+        if (description.is_some() || passed.is_some()) && invite.lists(HeaderName::PEarlyMedia, "supported") {
             builder = builder.header(HeaderName::PEarlyMedia, "sendrecv");
         }
         let description = description.and_then(|media| {
             let is_said = is_reliable && media.step(Step::SendReliable) == Verdict::Plain;
             media.described().filter(|_| !is_said)
         });
+        let description = description.or(passed);
         if let Some(reliable) = &mut offered.reliable {
             let rseq = reliable.next();
             builder = builder.header(HeaderName::Require, compose::RELIABLE).header(HeaderName::RSeq, rseq);

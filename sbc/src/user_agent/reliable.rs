@@ -132,7 +132,7 @@ impl UserAgent {
         if out.give_up <= now {
             self.counters.timeouts += 1;
             self.refuse_offered(now, id, 504);
-            return self.tell_ended(id, Ender::Failure, 504, "no PRACK");
+            return self.tell_ended(now, id, Ender::Failure, 504, "no PRACK");
         }
         if out.again <= now {
             out.interval = out.interval.saturating_mul(2);
@@ -211,7 +211,7 @@ impl UserAgent {
             Err(disagreement) => {
                 self.refuse(now, received, disagreement.status());
                 self.refuse_offered(now, id, 488);
-                self.tell_ended(id, Ender::Failure, 488, "no common codec");
+                self.tell_ended(now, id, Ender::Failure, 488, "no common codec");
                 false
             }
         }

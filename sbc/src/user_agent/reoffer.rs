@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
@@ -124,7 +125,7 @@ impl UserAgent {
         let media = reoffer.media.map(|media| self.profile(&kept.peer).fit(media));
         let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
         let remote_tag = kept.tag_to_change().ok_or(SessionError::WrongState)?;
-        if kept.change.is_some() {
+        if kept.change.is_some() || kept.through.is_some() {
             return Err(SessionError::WrongState);
         }
         let wish = Wish::Owner(Reoffer { media, ..reoffer });
@@ -165,24 +166,13 @@ impl UserAgent {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(mut change) = session.change.take() else { return };
         let carrier = session.carrier_of(&change.wish);
-        let Some(media) = session.media_with(&change.remote_tag) else { return };
-        let step = match carrier {
-            Carrier::Invite => Some(Step::SendInvite),
-            Carrier::Update => Some(Step::SendUpdate),
-            Carrier::BareUpdate => None,
-        };
-        if step.is_some_and(|step| media.step(step) != Verdict::Offer) {
-            // Something else is open; it ends in bounded time.
-            change.state = State::Later { at: now + timers.t1 };
-            session.change = Some(change);
-            return;
-        }
-        let body = match (carrier, &change.wish) {
-            (Carrier::BareUpdate, _) => None,
-            (_, Wish::Refresh) => Some(media.offer_again(&mut self.rng)),
-            (_, Wish::Owner(reoffer)) => {
-                media.change(reoffer);
-                Some(media.offer(&mut self.rng))
+        let body = match session.described_in(&change, carrier, &mut self.rng) {
+            Ok(body) => body,
+            Err(Unsaid::Never) => return,
+            Err(Unsaid::NotNow) => {
+                change.state = State::Later { at: now + timers.t1 };
+                session.change = Some(change);
+                return;
             }
         };
         let branch = self.branch();
@@ -274,7 +264,7 @@ impl UserAgent {
     }
 
     /// Each copy of a 2xx has its ACK, whatever became of the session.
-    fn acknowledge(&mut self, id: SessionId, transaction: TransactionId, received: Received<'_>) {
+    pub(super) fn acknowledge(&mut self, id: SessionId, transaction: TransactionId, received: Received<'_>) {
         let Some((_, sent_on)) = self.transactions.sent(transaction) else { return };
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let kept = self.sessions.get_mut(id).and_then(Session::dialog_mut);
@@ -302,6 +292,10 @@ impl UserAgent {
         {
             // RFC 3311 §5.1; that of an INVITE was taken with its ACK.
             dialog.refresh_target(received.message);
+        }
+        if session.through.is_some() {
+            self.take_expiry(now, id, received.message);
+            return self.settle(id);
         }
         let Some(media) = session.media_with(&change.remote_tag) else { return self.settle(id) };
         let before = media.agreed().cloned();
@@ -421,7 +415,7 @@ impl UserAgent {
         match std::mem::replace(&mut session.phase, Phase::Over) {
             Phase::Confirmed(mut confirmed) => {
                 self.say_bye_after(now, id, &mut confirmed.dialog, compose::Cause::Recovery, Some(reason));
-                self.tell_ended(id, Ender::Failure, status, reason);
+                self.tell_ended(now, id, Ender::Failure, status, reason);
             }
             other => session.phase = other,
         }
@@ -436,7 +430,48 @@ impl UserAgent {
     }
 }
 
+/// Why a change does not go out.
+enum Unsaid {
+    /// Something else is open; it ends in bounded time.
+    NotNow,
+    /// Nothing is negotiated in its dialog any more.
+    Never,
+}
+
 impl Session {
+    /// What a change says of media, when it is to say something.
+    fn described_in(
+        &mut self,
+        change: &Change,
+        carrier: Carrier,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Option<Vec<u8>>, Unsaid> {
+        if let Some(through) = &self.through {
+            // The owner changes nothing where the other leg decides; what the peer has been told stands.
+            return match carrier {
+                Carrier::BareUpdate => Ok(None),
+                _ if self.is_between_offers() => Ok(Some(through.origin.said().to_vec())),
+                _ => Err(Unsaid::NotNow),
+            };
+        }
+        let media = self.media_with(&change.remote_tag).ok_or(Unsaid::Never)?;
+        let step = match carrier {
+            Carrier::Invite => Step::SendInvite,
+            Carrier::Update => Step::SendUpdate,
+            Carrier::BareUpdate => return Ok(None),
+        };
+        if media.step(step) != Verdict::Offer {
+            return Err(Unsaid::NotNow);
+        }
+        Ok(Some(match &change.wish {
+            Wish::Refresh => media.offer_again(rng),
+            Wish::Owner(reoffer) => {
+                media.change(reoffer);
+                media.offer(rng)
+            }
+        }))
+    }
+
     fn carrier_of(&self, wish: &Wish) -> Carrier {
         match (&self.phase, wish) {
             (Phase::Confirmed(_), Wish::Refresh) if self.refreshing.takes_update => Carrier::BareUpdate,

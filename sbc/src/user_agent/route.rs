@@ -12,15 +12,11 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
-use super::calling::{Call, Destination};
+use super::calling::{Call, Destination, Offer, Side, Wanted};
 use super::compose;
 use super::session::{Peer, Phase, Refusal, Session};
-use super::{
-    Ender, Identity, Invite, LocalMedia, Received, RouteConfig, SessionError, SessionId, TrunkConfig,
-    UserAgent,
-};
+use super::{Ender, Identity, Received, RouteConfig, SessionError, SessionId, TrunkConfig, UserAgent};
 use crate::message::HeaderName;
-use crate::offer_answer::{Negotiation, Step};
 use crate::transaction::TransactionId;
 use crate::transport::Hop;
 use crate::trunk::Admission;
@@ -42,7 +38,7 @@ const REST_MAX: Duration = Duration::from_secs(300);
 pub(super) struct Plan {
     from: Identity,
     number: String,
-    media: LocalMedia,
+    side: Side,
     is_emergency: bool,
     left: VecDeque<Way>,
     attempts: u8,
@@ -100,7 +96,7 @@ impl UserAgent {
         now: Instant,
         name: &str,
         number: &str,
-        invite: &Invite,
+        invite: &Wanted,
         is_emergency: bool,
     ) -> Result<(Plan, Way, Admission), SessionError> {
         let left = self.ways(now, name);
@@ -108,7 +104,7 @@ impl UserAgent {
         let mut plan = Plan {
             from: invite.from.clone(),
             number: number.to_owned(),
-            media: invite.media.clone(),
+            side: invite.side.clone(),
             is_emergency,
             left,
             attempts: 0,
@@ -210,7 +206,6 @@ impl UserAgent {
         let Phase::Calling(calling) = &mut session.phase else { return false };
         let Some(mut plan) = calling.plan.take() else { return false };
         let next = self.next_way(now, &mut plan);
-        let origin_id = rand::Rng::next_u64(&mut self.rng);
         let Some(session) = self.sessions.get_mut(id) else { return false };
         let Phase::Calling(calling) = &mut session.phase else { return false };
         let Ok((way, admission)) = next else {
@@ -218,16 +213,13 @@ impl UserAgent {
             calling.plan = Some(plan);
             return false;
         };
-        let peer = Peer::Trunk(Arc::clone(&way.trunk));
-        let profile = match self.config.trunks.iter().find(|trunk| *trunk.name == *way.trunk) {
-            Some(trunk) => &trunk.profile,
-            None => &super::USUAL_PROFILE,
-        };
-        calling.media =
-            Negotiation::new(origin_id, plan.media.clone(), profile, self.config.dtls_certificate);
         calling.early.clear();
-        calling.media.step(Step::SendInvite);
-        let offer = calling.media.offer(&mut self.rng);
+        let peer = Peer::Trunk(Arc::clone(&way.trunk));
+        let Offer { media, through, description: offer } = self.offer_of(&plan.side, &peer, way.hop);
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let Phase::Calling(calling) = &mut session.phase else { return false };
+        calling.media = media;
+        session.through = through;
         session.peer = peer;
         session.challenges.clear();
         let before = session.admission.replace(admission);

@@ -251,6 +251,8 @@ impl UserAgent {
         let description = compose::description(received.message);
         let acceptable = match description {
             Description::None => true,
+            // What the parties agree on is theirs.
+            Description::Sdp(offer) if self.goes_direct(received) => offer_answer::is_description(offer),
             Description::Sdp(offer) => {
                 let certificate = self.config.dtls_certificate;
                 offer_answer::is_acceptable(offer, self.profile(received.peer), certificate)
@@ -330,6 +332,10 @@ impl UserAgent {
             Role::Incoming(id) => {
                 self.sessions.get(id).filter(|session| session.peer == *received.peer).map(|_| id)
             }
+            Role::Asking(id) => {
+                self.cancel_passed_on(now, id);
+                None
+            }
             _ => None,
         };
         let tag = offered.and_then(|id| self.sessions.get(id)).map(|session| session.local_tag.clone());
@@ -341,7 +347,7 @@ impl UserAgent {
         if let Some(id) = offered
             && self.refuse_offered(now, id, 487)
         {
-            self.tell_ended(id, Ender::Peer, 487, reason);
+            self.tell_ended(now, id, Ender::Peer, 487, reason);
             self.settle(id);
         }
     }

@@ -13,6 +13,7 @@ use super::refer::Referral;
 use super::reliable::Reliable;
 use super::reoffer::Change;
 use super::route::Plan;
+use super::through::Through;
 use super::{Ender, NegotiatedAudio, SessionId};
 use crate::auth::Challenge;
 use crate::dialog::Dialog;
@@ -63,6 +64,8 @@ pub(super) struct Session {
     pub(super) remains: Option<Box<Dialog>>,
     /// The challenges answered so far, one of each challenger and realm; later requests carry an answer at once.
     pub(super) challenges: Vec<Challenge>,
+    /// The other leg, when the media of both does not pass us.
+    pub(super) through: Option<Box<Through>>,
     /// As filed.
     deadline: Option<Instant>,
 }
@@ -126,14 +129,15 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) dialog: Dialog,
-    pub(super) media: Negotiation,
+    /// None when it does not pass us; so with the next three.
+    pub(super) media: Option<Negotiation>,
     pub(super) success: Success,
 }
 
 #[derive(Debug)]
 pub(super) struct Confirmed {
     pub(super) dialog: Dialog,
-    pub(super) media: Negotiation,
+    pub(super) media: Option<Negotiation>,
     /// Our 2xx to a re-INVITE whose ACK is not here.
     pub(super) success: Option<Success>,
 }
@@ -141,7 +145,7 @@ pub(super) struct Confirmed {
 #[derive(Debug)]
 pub(super) struct Calling {
     /// With our offer out, and no answer.
-    pub(super) media: Negotiation,
+    pub(super) media: Option<Negotiation>,
     pub(super) give_up: Instant,
     pub(super) has_rung: bool,
     /// The dialogs that provisional responses made.
@@ -159,7 +163,9 @@ pub(super) struct Calling {
 pub(super) struct EarlyDialog {
     pub(super) dialog: Dialog,
     /// Its own answer to our offer.
-    pub(super) media: Negotiation,
+    pub(super) media: Option<Negotiation>,
+    /// What it described, when the media does not pass us.
+    pub(super) described: Option<Vec<u8>>,
     /// The RSeq of the reliable response acknowledged last.
     pub(super) rseq: Option<u32>,
     /// Whether the network said that its media must not be heard (RFC 5009).
@@ -177,7 +183,8 @@ impl Calling {
             Some(place) => place,
             None if self.early.len() < EARLY_DIALOGS_MAX => {
                 let (dialog, media) = (dialog(), self.media.clone());
-                self.early.push(EarlyDialog { dialog, media, rseq: None, is_gate_closed: false });
+                let described = None;
+                self.early.push(EarlyDialog { dialog, media, described, rseq: None, is_gate_closed: false });
                 self.early.len() - 1
             }
             None => return None,
@@ -285,6 +292,7 @@ impl Session {
             was_referred: false,
             remains: None,
             challenges: Vec::new(),
+            through: None,
             deadline: None,
         }
     }
@@ -307,6 +315,7 @@ impl Session {
             && self.farewells == 0
             && !self.keys.is_out
             && !self.change.as_ref().is_some_and(Change::is_out)
+            && !self.through.as_ref().is_some_and(|through| through.is_out())
             && self.referrals.is_empty()
     }
 
@@ -314,11 +323,13 @@ impl Session {
     pub(super) fn media_with(&mut self, remote_tag: &str) -> Option<&mut Negotiation> {
         match &mut self.phase {
             Phase::Offered(offered) => offered.media.as_mut(),
-            Phase::Answered(answered) | Phase::Leaving(answered) => Some(&mut answered.media),
-            Phase::Confirmed(confirmed) => Some(&mut confirmed.media),
+            Phase::Answered(answered) | Phase::Leaving(answered) => answered.media.as_mut(),
+            Phase::Confirmed(confirmed) => confirmed.media.as_mut(),
             Phase::Calling(calling) => {
                 let mut early = calling.early.iter_mut();
-                early.find(|early| early.dialog.remote_tag == remote_tag).map(|early| &mut early.media)
+                early
+                    .find(|early| early.dialog.remote_tag == remote_tag)
+                    .and_then(|early| early.media.as_mut())
             }
             Phase::Over => None,
         }
@@ -366,13 +377,14 @@ impl Session {
             Phase::Over => None,
         };
         let change = self.change.as_ref().map(Change::deadline);
+        let passed_on = self.through.as_ref().and_then(|through| through.deadline());
         let forks = self.forks.iter().filter_map(|fork| match fork.state {
             ForkState::Cancelled { give_up } => Some(give_up),
             _ => None,
         });
         let referrals = self.referrals.iter().filter_map(Referral::deadline);
         let expiry = self.expiry_deadline();
-        phase.into_iter().chain(change).chain(expiry).chain(forks).chain(referrals).min()
+        phase.into_iter().chain(change).chain(passed_on).chain(expiry).chain(forks).chain(referrals).min()
     }
 }
 

@@ -25,6 +25,9 @@ impl UserAgent {
             return;
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
+        if offer.is_some() && session.through.is_some() && matches!(session.phase, Phase::Confirmed(_)) {
+            return self.pass_offer(now, id, received);
+        }
         let mut answered = None;
         if let Some(offer) = offer {
             // Where nothing was negotiated, the offer of the INVITE waits for its answer.

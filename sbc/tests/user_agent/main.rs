@@ -38,6 +38,7 @@ mod sources;
 mod srtp;
 mod streams;
 mod support;
+mod through;
 mod torture_semantics;
 mod trunk_timers;
 mod update;

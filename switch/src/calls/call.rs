@@ -23,6 +23,8 @@ pub(crate) struct Call {
     /// What it began with.
     pub(crate) config: Arc<SwitchConfig>,
     pub(crate) caller: LegId,
+    /// The leg whose media goes straight to the caller, while there is one.
+    pub(crate) direct: Option<LegId>,
     /// All its endpoints share it; chosen with the first.
     pub(crate) worker: Option<WorkerIndex>,
     pub(crate) phase: CallPhase,
@@ -79,6 +81,7 @@ impl Call {
             too_long_at: now + config.max_call_duration,
             config,
             caller,
+            direct: None,
             worker: None,
             phase: CallPhase::CallerUp,
             transfer: None,

@@ -2,7 +2,7 @@
 
 use tandem_control_api::{
     CallFact, CallId, CollectRules, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy,
-    Event, HangupCause, LegId, Origin, Prompt, RejectReason, Repeat,
+    Event, HangupCause, LegId, MediaPath, Origin, Prompt, RejectReason, Repeat,
 };
 use tandem_media as media;
 use tandem_sbc::user_agent::Identity;
@@ -31,7 +31,10 @@ impl Calls {
             }
             Command::Stop { leg } => self.stop(leg),
             Command::Collect { leg, rules } => self.collect(id, leg, &rules),
-            Command::Dial { call, target, caller_id, ring_timeout } => {
+            Command::Dial { call, target, caller_id, ring_timeout, media: MediaPath::Direct } => {
+                self.dial_direct(now, id, call, target, caller_id, now + ring_timeout)
+            }
+            Command::Dial { call, target, caller_id, ring_timeout, media: MediaPath::Anchored } => {
                 self.begin_dial(now, id, call, target, caller_id, now + ring_timeout)?;
                 Ok(Progress::UnderWay)
             }
@@ -57,6 +60,9 @@ impl Calls {
     fn answer(&mut self, now: Instant, id: CommandId, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
         let LegState::Offered { session } = state else { return Err(wrong_state("answer", &state)) };
+        if let Some(called) = self.calls.get(call).and_then(|call| call.direct) {
+            return self.answer_direct(id, leg, session, called);
+        }
         self.attend(call);
         match self.open_endpoint(now, call, leg) {
             Some(endpoint) => {
@@ -106,14 +112,17 @@ impl Calls {
         barge_in: bool,
     ) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        let LegState::Answered { session, endpoint, play, collect } = state else {
+        let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = state else {
             return Err(wrong_state("play", &state));
         };
         let segments = translate::segments(prompts, &self.prompts)?;
         self.attend(call);
         self.plays += 1;
         let next = Play { id: media::PlayId(self.plays), command: id };
-        self.set_state(leg, LegState::Answered { session, endpoint, play: Some(next), collect });
+        self.set_state(
+            leg,
+            LegState::Answered { session, endpoint: Some(endpoint), play: Some(next), collect },
+        );
         if let Some(replaced) = play {
             self.done(Settled::stopped_play(replaced));
         }
@@ -130,12 +139,15 @@ impl Calls {
 
     fn stop(&mut self, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        let LegState::Answered { session, endpoint, play, collect } = state else {
+        let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = state else {
             return Err(wrong_state("stop", &state));
         };
         self.attend(call);
         if play.is_some() || collect.is_some() {
-            self.set_state(leg, LegState::Answered { session, endpoint, play: None, collect: None });
+            self.set_state(
+                leg,
+                LegState::Answered { session, endpoint: Some(endpoint), play: None, collect: None },
+            );
             self.stopped(play, collect);
             self.command_endpoint(endpoint, |endpoint| media::Command::Stop { endpoint });
         }
@@ -144,7 +156,7 @@ impl Calls {
 
     fn collect(&mut self, id: CommandId, leg: LegId, rules: &CollectRules) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        let LegState::Answered { session, endpoint, play, collect } = state else {
+        let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = state else {
             return Err(wrong_state("collect", &state));
         };
         let rules = translate::collect_rules(rules)?;
@@ -152,7 +164,10 @@ impl Calls {
         self.collections += 1;
         let next =
             Collect { id: media::CollectId(self.collections), command: id, sensitive: rules.sensitive };
-        self.set_state(leg, LegState::Answered { session, endpoint, play, collect: Some(next) });
+        self.set_state(
+            leg,
+            LegState::Answered { session, endpoint: Some(endpoint), play, collect: Some(next) },
+        );
         if let Some(replaced) = collect {
             self.done(Settled::stopped_collect(replaced));
         }
@@ -174,11 +189,30 @@ impl Calls {
         caller_id: Option<String>,
         ring_until: Instant,
     ) -> Result<LegId, CommandError> {
+        let from = self.dials_from(now, call_id, &target, caller_id, ring_until)?;
+        let invitation = Box::new(Invitation { target, from });
+        let leg = self
+            .dialled_leg(now, id, call_id, invitation, ring_until)
+            .ok_or(CommandError::NotAnswered(DialFailure::Media))?;
+        self.attend(call_id);
+        self.tell(Event::LegCreated { call: call_id, leg, command: id });
+        Ok(leg)
+    }
+
+    /// Who is shown as calling, when the call may have one leg more.
+    pub(super) fn dials_from(
+        &self,
+        now: Instant,
+        call_id: CallId,
+        target: &DialTarget,
+        caller_id: Option<String>,
+        ring_until: Instant,
+    ) -> Result<Identity, CommandError> {
         let call = self.calls.get(call_id).filter(|call| call.is_up()).ok_or(CommandError::UnknownCall)?;
         if call.live >= usize::from(call.config.max_legs_per_call) {
             return Err(CommandError::Limit("legs in the call".to_owned()));
         }
-        let (DialTarget::User(party) | DialTarget::Trunk { number: party, .. }) = &target;
+        let (DialTarget::User(party) | DialTarget::Trunk { number: party, .. }) = target;
         if party.is_empty() {
             return Err(CommandError::Invalid("target".to_owned()));
         }
@@ -190,14 +224,7 @@ impl Calls {
             Some(user) => Identity { restricted: user.is_empty(), user, ..Identity::default() },
             None => call.caller_identity.clone(),
         };
-        let from = Identity { diverting: diverting(call, &target), ..from };
-        let invitation = Box::new(Invitation { target, from });
-        let leg = self
-            .dialled_leg(now, id, call_id, invitation, ring_until)
-            .ok_or(CommandError::NotAnswered(DialFailure::Media))?;
-        self.attend(call_id);
-        self.tell(Event::LegCreated { call: call_id, leg, command: id });
-        Ok(leg)
+        Ok(Identity { diverting: diverting(call, target), ..from })
     }
 
     /// Makes a leg that is to be invited; none when there is no port for it.
@@ -224,7 +251,7 @@ impl Calls {
         let leg = self.legs.insert_with(|leg| {
             let (endpoint, command) = endpoints.open(now, leg, worker, &config)?;
             actions.push_back(Action::Media { worker, command });
-            let state = LegState::Dialling { endpoint, dial, attempts: 1, ring_until };
+            let state = LegState::Dialling { endpoint: Some(endpoint), dial, attempts: 1, ring_until };
             Some(Leg { invitation: Some(invitation), ..Leg::new(call_id, ordinal, state, peer, party, now) })
         })?;
         call.add_leg(leg);
@@ -242,9 +269,16 @@ impl Calls {
         if state_a.peer() == Some(b) {
             return Ok(Progress::Done);
         }
-        state_a.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_a))?;
-        state_b.free_endpoint().ok_or_else(|| wrong_state("bridge", &state_b))?;
-        if state_a.is_early() && state_b.is_early() {
+        if !state_a.is_free() {
+            return Err(wrong_state("bridge", &state_a));
+        }
+        // A leg without an endpoint hears the one it was dialled for, or which was dialled for it, and no other.
+        let is_pair = match (state_a.endpoint(), state_b.endpoint()) {
+            (Some(_), Some(_)) => true,
+            (None, None) => a != b,
+            _ => false,
+        };
+        if !is_pair || !state_b.is_free() || (state_a.is_early() && state_b.is_early()) {
             return Err(wrong_state("bridge", &state_b));
         }
         self.attend(call_a);
@@ -256,14 +290,16 @@ impl Calls {
     pub(super) fn connect(&mut self, a: LegId, b: LegId) {
         let state = |leg| self.legs.get(leg).map(|leg| leg.state);
         let (Some(state_a), Some(state_b)) = (state(a), state(b)) else { return };
-        let (Some(endpoint_a), Some(endpoint_b)) = (state_a.free_endpoint(), state_b.free_endpoint()) else {
+        if !state_a.is_free() || !state_b.is_free() {
             return;
-        };
+        }
         self.join(a, state_a, b);
         if a != b {
             self.join(b, state_b, a);
         }
-        self.join_endpoints(endpoint_a, endpoint_b);
+        if let Some((endpoint_a, endpoint_b)) = state_a.endpoint().zip(state_b.endpoint()) {
+            self.join_endpoints(endpoint_a, endpoint_b);
+        }
     }
 
     /// A leg in that state hears another from now on, and nothing else.
@@ -276,7 +312,7 @@ impl Calls {
 
     fn unbridge(&mut self, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        if state.peer().is_none() {
+        if state.peer().is_none() || state.endpoint().is_none() {
             return Err(wrong_state("unbridge", &state));
         }
         self.attend(call);

@@ -113,13 +113,16 @@ impl Calls {
     /// Parts a bridged leg from its peer; both are then for themselves.
     pub(super) fn part(&mut self, leg_id: LegId) {
         let Some(leg) = self.legs.get(leg_id) else { return };
-        let (Some(peer), Some(endpoint)) = (leg.state.peer(), leg.state.endpoint()) else { return };
+        let endpoint = leg.state.endpoint();
+        let Some(peer) = leg.state.peer() else { return };
         for joined in [leg_id, peer] {
             if let Some(leg) = self.legs.get_mut(joined) {
                 leg.state = leg.state.parted();
             }
         }
-        self.command_endpoint(endpoint, |endpoint| Command::Unbridge { endpoint });
+        if let Some(endpoint) = endpoint {
+            self.command_endpoint(endpoint, |endpoint| Command::Unbridge { endpoint });
+        }
     }
 
     fn cancel_ring_timeout(&mut self, leg: LegId, state: &LegState) {
@@ -132,6 +135,7 @@ impl Calls {
     fn leg_left_call(&mut self, now: Instant, call_id: CallId, leg: LegId, end: LegEnd) {
         let Some(call) = self.calls.get_mut(call_id) else { return };
         call.live = call.live.saturating_sub(1);
+        call.direct = call.direct.filter(|direct| *direct != leg);
         if call.caller == leg {
             let grace = call.is_up().then(|| now + CALLER_GONE_GRACE);
             if let Some(at) = grace {

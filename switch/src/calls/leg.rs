@@ -2,7 +2,7 @@
 
 use tandem_control_api::{
     CallId, CollectEnd, CommandError, CommandId, DialFailure, DialTarget, Direction, EndedBy, LegEnd, LegId,
-    LegRecord, Outcome, PlayEnd,
+    LegRecord, MediaPath, Outcome, PlayEnd,
 };
 use tandem_media::{CollectId, EndpointId, EndpointStatistics, PlayId};
 use tandem_sbc::user_agent::{Identity, NegotiatedAudio, SessionId};
@@ -12,7 +12,9 @@ use super::cause::EndCause;
 use super::transfer::Refer;
 use super::translate::{self, PeerKind};
 
-/// Where a leg stands. What it holds is in the variant: a state without a session has none to forget.
+/// Where a leg stands. What it holds is in the variant: a state without a session has none to forget. A leg without an
+/// endpoint, once it is being answered or dialled, is one whose media does not pass us: it goes from Offered to Accepting
+/// at once, and is invited as soon as it is made.
 ///
 /// ```text
 ///  incoming                                            dialled
@@ -38,27 +40,32 @@ pub(crate) enum LegState {
     /// Incoming: to be answered as soon as there is an endpoint.
     Preparing { session: SessionId, endpoint: EndpointId, answer: CommandId, attempts: u8 },
     /// Incoming: 200 is out, ACK awaited.
-    Accepting { session: SessionId, endpoint: EndpointId, answer: CommandId },
+    Accepting { session: SessionId, endpoint: Option<EndpointId>, answer: CommandId },
     /// Dialled: to be invited as soon as there is an endpoint.
-    Dialling { endpoint: EndpointId, dial: CommandId, attempts: u8, ring_until: Instant },
+    Dialling { endpoint: Option<EndpointId>, dial: CommandId, attempts: u8, ring_until: Instant },
     /// Dialled: INVITE is out.
-    Inviting { session: SessionId, endpoint: EndpointId, dial: CommandId, ring_until: Instant },
+    Inviting { session: SessionId, endpoint: Option<EndpointId>, dial: CommandId, ring_until: Instant },
     /// Dialled: the phone rings.
-    Ringing { session: SessionId, endpoint: EndpointId, dial: CommandId, ring_until: Instant },
+    Ringing { session: SessionId, endpoint: Option<EndpointId>, dial: CommandId, ring_until: Instant },
     /// Dialled: not answered, and its media can be heard. It may be joined to an answered leg.
     Early {
         session: SessionId,
-        endpoint: EndpointId,
+        endpoint: Option<EndpointId>,
         dial: CommandId,
         ring_until: Instant,
         peer: Option<LegId>,
     },
     /// Answered, but offer and answer are not complete.
-    Agreeing { session: SessionId, endpoint: EndpointId, opener: Opener },
+    Agreeing { session: SessionId, endpoint: Option<EndpointId>, opener: Opener },
     /// Answered, and for itself: it may hear a play and be collected from.
-    Answered { session: SessionId, endpoint: EndpointId, play: Option<Play>, collect: Option<Collect> },
+    Answered {
+        session: SessionId,
+        endpoint: Option<EndpointId>,
+        play: Option<Play>,
+        collect: Option<Collect>,
+    },
     /// Answered, and joined to another leg, or to itself.
-    Bridged { session: SessionId, endpoint: EndpointId, peer: LegId },
+    Bridged { session: SessionId, endpoint: Option<EndpointId>, peer: LegId },
     /// We ended it; the user agent has not said so yet.
     Ending {
         session: SessionId,
@@ -175,16 +182,17 @@ impl LegState {
     pub(crate) const fn endpoint(&self) -> Option<EndpointId> {
         match *self {
             Self::Offered { .. } => None,
-            Self::Preparing { endpoint, .. }
-            | Self::Accepting { endpoint, .. }
+            Self::Preparing { endpoint, .. } => Some(endpoint),
+            Self::Accepting { endpoint, .. }
             | Self::Dialling { endpoint, .. }
             | Self::Inviting { endpoint, .. }
             | Self::Ringing { endpoint, .. }
             | Self::Early { endpoint, .. }
             | Self::Agreeing { endpoint, .. }
             | Self::Answered { endpoint, .. }
-            | Self::Bridged { endpoint, .. } => Some(endpoint),
-            Self::Ending { endpoint, .. } | Self::Ended { endpoint, .. } => endpoint,
+            | Self::Bridged { endpoint, .. }
+            | Self::Ending { endpoint, .. }
+            | Self::Ended { endpoint, .. } => endpoint,
         }
     }
 
@@ -213,12 +221,9 @@ impl LegState {
         matches!(self, Self::Early { .. })
     }
 
-    /// The endpoint of a leg that can be joined to another.
-    pub(crate) const fn free_endpoint(&self) -> Option<EndpointId> {
-        match *self {
-            Self::Answered { endpoint, .. } | Self::Early { endpoint, peer: None, .. } => Some(endpoint),
-            _ => None,
-        }
+    /// Whether it can be joined to another leg.
+    pub(crate) const fn is_free(&self) -> bool {
+        matches!(self, Self::Answered { .. } | Self::Early { peer: None, .. })
     }
 
     /// To which leg it is joined.
@@ -304,7 +309,7 @@ pub(crate) struct Leg {
     pub(crate) direction: Direction,
     pub(crate) peer: PeerKind,
     pub(crate) party: String,
-    /// What to invite; gone once invited.
+    /// What to invite once there is an endpoint; gone then.
     pub(crate) invitation: Option<Box<Invitation>>,
     pub(crate) sip_call_id: String,
     /// What its party asked for, and nobody has decided on.
@@ -315,6 +320,7 @@ pub(crate) struct Leg {
     pub(crate) end: Option<Box<(Instant, LegEnd)>>,
     /// What offer and answer agreed last.
     pub(crate) audio: Option<Box<NegotiatedAudio>>,
+    pub(crate) media_path: MediaPath,
 }
 
 /// Whom to invite, and who calls.
@@ -353,6 +359,7 @@ impl Leg {
             answered: None,
             end: None,
             audio: None,
+            media_path: MediaPath::Anchored,
         }
     }
 
@@ -370,6 +377,7 @@ impl Leg {
             answered: self.answered,
             ended,
             end,
+            media_path: self.media_path,
             media: totals.map(|totals| translate::statistics(codec, totals)),
         })
     }

@@ -76,7 +76,10 @@ impl Calls {
                 match self.next_endpoint(now, call, leg_id, attempts) {
                     Some(endpoint) => {
                         let attempts = attempts + 1;
-                        self.set_state(leg_id, LegState::Dialling { endpoint, dial, attempts, ring_until });
+                        self.set_state(
+                            leg_id,
+                            LegState::Dialling { endpoint: Some(endpoint), dial, attempts, ring_until },
+                        );
                     }
                     None => self.dial_failed(now, leg_id, DialFailure::Media),
                 }

@@ -1,10 +1,10 @@
 //! What the user agent reports of sessions.
 
-use tandem_control_api::{DialFailure, DialTarget, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party};
+use tandem_control_api::{DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party};
 use tandem_media::{EndpointId, StreamParameters};
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{
-    Identity, Invite, InviteTarget, LocalMedia, NegotiatedAudio, SessionEnd, SessionError, SessionId, Source,
+    Identity, Invite, LocalMedia, NegotiatedAudio, SessionEnd, SessionError, SessionId, Source,
 };
 use tandem_time::Instant;
 
@@ -119,15 +119,12 @@ impl Calls {
         let media = LocalMedia { rtp, codecs, ptime: PTIME };
         match leg.state {
             LegState::Preparing { session, endpoint, answer, .. } => {
-                leg.state = LegState::Accepting { session, endpoint, answer };
+                leg.state = LegState::Accepting { session, endpoint: Some(endpoint), answer };
                 self.actions.push_back(Action::Accept { leg: leg_id, session, media: Box::new(media) });
             }
             LegState::Dialling { .. } => {
                 let Some(invitation) = leg.invitation.take() else { return };
-                let target = match invitation.target {
-                    DialTarget::User(user) => InviteTarget::User(user),
-                    DialTarget::Trunk { trunk, number } => InviteTarget::Trunk { trunk, number },
-                };
+                let target = translate::invite_target(invitation.target);
                 let invite = Box::new(Invite { target, from: invitation.from, media });
                 self.actions.push_back(Action::Invite { leg: leg_id, invite });
             }
@@ -274,7 +271,8 @@ impl Calls {
     fn complete(&mut self, now: Instant, leg_id: LegId) -> bool {
         let Some(leg) = self.legs.get_mut(leg_id) else { return false };
         let LegState::Agreeing { session, endpoint, opener } = leg.state else { return false };
-        if leg.audio.is_none() {
+        // What is agreed without us is not told us.
+        if leg.audio.is_none() && endpoint.is_some() {
             return false;
         }
         leg.state = LegState::Answered { session, endpoint, play: None, collect: None };

@@ -4,6 +4,7 @@ mod answering;
 mod bench;
 mod bridging;
 mod dialling;
+mod direct;
 mod ending;
 mod limits;
 mod property;

@@ -19,8 +19,8 @@
 //! endpoint moves too (see [`super::moving`]); calls of one phone are placed at the same.
 
 use tandem_control_api::{
-    CallFact, CallId, CommandError, CommandId, DialFailure, Event, LegId, Outcome, Prompt, RejectReason,
-    TransferTo,
+    CallFact, CallId, CommandError, CommandId, DialFailure, Event, LegId, MediaPath, Outcome, Prompt,
+    RejectReason, TransferTo,
 };
 use tandem_media as media;
 use tandem_sbc::user_agent::{ReferId, SessionId};
@@ -34,6 +34,9 @@ use super::{Action, Calls, Progress, translate};
 
 /// What a transferor is told who asks while another transfer is under way (RFC 3261 §21.4.27).
 const PENDING: u16 = 491;
+
+/// What a transferor is told whose media does not pass us, so that nobody else can be put in its place.
+const NOT_HERE: u16 = 488;
 
 /// A REFER, as the user agent knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +67,11 @@ impl Calls {
         to: String,
         replaces: Option<SessionId>,
     ) {
+        let is_direct = self.legs.get(leg_id).is_some_and(|leg| leg.media_path == MediaPath::Direct);
+        if is_direct {
+            self.actions.push_back(Action::RefuseRefer { refer, status: NOT_HERE });
+            return;
+        }
         let consulted_on = replaces.and_then(|session| self.sessions.get(&session).copied());
         let call = self.legs.get(leg_id).map(|leg| leg.call);
         let is_busy = call.and_then(|call| self.calls.get(call)).is_none_or(|call| call.transfer.is_some());
@@ -146,8 +154,8 @@ impl Calls {
         }
         for (state, peer) in [(&state_a, b), (&state_b, a)] {
             let fits = match state {
-                LegState::Answered { .. } => a != b,
-                LegState::Bridged { peer: found, .. } => *found == peer && a != b,
+                LegState::Answered { endpoint: Some(_), .. } => a != b,
+                LegState::Bridged { peer: found, endpoint: Some(_), .. } => *found == peer && a != b,
                 _ => false,
             };
             if !fits {
@@ -164,8 +172,11 @@ impl Calls {
     /// What the transferee hears until the target answers. Nobody waits for its end.
     fn play_meanwhile(&mut self, transferee: LegId, segments: std::sync::Arc<[media::Segment]>) {
         let Some(leg) = self.legs.get_mut(transferee) else { return };
-        let LegState::Answered { session, endpoint, play, collect } = leg.state else { return };
-        leg.state = LegState::Answered { session, endpoint, play: None, collect: None };
+        let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = leg.state else {
+            return;
+        };
+        let at = Some(endpoint);
+        leg.state = LegState::Answered { session, endpoint: at, play: None, collect: None };
         self.stopped(play, collect);
         self.plays += 1;
         let play = media::PlayId(self.plays);

@@ -8,7 +8,8 @@ use tandem_control_api as api;
 use tandem_control_api::CommandError;
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    AudioCodec, DtlsRole, Dtmf, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey, SrtpKeys, SrtpSuite,
+    AudioCodec, DtlsRole, Dtmf, InviteTarget, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey, SrtpKeys,
+    SrtpSuite,
 };
 
 use crate::{PromptLibrary, SwitchConfig};
@@ -118,6 +119,14 @@ pub(crate) const fn collect_end(end: media::CollectEnd) -> api::CollectEnd {
         media::CollectEnd::FirstDigitTimeout => api::CollectEnd::FirstDigitTimeout,
         media::CollectEnd::InterDigitTimeout => api::CollectEnd::InterDigitTimeout,
         media::CollectEnd::Stopped => api::CollectEnd::Stopped,
+    }
+}
+
+/// Whom to invite.
+pub(crate) fn invite_target(target: api::DialTarget) -> InviteTarget {
+    match target {
+        api::DialTarget::User(user) => InviteTarget::User(user),
+        api::DialTarget::Trunk { trunk, number } => InviteTarget::Trunk { trunk, number },
     }
 }
 

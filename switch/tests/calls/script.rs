@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tandem_control_api::{
     CallId, CollectRules, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause,
-    LegId, Outcome, Prompt, Repeat, Request,
+    LegId, MediaPath, Outcome, Prompt, Repeat, Request,
 };
 use tandem_time::Instant;
 
@@ -90,7 +90,8 @@ impl Script {
             (Step::Collecting, Ok(Outcome::Collected { digits, .. })) if digits == "1" => {
                 let target = DialTarget::User("alice".to_owned());
                 let ring_timeout = RING_TIMEOUT;
-                let dial = Command::Dial { call, target, caller_id: None, ring_timeout };
+                let dial =
+                    Command::Dial { call, target, caller_id: None, ring_timeout, media: MediaPath::Anchored };
                 self.ask(call, Step::Dialling, dial);
             }
             (Step::Dialling, Ok(Outcome::Answered { leg: agent })) => {

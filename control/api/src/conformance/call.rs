@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tandem_time::Instant;
 
 use crate::{
-    CallFact, CallId, CallRecord, CommandId, Direction, EndedBy, LegEnd, LegId, LegRecord, Origin, Party,
-    TimelineEntry,
+    CallFact, CallId, CallRecord, CommandId, Direction, EndedBy, LegEnd, LegId, LegRecord, MediaPath, Origin,
+    Party, TimelineEntry,
 };
 
 /// A call of the model.
@@ -71,6 +71,7 @@ impl Call {
             answered: leg.answered,
             ended: now,
             end: end.clone(),
+            media_path: MediaPath::Anchored,
             media: None,
         });
     }

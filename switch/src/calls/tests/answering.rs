@@ -303,6 +303,7 @@ fn a_dialled_leg_is_offered_the_callers_codec_first() {
     assert_eq!(bench.invites[0].media.codecs, [ua::AudioCodec::Pcma, ua::AudioCodec::Pcmu]);
     assert_eq!(bench.invites[0].from.user, "+15550199", "the caller's own number is shown");
     bench.command(Command::Dial {
+        media: tandem_control_api::MediaPath::Anchored,
         call,
         target: DialTarget::Trunk { trunk: "carrier-a".to_owned(), number: "+15550111".to_owned() },
         caller_id: Some("+15550100".to_owned()),
@@ -351,6 +352,7 @@ fn a_carrier_is_told_whom_a_call_was_for_and_a_phone_is_not() {
     let mut bench = Bench::new();
     let (_, call, _) = bench.answered();
     let dial = |target| Command::Dial {
+        media: tandem_control_api::MediaPath::Anchored,
         call,
         target,
         caller_id: None,

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tandem_control_api::{
     CallId, CallRecord, CollectRules, Command, CommandError, CommandId, DialTarget, Event, HangupCause,
-    LegId, Outcome, Prompt, Repeat, Request, Tone, TransferTo,
+    LegId, MediaPath, Outcome, Prompt, Repeat, Request, Tone, TransferTo,
 };
 use tandem_media as media;
 use tandem_media::EndpointId;
@@ -98,7 +98,8 @@ pub(super) fn hangup(leg: LegId) -> Command {
 
 pub(super) fn dial(call: CallId) -> Command {
     let target = DialTarget::User("alice".to_owned());
-    Command::Dial { call, target, caller_id: None, ring_timeout: Duration::from_secs(20) }
+    let ring_timeout = Duration::from_secs(20);
+    Command::Dial { call, target, caller_id: None, ring_timeout, media: MediaPath::Anchored }
 }
 
 pub(super) fn transfer(leg: LegId, transferee: LegId) -> Command {
@@ -431,6 +432,21 @@ impl Bench {
                 assert_eq!(self.sessions.get(&session), Some(&Session::Up), "accepts a session that is up");
                 self.asked.push("accept".to_owned());
                 self.accepts.push(*media);
+                if let Some(error) = self.accept_error.take() {
+                    self.calls.handle_accept_failure(leg, session, error);
+                }
+            }
+            Action::InviteThrough { leg, .. } => {
+                self.asked.push("invite through".to_owned());
+                let invited = match self.invite_error.take() {
+                    Some(error) => Err(error),
+                    None => Ok((self.session(), "dialled-call".to_owned())),
+                };
+                self.calls.handle_invited(self.now, leg, invited);
+            }
+            Action::AcceptThrough { leg, session } => {
+                assert_eq!(self.sessions.get(&session), Some(&Session::Up), "accepts a session that is up");
+                self.asked.push("accept through".to_owned());
                 if let Some(error) = self.accept_error.take() {
                     self.calls.handle_accept_failure(leg, session, error);
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem_control_api::{CallId, Command, DialTarget, EndedBy, Event, HangupCause, LegId};
+use tandem_control_api::{CallId, Command, DialTarget, EndedBy, Event, HangupCause, LegId, MediaPath};
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{SessionError, SessionId};
@@ -231,10 +231,22 @@ fn nobody_and_no_time_are_invalid() {
     let (_, call, _) = bench.answered();
     let target = DialTarget::User(String::new());
     let ring_timeout = Duration::from_secs(1);
-    let nobody = bench.command(Command::Dial { call, target, caller_id: None, ring_timeout });
+    let nobody = bench.command(Command::Dial {
+        call,
+        target,
+        caller_id: None,
+        ring_timeout,
+        media: MediaPath::Anchored,
+    });
     assert_eq!(bench.ending(nobody), "invalid: target");
     let target = DialTarget::User("alice".to_owned());
     let ring_timeout = Duration::ZERO;
-    let no_time = bench.command(Command::Dial { call, target, caller_id: None, ring_timeout });
+    let no_time = bench.command(Command::Dial {
+        call,
+        target,
+        caller_id: None,
+        ring_timeout,
+        media: MediaPath::Anchored,
+    });
     assert_eq!(bench.ending(no_time), "invalid: ring_timeout");
 }

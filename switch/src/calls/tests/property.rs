@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tandem_control_api::{
-    CallFact, CallId, CollectRules, Command, CommandId, DialTarget, Event, HangupCause, LegId, Prompt,
-    RejectReason, Repeat, TransferTo,
+    CallFact, CallId, CollectRules, Command, CommandId, DialTarget, Event, HangupCause, LegId, MediaPath,
+    Prompt, RejectReason, Repeat, TransferTo,
 };
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
@@ -62,6 +62,7 @@ enum Kind {
     SensitiveCollect,
     Dial,
     DialTrunk,
+    DialDirect,
     Bridge,
     Unbridge,
     TransferDial,
@@ -84,6 +85,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         1 => Just(Kind::SensitiveCollect),
         4 => Just(Kind::Dial),
         1 => Just(Kind::DialTrunk),
+        2 => Just(Kind::DialDirect),
         4 => Just(Kind::Bridge),
         2 => Just(Kind::Unbridge),
         3 => Just(Kind::TransferDial),
@@ -266,9 +268,19 @@ fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId, known: &Known
             Command::Collect { leg, rules: CollectRules { sensitive: true, ..rules() } }
         }
         Kind::Dial => super::bench::dial(call),
+        Kind::DialDirect => {
+            let target = DialTarget::User("1001".to_owned());
+            Command::Dial { call, target, caller_id: None, ring_timeout, media: MediaPath::Direct }
+        }
         Kind::DialTrunk => {
             let target = DialTarget::Trunk { trunk: "a".to_owned(), number: "1".to_owned() };
-            Command::Dial { call, target, caller_id: Some("2".to_owned()), ring_timeout }
+            Command::Dial {
+                call,
+                target,
+                caller_id: Some("2".to_owned()),
+                ring_timeout,
+                media: MediaPath::Anchored,
+            }
         }
         Kind::Bridge => Command::Bridge { a: leg, b: other },
         Kind::Unbridge => Command::Unbridge { leg },
