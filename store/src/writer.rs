@@ -17,6 +17,8 @@ use crate::{NodeClock, StoreError, insert, schema};
 pub const QUEUE_CAPACITY: usize = 20_000;
 /// Records written in one transaction.
 const MAX_BATCH: usize = 500;
+/// How long a record waits for others to be written with it: what reaches the disk costs by the batch.
+const GATHER: Duration = Duration::from_millis(50);
 /// The pause after the first failed write, doubled after each further one …
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// … up to this.
@@ -178,6 +180,11 @@ impl Writer {
         while let Ok(first) = self.receiver.recv() {
             batch.push(first);
             batch.extend(self.receiver.try_iter().take(MAX_BATCH - 1));
+            if batch.len() < MAX_BATCH {
+                // Whoever closes the store ends the wait.
+                std::thread::park_timeout(GATHER);
+                batch.extend(self.receiver.try_iter().take(MAX_BATCH - batch.len()));
+            }
             if !self.write_until_done(&batch) {
                 return;
             }
