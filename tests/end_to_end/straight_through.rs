@@ -1,7 +1,9 @@
 //! Numbers that lead straight to somebody at the carrier: the caller is answered when the party is, and not before.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tandem_peers::{Scenario, Sipp};
 use tandem_phone::{Answer, Manner, Phone};
 
 use crate::support::{CALLER_HZ, PATIENCE, caller, carrier_whose, node, node_with, only_record, runtime};
@@ -116,4 +118,30 @@ fn direct_media_takes_no_port_of_ours() {
     let record = only_record(&mut node);
     assert!(record.answered.is_some() && record.legs.len() == 2, "{record:#?}");
     assert!(record.legs.iter().all(|leg| leg.media_path == "direct" && leg.codec.is_none()), "{record:#?}");
+}
+
+/// From one SIPp to another: what each says of its media reaches the other, early, in the answer and while it holds,
+/// without a port of ours; with media of ours both are answered as well.
+#[test]
+fn sipp_calls_sipp_through_the_node() {
+    for (media, caller, callee) in
+        [("direct", "direct-caller", "direct-callee"), ("anchored", "call", "agent-answers")]
+    {
+        let mut node = node_with(|_, config| {
+            config.replace("to = \"+15550199\"", &format!("to = \"+15550199\"\nmedia = \"{media}\""))
+        });
+        let ports = node.ports();
+        let beside = SocketAddr::new(ports.carrier.ip(), ports.carrier.port() + 1);
+        let callee = Scenario { media_ports: vec![41_000], ..Scenario::once(callee, "unused") };
+        let caller = Scenario { media_ports: vec![40_000], ..Scenario::once(caller, NUMBER) };
+        let callee = Sipp::start(&callee, &ports).expect("SIPp starts");
+        let caller = Sipp::start_at(&caller, &ports, beside).expect("SIPp starts");
+        caller.finish().expect("the caller's end saw what it should");
+        callee.finish().expect("the callee's end too");
+        let record = only_record(&mut node);
+        assert!(record.answered.is_some() && record.legs.len() == 2, "{record:#?}");
+        assert!(record.legs.iter().all(|leg| leg.media_path == media), "{record:#?}");
+        let has_codec = record.legs.iter().all(|leg| leg.codec.is_some());
+        assert_eq!(has_codec, media == "anchored", "{record:#?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -62,6 +62,14 @@ impl Sipp {
     /// # Errors
     /// When SIPp is not installed (Debian's `sip-tester`).
     pub fn start(scenario: &Scenario, ports: &Ports) -> io::Result<Self> {
+        Self::start_at(scenario, ports, ports.carrier)
+    }
+
+    /// The same from another address.
+    ///
+    /// # Errors
+    /// When SIPp is not installed (Debian's `sip-tester`).
+    pub fn start_at(scenario: &Scenario, ports: &Ports, at: SocketAddr) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let scenarios = root().join("tests/sipp");
         let text = fs::read_to_string(scenarios.join(scenario.name).with_extension("xml"))?;
@@ -75,13 +83,13 @@ impl Sipp {
         }
         let file = folder.path().join("scenario.xml");
         fs::write(&file, text)?;
-        let carrier = ports.carrier.ip().to_string();
+        let carrier = at.ip().to_string();
         let stem = Path::new(scenario.name).file_stem().unwrap_or_default().to_string_lossy();
         let child = command
             .arg(ports.sip.to_string())
             .arg("-sf")
             .arg(file)
-            .args(["-i", &carrier, "-p", &ports.carrier.port().to_string(), "-mi", &carrier])
+            .args(["-i", &carrier, "-p", &at.port().to_string(), "-mi", &carrier])
             .args([
                 "-s",
                 scenario.number,
