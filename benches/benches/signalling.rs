@@ -1,13 +1,14 @@
 //! Calls from one carrier straight through to another, without media, as many as there can be:
 //!
 //! ```text
-//! cargo bench -p tandem-benches --bench signalling [-- tandem kamailio]
+//! cargo bench -p tandem-benches --bench signalling [-- tandem kamailio tls]
 //! ```
 //!
 //! The daemon's release build with `config/bench/b2bua.toml` between two SIPp on one machine, and Kamailio as a
 //! record-routing stateful proxy in its place when it is installed. For each: the highest rate at which no call fails
 //! and none waits for a retransmission, what 1,000 calls cost, how long an INVITE stays inside at half that rate, and
-//! the memory at the end. The last line is JSON.
+//! the memory at the end. Then what the same calls cost over TLS, made by `tandem load straight`. The last line is
+//! JSON.
 
 use std::error::Error;
 use std::io;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tandem_benches::signalling::{Carriers, Kamailio, Load, Subject, Tap, Traffic};
+use tandem_benches::signalling::{Carriers, Kamailio, Load, Secure, Subject, Tap, Traffic};
 use tandem_peers::Node;
 
 /// Rates that are tried, in order, until calls fail.
@@ -28,6 +29,9 @@ const HOLD: Duration = Duration::from_millis(500);
 const RATE_WANTED: f64 = 3_000.0;
 const CPU_WANTED: f64 = 0.20;
 const STAY_WANTED: Duration = Duration::from_millis(2);
+const TLS_WANTED: f64 = 1.5;
+/// The node's configuration.
+const SAMPLE: &str = "config/bench/b2bua.toml";
 
 /// What was measured of one subject.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +52,7 @@ struct Measured {
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
     let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|it| it == name);
-    match run(is_asked("tandem"), is_asked("kamailio")) {
+    match run(is_asked("tandem"), is_asked("kamailio"), is_asked("tls")) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -59,7 +63,7 @@ fn main() -> ExitCode {
 }
 
 /// Whether we are as fast as we should.
-fn run(tandem: bool, kamailio: bool) -> Result<bool, Box<dyn Error>> {
+fn run(tandem: bool, kamailio: bool, tls: bool) -> Result<bool, Box<dyn Error>> {
     let mut all = Vec::new();
     if kamailio {
         match Kamailio::start()? {
@@ -68,15 +72,31 @@ fn run(tandem: bool, kamailio: bool) -> Result<bool, Box<dyn Error>> {
         }
     }
     if tandem {
-        let node = Node::release_of("config/bench/b2bua.toml")?;
+        let node = Node::release_of(SAMPLE)?;
         all.push(measure(&node)?);
     }
+    let secure = if tls { Some(Secure::measure(SAMPLE)?) } else { None };
     print_table(&all);
+    if let Some(it) = secure {
+        println!(
+            "tandem, by `tandem load straight`: {:.3} CPU-s per 1,000 calls over UDP, {:.3} over TLS: {:.2} times, {} \
+             failed",
+            it.udp,
+            it.tls,
+            it.ratio(),
+            it.failed
+        );
+    }
     let ours = all.iter().find(|it| it.name == "tandem");
     let is_good =
         |it: &Measured| it.rate >= 0.97 * RATE_WANTED && it.cpu <= CPU_WANTED && it.p99 <= STAY_WANTED;
-    println!("{}", Value::from_iter(all.iter().map(|it| (it.name, as_json(it)))));
-    Ok(ours.is_none_or(is_good))
+    let tls = secure.map(|it| {
+        let costs = json!({ "udp": it.udp, "tls": it.tls, "ratio": it.ratio(), "failed": it.failed });
+        ("tls_cpu_seconds_per_1000_calls", costs)
+    });
+    println!("{}", Value::from_iter(all.iter().map(|it| (it.name, as_json(it))).chain(tls)));
+    let is_cheap = |it: Secure| it.ratio() <= TLS_WANTED && it.failed == 0;
+    Ok(ours.is_none_or(is_good) && secure.is_none_or(is_cheap))
 }
 
 fn measure(subject: &dyn Subject) -> Result<Measured, Box<dyn Error>> {

@@ -2,10 +2,12 @@
 
 mod carriers;
 mod kamailio;
+mod secure;
 mod subject;
 mod tap;
 
 pub use carriers::{CALLEE, CALLER, Carriers, Load, Traffic};
 pub use kamailio::Kamailio;
+pub use secure::Secure;
 pub use subject::Subject;
 pub use tap::Tap;

@@ -205,6 +205,14 @@ impl Node {
     /// # Errors
     /// When it cannot be built or is not ready in time.
     pub fn release_of(sample: &str) -> io::Result<Self> {
+        Self::release_with(sample, |_, text| text)
+    }
+
+    /// The same, its folder and configuration edited.
+    ///
+    /// # Errors
+    /// When it cannot be built or is not ready in time.
+    pub fn release_with(sample: &str, edit: impl FnOnce(&Path, String) -> String) -> io::Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
             .args(["build", "--release", "--bin", "tandem"])
@@ -213,11 +221,18 @@ impl Node {
         if !built.success() {
             return Err(io::Error::other("the daemon does not build"));
         }
+        let quiet =
+            |folder: &Path, text: String| edit(folder, text.replace("level = \"info\"", "level = \"warn\""));
+        let configuration = Configuration::of(sample, &Ports::demo(), quiet)?;
+        Self::run(&Self::release_binary(), Ports::demo(), configuration)
+    }
+
+    /// Where the daemon's release build is, once it is built.
+    #[must_use]
+    pub fn release_binary() -> PathBuf {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-        let quiet = |_: &Path, text: String| text.replace("level = \"info\"", "level = \"warn\"");
-        let configuration = Configuration::of(sample, &Ports::demo(), quiet)?;
-        Self::run(&target.join("release/tandem"), Ports::demo(), configuration)
+        target.join("release/tandem")
     }
 
     /// Waits for the daemon's word that it is ready; a daemon that ends instead is told with its log.
