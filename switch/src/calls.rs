@@ -60,7 +60,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{CallId, CallRecord, CommandError, Event, LegId, Request};
+use tandem_control_api::{CallId, CommandError, Event, LegId, Request};
 use tandem_media as media;
 use tandem_sbc::user_agent::{Identity, Invite, InviteTarget, LocalMedia, SessionId};
 use tandem_time::Instant;
@@ -86,7 +86,7 @@ pub(crate) const PTIME: Duration = Duration::from_millis(20);
 /// What the owner is to do, in order.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Tell the control plane.
+    /// Tell the control plane; what it is told of a call's end is the record to keep.
     Tell(Event),
     /// Hand a command to a media worker.
     Media { worker: WorkerIndex, command: media::Command },
@@ -113,8 +113,6 @@ pub(crate) enum Action {
     RefuseRefer { refer: Refer, status: u16 },
     /// Tell the peer how far it is.
     ReportRefer { refer: Refer, status: u16 },
-    /// Keep a record.
-    Record(Box<CallRecord>),
 }
 
 /// How far a command got when it was taken.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{CallRecord, ControlPlane, LegId};
+use tandem_control_api::{CallRecord, ControlPlane, Event, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
     Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, News, Packet, SessionError,
@@ -283,9 +283,13 @@ impl<P: ControlPlane> Switch<P> {
     fn perform(&mut self, now: Instant, action: Action) {
         // A refused `ring`, `reject` or `hang_up` says that the session has ended; its event is waiting.
         match action {
-            Action::Tell(event) => self.plane.handle_event(now, &event),
+            Action::Tell(event) => {
+                self.plane.handle_event(now, &event);
+                if let Event::CallEnded { record, .. } = event {
+                    self.outputs.push_back(Output::Record(record));
+                }
+            }
             Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
-            Action::Record(record) => self.outputs.push_back(Output::Record(record)),
             Action::Invite { leg, invite } => self.invite(now, leg, *invite),
             Action::Accept { leg, session, media } => {
                 if let Err(error) = self.user_agent.accept(now, session, *media) {
@@ -351,7 +355,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use rand_chacha::rand_core::SeedableRng as _;
-    use tandem_control_api::{CallFact, CallId, Command, CommandError, CommandId, Event, Request};
+    use tandem_control_api::{CallFact, CallId, Command, CommandError, CommandId, Request};
     use tandem_sbc::user_agent::Limits;
 
     use super::*;

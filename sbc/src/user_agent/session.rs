@@ -392,15 +392,18 @@ impl Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     slab: Slab<Session>,
-    by_tag: BTreeMap<String, SessionId>,
+    /// By our tag, as a number.
+    by_tag: BTreeMap<u64, SessionId>,
     deadlines: BTreeSet<(Instant, SessionId)>,
 }
 
 impl Sessions {
     pub(super) fn insert(&mut self, session: Session) -> SessionId {
-        let tag = session.local_tag.clone();
+        let tag = number_of(&session.local_tag);
         let id = SessionId::from(self.slab.insert(session));
-        self.by_tag.insert(tag, id);
+        if let Some(tag) = tag {
+            self.by_tag.insert(tag, id);
+        }
         id
     }
 
@@ -414,7 +417,8 @@ impl Sessions {
 
     /// The session of a dialog in which our tag is this.
     pub(super) fn by_tag(&self, local_tag: &str) -> Option<SessionId> {
-        self.by_tag.get(local_tag).copied()
+        let id = *self.by_tag.get(&number_of(local_tag)?)?;
+        self.get(id).filter(|session| session.local_tag == local_tag).map(|_| id)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -435,7 +439,9 @@ impl Sessions {
             return None;
         }
         let session = self.slab.remove(id.into())?;
-        self.by_tag.remove(&session.local_tag);
+        if let Some(tag) = number_of(&session.local_tag) {
+            self.by_tag.remove(&tag);
+        }
         Some(session)
     }
 
@@ -447,6 +453,11 @@ impl Sessions {
     pub(super) fn due(&self, now: Instant) -> Option<SessionId> {
         self.deadlines.first().filter(|(due, _)| *due <= now).map(|(_, id)| *id)
     }
+}
+
+/// The number that a tag of ours writes in hexadecimal digits; none of what is no tag of ours.
+fn number_of(tag: &str) -> Option<u64> {
+    u64::from_str_radix(tag, 16).ok()
 }
 
 impl From<Slot> for SessionId {

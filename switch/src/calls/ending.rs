@@ -216,7 +216,6 @@ impl Calls {
         let record = self.calls.get_mut(call_id).and_then(|call| call.take_record(call_id));
         if let Some(record) = record.map(Box::new) {
             self.counters.calls_ended += 1;
-            self.actions.push_back(Action::Record(record.clone()));
             self.tell(Event::CallEnded { call: call_id, record });
             self.free_call(call_id);
         }

@@ -416,9 +416,13 @@ impl Bench {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Tell(event) => self.told.push(event),
+            Action::Tell(event) => {
+                if let Event::CallEnded { record, .. } = &event {
+                    self.records.push((**record).clone());
+                }
+                self.told.push(event);
+            }
             Action::Media { worker, command } => self.take_media_command(worker, command),
-            Action::Record(record) => self.records.push(*record),
             Action::Invite { leg, invite } => {
                 self.asked.push("invite".to_owned());
                 self.invites.push(*invite);
