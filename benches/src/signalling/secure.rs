@@ -64,9 +64,24 @@ impl Secure {
         let file = |name: &str| node.folder().join(name).display().to_string();
         let (ca, cert, key) = (file("ca.pem"), file("carrier.pem"), file("carrier.key"));
         let within_tls = [
-            "--transport", "tls", "--target", "127.0.0.1:5061", "--from", "127.0.0.12:5080",
-            "--answer-at", "127.0.0.12:5081", "--to", "+15559998", "--ca", &ca, "--cert", &cert,
-            "--key", &key, "--server-name", "node.example",
+            "--transport",
+            "tls",
+            "--target",
+            "127.0.0.1:5061",
+            "--from",
+            "127.0.0.12:5080",
+            "--answer-at",
+            "127.0.0.12:5081",
+            "--to",
+            "+15559998",
+            "--ca",
+            &ca,
+            "--cert",
+            &cert,
+            "--key",
+            &key,
+            "--server-name",
+            "node.example",
         ];
         let (udp, failed) = load(&node, &datagrams)?;
         let (tls, failed_within_tls) = load(&node, &within_tls)?;

@@ -305,7 +305,7 @@ fn what_refuses_an_offer_comes_back() {
         ("491 Request Pending", "491"),
         ("415 Type", "415"),
         ("503 Service Unavailable", "500"),
-        ("405 Method Not Allowed", "488"),
+        ("400 Bad Request", "488"),
     ];
     for (cseq, (refusal, told)) in (2..).zip(refusals) {
         world.receive(CARRIER, &pair.reinvite(cseq, HELD).text());
@@ -414,4 +414,24 @@ fn an_offer_that_nobody_answers_ends_the_other_leg() {
     assert_eq!(world.event_names(), ["Ended"]);
     world.own(|agent, now| agent.hang_up(now, pair.caller, "over")).expect("a session");
     world.rest();
+}
+
+/// RFC 4028 §7.4: a refresh changes nothing: the peer is told again what it was told last, and the other leg nothing.
+#[test]
+fn a_refresh_repeats_what_the_peer_was_told() {
+    let mut world = World::new();
+    let (caller, party, invite) = called(&mut world, &Request::invite());
+    let headers = format!("{}Session-Expires: 90;refresher=uac\r\n", contact(CARRIER));
+    world.receive(CARRIER, &invite.answer("200 OK", "b", &headers, ANSWER));
+    world.expect("ACK");
+    world.own(|agent, now| agent.accept_through(now, caller)).expect("answered");
+    let ok = world.expect("200 INVITE");
+    world.receive(CARRIER, &Request::within("ACK", 1, &ok).text());
+    world.pass_ms(45_200);
+    let refresh = world.expect("INVITE");
+    assert_eq!(refresh.body(), invite.body());
+    world.receive(CARRIER, &refresh.answer("200 OK", "", &headers, ANSWER));
+    world.expect("ACK");
+    world.expect_silence();
+    Pair { caller, party, invite, ok }.end(&mut world);
 }
