@@ -126,7 +126,7 @@ impl UserAgent {
     }
 
     fn send_passed(&mut self, now: Instant, id: SessionId, offer: Option<&[u8]>) {
-        let give_up = now + self.config.timers.transaction_timeout();
+        let give_up = now + self.timers_for(id).transaction_timeout();
         let (branch, product) = (self.branch(), self.product_for(id).to_owned());
         let profile = self.profile_for(id).clone();
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -224,7 +224,7 @@ impl UserAgent {
     fn grant(&mut self, now: Instant, id: SessionId, waiting: &Waiting, described: &[u8]) {
         let profile = self.profile_for(id).clone();
         let product = self.product_for(id).to_owned();
-        let timers = self.config.timers;
+        let timers = self.timers_for(id);
         let request = waiting.request.view();
         let agreement = self.agree_on_expiry(now, id, &request);
         let Some(session) = self.sessions.get_mut(id) else { return };
