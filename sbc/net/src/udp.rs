@@ -156,7 +156,11 @@ impl Datagrams {
     /// there. Never blocks.
     pub fn receive(&mut self) -> bool {
         let (now, buffer) = (std::time::Instant::now(), &mut self.buffer);
-        self.receivers.iter_mut().fold(false, |more, receiver| receiver.receive(now, buffer) || more)
+        let mut is_more = false;
+        for receiver in &mut self.receivers {
+            is_more |= receiver.receive(now, buffer);
+        }
+        is_more
     }
 
     /// Waits until a datagram is there, the bell is rung, or `timeout` is over.
