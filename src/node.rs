@@ -105,12 +105,7 @@ impl Node {
         let clock = Clock::start();
         let config = &loaded.config;
         let server = Server::bind(config.http_listen).await?;
-        let bell =
-            Arc::new(Bell::new().map_err(|source| StartError::Thread { what: "the core's bell", source })?);
-        let wake: Arc<dyn Fn() + Send + Sync> = {
-            let bell = Arc::clone(&bell);
-            Arc::new(move || bell.ring())
-        };
+        let (bell, wake) = wake_up()?;
         let (inbox, inbox_reader) = Inbox::new(INBOX_CAPACITY, Arc::clone(&wake));
         let (transports, datagrams) = Transports::bind(&wiring::transports(config, &loaded.tls), &inbox)?;
         let transports = Arc::new(transports);
@@ -263,6 +258,14 @@ impl Node {
         }
         self.bell.ring();
     }
+}
+
+/// What wakes the core, and a way to ring it for those who need not know what it is.
+fn wake_up() -> Result<(Arc<Bell>, Arc<dyn Fn() + Send + Sync>), StartError> {
+    let bell = Bell::new().map_err(|source| StartError::Thread { what: "the core's bell", source })?;
+    let bell = Arc::new(bell);
+    let rung = Arc::clone(&bell);
+    Ok((bell, Arc::new(move || rung.ring())))
 }
 
 /// A generator seeded by the system.

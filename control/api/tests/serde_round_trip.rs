@@ -73,13 +73,8 @@ fn requests() {
         sensitive: true,
     };
     let trunk = DialTarget::Trunk { trunk: "carrier-a".into(), number: "+15550100".into() };
-    let dial = |target, caller_id| Command::Dial {
-        call: CALL,
-        target,
-        caller_id,
-        ring_timeout: Duration::from_secs(15),
-        media: MediaPath::Direct,
-    };
+    let (ring_timeout, media) = (Duration::from_secs(15), MediaPath::Direct);
+    let dial = |target, caller_id| Command::Dial { call: CALL, target, caller_id, ring_timeout, media };
     let mut commands = vec![
         Command::Ring { leg: LEG },
         Command::Answer { leg: LEG },
