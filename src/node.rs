@@ -30,7 +30,7 @@ use tandem_control::ContactCentre;
 use tandem_media_net::{DtlsIdentity, MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
 use tandem_sbc::user_agent::Fingerprint;
-use tandem_sbc_net::{Bell, BindError, FilterState, Inbox, Transports};
+use tandem_sbc_net::{Bell, BindError, FilterState, Inbox, Transports, Wake};
 use tandem_store::{Closed, Store, StoreError};
 use tandem_switch::{Ledger, Switch};
 use tandem_time::Instant;
@@ -261,7 +261,7 @@ impl Node {
 }
 
 /// What wakes the core, and a way to ring it for those who need not know what it is.
-fn wake_up() -> Result<(Arc<Bell>, Arc<dyn Fn() + Send + Sync>), StartError> {
+fn wake_up() -> Result<(Arc<Bell>, Wake), StartError> {
     let bell = Bell::new().map_err(|source| StartError::Thread { what: "the core's bell", source })?;
     let bell = Arc::new(bell);
     let rung = Arc::clone(&bell);

@@ -34,6 +34,6 @@ fn an_entry_point_leads_to_one_place() {
         "media = \"anchored\"          # through this node",
         "media = \"bypass\"          # through this node",
         "\"bypass\"",
-        "entry_point.+15550110.media: \"bypass\" is not anchored or direct; write anchored or direct",
+        "entry_point.+15550110.media: found \"bypass\"; write anchored or direct",
     );
 }
