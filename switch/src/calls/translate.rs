@@ -8,8 +8,8 @@ use tandem_control_api as api;
 use tandem_control_api::CommandError;
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    AudioCodec, DtlsRole, Dtmf, InviteTarget, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey, SrtpKeys,
-    SrtpSuite,
+    AudioCodec, DtlsRole, Dtmf, InviteTarget, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey,
+    SrtpKeys, SrtpSuite,
 };
 
 use crate::{PromptLibrary, SwitchConfig};
