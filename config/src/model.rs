@@ -253,6 +253,8 @@ pub struct Trunk {
     pub max_calls_per_source: u32,
     /// What its challenges are answered with.
     pub credentials: Option<TrunkCredentials>,
+    /// Whether its calls are transferred by itself, when the target is its too (REFER).
+    pub refer_out: bool,
     /// How it is spoken to.
     pub profile: Profile,
     /// What its messages become, and ours to it; in order.

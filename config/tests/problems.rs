@@ -115,6 +115,12 @@ fn a_profile_names_what_there_is() {
         "trunk.carrier-a.max_forwards: found 0; write a whole number from 1 to 255",
     );
     one_problem(
+        "# refer_out = false         #",
+        "refer_out = \"always\"       #",
+        "\"always\"",
+        "trunk.carrier-a.refer_out: found \"always\"; write true or false",
+    );
+    one_problem(
         "dtmf = \"rfc4733\"            # digits",
         "dtmf = \"pulses\"             # digits",
         "\"pulses\"",

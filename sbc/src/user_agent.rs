@@ -14,6 +14,7 @@ mod calling;
 mod compose;
 mod config;
 mod counters;
+mod deflect;
 mod early;
 mod event;
 mod expiry;
@@ -136,6 +137,8 @@ enum Role {
     Prack(SessionId),
     /// An INFO of ours, with a digit.
     Key(SessionId),
+    /// A REFER of ours.
+    Refer(SessionId),
     /// A NOTIFY of ours, on what became of a REFER.
     Notify(SessionId, ReferId),
     /// An OPTIONS of ours, to a destination.
@@ -157,6 +160,7 @@ impl Role {
             | Self::Asking(id)
             | Self::Prack(id)
             | Self::Key(id)
+            | Self::Refer(id)
             | Self::Notify(id, _)
             | Self::Incoming(id) => Some(id),
             Self::Probe(_) | Self::Unattended => None,
@@ -414,6 +418,9 @@ impl UserAgent {
             ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
                 self.end_farewell(session);
             }
+            ResponseMatch::Deliver { user: Role::Refer(session), .. } if status >= 200 => {
+                self.handle_refer_answered(now, session, status, Some(received.message));
+            }
             ResponseMatch::Deliver { user: Role::Key(session), .. } if status >= 200 => {
                 self.handle_key_answered(now, session);
             }
@@ -458,6 +465,9 @@ impl UserAgent {
                 }
                 (Role::Prack(session), Tell::Timeout) => {
                     self.handle_prack_failure(now, session, None, 408);
+                }
+                (Role::Refer(session), Tell::Timeout | Tell::TransportError) => {
+                    self.handle_refer_answered(now, session, 408, None);
                 }
                 (Role::Key(session), Tell::Timeout | Tell::TransportError) => {
                     self.handle_key_answered(now, session);

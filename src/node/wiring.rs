@@ -62,6 +62,7 @@ pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
         max_call_duration: config.limits.max_call_duration,
         phones_behind_nat: config.rtp.phones_behind_nat,
         phone_gateway: config.rtp.phone_gateway,
+        refer_out: config.trunks.iter().filter(|it| it.refer_out).map(|it| it.name.clone()).collect(),
     }
 }
 

@@ -40,6 +40,7 @@
 mod call;
 mod cause;
 mod commands;
+mod deflect;
 mod direct;
 mod ending;
 mod endpoints;
@@ -106,6 +107,8 @@ pub(crate) enum Action {
     HangUp { session: SessionId, cause: &'static str },
     /// Send a digit in SIP to a peer that wants them so; to any other it is not sent.
     SendDigit { session: SessionId, digit: char },
+    /// Ask a peer to call somebody by itself; a failure goes to [`Calls::handle_not_referred`].
+    Deflect { session: SessionId, number: String, wait: Duration },
     /// Agree to a transfer that a peer asked for. That its session, or its patience, is gone is no failure; so with the
     /// next two.
     AcceptRefer { refer: Refer },

@@ -1,6 +1,6 @@
 //! What an operator decides about calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct SwitchConfig {
     pub phones_behind_nat: bool,
     /// One more address that RTP of phones behind NAT may come from.
     pub phone_gateway: Option<IpAddr>,
+    /// The trunks whose own calls are transferred by them, when the target is theirs too (REFER, RFC 3515).
+    pub refer_out: BTreeSet<String>,
 }
 
 impl SwitchConfig {
@@ -52,6 +54,7 @@ impl SwitchConfig {
             max_call_duration: Duration::from_secs(14_400),
             phones_behind_nat: false,
             phone_gateway: None,
+            refer_out: BTreeSet::new(),
         }
     }
 

@@ -316,6 +316,11 @@ impl<P: ControlPlane> Switch<P> {
                     self.calls.digit_not_sent();
                 }
             }
+            Action::Deflect { session, number, wait } => {
+                if self.user_agent.refer(now, session, &number, wait).is_err() {
+                    self.calls.handle_not_referred(now, session);
+                }
+            }
             Action::AcceptRefer { refer } => {
                 let _ = self.user_agent.accept_refer(now, refer.session, refer.id);
             }

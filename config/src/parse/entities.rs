@@ -62,6 +62,7 @@ pub(super) fn read_trunks(
             let per_source = max_calls.unwrap_or(1_000);
             let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
             let credentials = read_credentials(&section);
+            let refer_out = section.boolean_or("refer_out", false);
             let profile = read_profile(&section);
             let rules = read_rules(&section);
             let numbers = read_numbers(&section);
@@ -79,6 +80,7 @@ pub(super) fn read_trunks(
                 max_calls_per_second_out: max_calls_per_second_out?,
                 max_calls_per_source: max_calls_per_source?,
                 credentials: credentials?,
+                refer_out: refer_out?,
                 profile: profile?,
                 tls: tls?,
                 rules,

@@ -152,7 +152,8 @@ pub enum Outcome {
     },
     /// Transferee and target hear each other; with [`crate::TransferTo::Control`] the transferee is for itself.
     Transferred {
-        /// The target's leg; the transferee's own with [`crate::TransferTo::Control`].
+        /// The target's leg; the transferee's own with [`crate::TransferTo::Control`], and when its own carrier has
+        /// called the target: then it ends.
         leg: LegId,
     },
     /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `SetData`).

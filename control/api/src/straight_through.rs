@@ -141,6 +141,10 @@ impl StraightThrough {
                 State::Bridging { bridge: ask(Command::Bridge { a: caller, b: party }), party }
             }
             (State::Bridging { party, .. }, Ok(_)) => State::Talking { party },
+            // Its own carrier has done it: whoever is left is on the way out.
+            (State::Transferring { .. }, Ok(Outcome::Transferred { leg })) if *leg == caller => {
+                State::Over { dial: None }
+            }
             (State::Transferring { .. }, Ok(Outcome::Transferred { leg })) => State::Talking { party: *leg },
             // The end of the leg follows, and with it that of the call.
             (state, Err(CommandError::LegEnded)) => state,

@@ -167,6 +167,12 @@ impl ContactCentre {
             let step = entry.run.begin(now);
             return self.follow(now, call, step);
         }
+        if leg == entry.caller {
+            // Its own carrier has called the other party: the caller leaves us.
+            entry.run.finish("transferred");
+            entry.stage = Stage::Leaving;
+            return self.report(call);
+        }
         let agent = transfer.agent.or_else(|| self.moved.remove(&leg));
         let Some(agent) = agent else {
             entry.stage = Stage::Connected { leg };

@@ -100,6 +100,14 @@ pub enum Event {
         /// The URI that the peer gives as its own (RFC 3892), which nothing proves.
         referred_by: Option<String>,
     },
+    /// How far the peer is whom `refer` asked to call somebody: 202 that it tries, another provisional or final status
+    /// that of its call; 408 when it has not said in time. Nothing follows a final one other than 202.
+    Referred {
+        /// The session.
+        session: SessionId,
+        /// The status.
+        status: u16,
+    },
     /// The peer pressed a key and said so in SIP (INFO, RFC 6086 §3).
     Digit {
         /// The session.

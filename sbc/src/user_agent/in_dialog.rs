@@ -13,7 +13,7 @@
 //! | INFO | 200, 415 or 469 by what it says (RFC 6086) | the same | the same | the same, and digits are told | the same | 481 |
 //! | REFER | 500, Retry-After | the same | the same | put to the owner (RFC 3515) | 500, Retry-After | 481 |
 //! | SUBSCRIBE | 489; to `refer`: 200 while a REFER is reported on, else 481 | the same | the same | the same | the same | 481, unless a REFER is reported on |
-//! | NOTIFY | 481 | 481 | 481 | 481 | 481 | 481 |
+//! | NOTIFY | 481 | 481 | 481 | 200 after a REFER of ours, else 481 | 481 | 481 |
 //! | other known methods | 405 | 405 | 405 | 405 | 405 | 481 |
 //! | unknown methods | 501 | 501 | 501 | 501 | 501 | 481 |
 
@@ -54,8 +54,7 @@ impl UserAgent {
             Method::Options => self.answer_options(now, received),
             Method::Info => self.handle_info(now, id, received),
             Method::Refer => self.handle_refer(now, id, received),
-            // RFC 6665 §4.1.3: we have subscribed to nothing.
-            Method::Notify => self.refuse(now, received, 481),
+            Method::Notify => self.handle_notify(now, id, received),
             _ => self.refuse_method(now, received),
         }
     }

@@ -289,6 +289,7 @@ impl UserAgent {
         self.keep_session(now, id);
         self.give_up_passed_on(now, id);
         self.expire_referrals(now, id);
+        self.expire_deflection(now, id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         match &mut session.phase {
             Phase::Offered(offered) => {

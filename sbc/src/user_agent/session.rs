@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
+use super::deflect::Deflection;
 use super::early::EARLY_DIALOGS_MAX;
 use super::expiry::{Expiry, Refreshing};
 use super::info::Keys;
@@ -56,6 +57,8 @@ pub(super) struct Session {
     pub(super) farewells: usize,
     /// Our digits in SIP.
     pub(super) keys: Keys,
+    /// The latest REFER of ours.
+    pub(super) deflection: Option<Deflection>,
     /// REFERs of the peer that are not done with.
     pub(super) referrals: Vec<Referral>,
     /// Whether there ever was one.
@@ -288,6 +291,7 @@ impl Session {
             overtaken: None,
             farewells: 0,
             keys: Keys::default(),
+            deflection: None,
             referrals: Vec::new(),
             was_referred: false,
             remains: None,
@@ -314,6 +318,7 @@ impl Session {
             && self.forks.is_empty()
             && self.farewells == 0
             && !self.keys.is_out
+            && !self.deflection.as_ref().is_some_and(|deflection| deflection.is_out)
             && !self.change.as_ref().is_some_and(Change::is_out)
             && !self.through.as_ref().is_some_and(|through| through.is_out())
             && self.referrals.is_empty()
@@ -383,8 +388,17 @@ impl Session {
             _ => None,
         });
         let referrals = self.referrals.iter().filter_map(Referral::deadline);
+        let deflection = self.deflection.as_ref().and_then(|deflection| deflection.until);
         let expiry = self.expiry_deadline();
-        phase.into_iter().chain(change).chain(passed_on).chain(expiry).chain(forks).chain(referrals).min()
+        phase
+            .into_iter()
+            .chain(change)
+            .chain(passed_on)
+            .chain(expiry)
+            .chain(forks)
+            .chain(referrals)
+            .chain(deflection)
+            .min()
     }
 }
 

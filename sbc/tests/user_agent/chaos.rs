@@ -41,6 +41,8 @@ enum Step {
     Accept(usize),
     Reject(usize),
     HangUp(usize),
+    /// The owner asks the peer to call somebody by itself.
+    Deflect(usize),
     /// The owner says something on a transfer that it was asked for: nothing below 100 is a status.
     Refer {
         number: usize,
@@ -108,6 +110,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => number.prop_map(Step::Accept),
         1 => number.prop_map(Step::Reject),
         2 => number.prop_map(Step::HangUp),
+        2 => number.prop_map(Step::Deflect),
         3 => (number, prop::sample::select(vec![0, 100, 180, 200, 603]))
             .prop_map(|(number, status)| Step::Refer { number, status }),
         3 => (0..40_000_u16).prop_map(Step::Pass),
@@ -166,6 +169,7 @@ impl Chaos {
                 | Event::Answered { session }
                 | Event::Confirmed { session }
                 | Event::Digit { session, .. }
+                | Event::Referred { session, .. }
                 | Event::EarlyMedia { session, .. }
                 | Event::Reoffered { session, .. }
                 | Event::Media { session, .. } => (session, Some(Life::Alive), Life::Alive),
@@ -251,6 +255,9 @@ impl Chaos {
                 self.own(number, |agent, now, session| agent.hang_up(now, session, "bye"))
             }
             Step::Refer { number, status } => self.refer(number, status),
+            Step::Deflect(number) => self.own(number, |agent, now, session| {
+                agent.refer(now, session, "+15550199", std::time::Duration::from_secs(30))
+            }),
             Step::Pass(ms) => self.world.pass_ms(ms.into()),
             Step::Break(Broken::Carrier(transport)) => self.world.fail(transport, CARRIER, None),
             Step::Break(Broken::Page) => self.world.fail(Transport::Wss, PHONE, PAGE),

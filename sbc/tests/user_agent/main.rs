@@ -12,6 +12,7 @@ mod chaos;
 mod client_transactions;
 mod confirmation;
 mod connection_reuse;
+mod deflect;
 mod delayed_offer;
 mod early_media;
 mod failover;

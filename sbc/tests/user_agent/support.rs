@@ -406,6 +406,7 @@ pub(crate) fn name(event: &Event) -> &'static str {
         Event::EarlyMedia { .. } => "EarlyMedia",
         Event::Media { .. } => "Media",
         Event::TransferAsked { .. } => "TransferAsked",
+        Event::Referred { .. } => "Referred",
         Event::Digit { .. } => "Digit",
         Event::Reoffered { .. } => "Reoffered",
         Event::Ended { .. } => "Ended",

@@ -8,6 +8,7 @@ use tandem_control_api::{
 use tandem_sbc::user_agent::Identity;
 use tandem_time::Instant;
 
+use super::deflect::Deflection;
 use super::transfer::Transfer;
 use crate::{SwitchConfig, WorkerIndex};
 
@@ -30,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) phase: CallPhase,
     /// The transfer under way.
     pub(crate) transfer: Option<Transfer>,
+    /// The transfer that a carrier was asked for.
+    pub(crate) deflection: Option<Box<Deflection>>,
     /// When it has lasted too long.
     pub(crate) too_long_at: Instant,
     /// The legs that are not freed. Each but the few live ones holds a session that the user agent still keeps, and
@@ -85,6 +88,7 @@ impl Call {
             worker: None,
             phase: CallPhase::CallerUp,
             transfer: None,
+            deflection: None,
             legs: Vec::new(),
             live: 0,
             unrecorded: 0,
@@ -108,6 +112,11 @@ impl Call {
         self.live += 1;
         self.unrecorded += 1;
         self.legs_made = self.legs_made.saturating_add(1);
+    }
+
+    /// Whether a transfer is under way; one at a time.
+    pub(crate) const fn is_transferring(&self) -> bool {
+        self.transfer.is_some() || self.deflection.is_some()
     }
 
     /// Whether commands still make sense.

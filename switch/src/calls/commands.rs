@@ -247,12 +247,20 @@ impl Calls {
             DialTarget::User(user) => (user.clone(), PeerKind::phone(&call.config)),
             DialTarget::Trunk { number, .. } => (number.clone(), PeerKind::Trunk),
         };
+        let trunk = match &invitation.target {
+            DialTarget::User(_) => None,
+            DialTarget::Trunk { trunk, .. } => Some(trunk.clone()),
+        };
         let (endpoints, actions, ordinal) = (&mut self.endpoints, &mut self.actions, call.legs_made());
         let leg = self.legs.insert_with(|leg| {
             let (endpoint, command) = endpoints.open(now, leg, worker, &config)?;
             actions.push_back(Action::Media { worker, command });
             let state = LegState::Dialling { endpoint: Some(endpoint), dial, attempts: 1, ring_until };
-            Some(Leg { invitation: Some(invitation), ..Leg::new(call_id, ordinal, state, peer, party, now) })
+            Some(Leg {
+                invitation: Some(invitation),
+                trunk,
+                ..Leg::new(call_id, ordinal, state, peer, party, now)
+            })
         })?;
         call.add_leg(leg);
         self.remember_phone(leg);

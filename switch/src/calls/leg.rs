@@ -309,6 +309,8 @@ pub(crate) struct Leg {
     pub(crate) direction: Direction,
     pub(crate) peer: PeerKind,
     pub(crate) party: String,
+    /// Over which trunk it is reached, if it is.
+    pub(crate) trunk: Option<String>,
     /// What to invite once there is an endpoint; gone then.
     pub(crate) invitation: Option<Box<Invitation>>,
     pub(crate) sip_call_id: String,
@@ -351,6 +353,7 @@ impl Leg {
             direction,
             peer,
             party,
+            trunk: None,
             invitation: None,
             sip_call_id: String::new(),
             refer: None,

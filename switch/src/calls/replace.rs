@@ -16,6 +16,7 @@ use tandem_sbc::user_agent::{Identity, LocalMedia, NegotiatedAudio, SessionId, S
 use tandem_time::Instant;
 
 use super::leg::LegState;
+use super::session_events::trunk_of;
 use super::translate::{self, PeerKind};
 use super::{Action, Calls, PTIME};
 
@@ -110,6 +111,7 @@ impl Calls {
         };
         leg.state = leg.state.with_session(session);
         leg.peer = kind;
+        leg.trunk = trunk_of(&by);
         // What the old session asked for has nobody to be told.
         leg.refer = None;
         let party = std::mem::replace(&mut leg.party, party);

@@ -63,6 +63,9 @@ impl Calls {
                     calls.transfer_asked(leg, Refer { session, id }, to, replaces);
                 });
             }
+            ua::Event::Referred { session, status } => {
+                self.for_leg(session, |calls, leg| calls.referred(now, leg, status));
+            }
             ua::Event::Digit { session, digit } => {
                 self.for_leg(session, |calls, leg| calls.key_pressed(leg, digit));
             }
@@ -112,6 +115,11 @@ impl Calls {
         self.refuse(leg, status, EndCause::NoMedia);
     }
 
+    /// Takes the failure of [`Action::Deflect`].
+    pub(crate) fn handle_not_referred(&mut self, now: Instant, session: SessionId) {
+        self.for_leg(session, |calls, leg| calls.referred(now, leg, 500));
+    }
+
     /// The endpoint for a new leg is open, at `rtp`.
     pub(super) fn endpoint_ready(&mut self, leg_id: LegId, rtp: std::net::SocketAddr) {
         let codecs = translate::codecs(self.caller_codec(leg_id)).to_vec();
@@ -159,13 +167,14 @@ impl Calls {
             Source::Trunk(trunk) => (Origin::Trunk(trunk), from.number.clone(), PeerKind::Trunk),
             Source::User(user) => (Origin::User(user.clone()), user, PeerKind::phone(&config)),
         };
+        let trunk = trunk_of(&origin);
         let (legs, dialled) = (&mut self.legs, caller.dialled);
         let (session, sip_call_id) = (caller.session, caller.sip_call_id);
         let (event_origin, event_from, event_dialled) = (origin.clone(), from.clone(), dialled.clone());
         let call_id = self.calls.insert_with(|call_id| {
             let leg = legs.insert_with(|_| {
                 let state = LegState::Offered { session };
-                Some(Leg { sip_call_id, ..Leg::new(call_id, 0, state, peer, party, now) })
+                Some(Leg { sip_call_id, trunk, ..Leg::new(call_id, 0, state, peer, party, now) })
             })?;
             let mut call = Call::new(now, origin, from, dialled, config, leg);
             call.caller_identity = caller_identity;
@@ -363,6 +372,14 @@ impl Calls {
         if let Some(leg) = self.sessions.get(&session).copied() {
             act(self, leg);
         }
+    }
+}
+
+/// Over which trunk a party comes.
+pub(super) fn trunk_of(origin: &Origin) -> Option<String> {
+    match origin {
+        Origin::Trunk(trunk) => Some(trunk.clone()),
+        Origin::User(_) => None,
     }
 }
 

@@ -26,8 +26,10 @@ use tandem_media as media;
 use tandem_sbc::user_agent::{ReferId, SessionId};
 use tandem_time::Instant;
 
+use super::call::Call;
 use super::cause::{self, EndCause};
 use super::commands::{Begun, wrong_state};
+use super::deflect::Wish;
 use super::ending::Hangup;
 use super::leg::{LegState, Settled};
 use super::{Action, Calls, Progress, translate};
@@ -45,17 +47,23 @@ pub(crate) struct Refer {
     pub(crate) id: ReferId,
 }
 
+/// Between whom a transfer is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parties {
+    pub(super) command: CommandId,
+    pub(super) transferor: LegId,
+    pub(super) transferee: LegId,
+    /// Whether the two heard each other before.
+    pub(super) was_bridged: bool,
+    /// The REFER that asked for it.
+    pub(super) refer: Option<Refer>,
+}
+
 /// A transfer under way: the target is being rung.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transfer {
-    command: CommandId,
-    transferor: LegId,
-    transferee: LegId,
-    target: LegId,
-    /// Whether the two heard each other before.
-    was_bridged: bool,
-    /// The REFER that asked for it.
-    refer: Option<Refer>,
+    pub(super) parties: Parties,
+    pub(super) target: LegId,
 }
 
 impl Calls {
@@ -74,7 +82,7 @@ impl Calls {
         }
         let consulted_on = replaces.and_then(|session| self.sessions.get(&session).copied());
         let call = self.legs.get(leg_id).map(|leg| leg.call);
-        let is_busy = call.and_then(|call| self.calls.get(call)).is_none_or(|call| call.transfer.is_some());
+        let is_busy = call.and_then(|call| self.calls.get(call)).is_none_or(Call::is_transferring);
         let leg = self.legs.get_mut(leg_id).filter(|leg| {
             let is_talking = matches!(leg.state, LegState::Answered { .. } | LegState::Bridged { .. });
             is_talking && leg.refer.is_none() && !is_busy && consulted_on.is_some() == replaces.is_some()
@@ -108,16 +116,15 @@ impl Calls {
         let call = self.couple("transfer", transferor, transferee)?;
         match to {
             TransferTo::Dial { target, caller_id, ring_timeout, prompts } => {
-                let ring_until = now + ring_timeout;
                 let segments = translate::segments(&or_silence(prompts), &self.prompts)?;
-                let target = self.begin_dial(now, id, call, target, caller_id, ring_until)?;
-                let was_bridged = matches!(self.commanded(transferor)?.0, LegState::Bridged { .. });
-                self.part(transferor);
-                self.play_meanwhile(transferee, segments);
-                let refer = self.accept_refer(transferor);
-                let transfer = Transfer { command: id, transferor, transferee, target, was_bridged, refer };
-                if let Some(call) = self.calls.get_mut(call) {
-                    call.transfer = Some(transfer);
+                let wish = Wish { command: id, transferor, transferee, target, caller_id, ring_timeout };
+                if let Err((wish, segments)) = self.deflect(call, wish, segments) {
+                    let Wish { target, caller_id, .. } = wish;
+                    let target = self.begin_dial(now, id, call, target, caller_id, now + ring_timeout)?;
+                    let parties = self.set_apart(id, transferor, transferee, segments);
+                    if let Some(call) = self.calls.get_mut(call) {
+                        call.transfer = Some(Transfer { parties, target });
+                    }
                 }
                 Ok(Progress::UnderWay)
             }
@@ -142,7 +149,23 @@ impl Calls {
         }
     }
 
-    fn transferred(&mut self, id: CommandId, leg: LegId) {
+    /// The transferee hears something else than the transferor from now on, who is told that it is being transferred.
+    pub(super) fn set_apart(
+        &mut self,
+        command: CommandId,
+        transferor: LegId,
+        transferee: LegId,
+        segments: std::sync::Arc<[media::Segment]>,
+    ) -> Parties {
+        let was_bridged =
+            self.legs.get(transferor).is_some_and(|leg| matches!(leg.state, LegState::Bridged { .. }));
+        self.part(transferor);
+        self.play_meanwhile(transferee, segments);
+        let refer = self.accept_refer(transferor);
+        Parties { command, transferor, transferee, was_bridged, refer }
+    }
+
+    pub(super) fn transferred(&mut self, id: CommandId, leg: LegId) {
         self.done(Settled::new("transfer", id, Ok(Outcome::Transferred { leg })));
     }
 
@@ -162,7 +185,7 @@ impl Calls {
                 return Err(wrong_state(command, state));
             }
         }
-        if self.calls.get(call).is_some_and(|call| call.transfer.is_some()) {
+        if self.calls.get(call).is_some_and(Call::is_transferring) {
             let state = "in a call with a transfer under way".to_owned();
             return Err(CommandError::WrongState { command: command.to_owned(), state });
         }
@@ -196,7 +219,7 @@ impl Calls {
         Some(refer)
     }
 
-    fn report(&mut self, refer: Option<Refer>, status: u16) {
+    pub(super) fn report(&mut self, refer: Option<Refer>, status: u16) {
         if let Some(refer) = refer {
             self.actions.push_back(Action::ReportRefer { refer, status });
         }
@@ -214,7 +237,7 @@ impl Calls {
     }
 
     /// A call goes on without the leg that began it: the other one is its caller from now on.
-    fn pass_on(&mut self, from: LegId, to: LegId) {
+    pub(super) fn pass_on(&mut self, from: LegId, to: LegId) {
         let Some(call) = self.legs.get(from).map(|leg| leg.call) else { return };
         if let Some(call) = self.calls.get_mut(call)
             && call.caller == from
@@ -255,25 +278,25 @@ impl Calls {
     pub(super) fn transfer_rings(&mut self, call: CallId, leg: LegId) {
         let transfer = self.calls.get(call).and_then(|call| call.transfer);
         if let Some(transfer) = transfer.filter(|transfer| transfer.target == leg) {
-            self.report(transfer.refer, 180);
+            self.report(transfer.parties.refer, 180);
         }
     }
 
     /// Tells a command's outcome, unless it is that of a dial which a transfer began: then the transfer goes on.
     pub(super) fn settled(&mut self, now: Instant, call: CallId, settled: Settled) {
         let transfer = self.calls.get_mut(call).and_then(|call| {
-            let is_its = |transfer: &mut Transfer| transfer.command == settled.command;
+            let is_its = |transfer: &mut Transfer| transfer.parties.command == settled.command;
             call.transfer.take_if(is_its)
         });
         match (transfer, settled.outcome) {
             (None, outcome) => self.done(Settled { outcome, ..settled }),
             (Some(transfer), Ok(_)) => self.target_answered(now, &transfer),
-            (Some(transfer), Err(error)) => self.target_failed(&transfer, error),
+            (Some(transfer), Err(error)) => self.target_failed(transfer.parties, error),
         }
     }
 
     fn target_answered(&mut self, now: Instant, transfer: &Transfer) {
-        let Transfer { command, transferor, transferee, target, refer, .. } = *transfer;
+        let Transfer { parties: Parties { command, transferor, transferee, refer, .. }, target } = *transfer;
         // The control plane may have let the transferee hear the target's early media.
         let peer = self.legs.get(transferee).and_then(|leg| leg.state.peer());
         if peer != Some(target) && !self.is_for_itself(transferee) {
@@ -291,8 +314,8 @@ impl Calls {
         self.end_by_us(now, transferor, Hangup::by_switch(EndCause::Transferred));
     }
 
-    fn target_failed(&mut self, transfer: &Transfer, error: CommandError) {
-        let Transfer { command, transferor, transferee, was_bridged, refer, .. } = *transfer;
+    pub(super) fn target_failed(&mut self, parties: Parties, error: CommandError) {
+        let Parties { command, transferor, transferee, was_bridged, refer } = parties;
         let status = match &error {
             CommandError::NotAnswered(failure) => cause::failure_status(*failure),
             _ => 487,
@@ -327,11 +350,12 @@ impl Calls {
     /// A leg leaves a call in which a transfer may be under way: the transferor may, without the transferee there is
     /// nobody to transfer.
     pub(super) fn leg_leaves_transfer(&mut self, now: Instant, call: CallId, leg: LegId) {
+        self.leg_leaves_deflection(now, call, leg);
         let Some(transfer) = self.calls.get(call).and_then(|call| call.transfer) else { return };
-        if leg == transfer.transferor {
-            self.pass_on(leg, transfer.transferee);
+        if leg == transfer.parties.transferor {
+            self.pass_on(leg, transfer.parties.transferee);
         }
-        if leg == transfer.transferee {
+        if leg == transfer.parties.transferee {
             let hangup =
                 Hangup { dial_failure: DialFailure::Cancelled, ..Hangup::by_switch(EndCause::Cancelled) };
             self.end_by_us(now, transfer.target, hangup);

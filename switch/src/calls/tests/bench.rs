@@ -463,6 +463,7 @@ impl Bench {
                 self.asked.push(format!("refuse {status}"));
                 self.owner_ends(session, status);
             }
+            Action::Deflect { number, .. } => self.asked.push(format!("refer to {number}")),
             Action::SendDigit { digit, .. } => self.asked.push(format!("send {digit}")),
             Action::AcceptRefer { .. } => self.asked.push("accept transfer".to_owned()),
             Action::ReportRefer { status, .. } => self.asked.push(format!("report {status}")),
