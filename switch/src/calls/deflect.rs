@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tandem_control_api::{CallId, CommandError, CommandId, DialTarget, LegId};
 use tandem_media as media;
+use tandem_sbc::user_agent::SessionId;
 use tandem_time::Instant;
 
 use super::cause::EndCause;
@@ -44,24 +45,23 @@ pub(super) struct Wish {
 }
 
 impl Calls {
-    /// The number that a transferee's carrier can be asked to call: one over its own trunk, which takes REFER.
-    fn number_for_carrier<'a>(&self, transferee: LegId, target: &'a DialTarget) -> Option<&'a str> {
+    /// The session of a transferee whose carrier can be asked to call the target, and the number: one over its own
+    /// trunk, which takes REFER.
+    pub(super) fn carrier_for(&self, transferee: LegId, target: &DialTarget) -> Option<(SessionId, String)> {
         let DialTarget::Trunk { trunk, number } = target else { return None };
         let leg = self.legs.get(transferee)?;
         let is_its_own = leg.trunk.as_ref() == Some(trunk) && self.config.refer_out.contains(trunk);
-        is_its_own.then_some(number.as_str())
+        Some((leg.state.session().filter(|_| is_its_own)?, number.clone()))
     }
 
-    /// Asks the transferee's carrier; gives the wish back when it cannot be asked.
+    /// Asks the transferee's carrier.
     pub(super) fn deflect(
         &mut self,
         call_id: CallId,
         wish: Wish,
+        (session, number): (SessionId, String),
         segments: Arc<[media::Segment]>,
-    ) -> Result<(), (Wish, Arc<[media::Segment]>)> {
-        let number = self.number_for_carrier(wish.transferee, &wish.target).map(str::to_owned);
-        let session = self.legs.get(wish.transferee).and_then(|leg| leg.state.session());
-        let (Some(number), Some(session)) = (number, session) else { return Err((wish, segments)) };
+    ) {
         let Wish { command, transferor, transferee, target, caller_id, ring_timeout } = wish;
         let parties = self.set_apart(command, transferor, transferee, segments);
         self.attend(call_id);
@@ -70,7 +70,6 @@ impl Calls {
             call.deflection = Some(Box::new(deflection));
         }
         self.actions.push_back(Action::Deflect { session, number, wait: ring_timeout });
-        Ok(())
     }
 
     /// The carrier of a leg has said how far it is: 202 that it tries, else what the target said.

@@ -117,9 +117,10 @@ impl Calls {
         match to {
             TransferTo::Dial { target, caller_id, ring_timeout, prompts } => {
                 let segments = translate::segments(&or_silence(prompts), &self.prompts)?;
-                let wish = Wish { command: id, transferor, transferee, target, caller_id, ring_timeout };
-                if let Err((wish, segments)) = self.deflect(call, wish, segments) {
-                    let Wish { target, caller_id, .. } = wish;
+                if let Some(carrier) = self.carrier_for(transferee, &target) {
+                    let wish = Wish { command: id, transferor, transferee, target, caller_id, ring_timeout };
+                    self.deflect(call, wish, carrier, segments);
+                } else {
                     let target = self.begin_dial(now, id, call, target, caller_id, now + ring_timeout)?;
                     let parties = self.set_apart(id, transferor, transferee, segments);
                     if let Some(call) = self.calls.get_mut(call) {
