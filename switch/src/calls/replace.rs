@@ -60,7 +60,8 @@ impl Calls {
         if self.replacements.values().any(|other| other.leg == leg_id) {
             return Err(486);
         }
-        let endpoint = leg.state.endpoint().ok_or(603_u16)?;
+        // Media that does not pass us is between the two that there are.
+        let endpoint = leg.state.endpoint().ok_or(488_u16)?;
         let rtp = self.endpoints.address_of(endpoint, call.config.media_address).ok_or(603_u16)?;
         let codecs = translate::codecs(leg.audio.as_ref().map(|audio| audio.codec)).to_vec();
         let (by, party) = match newcomer.source {
