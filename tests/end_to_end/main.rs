@@ -2,6 +2,7 @@
 
 mod agent_on_trunk;
 mod bans;
+mod browser;
 mod busy_address;
 mod called_habits;
 mod carrier_habits;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_peers::{Node, WebSocketAccount, WebSocketPhone};
+use tandem_peers::{Engine, Node, WebSocketAccount, WebSocketPhone};
 
 use crate::support::{
     CALLER_HZ, PATIENCE, caller, carrier, free_tcp, node_with, only_record, records, runtime, secured,
@@ -15,6 +15,7 @@ const AGENT_HZ: u16 = 700;
 /// Alice, who listens for `listen_hz`.
 fn alice(url: &str, authority: Option<&Path>, listen_hz: u16) -> WebSocketPhone {
     let account = WebSocketAccount {
+        engine: Engine::Node,
         url,
         user: "1001",
         password: "alice-1001",

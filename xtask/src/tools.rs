@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { program: "openssl", package: "openssl" },
     Tool { program: "node", package: "nodejs" },
     Tool { program: "npm", package: "npm" },
+    Tool { program: "chromium", package: "chromium" },
 ];
 
 /// Makes sure that `tools` are there: installs what is missing when it may, else names it and fails.

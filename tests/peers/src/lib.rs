@@ -18,4 +18,4 @@ pub use certificates::{Authority, Pair};
 pub use node::{Configuration, Node, Ports};
 pub use process::Process;
 pub use sipp::{Scenario, Sipp};
-pub use websocket_phone::{WebSocketAccount, WebSocketPhone};
+pub use websocket_phone::{Engine, WebSocketAccount, WebSocketPhone};

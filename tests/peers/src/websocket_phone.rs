@@ -13,11 +13,22 @@ use crate::node::root;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the phone is made of, in `tests/websocket`.
-const FILES: [&str; 3] = ["package.json", "package-lock.json", "phone.js"];
+const FILES: [&str; 5] = ["package.json", "package-lock.json", "phone.js", "browser.js", "page.js"];
+
+/// What runs the phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Node, with G.711 over plain RTP, since it has no WebRTC.
+    Node,
+    /// Chromium, with its own WebRTC: DTLS-SRTP and ICE.
+    Chromium,
+}
 
 /// Who the phone is, and where it connects.
 #[derive(Clone, Copy, Debug)]
 pub struct WebSocketAccount<'a> {
+    /// What runs it.
+    pub engine: Engine,
     /// Such as `ws://127.0.0.1:8088`.
     pub url: &'a str,
     /// The user name.
@@ -26,7 +37,7 @@ pub struct WebSocketAccount<'a> {
     pub password: &'a str,
     /// The digest realm, which is also the domain of its URI.
     pub realm: &'a str,
-    /// A PEM file of who vouches for the server, for `wss:`.
+    /// A PEM file of who vouches for the server, for `wss:`; Chromium takes any certificate.
     pub authority: Option<&'a Path>,
     /// The tone it speaks.
     pub tone_hz: u16,
@@ -36,8 +47,10 @@ pub struct WebSocketAccount<'a> {
 
 /// A running phone; killed when dropped.
 pub struct WebSocketPhone {
+    engine: Engine,
     child: Child,
-    orders: ChildStdin,
+    /// Until it is dropped.
+    orders: Option<ChildStdin>,
     said: Lines,
 }
 
@@ -45,7 +58,7 @@ impl WebSocketPhone {
     /// Starts it, and waits until it has registered.
     ///
     /// # Errors
-    /// When Node or npm is missing, or it does not get registered.
+    /// When Node, npm or the browser is missing, or it does not get registered.
     pub fn start(account: &WebSocketAccount<'_>) -> io::Result<Self> {
         let mut phone = Self::run(account)?;
         phone.wait_for("registered")?;
@@ -58,7 +71,11 @@ impl WebSocketPhone {
     /// When Node or npm is missing.
     pub fn run(account: &WebSocketAccount<'_>) -> io::Result<Self> {
         let mut command = Command::new("node");
-        command.current_dir(installed()?).arg("phone.js").arg(account.url).arg(account.user);
+        let script = match account.engine {
+            Engine::Node => "phone.js",
+            Engine::Chromium => "browser.js",
+        };
+        command.current_dir(installed()?).arg(script).arg(account.url).arg(account.user);
         command.arg(account.password).arg(account.realm);
         command.arg(account.tone_hz.to_string()).arg(account.listen_hz.to_string());
         if let Some(authority) = account.authority {
@@ -66,9 +83,9 @@ impl WebSocketPhone {
         }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let missing = || io::Error::other("no pipe");
-        let orders = child.stdin.take().ok_or_else(missing)?;
+        let orders = child.stdin.take();
         let said = Lines::of(child.stdout.take().ok_or_else(missing)?);
-        Ok(Self { child, orders, said })
+        Ok(Self { engine: account.engine, child, orders, said })
     }
 
     /// Waits for the next line it says that contains `text`.
@@ -84,7 +101,7 @@ impl WebSocketPhone {
     /// # Errors
     /// When it is gone.
     pub fn call(&mut self, number: &str) -> io::Result<()> {
-        writeln!(self.orders, "call {number}")
+        self.order(&format!("call {number}"))
     }
 
     /// Ends its call.
@@ -92,14 +109,34 @@ impl WebSocketPhone {
     /// # Errors
     /// When it is gone.
     pub fn hang_up(&mut self) -> io::Result<()> {
-        writeln!(self.orders, "hang-up")
+        self.order("hang-up")
+    }
+
+    /// Presses a key in its call.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn press(&mut self, key: char) -> io::Result<()> {
+        self.order(&format!("press {key}"))
+    }
+
+    fn order(&mut self, order: &str) -> io::Result<()> {
+        let Some(orders) = &mut self.orders else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        writeln!(orders, "{order}")
     }
 }
 
 impl Drop for WebSocketPhone {
     fn drop(&mut self) {
-        // Nothing more can be done about a process that will not go.
-        let _ = self.child.kill();
+        // Nothing more can be done about a process that will not go. A browser goes with its orders: killed, it would
+        // leave its own processes behind.
+        let _ = match self.orders.take() {
+            Some(orders) if self.engine == Engine::Chromium => {
+                drop(orders);
+                Ok(())
+            }
+            _ => self.child.kill(),
+        };
         let _ = self.child.wait();
     }
 }
