@@ -63,7 +63,7 @@ impl Dialog {
             remote_tag: essentials.from.tag().unwrap_or_default().to_owned(),
             local,
             remote: invite.value(HeaderName::From)?.to_vec(),
-            remote_target: contact_uri(invite)?,
+            remote_target: contact_uri(invite).or_else(|| from_uri_of_old(invite, essentials))?,
             route_set: record_routes(invite).collect(),
             // §12.2.1.1 lets us choose; small numbers leave room for 2^31 requests.
             local_cseq: 0,
@@ -163,6 +163,13 @@ impl Dialog {
             .header(HeaderName::CallId, &self.call_id)
             .header(HeaderName::CSeq, format_args!("{cseq} {method}"))
     }
+}
+
+/// A peer of RFC 2543's days, whose From has no tag, need not tell a Contact either: requests go to its From (RFC 4475
+/// §3.4.1).
+fn from_uri_of_old(invite: &Message<'_>, essentials: &Essentials<'_>) -> Option<String> {
+    let is_old = essentials.from.tag().is_none() && !invite.has(HeaderName::Contact);
+    std::str::from_utf8(essentials.from.uri_bytes).ok().filter(|_| is_old).map(str::to_owned)
 }
 
 /// The URI of the first Contact, if it is one that can be called.

@@ -117,7 +117,8 @@ impl UserAgent {
         let mut changed = self.answers_for(id, &request);
         changed.extend_from_slice(headers);
         let branch = self.branch();
-        let (first, fallback) = self.by_size(hop, |_, hop| {
+        // The rules of a trunk have been at the request that this one repeats.
+        let (first, fallback) = self.by_size(&Peer::Phone, hop, |_, hop| {
             let via = compose::via(hop, &branch);
             compose::with_headers(&request, Some((&via, next)), &changed).unwrap_or_default()
         });

@@ -180,25 +180,28 @@ impl UserAgent {
 
     pub(super) fn send_invite(&mut self, now: Instant, call: &Call<'_>, destination: &Destination) {
         let branch = self.branch();
-        let (first, fallback) =
-            self.by_size(destination.hop, |agent, hop| agent.write_invite(call, destination, hop, &branch));
+        let peer = self.peer_of(call.session);
+        let (first, fallback) = self.by_size(&peer, destination.hop, |agent, hop| {
+            agent.write_invite(call, destination, hop, &branch)
+        });
         let user = Role::Fork(call.session);
         let outgoing = Outgoing { method: Method::Invite, branch: &branch, first, fallback, user };
-        let peer = self.peer_of(call.session);
         let transaction = self.send(now, &peer, outgoing);
         if let Some(session) = self.sessions.get_mut(call.session) {
             session.forks.push(Fork { transaction, state: ForkState::Calling });
         }
     }
 
-    /// §18.1.1: a request too long for a datagram goes over TCP first, and as a datagram when that fails.
+    /// §18.1.1: a request too long for a datagram, as its trunk's rules will leave it, goes over TCP first, and as a
+    /// datagram when that fails.
     pub(super) fn by_size(
         &self,
+        peer: &Peer,
         hop: Hop,
         write: impl Fn(&Self, &Hop) -> Vec<u8>,
     ) -> (Routed, Option<Routed>) {
         let plain = Routed { hop, bytes: write(self, &hop) };
-        if hop.transport != Transport::Udp || plain.bytes.len() <= DATAGRAM_REQUEST_MAX {
+        if hop.transport != Transport::Udp || self.ruled_len(peer, &plain.bytes) <= DATAGRAM_REQUEST_MAX {
             return (plain, None);
         }
         let Some(local) = self.local_address(Transport::Tcp, hop.destination) else { return (plain, None) };

@@ -62,6 +62,14 @@ impl UserAgent {
         self.taken(rewritten, bytes)
     }
 
+    /// How long a message of ours to a peer will be.
+    pub(super) fn ruled_len(&self, peer: &Peer, bytes: &[u8]) -> usize {
+        let Peer::Trunk(name) = peer else { return bytes.len() };
+        let rules = self.trunk(name).and_then(|trunk| trunk.rules.as_ref());
+        let rewritten = rules.and_then(|rules| rewrite(&rules.outbound, bytes));
+        rewritten.map_or(bytes.len(), |rewritten| rewritten.bytes.len())
+    }
+
     /// A response of ours to a request under way.
     pub(super) fn ruled_for(&mut self, transaction: TransactionId, bytes: Vec<u8>) -> Vec<u8> {
         match self.transactions.sent(transaction).map(|(_, hop)| hop) {

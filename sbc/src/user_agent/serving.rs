@@ -13,7 +13,7 @@ use crate::ban::Offence;
 use crate::dialog::Dialog;
 use crate::header::{NameAddr, Via};
 use crate::identity;
-use crate::message::{Builder, HeaderName, Method};
+use crate::message::{Builder, HeaderName, Message, Method};
 use crate::offer_answer;
 use crate::transaction::{RequestMatch, TransactionId};
 use crate::transport::{Hop, Packet};
@@ -248,6 +248,9 @@ impl UserAgent {
         if self.refuse_unreliable(now, received) || self.refuse_interval(now, received) {
             return;
         }
+        if !takes_a_description(received.message) {
+            return self.refuse(now, received, 406);
+        }
         let description = compose::description(received.message);
         let acceptable = match description {
             Description::None => true,
@@ -375,4 +378,14 @@ pub(super) fn way_back(packet: &Packet<'_>, via: &Via<'_>) -> Hop {
 
 pub(super) fn user_of(address: &NameAddr<'_>) -> Option<String> {
     Some(address.uri().ok()?.user()?.into_owned())
+}
+
+/// §20.1: without Accept a session description may come back, and nothing else can answer or make an offer.
+fn takes_a_description(invite: &Message<'_>) -> bool {
+    let takes = |range: &[u8]| {
+        let kind = range.split(|octet| *octet == b';').next().unwrap_or_default().trim_ascii();
+        [&b"application/sdp"[..], b"application/*", b"*/*"].iter().any(|it| kind.eq_ignore_ascii_case(it))
+    };
+    let mut ranges = invite.values(HeaderName::Accept).peekable();
+    ranges.peek().is_none() || ranges.any(takes)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tandem_sbc::rules::{
     ActionText, ConditionText, Direction, On, RuleSet, RuleText, Subject, TestText, Text, TrunkRules,
 };
-use tandem_sbc::user_agent::Event;
+use tandem_sbc::user_agent::{Event, Transport};
 
 use crate::support::{CARRIER, Request, Sent, World, config, contact, media};
 
@@ -59,6 +59,18 @@ fn invite() -> Request {
 }
 
 /// RFC 3261 §8.2.6.2: a response has the From and To of its request, whatever rules made of them.
+/// RFC 3261 §18.1.1: it counts what leaves, not what the rules were handed.
+#[test]
+fn a_request_that_rules_make_too_long_is_no_datagram() {
+    for (length, transport) in [(100, Transport::Udp), (1_000, Transport::Tcp)] {
+        let mut world = world(&[], &[rule("long", vec![add("X-Long", &"x".repeat(length))])]);
+        world.call_carrier();
+        let invite = world.expect("INVITE");
+        assert_eq!((invite.transport, invite.text.len() > 1_300), (transport, transport == Transport::Tcp));
+        assert_eq!(invite.header("X-Long").len(), length, "the rule is applied once");
+    }
+}
+
 #[test]
 fn what_rules_make_of_the_numbers_is_offered_and_what_the_peer_sent_is_answered() {
     let numbers = vec![

@@ -2,7 +2,7 @@
 
 use tandem_sbc::user_agent::{Counters, Usage};
 
-use crate::support::{CARRIER, PHONE, Sent, World};
+use crate::support::{CARRIER, PHONE, Sent, World, media};
 
 macro_rules! message {
     ($name:literal) => {
@@ -30,6 +30,7 @@ const FROM_A_CARRIER: &[(&str, &str, &str, Expected)] = &[
         message!("invut"),
         Expected("415 INVITE", Some(("Accept", "application/sdp"))),
     ),
+    ("3.3.15", "an offer whose answer is not accepted", message!("sdp01"), Expected("406 INVITE", None)),
     (
         "3.3.11",
         "an OPTIONS for us with nothing left of Max-Forwards",
@@ -92,6 +93,35 @@ fn a_response_that_went_astray_is_dropped() {
     world.expect_silence();
     let expected = Counters { responses_2xx: 1, stray_responses: 1, ..Counters::default() };
     assert_eq!(world.counters(), expected);
+}
+
+/// §3.4.1: a caller of RFC 2543's days has no branch, no tag, no Max-Forwards, no Contact and no Content-Length; its
+/// call is answered, and a copy of its INVITE is no second call.
+#[test]
+fn a_caller_of_rfc_2543_is_answered() {
+    let mut world = World::new();
+    world.receive(CARRIER, message!("inv2543"));
+    world.expect("100 INVITE");
+    let session = world.incoming();
+    world.own(|agent, now| agent.accept(now, session, media())).expect("accepted");
+    let ok = world.expect("200 INVITE");
+    assert_eq!(ok.header("Record-Route"), "<sip:UserB@example.com;maddr=ss1.example.com>");
+    world.receive(CARRIER, message!("inv2543"));
+    world.expect_silence();
+    assert_eq!(world.event_names(), ["Media"]);
+    let ack = format!(
+        "ACK sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP iftgw.example.com\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
+         CSeq: 56 ACK\r\n\r\n",
+        ok.header("From"),
+        ok.header("To"),
+        ok.header("Call-ID"),
+    );
+    world.receive(CARRIER, &ack);
+    assert_eq!(world.event_names(), ["Confirmed"]);
+    world.own(|agent, now| agent.hang_up(now, session, "")).expect("a session");
+    let bye = world.expect("BYE");
+    assert_eq!(bye.request_uri(), "sip:+13035551111@ift.client.example.net;user=phone");
+    assert_eq!(bye.header("Route"), "<sip:UserB@example.com;maddr=ss1.example.com>");
 }
 
 /// §3.2.1: a branch that is nothing but the magic cookie does not tell transactions apart; the INVITE is taken, and
