@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
-use tandem_control_api::DialTarget;
+use tandem_control_api::{DialTarget, Route};
 use tandem_sbc::user_agent::{
-    IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, Transport, TrunkConfig, UserAgentConfig,
-    UserCredentials,
+    IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RouteConfig, Transport, TrunkConfig,
+    TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 use tandem_switch::SwitchConfig;
 
@@ -21,10 +21,14 @@ use crate::voices::PROMPTS;
 pub(crate) const CARRIER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10)), 5_070);
 /// A scanner among the phones' addresses.
 pub(crate) const SCANNER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77)), 5_060);
+/// Another host of the carrier's, by which its numbers are reached when the first is silent.
+pub(crate) const SECOND_PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 13)), 5_070);
 /// How many users there are: 1001, 1002, …
 pub(crate) const USERS: u16 = 10;
 /// The music of both queues.
 pub(crate) const MUSIC: &str = "music";
+/// The trunk with two destinations.
+const TWO_WAYS: &str = "carrier-c";
 /// What is said to those who wait for `sales`.
 pub(crate) const ANNOUNCEMENT: &str = "please-wait";
 /// How often.
@@ -58,7 +62,13 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
     UserAgentConfig {
         trunks: vec![
             rogue_trunk(),
+            two_ways(),
             TrunkConfig {
+                credentials: Some(TrunkCredentials {
+                    username: "us".into(),
+                    password: "secret".into(),
+                    realm: None,
+                }),
                 max_calls: knobs.trunk_max_calls,
                 max_calls_per_second: knobs.trunk_max_calls_per_second,
                 profile: Profile { srtp: knobs.trunk_srtp, ..Profile::default() },
@@ -83,6 +93,16 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             ..Limits::default()
         },
         ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: SIP }])
+    }
+}
+
+/// The carrier, by its first proxy or its second.
+fn two_ways() -> TrunkConfig {
+    let route = |address, priority| RouteConfig { priority, ..RouteConfig::new(address, Transport::Udp) };
+    let sources = vec![IpPrefix { address: SECOND_PROXY.ip(), bits: 32 }];
+    TrunkConfig {
+        routes: vec![route(CARRIER, 1), route(SECOND_PROXY, 2)],
+        ..TrunkConfig::new(TWO_WAYS, sources, SECOND_PROXY)
     }
 }
 
@@ -130,7 +150,7 @@ pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
             .zip(numbers)
             .map(|(n, flow)| (format!("+155501{n:02}"), flow.to_owned()))
             .collect::<BTreeMap<_, _>>(),
-        routes: BTreeMap::new(),
+        routes: routes(),
         flows: flows(),
         queues: vec![queue("sales", 1..=5, sales), queue("support", 6..=9, support)],
         agents: inside.chain(outside).collect(),
@@ -139,6 +159,15 @@ pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
         hold_music: None,
         outbound_trunk: None,
     }
+}
+
+/// Numbers that lead straight to a phone, to a subscriber of the carrier's, and there by two ways.
+fn routes() -> BTreeMap<String, Route> {
+    let subscriber = "+15550190".to_owned();
+    let trunk = |trunk: &str| DialTarget::Trunk { trunk: trunk.into(), number: subscriber.clone() };
+    let targets = [DialTarget::User(user(1)), trunk(TRUNK), trunk(TWO_WAYS)];
+    let route = |target| Route { target, ring_timeout: Duration::from_secs(60) };
+    (10..).zip(targets).map(|(n, target)| (format!("+155501{n}"), route(target))).collect()
 }
 
 fn flows() -> Vec<flow::Flow> {

@@ -6,6 +6,7 @@
 
 pub mod checks;
 mod configuration;
+pub mod ladder;
 mod network;
 mod node;
 mod rogue;
