@@ -120,8 +120,9 @@ fn a_caller_of_rfc_2543_is_answered() {
     assert_eq!(world.event_names(), ["Confirmed"]);
     world.own(|agent, now| agent.hang_up(now, session, "")).expect("a session");
     let bye = world.expect("BYE");
-    assert_eq!(bye.request_uri(), "sip:+13035551111@ift.client.example.net;user=phone");
-    assert_eq!(bye.header("Route"), "<sip:UserB@example.com;maddr=ss1.example.com>");
+    // Its proxy is a strict router (RFC 3261 §12.2.1.1): itself the Request-URI, the caller the end of the route.
+    assert_eq!(bye.request_uri(), "sip:UserB@example.com;maddr=ss1.example.com");
+    assert_eq!(bye.header("Route"), "<sip:+13035551111@ift.client.example.net;user=phone>");
 }
 
 /// §3.2.1: a branch that is nothing but the magic cookie does not tell transactions apart; the INVITE is taken, and
