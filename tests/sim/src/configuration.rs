@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
-use tandem_control_api::{DialTarget, Route};
+use tandem_control_api::{DialTarget, MediaPath, Route};
 use tandem_sbc::user_agent::{
     IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RouteConfig, Transport, TrunkConfig,
     TrunkCredentials, UserAgentConfig, UserCredentials,
@@ -166,7 +166,7 @@ fn routes() -> BTreeMap<String, Route> {
     let subscriber = "+15550190".to_owned();
     let trunk = |trunk: &str| DialTarget::Trunk { trunk: trunk.into(), number: subscriber.clone() };
     let targets = [DialTarget::User(user(1)), trunk(TRUNK), trunk(TWO_WAYS)];
-    let route = |target| Route { target, ring_timeout: Duration::from_secs(60) };
+    let route = |target| Route { target, ring_timeout: Duration::from_secs(60), media: MediaPath::Anchored };
     (10..).zip(targets).map(|(n, target)| (format!("+155501{n}"), route(target))).collect()
 }
 
