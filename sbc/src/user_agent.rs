@@ -53,8 +53,8 @@ pub use config::{
 pub use counters::Counters;
 pub use event::{
     AudioCodec, DtlsAssociation, DtlsRole, Ender, Event, Fingerprint, IceCredentials, Identity, Invite,
-    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, ReferId, Reoffer, SessionEnd,
-    SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
+    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, Reason, ReasonProtocol,
+    ReferId, Reoffer, SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
 pub use crate::health::{DestinationHealth, HealthConfig};

@@ -90,6 +90,8 @@ pub struct StoredLeg {
     pub digits_received: i64,
     /// Which way its media went: `anchored` or `direct`.
     pub media_path: String,
+    /// Why its party ended it, if it said: `Q.850;cause=17`.
+    pub reason: Option<String>,
 }
 
 /// An entry of the timeline as stored.
@@ -202,6 +204,7 @@ fn read_leg(row: &Row<'_>) -> rusqlite::Result<StoredLeg> {
         mos: row.get("mos")?,
         digits_received: count("digits_received")?,
         media_path: row.get("media_path")?,
+        reason: row.get("reason")?,
     })
 }
 

@@ -94,7 +94,7 @@ fn insert_leg(
     transaction
         .prepare_cached(
             "INSERT INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
         )?
         .execute(params![
             call,
@@ -122,6 +122,7 @@ fn insert_leg(
             media.and_then(|media| media.mos),
             media.map(|media| media.digits_received),
             media_path,
+            leg.reason,
         ])?;
     Ok(())
 }

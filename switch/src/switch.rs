@@ -330,6 +330,7 @@ impl<P: ControlPlane> Switch<P> {
             Action::ReportRefer { refer, status } => {
                 let _ = self.user_agent.report_refer(now, refer.session, refer.id, status);
             }
+            Action::StateReason { session, reason } => self.user_agent.state_reason(session, reason),
             Action::HangUp { session, cause } => {
                 let _ = self.user_agent.hang_up(now, session, cause);
             }

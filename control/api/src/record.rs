@@ -89,6 +89,9 @@ pub struct LegRecord {
     pub ended: Instant,
     /// How it ended.
     pub end: LegEnd,
+    /// Why its party ended it, if it said (RFC 3326): protocol and number, such as `Q.850;cause=17`.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Which way its media went.
     #[serde(default)]
     pub media_path: MediaPath,

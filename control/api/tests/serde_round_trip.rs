@@ -161,6 +161,7 @@ fn record() -> CallRecord {
         answered: None,
         ended: at(u64::MAX),
         end: end(EndedBy::Control),
+        reason: Some("Q.850;cause=17".into()),
         media_path: MediaPath::Direct,
         media,
     };

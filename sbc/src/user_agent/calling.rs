@@ -274,7 +274,8 @@ impl UserAgent {
                     self.rest_as_asked(now, transaction, received);
                 }
                 let reason = compose::reason(received.message).unwrap_or_else(|| phrase(received));
-                self.end_fork(now, id, transaction, Refusal { by: Ender::Peer, status, reason });
+                let stated = compose::stated(received.message);
+                self.end_fork(now, id, transaction, Refusal { by: Ender::Peer, status, reason, stated });
             }
         }
     }
@@ -288,7 +289,7 @@ impl UserAgent {
         status: u16,
         reason: &str,
     ) {
-        let refusal = Refusal { by: Ender::Failure, status, reason: reason.to_owned() };
+        let refusal = Refusal { by: Ender::Failure, status, reason: reason.to_owned(), stated: None };
         self.end_fork(now, id, transaction, refusal);
     }
 
@@ -402,7 +403,8 @@ impl UserAgent {
             let best = calling.refusal.take();
             session.phase = Phase::Over;
             self.cancel_forks(now, id, None);
-            if let Some(Refusal { by, status, reason }) = best {
+            if let Some(Refusal { by, status, reason, stated }) = best {
+                self.tell_reason(id, stated);
                 self.tell_ended(now, id, by, status, reason);
             }
         }
@@ -411,7 +413,10 @@ impl UserAgent {
 
     pub(super) fn send_cancel(&mut self, now: Instant, transaction: TransactionId, reason: Option<&str>) {
         let Some((invite, hop)) = self.transactions.sent(transaction) else { return };
-        let Some(bytes) = compose::cancel(invite, reason) else { return };
+        let id = self.transactions.user(transaction).and_then(Role::session);
+        let stated = id.and_then(|id| self.sessions.get(id)?.stated);
+        let cause = stated.map_or(compose::Cause::Clearing, compose::Cause::Stated);
+        let Some(bytes) = compose::cancel(invite, cause, reason) else { return };
         let Some(branch) = compose::branch_of(invite) else { return };
         let method = Method::Cancel;
         let first = Routed { hop, bytes };

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 
+use super::event::{Reason, ReasonProtocol};
 use super::profile::{Profile, ReliableProvisional, SessionTimerPolicy};
 use crate::header::{MediaType, parts};
 use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method, Reply, StartLine};
@@ -97,7 +98,7 @@ pub(super) fn with_user_agent(builder: Builder, product: &str) -> Builder {
 }
 
 /// The CANCEL of an INVITE of ours (RFC 3261 §9.1).
-pub(super) fn cancel(invite: &[u8], reason: Option<&str>) -> Option<Vec<u8>> {
+pub(super) fn cancel(invite: &[u8], cause: Cause, reason: Option<&str>) -> Option<Vec<u8>> {
     let mut index = HeaderIndex::new();
     let invite = Message::parse(invite, &mut index).ok()?;
     let StartLine::Request { uri, .. } = invite.start() else { return None };
@@ -110,7 +111,7 @@ pub(super) fn cancel(invite: &[u8], reason: Option<&str>) -> Option<Vec<u8>> {
         .copy(&invite, HeaderName::To)
         .copy(&invite, HeaderName::CallId)
         .header(HeaderName::CSeq, format_args!("{} CANCEL", cseq.number));
-    Some(with_reason(builder, Cause::Clearing, reason).finish())
+    Some(with_reason(builder, cause, reason).finish())
 }
 
 /// §22.1: the ACK of a 2xx has the credentials of its INVITE, since it cannot be challenged.
@@ -164,17 +165,37 @@ pub(super) enum Cause {
     Clearing,
     /// 102, recovery on timer expiry.
     Recovery,
+    /// What the peer of another session said.
+    Stated(Reason),
 }
 
 /// Adds a Reason (RFC 3326), in the owner's words.
 pub(super) fn with_reason(builder: Builder, cause: Cause, text: Option<&str>) -> Builder {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return builder };
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-    let cause = match cause {
-        Cause::Clearing => 16,
-        Cause::Recovery => 102,
+    let q850 = |cause| Reason { protocol: ReasonProtocol::Q850, cause };
+    let reason = match cause {
+        Cause::Clearing => q850(16),
+        Cause::Recovery => q850(102),
+        Cause::Stated(reason) => reason,
     };
-    builder.header(HeaderName::Reason, format_args!("Q.850;cause={cause};text=\"{text}\""))
+    builder.header(HeaderName::Reason, format_args!("{reason};text=\"{text}\""))
+}
+
+/// The number that a peer gives for why (RFC 3326): the telephone network's, which tells most, before SIP's.
+pub(super) fn stated(message: &Message<'_>) -> Option<Reason> {
+    let numbered = |value| {
+        let reason = crate::header::Parameterised::parse(value).ok()?;
+        let protocol = match reason.value {
+            name if name.eq_ignore_ascii_case("Q.850") => ReasonProtocol::Q850,
+            name if name.eq_ignore_ascii_case("SIP") => ReasonProtocol::Sip,
+            _ => return None,
+        };
+        let cause = std::str::from_utf8(&reason.params.unquoted("cause")?).ok()?.parse().ok()?;
+        Some(Reason { protocol, cause })
+    };
+    let all = || message.values(HeaderName::Reason).filter_map(numbered);
+    all().find(|reason| reason.protocol == ReasonProtocol::Q850).or_else(|| all().next())
 }
 
 /// What a peer says why (RFC 3326), if it says.

@@ -1,5 +1,6 @@
 //! What goes in and out of the user agent.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -121,6 +122,13 @@ pub enum Event {
         session: SessionId,
         /// 200, or what it was refused with; then the session is as it was.
         status: u16,
+    },
+    /// The peer says why it ends the session (RFC 3326), in the words of a network; [`Event::Ended`] follows.
+    ReasonStated {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: Reason,
     },
     /// The session is over: refused, cancelled, failed or hung up. Comes once per session.
     Ended {
@@ -331,6 +339,36 @@ pub enum MediaDirection {
     ReceiveOnly,
     /// Neither.
     Inactive,
+}
+
+/// Why a session ends, as networks say it (RFC 3326 §2): a number, and whose. Texts are not repeated to others, since
+/// they may tell of the network that they come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Whose number it is.
+    pub protocol: ReasonProtocol,
+    /// The number.
+    pub cause: u16,
+}
+
+/// Who numbers reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasonProtocol {
+    /// SIP: a status code.
+    Sip,
+    /// The telephone network: a cause of ITU-T Q.850.
+    Q850,
+}
+
+impl fmt::Display for Reason {
+    /// As its header has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.protocol {
+            ReasonProtocol::Sip => "SIP",
+            ReasonProtocol::Q850 => "Q.850",
+        };
+        write!(f, "{protocol};cause={}", self.cause)
+    }
 }
 
 /// How a session ended.

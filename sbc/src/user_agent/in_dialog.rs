@@ -100,6 +100,9 @@ impl UserAgent {
         }
         self.refuse(now, received, 200);
         let reason = compose::reason(received.message).unwrap_or_else(|| "hung up".to_owned());
+        if self.sessions.get(id).is_some_and(|session| !session.is_ended()) {
+            self.tell_reason(id, compose::stated(received.message));
+        }
         if self.refuse_offered(now, id, 487) {
             self.tell_ended(now, id, Ender::Peer, 487, reason);
             return self.settle(id);

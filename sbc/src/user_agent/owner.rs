@@ -7,7 +7,7 @@ use super::expiry::{Expiry, with_agreement};
 use super::profile::Profile;
 use super::reliable::Reliable;
 use super::session::{Answered, ForkState, Phase, Success};
-use super::{Ender, Event, LocalMedia, RETRY_AFTER, Role, SessionError, SessionId, UserAgent};
+use super::{Ender, Event, LocalMedia, RETRY_AFTER, Reason, Role, SessionError, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer::{Negotiation, Step, Verdict};
@@ -184,6 +184,21 @@ impl UserAgent {
         Ok(())
     }
 
+    /// Lets the message that ends a session say why, as the peer of another session did: the BYE, the CANCEL, or the
+    /// response that refuses it (RFC 3326, RFC 6432). To be called before `hang_up` or `reject`.
+    pub fn state_reason(&mut self, session: SessionId, reason: Reason) {
+        if let Some(kept) = self.sessions.get_mut(session) {
+            kept.stated = Some(reason);
+        }
+    }
+
+    /// Tells why a peer ends its session, when it says so.
+    pub(super) fn tell_reason(&mut self, session: SessionId, reason: Option<Reason>) {
+        if let Some(reason) = reason {
+            self.events.push_back(Event::ReasonStated { session, reason });
+        }
+    }
+
     pub(super) fn check_offered(&self, session: SessionId) -> Result<(), SessionError> {
         match self.sessions.get(session) {
             None => Err(SessionError::UnknownSession),
@@ -203,6 +218,9 @@ impl UserAgent {
         if status == 503 {
             // §21.5.4: without it the caller would have to take it for a 500.
             builder = builder.header(HeaderName::RetryAfter, RETRY_AFTER.as_secs());
+        }
+        if let Some(reason) = kept.stated {
+            builder = builder.header(HeaderName::Reason, reason);
         }
         let bytes = builder.finish();
         kept.phase = Phase::Over;
@@ -237,6 +255,8 @@ impl UserAgent {
         let branch = self.branch();
         let builder = dialog.request(Method::Bye, &compose::via(&hop, &branch));
         let builder = compose::with_user_agent(builder, self.product_for(id));
+        let stated = self.sessions.get(id).and_then(|session| session.stated);
+        let cause = stated.map_or(cause, Cause::Stated);
         let bytes = compose::with_reason(builder, cause, reason).finish();
         let first = Routed { hop, bytes: self.authorised(id, bytes) };
         let outgoing = Outgoing { method: Method::Bye, branch: &branch, first, fallback: None, user: role };

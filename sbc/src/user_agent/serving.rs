@@ -350,6 +350,7 @@ impl UserAgent {
         if let Some(id) = offered
             && self.refuse_offered(now, id, 487)
         {
+            self.tell_reason(id, compose::stated(received.message));
             self.tell_ended(now, id, Ender::Peer, 487, reason);
             self.settle(id);
         }

@@ -15,7 +15,7 @@ use super::reliable::Reliable;
 use super::reoffer::Change;
 use super::route::Plan;
 use super::through::Through;
-use super::{Ender, NegotiatedAudio, SessionId};
+use super::{Ender, NegotiatedAudio, Reason, SessionId};
 use crate::auth::Challenge;
 use crate::dialog::Dialog;
 use crate::message::OwnedMessage;
@@ -69,6 +69,8 @@ pub(super) struct Session {
     pub(super) challenges: Vec<Challenge>,
     /// The other leg, when the media of both does not pass us.
     pub(super) through: Option<Box<Through>>,
+    /// What the message that ends it is to say.
+    pub(super) stated: Option<Reason>,
     /// As filed.
     deadline: Option<Instant>,
 }
@@ -202,6 +204,7 @@ pub(super) struct Refusal {
     pub(super) by: Ender,
     pub(super) status: u16,
     pub(super) reason: String,
+    pub(super) stated: Option<Reason>,
 }
 
 impl Refusal {
@@ -297,6 +300,7 @@ impl Session {
             remains: None,
             challenges: Vec::new(),
             through: None,
+            stated: None,
             deadline: None,
         }
     }

@@ -1,8 +1,11 @@
 //! A carrier calls, we answer, either side hangs up (RFC 3665 §3.1).
 
-use tandem_sbc::user_agent::{Ender, Event, Identity, SessionEnd, Source};
+use tandem_sbc::user_agent::{Ender, Event, Identity, Reason, ReasonProtocol, SessionEnd, Source};
 
 use crate::support::{CARRIER, Request, World, address, media};
+
+/// What the caller says of its hang-up.
+const CLEARED: Reason = Reason { protocol: ReasonProtocol::Q850, cause: 16 };
 
 #[test]
 fn the_caller_hangs_up() {
@@ -50,7 +53,11 @@ fn the_caller_hangs_up() {
     let end = SessionEnd { by: Ender::Peer, status: 200, reason: "done".into() };
     assert_eq!(
         world.events(),
-        [Event::Ended { session: *session, end }, Event::Released { session: *session }]
+        [
+            Event::ReasonStated { session: *session, reason: CLEARED },
+            Event::Ended { session: *session, end },
+            Event::Released { session: *session }
+        ]
     );
     world.rest();
 }

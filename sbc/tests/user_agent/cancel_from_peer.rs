@@ -1,6 +1,6 @@
 //! The caller gives up (RFC 3261 §9.2, RFC 3665 §3.8).
 
-use tandem_sbc::user_agent::{Ender, Event, SessionEnd};
+use tandem_sbc::user_agent::{Ender, Event, Reason, ReasonProtocol, SessionEnd};
 
 use crate::support::{CARRIER, Request, World, media};
 
@@ -26,7 +26,9 @@ fn cancel_before_the_answer_ends_the_call() {
     assert_eq!(ok.tag("To"), ringing.tag("To"), "§9.2: the tag of the INVITE's responses");
     assert_eq!(refusal.tag("To"), ringing.tag("To"));
     let end = SessionEnd { by: Ender::Peer, status: 487, reason: "gave up".into() };
-    assert_eq!(world.events(), [Event::Ended { session, end }, Event::Released { session }]);
+    let reason = Reason { protocol: ReasonProtocol::Sip, cause: 487 };
+    let stated = Event::ReasonStated { session, reason };
+    assert_eq!(world.events(), [stated, Event::Ended { session, end }, Event::Released { session }]);
     world.receive(CARRIER, &cancel().text());
     world.expect("200 CANCEL");
     let ack = Request::invite().with(|ack| {

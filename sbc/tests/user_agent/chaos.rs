@@ -172,6 +172,7 @@ impl Chaos {
                 | Event::Referred { session, .. }
                 | Event::EarlyMedia { session, .. }
                 | Event::Reoffered { session, .. }
+                | Event::ReasonStated { session, .. }
                 | Event::Media { session, .. } => (session, Some(Life::Alive), Life::Alive),
                 Event::TransferAsked { session, refer, .. } => {
                     self.refers.push((session, refer));

@@ -24,6 +24,7 @@ mod large_requests;
 mod limits;
 mod methods_in_dialogs;
 mod profile;
+mod reason;
 mod refer;
 mod registration;
 mod reinvite;

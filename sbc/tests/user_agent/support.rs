@@ -409,6 +409,7 @@ pub(crate) fn name(event: &Event) -> &'static str {
         Event::Referred { .. } => "Referred",
         Event::Digit { .. } => "Digit",
         Event::Reoffered { .. } => "Reoffered",
+        Event::ReasonStated { .. } => "ReasonStated",
         Event::Ended { .. } => "Ended",
         Event::Released { .. } => "Released",
         Event::Registration { .. } => "Registration",

@@ -89,6 +89,7 @@ fn leg(index: u32, direction: Direction, party: &str, end: LegEnd) -> LegRecord 
         answered: None,
         ended: Instant::from_millis(1_010),
         end,
+        reason: None,
         media_path: tandem_control_api::MediaPath::Anchored,
         media: None,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, Direction, LegEnd, LegId, LegRecord, Origin, Party, TimelineEntry,
 };
-use tandem_sbc::user_agent::Identity;
+use tandem_sbc::user_agent::{Identity, Reason};
 use tandem_time::Instant;
 
 use super::deflect::Deflection;
@@ -24,6 +24,8 @@ pub(crate) struct Call {
     /// What it began with.
     pub(crate) config: Arc<SwitchConfig>,
     pub(crate) caller: LegId,
+    /// Why a leg ended that did last, if its party said: for those that end with it.
+    pub(crate) stated: Option<(Instant, LegId, Reason)>,
     /// The leg whose media goes straight to the caller, while there is one.
     pub(crate) direct: Option<LegId>,
     /// All its endpoints share it; chosen with the first.
@@ -84,6 +86,7 @@ impl Call {
             too_long_at: now + config.max_call_duration,
             config,
             caller,
+            stated: None,
             direct: None,
             worker: None,
             phase: CallPhase::CallerUp,

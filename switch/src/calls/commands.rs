@@ -24,7 +24,7 @@ impl Calls {
         match command {
             Command::Ring { leg } => self.ring(now, leg),
             Command::Answer { leg } => self.answer(now, id, leg),
-            Command::Reject { leg, reason } => self.reject(id, leg, reason),
+            Command::Reject { leg, reason } => self.reject(now, id, leg, reason),
             Command::Hangup { leg, cause } => self.hang_up(now, id, leg, cause),
             Command::Play { leg, prompts, repeat, barge_in } => {
                 self.play(id, leg, &prompts, repeat, barge_in)
@@ -76,13 +76,14 @@ impl Calls {
         }
     }
 
-    fn reject(&mut self, id: CommandId, leg: LegId, reason: RejectReason) -> Begun {
+    fn reject(&mut self, now: Instant, id: CommandId, leg: LegId, reason: RejectReason) -> Begun {
         let (state, call) = self.commanded(leg)?;
         let LegState::Offered { session } = state else { return Err(wrong_state("reject", &state)) };
         self.attend(call);
         let (by, cause) = (EndedBy::Control, EndCause::from(reason));
         let asked = Some(Asked::Reject(id));
         self.set_state(leg, LegState::Ending { session, endpoint: None, asked, by, cause });
+        self.pass_reason(now, leg, session);
         self.actions.push_back(Action::Reject { session, status: cause::reject_status(reason) });
         Ok(Progress::UnderWay)
     }

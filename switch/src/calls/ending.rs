@@ -2,6 +2,7 @@
 
 use tandem_control_api::{CallId, DialFailure, EndedBy, Event, LegEnd, LegId};
 use tandem_media::{Command, EndpointStatistics};
+use tandem_sbc::user_agent::SessionId;
 use tandem_time::Instant;
 
 use super::call::CallPhase;
@@ -59,8 +60,17 @@ impl Calls {
         for settled in state.settle(dial_failure) {
             self.settled(now, call, settled);
         }
+        self.pass_reason(now, leg_id, session);
         self.actions.push_back(Action::HangUp { session, cause: cause.name() });
         self.leg_leaves_transfer(now, call, leg_id);
+    }
+
+    /// A leg that ends at the moment in which another one did, ends because of it, and its party is told why (RFC 3326 §1).
+    pub(super) fn pass_reason(&mut self, now: Instant, leg: LegId, session: SessionId) {
+        let stated = self.legs.get(leg).and_then(|leg| self.calls.get(leg.call)?.stated);
+        if let Some((_, _, reason)) = stated.filter(|(at, from, _)| *at == now && *from != leg) {
+            self.actions.push_back(Action::StateReason { session, reason });
+        }
     }
 
     /// Refuses an incoming leg that cannot be answered, by no fault of the control plane.

@@ -5,7 +5,7 @@ use tandem_control_api::{
     LegRecord, MediaPath, Outcome, PlayEnd,
 };
 use tandem_media::{CollectId, EndpointId, EndpointStatistics, PlayId};
-use tandem_sbc::user_agent::{Identity, NegotiatedAudio, SessionId};
+use tandem_sbc::user_agent::{Identity, NegotiatedAudio, Reason, SessionId};
 use tandem_time::Instant;
 
 use super::cause::EndCause;
@@ -323,6 +323,8 @@ pub(crate) struct Leg {
     /// What offer and answer agreed last.
     pub(crate) audio: Option<Box<NegotiatedAudio>>,
     pub(crate) media_path: MediaPath,
+    /// Why its party ended it, if it said.
+    pub(crate) stated: Option<Reason>,
 }
 
 /// Whom to invite, and who calls.
@@ -363,6 +365,7 @@ impl Leg {
             end: None,
             audio: None,
             media_path: MediaPath::Anchored,
+            stated: None,
         }
     }
 
@@ -381,6 +384,7 @@ impl Leg {
             ended,
             end,
             media_path: self.media_path,
+            reason: self.stated.map(|reason| reason.to_string()),
             media: totals.map(|totals| translate::statistics(codec, totals)),
         })
     }

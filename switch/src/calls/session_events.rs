@@ -70,6 +70,9 @@ impl Calls {
                 self.for_leg(session, |calls, leg| calls.key_pressed(leg, digit));
             }
             ua::Event::Ended { session, .. } if self.drop_replacement(session) => {}
+            ua::Event::ReasonStated { session, reason } => {
+                self.for_leg(session, |calls, leg| calls.reason_stated(now, leg, reason));
+            }
             ua::Event::Ended { session, end } => {
                 self.for_leg(session, |calls, leg| calls.session_ended(now, leg, end));
             }
@@ -339,6 +342,15 @@ impl Calls {
             _ => cause::unasked_end(end, leg.direction, leg.answered.is_some(), rang),
         };
         self.end_leg(now, leg_id, Over { asked: None, end, cause, dial_failure });
+    }
+
+    /// What a party says of why it leaves goes into its record, and to those who leave because of it.
+    fn reason_stated(&mut self, now: Instant, leg_id: LegId, reason: ua::Reason) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        leg.stated = Some(reason);
+        if let Some(call) = self.calls.get_mut(leg.call) {
+            call.stated = Some((now, leg_id, reason));
+        }
     }
 
     /// A key came in SIP: the worker takes it where it takes those that come in RTP.

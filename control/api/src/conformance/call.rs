@@ -71,6 +71,7 @@ impl Call {
             answered: leg.answered,
             ended: now,
             end: end.clone(),
+            reason: None,
             media_path: MediaPath::Anchored,
             media: None,
         });

@@ -468,6 +468,7 @@ impl Bench {
             Action::AcceptRefer { .. } => self.asked.push("accept transfer".to_owned()),
             Action::ReportRefer { status, .. } => self.asked.push(format!("report {status}")),
             Action::RefuseRefer { status, .. } => self.asked.push(format!("refuse transfer {status}")),
+            Action::StateReason { reason, .. } => self.asked.push(format!("state {reason}")),
             Action::HangUp { session, cause } => {
                 self.asked.push(format!("hang up: {cause}"));
                 self.owner_ends(session, 487);

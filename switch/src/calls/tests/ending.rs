@@ -101,6 +101,26 @@ fn facts_are_taken_until_the_record_is_made() {
     bench.assert_at_rest();
 }
 
+/// RFC 3326 §1: who leaves because another party left is told why that one did; who leaves later is not.
+#[test]
+fn a_party_s_reason_goes_to_those_who_leave_with_it() {
+    for (later, is_told) in [(Duration::ZERO, true), (Duration::from_millis(1), false)] {
+        let mut bench = Bench::new();
+        let (session, call, _) = bench.answered();
+        let (_, agent) = bench.dialled(call);
+        let reason = ua::Reason { protocol: ua::ReasonProtocol::Q850, cause: 17 };
+        bench.session_event(ua::Event::ReasonStated { session, reason });
+        bench.peer_ends(session, 200);
+        bench.advance(later);
+        bench.command(hangup(agent));
+        assert_eq!(bench.asked.contains(&"state Q.850;cause=17".to_owned()), is_told, "{later:?} later");
+        bench.close_all();
+        bench.release_all();
+        let reasons: Vec<_> = bench.records[0].legs.iter().map(|leg| leg.reason.as_deref()).collect();
+        assert_eq!(reasons, [Some("Q.850;cause=17"), None]);
+    }
+}
+
 #[test]
 fn when_the_caller_has_gone_the_others_are_hung_up_after_a_grace() {
     let mut bench = Bench::new();
