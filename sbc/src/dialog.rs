@@ -118,6 +118,11 @@ impl Dialog {
         Ok(())
     }
 
+    /// The CSeq of our latest request.
+    pub(crate) const fn local_cseq(&self) -> u32 {
+        self.local_cseq
+    }
+
     /// A request of ours went out again under this CSeq (§22.2); the next one needs a higher one.
     pub(crate) fn advance_cseq(&mut self, cseq: u32) {
         self.local_cseq = self.local_cseq.max(cseq);

@@ -142,6 +142,7 @@ impl UserAgent {
             if let Some(through) = &mut session.through {
                 through.is_sent_again(transaction, again);
             }
+            session.early_cseq = session.early_cseq.max(next);
             let tag = received.essentials.to.tag().unwrap_or_default();
             if let Some(dialog) = session.dialog_with(tag) {
                 dialog.advance_cseq(next);

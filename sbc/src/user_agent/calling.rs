@@ -321,6 +321,10 @@ impl UserAgent {
                 return self.win(now, id, dialog, received);
             }
         }
+        if let Some(session) = self.sessions.get(id) {
+            // §12.2.1.1: its early dialog may have had PRACKs, under CSeqs that must not come again.
+            dialog.advance_cseq(session.early_cseq);
+        }
         // Whoever answers one INVITE under ever new tags fills our transactions to the limit, and not beyond.
         if self.transactions.len() < self.config.limits.max_transactions as usize {
             self.say_bye(now, id, &mut dialog, None);

@@ -256,8 +256,11 @@ impl UserAgent {
             .request(Method::Prack, &compose::via(&hop, &branch))
             .header(HeaderName::RAck, format_args!("{rseq} {cseq} INVITE"));
         let bytes = compose::with_user_agent(builder, &product).finish();
-        if let Some(kept) = self.sessions.get_mut(id).and_then(|session| session.dialog_with(tag)) {
-            *kept = dialog;
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.early_cseq = session.early_cseq.max(dialog.local_cseq());
+            if let Some(kept) = session.dialog_with(tag) {
+                *kept = dialog;
+            }
         }
         let bytes = self.authorised(id, bytes);
         let (first, user) = (Routed { hop, bytes }, Role::Prack(id));

@@ -197,6 +197,7 @@ impl UserAgent {
         change.state = State::Out { transaction, carrier, give_up, rseq: None };
         change.sent += 1;
         let Some(session) = self.sessions.get_mut(id) else { return };
+        session.early_cseq = session.early_cseq.max(dialog.local_cseq());
         if let Some(kept) = session.dialog_with(&change.remote_tag) {
             *kept = dialog;
         }

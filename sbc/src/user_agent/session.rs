@@ -53,6 +53,8 @@ pub(super) struct Session {
     pub(super) refreshing: Refreshing,
     /// The RSeq of a 1xx of ours that our final response overtook; its PRACK may still come (RFC 3262 §3).
     pub(super) overtaken: Option<u32>,
+    /// The highest CSeq of our requests in early dialogs: those that lose have no dialog when they answer all the same.
+    pub(super) early_cseq: u32,
     /// Our BYEs without a final response.
     pub(super) farewells: usize,
     /// Our digits in SIP.
@@ -292,6 +294,7 @@ impl Session {
             expiry: None,
             refreshing: Refreshing::default(),
             overtaken: None,
+            early_cseq: 0,
             farewells: 0,
             keys: Keys::default(),
             deflection: None,

@@ -115,6 +115,40 @@ fn a_further_dialog_of_the_same_invite_is_hung_up() {
     assert_eq!(world.events(), [], "the session goes on with the first");
 }
 
+/// §12.2.1.1: the BYE of a dialog that had PRACKs does not take their CSeq again, be it that of a callee who answered too
+/// late or of a second one.
+#[test]
+fn a_late_dialog_is_hung_up_with_a_cseq_of_its_own() {
+    let reliable = |rseq| format!("{}Require: 100rel\r\nRSeq: {rseq}\r\n", contact(CARRIER));
+    let mut world = World::new();
+    let session = world.call_carrier();
+    let invite = world.expect("INVITE");
+    for (tag, rseq) in [("one", 1), ("one", 2), ("two", 1)] {
+        world.receive(CARRIER, &invite.answer("180 Ringing", tag, &reliable(rseq), ""));
+        let prack = world.expect("PRACK");
+        world.receive(CARRIER, &prack.answer("200 OK", "", "", ""));
+    }
+    world.receive(CARRIER, &invite.answer("200 OK", "two", &contact(CARRIER), SDP));
+    world.expect("ACK");
+    world.receive(CARRIER, &invite.answer("200 OK", "one", &contact(CARRIER), SDP));
+    world.expect("ACK");
+    let bye = world.expect("BYE");
+    assert_eq!((bye.tag("To").as_str(), bye.header("CSeq").as_str()), ("one", "4 BYE"));
+    world.own(|agent, now| agent.hang_up(now, session, "")).expect("a session");
+    assert_eq!(world.expect("BYE").header("CSeq"), "3 BYE", "the one that won goes on where it was");
+
+    let mut world = World::new();
+    let session = world.call_carrier();
+    let invite = world.expect("INVITE");
+    world.receive(CARRIER, &invite.answer("180 Ringing", "one", &reliable(1), ""));
+    world.expect("PRACK");
+    world.own(|agent, now| agent.hang_up(now, session, "")).expect("a session");
+    world.expect("CANCEL");
+    world.receive(CARRIER, &invite.answer("200 OK", "one", &contact(CARRIER), SDP));
+    world.expect("ACK");
+    assert_eq!(world.expect("BYE").header("CSeq"), "3 BYE");
+}
+
 /// The same when the session is over already.
 #[test]
 fn a_further_dialog_after_the_session_is_hung_up_too() {
