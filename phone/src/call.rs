@@ -62,6 +62,8 @@ pub(crate) struct Dialog {
     pub(crate) remote_target: Uri,
     pub(crate) destination: SocketAddr,
     pub(crate) cseq: u32,
+    /// Of our latest INVITE, which its ACK and CANCEL have too.
+    pub(crate) invite_cseq: u32,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,7 @@ pub(crate) struct Up {
 struct Plan {
     hang_up_at: Option<Duration>,
     vanish_at: Option<Duration>,
+    refresh_at: Option<Duration>,
     keys: VecDeque<(Duration, String)>,
     holds: VecDeque<(Duration, Direction)>,
     /// Its 200 is not acknowledged, and it wants to go.
@@ -174,7 +177,7 @@ impl Call {
             Method::Invite => self.reinvited(scene, arrival),
             Method::Cancel => self.cancelled(scene, arrival),
             Method::Bye => self.bye_received(scene, arrival),
-            Method::Options => self.respond(scene, arrival, 200, Vec::new(), None),
+            Method::Options | Method::PRack => self.respond(scene, arrival, 200, Vec::new(), None),
             _ => self.respond(scene, arrival, 501, Vec::new(), None),
         }
     }
@@ -267,7 +270,8 @@ impl Call {
         let keys = self.plan.keys.front().map(|(at, _)| *at);
         let holds = self.plan.holds.front().map(|(at, _)| *at);
         let media = self.stream.as_ref().and_then(Stream::poll_timeout);
-        [state, keys, holds, media, self.plan.hang_up_at, self.plan.vanish_at].into_iter().flatten().min()
+        let plan = [self.plan.hang_up_at, self.plan.vanish_at, self.plan.refresh_at];
+        [state, keys, holds, media].into_iter().chain(plan).flatten().min()
     }
 
     pub(crate) fn is_forgotten(&self, now: Duration) -> bool {
@@ -317,6 +321,7 @@ impl Call {
         self.plan = Plan {
             hang_up_at: self.manner.talk.map(|talk| now + talk),
             vanish_at: self.manner.vanishes_after().map(|after| now + after),
+            refresh_at: self.refreshes_every().map(|every| now + every),
             keys: self.manner.keys.iter().map(|(at, keys)| (now + *at, keys.clone())).collect(),
             holds: self.manner.holds.iter().flat_map(hold).collect(),
             leaves_when_acknowledged: false,
@@ -364,6 +369,9 @@ impl Call {
         sdp: Option<String>,
     ) -> (String, Request) {
         self.dialog.cseq += 1;
+        if method == Method::Invite {
+            self.dialog.invite_cseq = self.dialog.cseq;
+        }
         let branch = scene.access.branch(scene.rng);
         let head = RequestHead {
             method,
@@ -524,6 +532,10 @@ impl Call {
             && let Some((_, direction)) = self.plan.holds.pop_front()
         {
             self.reinvite(scene, direction);
+        }
+        if self.plan.refresh_at.is_some_and(|at| at <= now) {
+            self.plan.refresh_at = self.refreshes_every().map(|every| now + every);
+            self.refresh(scene);
         }
         if self.plan.vanish_at.is_some_and(|at| at <= now) {
             self.end(scene, Side::Ours, 200);

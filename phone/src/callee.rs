@@ -44,8 +44,9 @@ impl Call {
         }
         let arrival = alerting.arrival.clone();
         self.facts.ringing = Some(scene.now);
-        let contact = vec![self.contact(scene)];
-        self.respond(scene, &arrival, 180, contact, None);
+        let mut headers = vec![self.contact(scene)];
+        headers.extend(self.extensions_of_ringing(&arrival.request));
+        self.respond(scene, &arrival, 180, headers, None);
     }
 
     pub(crate) fn alerting_timeout(&mut self, scene: &mut Scene<'_>) {
@@ -75,7 +76,8 @@ impl Call {
             stream.agree(scene.now, &ours, offer);
         }
         let sdp = self.print_sdp(&ours);
-        let contact = vec![self.contact(scene)];
+        let mut contact = vec![self.contact(scene)];
+        contact.extend(self.extensions_of_answer(&arrival.request));
         let tag = self.dialog.local_tag.clone();
         let response =
             message::response(&arrival.request, 200, Some(&tag), contact.clone(), Some(sdp.clone()));

@@ -61,6 +61,7 @@ impl Call {
         let mut headers = vec![self.contact(scene)];
         let authorised = authorization.is_some();
         headers.extend(authorization);
+        headers.extend(self.extensions_of_invite());
         let (branch, request) = self.next_request(scene, Method::Invite, headers, sdp);
         let bytes: Vec<u8> = request.into();
         self.send(scene, bytes.clone());
@@ -141,7 +142,7 @@ impl Call {
             from: &self.dialog.local,
             to: to.unwrap_or(&self.dialog.remote),
             call_id: &self.dialog.call_id,
-            cseq: self.dialog.cseq,
+            cseq: self.dialog.invite_cseq,
         }
     }
 
@@ -154,7 +155,10 @@ impl Call {
     ) {
         match &self.state {
             State::Inviting(inviting) if inviting.branch == identity.branch => match status {
-                100..200 => self.progress(scene, status),
+                100..200 => {
+                    self.acknowledge_progress(scene, response);
+                    self.progress(scene, status);
+                }
                 200..300 => self.accepted(scene, identity, response),
                 _ => self.rejected(scene, identity, response, status),
             },

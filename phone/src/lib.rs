@@ -21,6 +21,7 @@ mod caller;
 mod crowd;
 mod digest;
 mod ear;
+mod extensions;
 mod framing;
 mod g711;
 mod goertzel;

@@ -24,6 +24,11 @@ pub struct Manner {
     pub keys: Vec<(Duration, String)>,
     /// When it holds, and for how long, counted from the answer.
     pub holds: Vec<(Duration, Duration)>,
+    /// Whether its ringing is reliable, and it acknowledges that of others (RFC 3262), where the other side can.
+    pub reliable: bool,
+    /// How long its session lasts without being refreshed by it (RFC 4028), where the other side can; for ever when
+    /// absent.
+    pub session: Option<Duration>,
     /// Whether its media is protected.
     pub srtp: Srtp,
     /// Whether it speaks and listens at all.
@@ -65,6 +70,8 @@ impl Manner {
             patience: None,
             keys: Vec::new(),
             holds: Vec::new(),
+            reliable: false,
+            session: None,
             srtp: Srtp::Off,
             media: Media::Spoken,
             habits: Vec::new(),
@@ -145,6 +152,8 @@ pub enum Habit {
     StrayAcks,
     /// Sends every SIP message twice.
     RepeatsEverything,
+    /// Does not refresh its session, though it said that it would.
+    ForgetsToRefresh,
     /// Ceases to exist so long after the answer, without BYE.
     Vanishes {
         /// Counted from the answer.

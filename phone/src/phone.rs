@@ -178,6 +178,7 @@ impl Phone {
             remote_target,
             destination: server,
             cseq: 0,
+            invite_cseq: 0,
         };
         let facts = facts(true, from, to, now);
         self.by_call_id.insert(dialog.call_id.clone(), key);
@@ -367,6 +368,7 @@ impl Phone {
             destination: self.access.destination(&remote_target, *source),
             remote_target,
             cseq: 0,
+            invite_cseq: 0,
         };
         let facts = facts(false, &from, &to, now);
         self.by_call_id.insert(identity.call_id.clone(), key);

@@ -58,6 +58,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("each_side_sees_nothing_of_the_other", topology::each_side_sees_nothing_of_the_other),
     ("one_final_answer_per_invite", signalling::one_final_answer_per_invite),
     ("final_answers_are_acknowledged", signalling::final_answers_are_acknowledged),
+    ("no_session_outlives_its_interval", signalling::no_session_outlives_its_interval),
     ("the_nodes_messages_can_be_read", signalling::the_nodes_messages_can_be_read),
     ("one_outcome_per_command", control::one_outcome_per_command),
     ("one_record_per_call", control::one_record_per_call),

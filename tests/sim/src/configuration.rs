@@ -71,7 +71,11 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 }),
                 max_calls: knobs.trunk_max_calls,
                 max_calls_per_second: knobs.trunk_max_calls_per_second,
-                profile: Profile { srtp: knobs.trunk_srtp, ..Profile::default() },
+                profile: Profile {
+                    srtp: knobs.trunk_srtp,
+                    session_timers: knobs.session_timers,
+                    ..Profile::default()
+                },
                 ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
             },
         ],
@@ -82,7 +86,11 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 .map(user)
                 .map(|name| UserCredentials { password: password(&name), name })
                 .collect(),
-            profile: Profile { srtp: knobs.phones_srtp, ..Profile::default() },
+            profile: Profile {
+                srtp: knobs.phones_srtp,
+                session_timers: knobs.session_timers,
+                ..Profile::default()
+            },
             ..PhoneConfig::default()
         },
         limits: Limits {

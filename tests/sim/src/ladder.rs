@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_sbc::user_agent::SrtpPolicy;
+use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
 use tandem_switch::Ledger;
 
 use crate::configuration::{self, phone_address};
@@ -48,6 +48,7 @@ impl Ladder {
             media_timeout: Duration::from_secs(3_600),
             trunk_srtp: SrtpPolicy::Off,
             phones_srtp: SrtpPolicy::Off,
+            session_timers: SessionTimers::default(),
         };
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };
         let node = Node::new(3_665, &knobs, &agents, None);

@@ -55,11 +55,13 @@ pub enum Sabotage {
     BansNobody,
     /// Who takes somebody else's dialog is obeyed.
     ObeysThieves,
+    /// Peers are told that sessions last one second.
+    StretchesSessions,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -80,6 +82,7 @@ impl Sabotage {
         Self::ShowsPhones,
         Self::BansNobody,
         Self::ObeysThieves,
+        Self::StretchesSessions,
     ];
 
     /// Whether an incoming packet to an RTP port is lost.
@@ -122,6 +125,7 @@ impl Sabotage {
                     it.bytes.splice(8..11, *b"200");
                 }
             }
+            Self::StretchesSessions => departures.iter_mut().for_each(shorten_session),
             Self::LosesAcceptances => departures.retain(|it| !is_acceptance(it)),
             Self::ShowsPhones => {
                 departures.iter_mut().filter(|it| it.destination == CARRIER).for_each(show_phone)
@@ -175,6 +179,19 @@ impl Sabotage {
             }
             _ => {}
         }
+    }
+}
+
+/// A 2xx that says one second instead of what was agreed.
+fn shorten_session(departure: &mut Departure) {
+    const HEADER: &str = "Session-Expires: ";
+    let text = String::from_utf8_lossy(&departure.bytes).into_owned();
+    if departure.making == Making::Sip
+        && text.starts_with("SIP/2.0 200")
+        && let Some((before, after)) = text.split_once(HEADER)
+        && let Some((_, rest)) = after.split_once(';')
+    {
+        departure.bytes = format!("{before}{HEADER}1;{rest}").into_bytes();
     }
 }
 

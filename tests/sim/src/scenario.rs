@@ -1,12 +1,14 @@
 //! What is going to happen in a run, all of it drawn from the seed before the run begins.
 
+mod extensions;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tandem_phone::{Answer, Habit, Law, Manner, Srtp};
-use tandem_sbc::user_agent::SrtpPolicy;
+use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
 
 use crate::configuration::{self, CARRIER, SCANNER, USERS, phone_address};
 use crate::network::{Partition, Weather};
@@ -53,6 +55,8 @@ pub struct Knobs {
     pub trunk_srtp: SrtpPolicy,
     /// Whether media with softphones is protected.
     pub phones_srtp: SrtpPolicy,
+    /// How long sessions last without being refreshed.
+    pub session_timers: SessionTimers,
 }
 
 impl Knobs {
@@ -235,6 +239,7 @@ impl Scenario {
             rogues: rogues(seed),
         };
         draw.protect(&mut scenario);
+        draw.extend(&mut scenario);
         scenario
     }
 
@@ -328,6 +333,7 @@ impl Draw {
             media_timeout: Duration::from_secs(20),
             trunk_srtp: self.srtp_policy(),
             phones_srtp: self.srtp_policy(),
+            session_timers: extensions::NO_TIMERS,
         }
     }
 

@@ -33,6 +33,7 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::ShowsPhones, "each_side_sees_nothing_of_the_other"),
         (Sabotage::BansNobody, "scanners_are_banned"),
         (Sabotage::ObeysThieves, "rogues_get_nowhere"),
+        (Sabotage::StretchesSessions, "no_session_outlives_its_interval"),
     ];
     let all: BTreeSet<&str> = tandem_sim::checks::names().collect();
     let shown: BTreeSet<&str> = table.iter().map(|(_, check)| *check).collect();

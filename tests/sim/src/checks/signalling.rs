@@ -71,6 +71,56 @@ pub(super) fn final_answers_are_acknowledged(run: &Observed, judge: &mut Judge) 
     }
 }
 
+/// RFC 4028 §10: a session that was not refreshed within its interval is ended by then, whoever is gone.
+pub(super) fn no_session_outlives_its_interval(run: &Observed, judge: &mut Judge) {
+    // By dialog: our answers, which begin to count when they are acknowledged, and until when sessions last.
+    let mut answered: BTreeMap<DialogKey<'_>, Duration> = BTreeMap::new();
+    let mut running: BTreeMap<DialogKey<'_>, Duration> = BTreeMap::new();
+    let mut ended: BTreeSet<DialogKey<'_>> = BTreeSet::new();
+    for seen in &run.sip {
+        let dialog = dialog_of(seen);
+        if let Some(until) = running.get(&dialog).copied().filter(|until| *until < seen.at) {
+            running.remove(&dialog);
+            judge.fail(format!("{dialog:?} was to last until {until:?}, and goes on at {:?}", seen.at));
+        }
+        let is_success = |method| matches!(seen.status_to(method), Some(200..300));
+        if seen.is_request("BYE") {
+            answered.remove(&dialog);
+            running.remove(&dialog);
+            ended.insert(dialog);
+        } else if (is_success("UPDATE") || is_success("INVITE")) && !ended.contains(&dialog) {
+            let is_first_of_ours = seen.way == Way::Out && !running.contains_key(&dialog);
+            match session_expires(seen) {
+                None => drop(running.remove(&dialog)),
+                Some(interval) if is_first_of_ours => drop(answered.insert(dialog, interval)),
+                Some(interval) => drop(running.insert(dialog, seen.at + interval)),
+            }
+        } else if seen.is_request("ACK")
+            && let Some(interval) = answered.remove(&dialog)
+        {
+            judge.looked();
+            running.insert(dialog, seen.at + interval);
+        }
+    }
+    let last = run.sip.last().map_or(Duration::ZERO, |seen| seen.at);
+    for (dialog, until) in running.into_iter().filter(|(_, until)| *until < last) {
+        judge.fail(format!("{dialog:?} was to last until {until:?}, and nobody has ended it"));
+    }
+}
+
+/// Call-ID and both tags, whoever has which.
+type DialogKey<'a> = (&'a str, BTreeSet<&'a str>);
+
+fn dialog_of(seen: &Seen) -> DialogKey<'_> {
+    (&seen.call_id, seen.from_tag.iter().chain(&seen.to_tag).map(String::as_str).collect())
+}
+
+/// What a 2xx says of how long its session lasts.
+fn session_expires(seen: &Seen) -> Option<Duration> {
+    let line = seen.text.split("\r\n").find_map(|line| line.strip_prefix("Session-Expires: "))?;
+    line.split(';').next()?.trim().parse().ok().map(Duration::from_secs)
+}
+
 /// Another implementation's parser reads all of it.
 pub(super) fn the_nodes_messages_can_be_read(run: &Observed, judge: &mut Judge) {
     run.sip.iter().filter(|seen| seen.way == Way::Out).for_each(|_| judge.looked());

@@ -1,0 +1,51 @@
+//! Which extensions of SIP the node and the parties have: drawn last, so that all else is as it was without them.
+
+use std::time::Duration;
+
+use tandem_phone::{Habit, Manner};
+use tandem_sbc::user_agent::{SessionTimerPolicy, SessionTimers};
+
+use super::{Draw, Scenario};
+
+/// What the node asks for: it refreshes after half of it, and most conversations are longer.
+const INTERVAL: Duration = Duration::from_secs(12);
+/// The least that it grants.
+const MIN_SE: Duration = Duration::from_secs(6);
+
+/// Nobody's session is refreshed, unless the party asks for it.
+pub(super) const NO_TIMERS: SessionTimers = SessionTimers {
+    policy: SessionTimerPolicy::Accept,
+    interval: INTERVAL,
+    min_se: MIN_SE,
+    refresher: tandem_sbc::user_agent::PreferredRefresher::Either,
+};
+
+impl Draw {
+    /// Gives everybody extensions.
+    pub(super) fn extend(&mut self, scenario: &mut Scenario) {
+        let policies = [
+            SessionTimerPolicy::Off,
+            SessionTimerPolicy::Accept,
+            SessionTimerPolicy::Offer,
+            SessionTimerPolicy::Offer,
+        ];
+        scenario.knobs.session_timers = SessionTimers { policy: self.one_of(&policies), ..NO_TIMERS };
+        let phones = scenario.phones.iter_mut().map(|it| &mut it.manner);
+        let agents = scenario.outside_agents.iter_mut().map(|it| &mut it.manner);
+        let callers = scenario.callers.iter_mut().map(|it| &mut it.manner);
+        for manner in phones.chain(agents).chain(callers) {
+            self.extend_manner(manner);
+        }
+    }
+
+    fn extend_manner(&mut self, manner: &mut Manner) {
+        manner.reliable = self.chance(40);
+        if self.chance(40) {
+            let seconds = self.millis(MIN_SE.as_secs(), INTERVAL.as_secs()).as_millis();
+            manner.session = Some(Duration::from_secs(seconds as u64));
+            if self.chance(self.bad_habits_percent) {
+                manner.habits.push(Habit::ForgetsToRefresh);
+            }
+        }
+    }
+}
