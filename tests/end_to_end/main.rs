@@ -28,6 +28,7 @@ mod support;
 mod tls;
 mod tls_softphone;
 mod tls_trunk;
+mod transfers;
 mod two_softphones;
 mod unlisted_source;
 mod websocket;

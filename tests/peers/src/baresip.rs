@@ -1,7 +1,7 @@
 //! baresip as a softphone that registers, answers by itself, speaks a tone and writes down what it hears.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -38,6 +38,8 @@ pub struct Baresip {
     child: Child,
     said: Lines,
     folder: TempDir,
+    /// Where it takes commands.
+    control: SocketAddr,
 }
 
 impl Baresip {
@@ -47,7 +49,8 @@ impl Baresip {
     /// When it is not installed or does not get registered.
     pub fn start(phone: &Softphone, registrar: SocketAddr) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        configure(&folder, phone, registrar)?;
+        let control = free_tcp_address(phone.address)?;
+        configure(&folder, phone, registrar, control)?;
         let mut child = Command::new("baresip")
             .arg("-4")
             .arg("-v")
@@ -58,7 +61,7 @@ impl Baresip {
             .stderr(Stdio::null())
             .spawn()?;
         let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
-        let mut baresip = Self { child, said: Lines::of(stdout), folder };
+        let mut baresip = Self { child, said: Lines::of(stdout), folder, control };
         baresip.wait_for("200 OK")?;
         Ok(baresip)
     }
@@ -69,6 +72,34 @@ impl Baresip {
     /// When none comes in time.
     pub fn wait_for(&mut self, text: &str) -> io::Result<String> {
         self.said.wait_for(text, PATIENCE)
+    }
+
+    /// Transfers its call to a SIP URI, blind (REFER, RFC 3515).
+    ///
+    /// # Errors
+    /// When it takes no commands.
+    pub fn transfer(&mut self, to: &str) -> io::Result<()> {
+        self.command("transfer", to)
+    }
+
+    /// Ends the hold that it began before it transferred.
+    ///
+    /// # Errors
+    /// When it takes no commands.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.command("resume", "")
+    }
+
+    /// Has a command carried out.
+    fn command(&self, command: &str, params: &str) -> io::Result<()> {
+        let command = format!("{{\"command\":\"{command}\",\"params\":\"{params}\"}}");
+        let mut connection = std::net::TcpStream::connect(self.control)?;
+        // A netstring: length, colon, text, comma.
+        write!(connection, "{}:{command},", command.len())?;
+        // It has been done when it is answered.
+        let mut answer = [0; 1];
+        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.read_exact(&mut answer)
     }
 
     /// What it heard in all calls so far, at 8 kHz.
@@ -97,7 +128,12 @@ impl Drop for Baresip {
     }
 }
 
-fn configure(folder: &TempDir, phone: &Softphone, registrar: SocketAddr) -> io::Result<()> {
+fn configure(
+    folder: &TempDir,
+    phone: &Softphone,
+    registrar: SocketAddr,
+    control: SocketAddr,
+) -> io::Result<()> {
     let path = folder.path();
     let tone = path.join("tone.wav");
     write_tone(&tone, phone.tone_hz)?;
@@ -106,7 +142,7 @@ fn configure(folder: &TempDir, phone: &Softphone, registrar: SocketAddr) -> io::
     let port = free_udp_port(*address)?;
     let config = format!(
         "module_path /usr/lib/baresip/modules\nmodule srtp.so\nmodule account.so\nmodule g711.so\nmodule aufile.so\n\
-         module sndfile.so\nmodule_app menu.so\nsip_listen {address}:{port}\nnet_interface {address}\n\
+         module sndfile.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen {control}\nsip_listen {address}:{port}\nnet_interface {address}\n\
          audio_source aufile,{}\nsnd_path {}\nrtp_ports 12000-18000\ncall_max_calls 4\n",
         tone.display(),
         path.display(),
@@ -117,6 +153,10 @@ fn configure(folder: &TempDir, phone: &Softphone, registrar: SocketAddr) -> io::
     );
     fs::write(path.join("accounts"), account)?;
     fs::write(path.join("contacts"), "")
+}
+
+fn free_tcp_address(address: Ipv4Addr) -> io::Result<SocketAddr> {
+    std::net::TcpListener::bind((IpAddr::V4(address), 0))?.local_addr()
 }
 
 fn free_udp_port(address: Ipv4Addr) -> io::Result<u16> {
