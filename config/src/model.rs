@@ -349,6 +349,13 @@ pub struct Profile {
     pub caller_id_prefixes: Vec<String>,
 }
 
+impl Profile {
+    /// What WebRTC demands (RFC 8827): keys by DTLS, and ICE.
+    pub fn web_rtc() -> Self {
+        Self { srtp: SrtpPolicy::Required, srtp_keys: Keying::Dtls, ice: true, ..Self::default() }
+    }
+}
+
 impl Default for Profile {
     fn default() -> Self {
         Self {
@@ -469,6 +476,8 @@ pub struct Phones {
     pub max_calls_per_second_per_source: u32,
     /// How they are spoken to.
     pub profile: Profile,
+    /// How those over WebSocket are.
+    pub browsers: Profile,
     /// The users.
     pub users: Vec<User>,
 }

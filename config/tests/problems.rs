@@ -127,6 +127,12 @@ fn a_profile_names_what_there_is() {
         "trunk.carrier-a.dtmf: found \"pulses\"; write rfc4733, inband, info, info-dtmf or off",
     );
     one_problem(
+        "srtp_keys = \"dtls\"          # (",
+        "srtp_keys = \"zrtp\"          # (",
+        "\"zrtp\"",
+        "browsers.srtp_keys: found \"zrtp\"; write sdes or dtls",
+    );
+    one_problem(
         "early_media = \"accept\"      # what",
         "early_media = \"gated\"       # what",
         "\"gated\"",

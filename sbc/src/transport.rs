@@ -28,6 +28,12 @@ impl Transport {
         self != Self::Udp
     }
 
+    /// Whether it is what phones in browsers have (RFC 7118).
+    #[must_use]
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
     /// Whether nobody on the way can read it.
     #[must_use]
     pub fn is_secure(self) -> bool {

@@ -243,7 +243,7 @@ impl UserAgent {
         }
         let peer = match class {
             SourceClass::Trunk(index) => self.trunks.get(index).cloned().unwrap_or(Peer::Phone),
-            SourceClass::Phone => Peer::Phone,
+            SourceClass::Phone => Peer::phone(packet.transport),
         };
         let mut index = HeaderIndex::new();
         match Message::parse(packet.bytes, &mut index) {
@@ -539,6 +539,7 @@ impl UserAgent {
     fn profile(&self, peer: &Peer) -> &Profile {
         match peer {
             Peer::Phone => &self.config.phones.profile,
+            Peer::Browser => &self.config.phones.browsers,
             Peer::Trunk(name) => self.trunk(name).map_or(&USUAL_PROFILE, |trunk| &trunk.profile),
         }
     }

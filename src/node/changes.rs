@@ -84,7 +84,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
             it.realm.clone(),
             it.digest.clone(),
             (it.min_expires, it.max_expires, it.max_calls_per_source, it.max_calls_per_second_per_source),
-            it.profile.clone(),
+            (it.profile.clone(), it.browsers.clone()),
         )
     };
     let sip = |config: &Config| {

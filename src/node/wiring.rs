@@ -169,6 +169,7 @@ fn phones(phones: &config::Phones, usual: &config::SipTimers) -> PhoneConfig {
         max_calls_per_source: phones.max_calls_per_source,
         max_calls_per_second_per_source: phones.max_calls_per_second_per_source,
         profile: profile(&phones.profile, usual),
+        browsers: profile(&phones.browsers, usual),
     }
 }
 

@@ -11,18 +11,10 @@ use crate::support::{
 
 const AGENT_HZ: u16 = 700;
 
-/// A node whose phones are browsers, and alice in one, who listens for `listen_hz`.
+/// A node, and alice in a browser, who listens for `listen_hz`.
 fn node_and_alice(listen_hz: u16) -> (Node, WebSocketPhone) {
     let at = free_tcp([127, 0, 0, 1]);
-    let node = node_with(|folder, config| {
-        let config = secured(folder, &config, at).replace("tls:", "wss:");
-        let (before, phones) = config.split_once("[phones]").expect("phones");
-        let phones = phones
-            .replacen("srtp = \"off\"", "srtp = \"required\"", 1)
-            .replacen("srtp_keys = \"sdes\"", "srtp_keys = \"dtls\"", 1)
-            .replacen("ice = false", "ice = true", 1);
-        format!("{before}[phones]{phones}")
-    });
+    let node = node_with(|folder, config| secured(folder, &config, at).replace("tls:", "wss:"));
     let account = WebSocketAccount {
         engine: Engine::Chromium,
         url: &format!("wss://127.0.0.1:{}", at.port()),

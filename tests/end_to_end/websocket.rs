@@ -27,6 +27,16 @@ fn alice(url: &str, authority: Option<&Path>, listen_hz: u16) -> WebSocketPhone 
     WebSocketPhone::start(&account).expect("the phone registers")
 }
 
+/// A configuration whose phones over WebSocket have no WebRTC.
+fn in_clear(config: &str) -> String {
+    let (before, browsers) = config.split_once("[browsers]").expect("browsers");
+    let browsers = browsers
+        .replacen("srtp = \"required\"", "srtp = \"off\"", 1)
+        .replacen("srtp_keys = \"dtls\"", "srtp_keys = \"sdes\"", 1)
+        .replacen("ice = true", "ice = false", 1);
+    format!("{before}[browsers]{browsers}")
+}
+
 /// A call from the carrier to alice, with both voices, ended by alice.
 fn talk(node: &mut Node, alice: &mut WebSocketPhone) {
     let runtime = runtime();
@@ -51,7 +61,7 @@ fn talk(node: &mut Node, alice: &mut WebSocketPhone) {
 fn a_phone_in_a_page_is_called_and_hangs_up() {
     let at = free_tcp([127, 0, 0, 1]);
     let listen = format!("listen = [\"ws:{at}\", ");
-    let mut node = node_with(|_, config| config.replacen("listen = [", &listen, 1));
+    let mut node = node_with(|_, config| in_clear(&config).replacen("listen = [", &listen, 1));
     let mut alice = alice(&format!("ws://{at}"), None, CALLER_HZ);
     talk(&mut node, &mut alice);
 }
@@ -59,7 +69,8 @@ fn a_phone_in_a_page_is_called_and_hangs_up() {
 #[test]
 fn a_phone_in_a_page_is_called_within_tls() {
     let at = free_tcp([127, 0, 0, 1]);
-    let mut node = node_with(|folder, config| secured(folder, &config, at).replace("tls:", "wss:"));
+    let mut node =
+        node_with(|folder, config| secured(folder, &in_clear(&config), at).replace("tls:", "wss:"));
     let authority = node.folder().join("ca.pem");
     let mut alice = alice(&format!("wss://127.0.0.1:{}", at.port()), Some(&authority), CALLER_HZ);
     talk(&mut node, &mut alice);
@@ -70,7 +81,7 @@ fn a_phone_in_a_page_is_called_within_tls() {
 fn a_phone_in_a_page_calls_a_number() {
     let at = free_tcp([127, 0, 0, 1]);
     let listen = format!("listen = [\"ws:{at}\", ");
-    let mut node = node_with(|_, config| config.replacen("listen = [", &listen, 1));
+    let mut node = node_with(|_, config| in_clear(&config).replacen("listen = [", &listen, 1));
     let mut alice = alice(&format!("ws://{at}"), None, AGENT_HZ);
     alice.call("+15550103").expect("alice calls");
     alice.wait_for("confirmed").expect("the node answers");
@@ -89,7 +100,7 @@ fn a_phone_in_a_page_calls_a_number() {
 fn a_phone_in_a_page_that_is_gone_is_not_called() {
     let at = free_tcp([127, 0, 0, 1]);
     let listen = format!("listen = [\"ws:{at}\", ");
-    let mut node = node_with(|_, config| config.replacen("listen = [", &listen, 1));
+    let mut node = node_with(|_, config| in_clear(&config).replacen("listen = [", &listen, 1));
     let alice = alice(&format!("ws://{at}"), None, CALLER_HZ);
     let available = |node: &Node| {
         let agents = node.metrics("tandem_queue_available_agents{queue=\"sales\"}").expect("metrics");

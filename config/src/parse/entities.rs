@@ -10,8 +10,8 @@ use super::tls::read_trunk_tls;
 use super::{Files, ordered};
 use crate::address::IpPrefix;
 use crate::model::{
-    Agent, Announcement, DigestAlgorithm, EntryPoint, MediaPath, Phones, Queue, Reach, SipListen, Treatment,
-    Trunk, User,
+    Agent, Announcement, DigestAlgorithm, EntryPoint, MediaPath, Phones, Profile, Queue, Reach, SipListen,
+    Treatment, Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -63,7 +63,7 @@ pub(super) fn read_trunks(
             let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
             let credentials = read_credentials(&section);
             let refer_out = section.boolean_or("refer_out", false);
-            let profile = read_profile(&section);
+            let profile = read_profile(&section, Profile::default());
             let rules = read_rules(&section);
             let numbers = read_numbers(&section);
             section.finish();
@@ -114,7 +114,7 @@ pub(super) fn read_phones(
     });
     section.know(&["digest"]);
     let digest = if section.has("digest") { read_digest(&section) } else { Some(ALL_DIGESTS.to_vec()) };
-    let profile = read_profile(&section);
+    let profile = read_profile(&section, Profile::default());
     let min_expires = section.seconds_or("min_expires_s", 1..=86_400, 30);
     let max_expires = section.seconds_or("max_expires_s", 1..=86_400, 3_600);
     if let (Some(low), Some(high)) = (min_expires, max_expires) {
@@ -123,6 +123,9 @@ pub(super) fn read_phones(
     let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, 100);
     let max_calls_per_second_per_source =
         section.integer_or("max_calls_per_second_per_source", 1..=100_000, 20);
+    section.finish();
+    let section = root.table("browsers");
+    let browsers = read_profile(&section, Profile::web_rtc());
     section.finish();
     Some(Phones {
         sources: prefixes?,
@@ -133,6 +136,7 @@ pub(super) fn read_phones(
         max_calls_per_source: max_calls_per_source?,
         max_calls_per_second_per_source: max_calls_per_second_per_source?,
         profile: profile?,
+        browsers: browsers?,
         users,
     })
 }

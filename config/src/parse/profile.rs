@@ -19,10 +19,11 @@ const IDENTITY: &str = "from, p-asserted-identity, p-preferred-identity or remot
 const NUMBER: &str = "a number such as \"+15550100\"";
 const PREFIXES: &str = "a list of how numbers begin, such as [\"+1555\"]";
 
-pub(super) fn read_profile(section: &Section<'_, '_>) -> Option<Profile> {
-    let usual = Profile::default();
-    let srtp = read_srtp(section);
-    let srtp_keys = read_srtp_keys(section, srtp);
+/// The keys of a profile, those that are left out as in `usual`.
+pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<Profile> {
+    let srtp = read_srtp(section, usual.srtp);
+    let usual_keys = if srtp == Some(usual.srtp) { usual.srtp_keys } else { Keying::Sdes };
+    let srtp_keys = read_srtp_keys(section, srtp, usual_keys);
     let ice = section.boolean_or("ice", usual.ice);
     let codecs = read_codecs(section);
     let ptime = read_ptime(section, usual.ptime);
@@ -145,8 +146,8 @@ fn is_number(text: &str) -> bool {
     (1..=20).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit())
 }
 
-fn read_srtp(section: &Section<'_, '_>) -> Option<SrtpPolicy> {
-    section.parsed_or("srtp", "off, offered or required", SrtpPolicy::Off, |text| match text {
+fn read_srtp(section: &Section<'_, '_>, usual: SrtpPolicy) -> Option<SrtpPolicy> {
+    section.parsed_or("srtp", "off, offered or required", usual, |text| match text {
         "off" => Some(SrtpPolicy::Off),
         "offered" => Some(SrtpPolicy::Offered),
         "required" => Some(SrtpPolicy::Required),
@@ -155,8 +156,8 @@ fn read_srtp(section: &Section<'_, '_>) -> Option<SrtpPolicy> {
 }
 
 /// A description that asks for a handshake leaves no room for media without keys, nor for keys of its own.
-fn read_srtp_keys(section: &Section<'_, '_>, srtp: Option<SrtpPolicy>) -> Option<Keying> {
-    let keys = section.parsed_or("srtp_keys", "sdes or dtls", Keying::Sdes, |text| match text {
+fn read_srtp_keys(section: &Section<'_, '_>, srtp: Option<SrtpPolicy>, usual: Keying) -> Option<Keying> {
+    let keys = section.parsed_or("srtp_keys", "sdes or dtls", usual, |text| match text {
         "sdes" => Some(Keying::Sdes),
         "dtls" => Some(Keying::Dtls),
         _ => None,

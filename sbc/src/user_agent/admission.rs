@@ -183,7 +183,7 @@ impl UserAgent {
     pub(super) fn is_emergency(&self, received: Received<'_>) -> bool {
         let is_said_so = || {
             let mut priorities = received.message.values(HeaderName::Priority);
-            *received.peer != Peer::Phone
+            !received.peer.is_phone()
                 && priorities.any(|priority| priority.eq_ignore_ascii_case(b"emergency"))
         };
         self.is_emergency_number(&dialled(received.message))
@@ -234,7 +234,7 @@ fn claim<'a>(
             // What a carrier begins a second is counted for all of its addresses together.
             SourceLimits { max_calls, max_calls_per_second: u32::MAX }
         }
-        Peer::Phone => SourceLimits {
+        Peer::Phone | Peer::Browser => SourceLimits {
             max_calls: config.phones.max_calls_per_source,
             max_calls_per_second: config.phones.max_calls_per_second_per_source,
         },

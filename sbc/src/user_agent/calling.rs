@@ -98,11 +98,15 @@ impl UserAgent {
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
         let Offer { media, through, description: offer } = self.offer_of(&invite.side, &peer, hop);
+        let to_browsers = self.offer_to_browsers(&invite.side, &peer, &destinations);
         let caller = self.profile(&peer).present(wanted.from);
         let longest = self.config.limits.max_ringing;
         let max_ringing = self.profile(&peer).max_ringing.map_or(longest, |limit| limit.min(longest));
+        let (browsers, browsers_offer) =
+            to_browsers.map_or((None, None), |it| (it.media, Some(it.description)));
         let calling = Calling {
             media,
+            browsers,
             give_up: now + max_ringing,
             has_rung: false,
             early: Vec::new(),
@@ -118,16 +122,17 @@ impl UserAgent {
         session.through = through;
         session.admission = Some(admission);
         let id = self.sessions.insert(session);
-        let call = Call {
-            session: id,
-            from: &caller,
-            call_id: &call_id,
-            local_tag: &local_tag,
-            callee: &callee,
-            offer: &offer,
-            cseq: 1,
-        };
         for destination in destinations {
+            let browsers_offer = browsers_offer.as_ref().filter(|_| destination.hop.transport.is_websocket());
+            let call = Call {
+                session: id,
+                from: &caller,
+                call_id: &call_id,
+                local_tag: &local_tag,
+                callee: &callee,
+                offer: browsers_offer.unwrap_or(&offer),
+                cseq: 1,
+            };
             self.send_invite(now, &call, &destination);
         }
         self.settle(id);
@@ -152,9 +157,11 @@ impl UserAgent {
                 if bindings.is_empty() {
                     return Err(SessionError::NotRegistered);
                 }
-                let destinations = bindings.iter().map(destination_of).collect();
+                let destinations: Vec<_> = bindings.iter().map(destination_of).collect();
+                let is_browser = |it: &Destination| it.hop.transport.is_websocket();
+                let peer = if destinations.iter().all(is_browser) { Peer::Browser } else { Peer::Phone };
                 let admission = self.reserve(now, &Peer::Phone, is_emergency)?;
-                let (peer, callee, plan) = (Peer::Phone, user.clone(), None);
+                let (callee, plan) = (user.clone(), None);
                 Ok(Targets { peer, callee, destinations, admission, plan })
             }
         }
@@ -176,6 +183,13 @@ impl UserAgent {
                 Offer { media: None, through: Some(Box::new(through)), description }
             }
         }
+    }
+
+    /// What browsers are offered beside other phones of the same user, which would not understand it.
+    fn offer_to_browsers(&mut self, side: &Side, peer: &Peer, destinations: &[Destination]) -> Option<Offer> {
+        let is_mixed = *peer == Peer::Phone && matches!(side, Side::Ours(_));
+        let browser = destinations.iter().find(|it| is_mixed && it.hop.transport.is_websocket())?;
+        Some(self.offer_of(side, &Peer::Browser, browser.hop))
     }
 
     pub(super) fn send_invite(&mut self, now: Instant, call: &Call<'_>, destination: &Destination) {
@@ -318,7 +332,7 @@ impl UserAgent {
             let was_left = session.is_left(transaction);
             session.forks.retain(|fork| fork.transaction != transaction);
             if matches!(session.phase, Phase::Calling(_)) && !was_left {
-                return self.win(now, id, dialog, received);
+                return self.win(now, id, dialog, sent_on.transport, received);
             }
         }
         if let Some(session) = self.sessions.get(id) {
@@ -332,10 +346,21 @@ impl UserAgent {
         self.settle(id);
     }
 
-    fn win(&mut self, now: Instant, id: SessionId, mut dialog: Dialog, received: Received<'_>) {
+    fn win(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        mut dialog: Dialog,
+        transport: Transport,
+        received: Received<'_>,
+    ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Phase::Calling(calling) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
-        let Calling { media, early, .. } = *calling;
+        if session.peer.is_phone() {
+            session.peer = Peer::phone(transport);
+        }
+        let media = calling.media_by(transport).cloned();
+        let Calling { early, .. } = *calling;
         let early = early.into_iter().find(|early| early.dialog.remote_tag == dialog.remote_tag);
         let (media, described) = match early {
             Some(early) => {

@@ -217,6 +217,8 @@ pub struct PhoneConfig {
     pub digest: Vec<DigestAlgorithm>,
     /// How they are spoken to.
     pub profile: Profile,
+    /// How those over WebSocket are: by default as WebRTC demands (RFC 8827).
+    pub browsers: Profile,
     /// The users.
     pub users: Vec<UserCredentials>,
     /// Shortest registration accepted (423 below).
@@ -236,6 +238,7 @@ impl Default for PhoneConfig {
             realm: "tandem".to_owned(),
             digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             profile: Profile::default(),
+            browsers: Profile::web_rtc(),
             users: Vec::new(),
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),

@@ -23,7 +23,7 @@ use super::compose::{self, Description};
 use super::expiry::with_agreement;
 use super::owner::with_capabilities;
 use super::serving::way_of_dialog;
-use super::session::{Confirmed, Peer, Phase, Success};
+use super::session::{Confirmed, Phase, Success};
 use super::{Ender, Event, Received, Role, SessionId, UserAgent};
 use crate::dialog::{Dialog, OutOfOrder};
 use crate::message::{HeaderName, Method};
@@ -64,7 +64,7 @@ impl UserAgent {
         let essentials = received.essentials;
         let id = self.sessions.by_tag(essentials.to.tag()?)?;
         let session = self.sessions.get(id)?;
-        if session.peer != *received.peer || session.call_id != essentials.call_id {
+        if !session.peer.is_on_the_side_of(received.peer) || session.call_id != essentials.call_id {
             return None;
         }
         let is_of_dialog = match &session.phase {
@@ -79,7 +79,7 @@ impl UserAgent {
 
     fn check_order(&mut self, id: SessionId, received: Received<'_>) -> Result<(), OutOfOrder> {
         let Some(session) = self.sessions.get_mut(id) else { return Ok(()) };
-        let is_phone = session.peer == Peer::Phone;
+        let is_phone = session.peer.is_phone();
         let tag = received.essentials.from.tag().unwrap_or_default();
         let Some(dialog) = session.dialog_with(tag) else { return Ok(()) };
         dialog.check_order(received.essentials.cseq.number)?;
@@ -275,7 +275,7 @@ impl UserAgent {
     pub(super) fn way_in_dialog(&self, id: SessionId, dialog: &Dialog) -> Hop {
         let hop = dialog.hop;
         let Some(named) = compose::address_of(dialog.next_hop()) else { return hop };
-        let is_phone = self.sessions.get(id).is_some_and(|session| session.peer == Peer::Phone);
+        let is_phone = self.sessions.get(id).is_some_and(|session| session.peer.is_phone());
         let is_reachable = named.ip() == hop.destination.ip() || !is_phone;
         if !is_reachable || (is_phone && hop.transport.is_reliable()) {
             return hop;

@@ -50,6 +50,14 @@ pub struct Profile {
     pub caller_id_prefixes: Vec<String>,
 }
 
+impl Profile {
+    /// What WebRTC demands (RFC 8827): keys by DTLS, and ICE.
+    #[must_use]
+    pub fn web_rtc() -> Self {
+        Self { srtp: SrtpPolicy::Required, srtp_keys: Keying::Dtls, ice: true, ..Self::default() }
+    }
+}
+
 impl Default for Profile {
     fn default() -> Self {
         Self {

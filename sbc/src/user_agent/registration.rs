@@ -3,7 +3,6 @@
 use tandem_time::Instant;
 
 use super::serving::user_of;
-use super::session::Peer;
 use super::{Received, Source, UserAgent};
 use crate::header::{Contact, Params};
 use crate::lex;
@@ -17,7 +16,7 @@ const CONTACTS_MAX: usize = 16;
 
 impl UserAgent {
     pub(super) fn handle_register(&mut self, now: Instant, received: Received<'_>) {
-        if *received.peer != Peer::Phone {
+        if !received.peer.is_phone() {
             return self.refuse(now, received, 403);
         }
         let Some(Source::User(user)) = self.authenticate(now, received) else { return };

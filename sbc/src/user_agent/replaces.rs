@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::serving::user_of;
-use super::session::{Peer, Phase, Session};
+use super::session::{Phase, Session};
 use super::{Received, SessionId, Source, UserAgent};
 use crate::header::Parameterised;
 use crate::lex;
@@ -103,7 +103,7 @@ impl UserAgent {
 fn may_replace(received: Received<'_>, source: &Source, session: &Session) -> bool {
     let is_same = match source {
         Source::Trunk(_) => session.peer == *received.peer,
-        Source::User(user) => session.peer == Peer::Phone && session.user.as_ref() == Some(user),
+        Source::User(user) => session.peer.is_phone() && session.user.as_ref() == Some(user),
     };
     let referred_by = || received.message.address(HeaderName::ReferredBy).ok().flatten();
     let is_sent = || referred_by().and_then(|by| user_of(&by)).is_some_and(|by| session.user == Some(by));

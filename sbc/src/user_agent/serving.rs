@@ -332,9 +332,11 @@ impl UserAgent {
         let found = self.transactions.cancelled(received.message, received.essentials);
         let Some((_, role)) = found else { return self.refuse(now, received, 481) };
         let offered = match role {
-            Role::Incoming(id) => {
-                self.sessions.get(id).filter(|session| session.peer == *received.peer).map(|_| id)
-            }
+            Role::Incoming(id) => self
+                .sessions
+                .get(id)
+                .filter(|session| session.peer.is_on_the_side_of(received.peer))
+                .map(|_| id),
             Role::Asking(id) => {
                 self.cancel_passed_on(now, id);
                 None

@@ -22,7 +22,7 @@ use crate::message::OwnedMessage;
 use crate::offer_answer::Negotiation;
 use crate::slab::{Slab, Slot};
 use crate::transaction::{INTERVAL_MIN, Timers, TransactionId};
-use crate::transport::Hop;
+use crate::transport::{Hop, Transport};
 use crate::trunk::Admission;
 
 /// Whom a session is with; its later requests must come from there too.
@@ -30,6 +30,24 @@ use crate::trunk::Admission;
 pub(super) enum Peer {
     Trunk(Arc<str>),
     Phone,
+    /// A phone over WebSocket.
+    Browser,
+}
+
+impl Peer {
+    /// The phone that something comes from, or goes to, by this transport.
+    pub(super) fn phone(transport: Transport) -> Self {
+        if transport.is_websocket() { Self::Browser } else { Self::Phone }
+    }
+
+    pub(super) const fn is_phone(&self) -> bool {
+        matches!(self, Self::Phone | Self::Browser)
+    }
+
+    /// Whether it may speak for the other one: a trunk for itself, and phones, of which a call may have rung several.
+    pub(super) fn is_on_the_side_of(&self, other: &Self) -> bool {
+        self == other || self.is_phone() && other.is_phone()
+    }
 }
 
 /// One INVITE dialog, or the attempt at one.
@@ -153,6 +171,8 @@ pub(super) struct Confirmed {
 pub(super) struct Calling {
     /// With our offer out, and no answer.
     pub(super) media: Option<Negotiation>,
+    /// The same with browsers, when other phones are called as well.
+    pub(super) browsers: Option<Negotiation>,
     pub(super) give_up: Instant,
     pub(super) has_rung: bool,
     /// The dialogs that provisional responses made.
@@ -180,16 +200,22 @@ pub(super) struct EarlyDialog {
 }
 
 impl Calling {
+    /// The offer that went out by this transport.
+    pub(super) fn media_by(&self, transport: Transport) -> Option<&Negotiation> {
+        self.browsers.as_ref().filter(|_| transport.is_websocket()).or(self.media.as_ref())
+    }
+
     /// The early dialog of a remote tag, made of its first response; none when there are too many.
     pub(super) fn early_dialog(
         &mut self,
         remote_tag: &str,
+        transport: Transport,
         dialog: impl FnOnce() -> Dialog,
     ) -> Option<&mut EarlyDialog> {
         let place = match self.early.iter().position(|early| early.dialog.remote_tag == remote_tag) {
             Some(place) => place,
             None if self.early.len() < EARLY_DIALOGS_MAX => {
-                let (dialog, media) = (dialog(), self.media.clone());
+                let (dialog, media) = (dialog(), self.media_by(transport).cloned());
                 let described = None;
                 self.early.push(EarlyDialog { dialog, media, described, rseq: None, is_gate_closed: false });
                 self.early.len() - 1

@@ -2,6 +2,7 @@
 
 mod admission;
 mod bans;
+mod browsers;
 mod call_from_trunk;
 mod call_to_trunk;
 mod calls_from_phones;
