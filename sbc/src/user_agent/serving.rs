@@ -245,7 +245,9 @@ impl UserAgent {
             Ok(replaced) => replaced,
             Err(status) => return self.refuse(now, received, status),
         };
-        if self.refuse_unreliable(now, received) || self.refuse_interval(now, received) {
+        let is_emergency = self.is_emergency(received);
+        // A call for help is taken without the extensions that others must have.
+        if !is_emergency && (self.refuse_unreliable(now, received) || self.refuse_interval(now, received)) {
             return;
         }
         if !takes_a_description(received.message) {
@@ -268,7 +270,6 @@ impl UserAgent {
         // §8.1.1.8: an INVITE has a Contact.
         let Some(mut dialog) = dialog else { return self.refuse(now, received, 400) };
         dialog.max_forwards = self.profile(received.peer).max_forwards;
-        let is_emergency = self.is_emergency(received);
         let admission = match self.admit(now, received, is_emergency) {
             Ok(admission) => admission,
             Err(refused) => {

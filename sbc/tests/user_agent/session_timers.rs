@@ -313,6 +313,21 @@ fn timers_may_be_required() {
     );
 }
 
+/// Nobody who calls for help is sent away for want of an extension.
+#[test]
+fn emergency_calls_pass_what_is_required() {
+    let mut config = config();
+    config.trunks[0].profile.session_timers = timers(SessionTimerPolicy::Require);
+    config.trunks[0].profile.reliable_provisional = ReliableProvisional::Required;
+    let mut world = World::with(config);
+    let call = Request::invite().with(|it| it.uri = "sip:112@127.0.0.1".to_owned());
+    world.receive(CARRIER, &call.text());
+    let session = world.incoming();
+    world.own(|agent, now| agent.accept(now, session, media())).expect("an offered session");
+    world.expect("100 INVITE");
+    assert_eq!(world.expect("200 INVITE").header("Session-Expires"), "1800;refresher=uas");
+}
+
 #[test]
 fn without_timers_nothing_is_known_of_them() {
     let mut world = world(timers(SessionTimerPolicy::Off));
