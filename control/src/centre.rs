@@ -301,6 +301,7 @@ impl ControlPlane for ContactCentre {
                 self.straight_leg_created(*call, *leg, *command);
             }
             Event::LegRinging { call, leg } => self.straight_leg_ringing(*call, *leg),
+            Event::LegEarlyMedia { call, leg } => self.straight_leg_early_media(*call, *leg),
             Event::LegEnded { call, leg, end } => {
                 self.leg_ended(now, *call, *leg);
                 self.straight_leg_ended(now, *call, *leg, end);
@@ -309,7 +310,7 @@ impl ControlPlane for ContactCentre {
             }
             Event::CallEnded { call, .. } => self.call_ended(now, *call),
             Event::Registration { user, reachable } => self.registration(now, user, *reachable),
-            Event::LegEarlyMedia { .. } | Event::Digit { .. } => {}
+            Event::Digit { .. } => {}
         }
     }
 

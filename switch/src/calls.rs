@@ -7,14 +7,15 @@
 //! | command | in | does | done when |
 //! |---|---|---|---|
 //! | `Ring` | offered | sends 180 | at once |
-//! | `Answer` | offered | opens an endpoint, then answers | the ACK has come and audio is agreed |
+//! | `Progress` | offered | opens an endpoint, then sends 183 with it; the leg may be bridged | that is out |
+//! | `Answer` | offered | opens an endpoint, unless it has one, then answers | the ACK has come and audio is agreed |
 //! | `Reject` | offered | refuses with the reason's status | the leg has ended |
 //! | `Hangup` | every state but ending | refuses, cancels or hangs up; what waited on the leg is answered first | the leg has ended |
 //! | `Play` | answered | replaces what was playing | it ended |
 //! | `Collect` | answered | replaces the collection under way | it ended |
 //! | `Stop` | answered | ends play and collection as stopped | at once |
 //! | `Dial` | a call with a leg that has not ended | makes a leg, opens an endpoint, invites | it is answered, or has failed |
-//! | `Bridge` | both answered or one of them early, or bridged to each other | ends plays and collections as stopped, joins | at once |
+//! | `Bridge` | both answered, or early: one that rings or one that progresses, or bridged to each other | ends plays and collections as stopped, joins | at once |
 //! | `Unbridge` | bridged | parts both; each is then for itself | at once |
 //! | `Transfer` | two legs as for `Bridge`, or bridged to each other; no transfer under way in their calls | see [`transfer`] | the transferee hears somebody else, or has been given back |
 //! | `RefuseTransfer` | a leg whose party asked for a transfer | refuses it with the reason's status | at once |
@@ -48,6 +49,7 @@ mod leg;
 mod media_events;
 mod moving;
 mod placing;
+mod progress;
 mod replace;
 mod session_events;
 mod timers;
@@ -95,6 +97,8 @@ pub(crate) enum Action {
     Invite { leg: LegId, invite: Box<Invite> },
     /// Say that the called party rings.
     Ring { session: SessionId },
+    /// Let the caller hear us before we answer; what becomes of it goes to [`Calls::handle_progressed`].
+    Progress { leg: LegId, session: SessionId, media: Box<LocalMedia> },
     /// Answer; a failure goes to [`Calls::handle_accept_failure`].
     Accept { leg: LegId, session: SessionId, media: Box<LocalMedia> },
     /// Invite for a caller, with the caller's description; the result goes to [`Calls::handle_invited`].

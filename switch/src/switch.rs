@@ -291,6 +291,10 @@ impl<P: ControlPlane> Switch<P> {
             }
             Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
             Action::Invite { leg, invite } => self.invite(now, leg, *invite),
+            Action::Progress { leg, session, media } => {
+                let progressed = self.user_agent.progress(now, session, *media);
+                self.calls.handle_progressed(leg, progressed.is_ok());
+            }
             Action::Accept { leg, session, media } => {
                 if let Err(error) = self.user_agent.accept(now, session, *media) {
                     self.calls.handle_accept_failure(leg, session, error);

@@ -23,6 +23,13 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
+    /// Lets the caller of an offered leg hear what it is bridged to from then on, before it is answered (183 with a
+    /// description, RFC 3960). Done at once, or when there is a port for it; `WrongState` when the caller's offer does not
+    /// let it be heard so early, which can be answered all the same.
+    Progress {
+        /// The leg.
+        leg: LegId,
+    },
     /// Answers an offered leg. Done when its ACK has come and media flows.
     Answer {
         /// The leg.
@@ -80,7 +87,7 @@ pub enum Command {
         #[serde(default)]
         media: MediaPath,
     },
-    /// Lets two answered legs of one call hear each other, ending whatever they heard before. A leg bridged to
+    /// Lets two answered legs of one call hear each other, or one that can be heard early, ending whatever they heard before. A leg bridged to
     /// itself hears its own audio and digits.
     Bridge {
         /// One leg.
@@ -127,6 +134,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Ring { .. } => "ring",
+            Self::Progress { .. } => "progress",
             Self::Answer { .. } => "answer",
             Self::Reject { .. } => "reject",
             Self::Hangup { .. } => "hangup",

@@ -43,8 +43,8 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
-    /// The called party can be heard although it has not answered: `Bridge` lets the caller hear it. Comes before or
-    /// after `LegRinging`, once.
+    /// The called party can be heard although it has not answered: `Bridge` lets the caller hear it, who is not answered
+    /// either after `Progress`. Comes before or after `LegRinging`, once.
     LegEarlyMedia {
         /// The call.
         call: CallId,

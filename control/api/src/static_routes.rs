@@ -128,6 +128,12 @@ impl StaticRoutes {
         }
     }
 
+    fn leg_early_media(&mut self, call: CallId, leg: LegId) {
+        if let Some(Call::Connected(connected)) = self.calls.get_mut(&call) {
+            connected.leg_early_media(leg, &mut self.outbox.asks_for(call));
+        }
+    }
+
     fn leg_ended(&mut self, call: CallId, leg: LegId, end: &LegEnd) {
         match self.calls.get_mut(&call) {
             Some(Call::Connected(connected)) => {
@@ -209,6 +215,7 @@ impl ControlPlane for StaticRoutes {
             Event::Done { command, outcome } => self.done(*command, outcome),
             Event::LegCreated { call, leg, command } => self.leg_created(*call, *leg, *command),
             Event::LegRinging { call, leg } => self.leg_ringing(*call, *leg),
+            Event::LegEarlyMedia { call, leg } => self.leg_early_media(*call, *leg),
             Event::LegEnded { call, leg, end } => self.leg_ended(*call, *leg, end),
             Event::CallEnded { call, .. } => {
                 self.calls.remove(call);
@@ -217,8 +224,7 @@ impl ControlPlane for StaticRoutes {
                 self.transfer_asked(*call, *leg, to, *consulted_on);
             }
             Event::LegMoved { from, .. } => self.leg_moved(*from),
-            Event::LegEarlyMedia { .. }
-            | Event::LegReplaced { .. }
+            Event::LegReplaced { .. }
             | Event::Digit { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }

@@ -1,5 +1,5 @@
-//! A call that goes straight through: the caller waits, hears that the party rings, is answered when the party is,
-//! and is refused as the party refused.
+//! A call that goes straight through: the caller waits, hears that the party rings, or what it lets be heard early, is
+//! answered when the party is, and is refused as the party refused.
 //!
 //! A part for control planes, which hand it what concerns its call; it asks for everything else by itself. It must
 //! not be told of anything after its call has ended.
@@ -41,8 +41,8 @@ pub struct StraightThrough {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The party is rung, the caller waits.
-    Ringing { dial: CommandId, party: Option<LegId> },
+    /// The party is rung, the caller waits; or hears it, since it lets itself be heard.
+    Ringing { dial: CommandId, party: Option<LegId>, progress: Option<CommandId> },
     /// The party has not answered; with which status, the end of its leg says.
     Refused { party: LegId, failure: DialFailure },
     /// The party has answered; now the caller is.
@@ -62,13 +62,13 @@ impl StraightThrough {
     pub fn begin(call: CallId, caller: LegId, route: Route, ask: Ask<'_>) -> Self {
         let Route { target, ring_timeout, media } = route;
         let dial = ask(Command::Dial { call, target, caller_id: None, ring_timeout, media });
-        Self { caller, state: State::Ringing { dial, party: None } }
+        Self { caller, state: State::Ringing { dial, party: None, progress: None } }
     }
 
     /// A leg of the call was made.
     pub fn leg_created(&mut self, leg: LegId, command: CommandId, ask: Ask<'_>) {
         match &mut self.state {
-            State::Ringing { dial, party } if *dial == command => *party = Some(leg),
+            State::Ringing { dial, party, .. } if *dial == command => *party = Some(leg),
             State::Over { dial } if *dial == Some(command) => {
                 *dial = None;
                 ask(Command::Hangup { leg, cause: HangupCause::Cancelled });
@@ -81,6 +81,16 @@ impl StraightThrough {
     pub fn leg_ringing(&mut self, leg: LegId, ask: Ask<'_>) {
         if matches!(self.state, State::Ringing { party, .. } if party == Some(leg)) {
             ask(Command::Ring { leg: self.caller });
+        }
+    }
+
+    /// A leg of the call can be heard before it answers; so it is by the caller.
+    pub fn leg_early_media(&mut self, leg: LegId, ask: Ask<'_>) {
+        if let State::Ringing { party: Some(party), progress, .. } = &mut self.state
+            && *party == leg
+            && progress.is_none()
+        {
+            *progress = Some(ask(Command::Progress { leg: self.caller }));
         }
     }
 
@@ -122,10 +132,19 @@ impl StraightThrough {
 
     /// A command of the call is done.
     pub fn done(&mut self, command: CommandId, outcome: &Result<Outcome, CommandError>, ask: Ask<'_>) {
+        let caller = self.caller;
+        if let State::Ringing { party: Some(party), progress, .. } = self.state
+            && progress == Some(command)
+        {
+            // A caller that cannot hear it early hears it when both are answered.
+            if outcome.is_ok() {
+                ask(Command::Bridge { a: caller, b: party });
+            }
+            return;
+        }
         if !self.state.awaits(command) {
             return;
         }
-        let caller = self.caller;
         self.state = match (self.state, outcome) {
             (State::Ringing { .. }, Ok(Outcome::Answered { leg: party })) => {
                 State::Answering { answer: ask(Command::Answer { leg: caller }), party: *party }
@@ -191,7 +210,7 @@ impl StraightThrough {
             }
             // A transferor that has no part in the call any more, or a target that had none.
             State::Talking { party } if caller_left && ended != party => return,
-            State::Ringing { dial, party } => (party, Some(dial)),
+            State::Ringing { dial, party, .. } => (party, Some(dial)),
             State::Answering { party, .. } | State::Bridging { party, .. } | State::Talking { party } => {
                 (Some(party), None)
             }

@@ -77,6 +77,7 @@ fn requests() {
     let dial = |target, caller_id| Command::Dial { call: CALL, target, caller_id, ring_timeout, media };
     let mut commands = vec![
         Command::Ring { leg: LEG },
+        Command::Progress { leg: LEG },
         Command::Answer { leg: LEG },
         Command::Play { leg: LEG, prompts: prompts.clone(), repeat: Repeat::Times(3), barge_in: true },
         Command::Play { leg: LEG, prompts, repeat: Repeat::Forever, barge_in: false },

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, World};
 use tandem_control_api::{
-    Command, DialFailure, DialTarget, Event, MediaPath, Prompt, RejectReason, Repeat, Request, Route,
-    StaticRoutes, Treatment,
+    CallId, Command, CommandError, CommandId, DialFailure, DialTarget, Event, LegId, MediaPath, Outcome, Prompt,
+    RejectReason, Repeat, Request, Route, StaticRoutes, StraightThrough, Treatment,
 };
 use tandem_time::Instant;
 
@@ -154,4 +154,30 @@ fn a_refusal_is_given_as_configured_and_an_unknown_number_is_not_found() {
     switch.call_at(Instant::START, caller);
     switch.run_until(Instant::from_millis(1_000));
     assert_eq!(switch.world().log[0], "0.000 reject NotFound");
+}
+
+/// RFC 3960: what a party lets be heard before it answers is the caller's to hear; asked for once, and joined when it may be.
+#[test]
+fn a_party_that_can_be_heard_early_is_heard_by_the_caller() {
+    let (call, caller, party) = (
+        CallId { index: 0, generation: 0 },
+        LegId { index: 0, generation: 0 },
+        LegId { index: 1, generation: 0 },
+    );
+    for (heard, expected) in
+        [(Ok(Outcome::Ok), vec!["dial", "progress", "bridge"]), (Err(CommandError::LegEnded), vec!["dial", "progress"])]
+    {
+        let mut asked = Vec::new();
+        let mut ask = |command: Command| {
+            asked.push(command.name());
+            CommandId(asked.len() as u64)
+        };
+        let Treatment::Connect(route) = connect() else { panic!("a route") };
+        let mut machine = StraightThrough::begin(call, caller, route, &mut ask);
+        machine.leg_created(party, CommandId(1), &mut ask);
+        machine.leg_early_media(party, &mut ask);
+        machine.leg_early_media(party, &mut ask);
+        machine.done(CommandId(2), &heard, &mut ask);
+        assert_eq!(asked, expected);
+    }
 }

@@ -98,6 +98,12 @@ impl ContactCentre {
         }
     }
 
+    pub(super) fn straight_leg_early_media(&mut self, call: CallId, leg: LegId) {
+        if let Some(straight) = self.straight.get_mut(&call) {
+            straight.machine.leg_early_media(leg, &mut asks(&mut self.outbox, call));
+        }
+    }
+
     pub(super) fn straight_leg_ended(&mut self, now: Instant, call: CallId, leg: LegId, end: &LegEnd) {
         let Some(straight) = self.straight.get_mut(&call) else { return };
         straight.machine.leg_ended(leg, end, &mut asks(&mut self.outbox, call));

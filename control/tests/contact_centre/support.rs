@@ -173,6 +173,7 @@ fn told_shortly(command: &Command) -> String {
         Command::SetData { fact, .. } => format!("note {}", fact_shortly(fact)),
         Command::Collect { rules, .. } => format!("{name} {} to {}", rules.min_digits, rules.max_digits),
         Command::Ring { leg }
+        | Command::Progress { leg }
         | Command::Answer { leg }
         | Command::Stop { leg }
         | Command::Unbridge { leg } => {

@@ -11,7 +11,7 @@ use tandem_time::Instant;
 use super::call::Call;
 use super::cause::{self, EndCause};
 use super::ending::Hangup;
-use super::leg::{Asked, Collect, Invitation, Leg, LegState, Play, Settled};
+use super::leg::{Asked, Collect, Invitation, Leg, LegState, Opening, Play, Settled};
 use super::timers::Timer;
 use super::translate::{self, PeerKind};
 use super::{Action, Calls, Progress};
@@ -23,6 +23,7 @@ impl Calls {
     pub(super) fn begin(&mut self, now: Instant, id: CommandId, command: Command) -> Begun {
         match command {
             Command::Ring { leg } => self.ring(now, leg),
+            Command::Progress { leg } => self.progress(now, id, leg),
             Command::Answer { leg } => self.answer(now, id, leg),
             Command::Reject { leg, reason } => self.reject(now, id, leg, reason),
             Command::Hangup { leg, cause } => self.hang_up(now, id, leg, cause),
@@ -48,7 +49,9 @@ impl Calls {
 
     fn ring(&mut self, now: Instant, leg_id: LegId) -> Begun {
         let (state, call) = self.commanded(leg_id)?;
-        let LegState::Offered { session } = state else { return Err(wrong_state("ring", &state)) };
+        let (LegState::Offered { session } | LegState::Progressing { session, .. }) = state else {
+            return Err(wrong_state("ring", &state));
+        };
         self.attend(call);
         if let Some(leg) = self.legs.get_mut(leg_id) {
             leg.ringing.get_or_insert(now);
@@ -59,14 +62,14 @@ impl Calls {
 
     fn answer(&mut self, now: Instant, id: CommandId, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        let LegState::Offered { session } = state else { return Err(wrong_state("answer", &state)) };
+        let LegState::Offered { session } = state else { return self.answer_progressing(id, leg, state) };
         if let Some(called) = self.calls.get(call).and_then(|call| call.direct) {
             return self.answer_direct(id, leg, session, called);
         }
         self.attend(call);
         match self.open_endpoint(now, call, leg) {
             Some(endpoint) => {
-                self.set_state(leg, LegState::Preparing { session, endpoint, answer: id, attempts: 1 });
+                self.set_state(leg, LegState::Preparing { session, endpoint, opening: Opening::Answer(id), attempts: 1 });
                 Ok(Progress::UnderWay)
             }
             None => {
@@ -78,11 +81,20 @@ impl Calls {
 
     fn reject(&mut self, now: Instant, id: CommandId, leg: LegId, reason: RejectReason) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        let LegState::Offered { session } = state else { return Err(wrong_state("reject", &state)) };
+        let (LegState::Offered { session }
+        | LegState::Progressing { session, .. }
+        | LegState::Preparing { session, opening: Opening::Progress(_), .. }) = state
+        else {
+            return Err(wrong_state("reject", &state));
+        };
         self.attend(call);
+        self.part(leg);
         let (by, cause) = (EndedBy::Control, EndCause::from(reason));
-        let asked = Some(Asked::Reject(id));
-        self.set_state(leg, LegState::Ending { session, endpoint: None, asked, by, cause });
+        let (asked, endpoint) = (Some(Asked::Reject(id)), state.endpoint());
+        self.set_state(leg, LegState::Ending { session, endpoint, asked, by, cause });
+        for settled in state.settle(DialFailure::Cancelled) {
+            self.done(settled);
+        }
         self.pass_reason(now, leg, session);
         self.actions.push_back(Action::Reject { session, status: cause::reject_status(reason) });
         Ok(Progress::UnderWay)

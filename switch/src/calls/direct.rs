@@ -67,7 +67,7 @@ impl Calls {
             return Err(wrong_state("answer", &state));
         }
         let leg = self.legs.get_mut(leg_id).ok_or(CommandError::UnknownLeg)?;
-        leg.state = LegState::Accepting { session, endpoint: None, answer: id };
+        leg.state = LegState::Accepting { session, endpoint: None, answer: id, peer: None };
         leg.media_path = MediaPath::Direct;
         let call = leg.call;
         self.attend(call);

@@ -79,6 +79,7 @@ impl Calls {
         let state = leg.state;
         let (LegState::Offered { session }
         | LegState::Preparing { session, .. }
+        | LegState::Progressing { session, .. }
         | LegState::Accepting { session, .. }) = state
         else {
             return;

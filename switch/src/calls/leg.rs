@@ -19,7 +19,8 @@ use super::translate::{self, PeerKind};
 /// ```text
 ///  incoming                                            dialled
 ///  Offered ─Answer▶ Preparing ─Opened▶ Accepting       Dialling ─Opened▶ Inviting ─180▶ Ringing ─183▶ Early
-///     │                                    │ ACK                            │ 200          │ 200       │ 200
+///     │   Progress▶ Preparing ─Opened▶ Progressing ─Answer▶ │               │ 200          │ 200       │ 200
+///     │                                    │ ACK                            │              │           │
 ///     │                                    ▼                                ▼              ▼           │
 ///     │                                Agreeing ◀───────────────────────────┴──────────────┘           │
 ///     │                                    │                                                           │
@@ -37,10 +38,12 @@ use super::translate::{self, PeerKind};
 pub(crate) enum LegState {
     /// Incoming: the control plane was told and has not decided.
     Offered { session: SessionId },
-    /// Incoming: to be answered as soon as there is an endpoint.
-    Preparing { session: SessionId, endpoint: EndpointId, answer: CommandId, attempts: u8 },
+    /// Incoming: to be answered, or heard, as soon as there is an endpoint.
+    Preparing { session: SessionId, endpoint: EndpointId, opening: Opening, attempts: u8 },
+    /// Incoming: not answered, and has an endpoint. Once it is heard it may be joined to another leg.
+    Progressing { session: SessionId, endpoint: EndpointId, heard: Heard, peer: Option<LegId> },
     /// Incoming: 200 is out, ACK awaited.
-    Accepting { session: SessionId, endpoint: Option<EndpointId>, answer: CommandId },
+    Accepting { session: SessionId, endpoint: Option<EndpointId>, answer: CommandId, peer: Option<LegId> },
     /// Dialled: to be invited as soon as there is an endpoint.
     Dialling { endpoint: Option<EndpointId>, dial: CommandId, attempts: u8, ring_until: Instant },
     /// Dialled: INVITE is out.
@@ -76,6 +79,23 @@ pub(crate) enum LegState {
     },
     /// Over, and the control plane was told; what is still to be released.
     Ended { session: Option<SessionId>, endpoint: Option<EndpointId> },
+}
+
+/// What an endpoint is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    Answer(CommandId),
+    Progress(CommandId),
+}
+
+/// Whether a caller hears us before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The user agent is asked.
+    Asked(CommandId),
+    Yes,
+    /// Its offer does not allow it.
+    No,
 }
 
 /// The command that is done when a leg is answered.
@@ -149,6 +169,7 @@ impl LegState {
         match self {
             Self::Offered { .. } => "offered",
             Self::Preparing { .. } => "preparing",
+            Self::Progressing { .. } => "progressing",
             Self::Accepting { .. } => "accepting",
             Self::Dialling { .. } => "dialling",
             Self::Inviting { .. } => "inviting",
@@ -167,6 +188,7 @@ impl LegState {
             Self::Dialling { .. } => None,
             Self::Offered { session }
             | Self::Preparing { session, .. }
+            | Self::Progressing { session, .. }
             | Self::Accepting { session, .. }
             | Self::Inviting { session, .. }
             | Self::Ringing { session, .. }
@@ -182,7 +204,7 @@ impl LegState {
     pub(crate) const fn endpoint(&self) -> Option<EndpointId> {
         match *self {
             Self::Offered { .. } => None,
-            Self::Preparing { endpoint, .. } => Some(endpoint),
+            Self::Preparing { endpoint, .. } | Self::Progressing { endpoint, .. } => Some(endpoint),
             Self::Accepting { endpoint, .. }
             | Self::Dialling { endpoint, .. }
             | Self::Inviting { endpoint, .. }
@@ -223,14 +245,19 @@ impl LegState {
 
     /// Whether it can be joined to another leg.
     pub(crate) const fn is_free(&self) -> bool {
-        matches!(self, Self::Answered { .. } | Self::Early { peer: None, .. })
+        matches!(
+            self,
+            Self::Answered { .. }
+                | Self::Early { peer: None, .. }
+                | Self::Progressing { heard: Heard::Yes, peer: None, .. }
+        )
     }
 
     /// To which leg it is joined.
     pub(crate) const fn peer(&self) -> Option<LegId> {
         match *self {
             Self::Bridged { peer, .. } => Some(peer),
-            Self::Early { peer, .. } => peer,
+            Self::Early { peer, .. } | Self::Progressing { peer, .. } | Self::Accepting { peer, .. } => peer,
             _ => None,
         }
     }
@@ -241,6 +268,9 @@ impl LegState {
             Self::Answered { session, endpoint, .. } => Self::Bridged { session, endpoint, peer },
             Self::Early { session, endpoint, dial, ring_until, .. } => {
                 Self::Early { session, endpoint, dial, ring_until, peer: Some(peer) }
+            }
+            Self::Progressing { session, endpoint, heard, .. } => {
+                Self::Progressing { session, endpoint, heard, peer: Some(peer) }
             }
             other => other,
         }
@@ -254,6 +284,12 @@ impl LegState {
             }
             Self::Early { session, endpoint, dial, ring_until, .. } => {
                 Self::Early { session, endpoint, dial, ring_until, peer: None }
+            }
+            Self::Progressing { session, endpoint, heard, .. } => {
+                Self::Progressing { session, endpoint, heard, peer: None }
+            }
+            Self::Accepting { session, endpoint, answer, .. } => {
+                Self::Accepting { session, endpoint, answer, peer: None }
             }
             other => other,
         }
@@ -280,9 +316,14 @@ impl LegState {
         let failed = |command| Settled::new("dial", command, Err(CommandError::NotAnswered(failure)));
         let (first, second) = match self {
             Self::Offered { .. } | Self::Bridged { .. } | Self::Ended { .. } => (None, None),
-            Self::Preparing { answer, .. } | Self::Accepting { answer, .. } => {
+            Self::Preparing { opening: Opening::Answer(answer), .. } | Self::Accepting { answer, .. } => {
                 (Some(ended("answer", answer)), None)
             }
+            Self::Preparing { opening: Opening::Progress(progress), .. }
+            | Self::Progressing { heard: Heard::Asked(progress), .. } => {
+                (Some(ended("progress", progress)), None)
+            }
+            Self::Progressing { .. } => (None, None),
             Self::Dialling { dial, .. }
             | Self::Inviting { dial, .. }
             | Self::Ringing { dial, .. }

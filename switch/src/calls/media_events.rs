@@ -8,7 +8,7 @@ use tandem_time::Instant;
 use super::cause::EndCause;
 use super::ending::Hangup;
 use super::endpoints::Opened;
-use super::leg::{LegState, Settled};
+use super::leg::{LegState, Opening, Settled};
 use super::{Action, Calls, MAX_OPEN_ATTEMPTS, translate};
 use crate::WorkerIndex;
 
@@ -60,16 +60,23 @@ impl Calls {
         let leg = self.legs.get(leg_id)?;
         let (state, call) = (leg.state, leg.call);
         match state {
-            LegState::Preparing { session, answer, attempts, .. } => {
+            LegState::Preparing { session, opening, attempts, .. } => {
                 let next = self.next_endpoint(now, call, leg_id, attempts);
                 if let Some(endpoint) = next {
                     let attempts = attempts + 1;
-                    self.set_state(leg_id, LegState::Preparing { session, endpoint, answer, attempts });
+                    self.set_state(leg_id, LegState::Preparing { session, endpoint, opening, attempts });
                 } else {
                     self.set_state(leg_id, LegState::Offered { session });
                     let error = CommandError::Limit("media endpoints".to_owned());
-                    self.done(Settled::new("answer", answer, Err(error)));
-                    self.refuse(leg_id, 503, EndCause::NoMedia);
+                    match opening {
+                        Opening::Answer(answer) => {
+                            self.done(Settled::new("answer", answer, Err(error)));
+                            self.refuse(leg_id, 503, EndCause::NoMedia);
+                        }
+                        Opening::Progress(progress) => {
+                            self.done(Settled::new("progress", progress, Err(error)));
+                        }
+                    }
                 }
             }
             LegState::Dialling { dial, attempts, ring_until, .. } => {

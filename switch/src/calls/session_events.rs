@@ -11,7 +11,7 @@ use tandem_time::Instant;
 use super::call::Call;
 use super::cause::{self, EndCause};
 use super::ending::{Hangup, Over};
-use super::leg::{Leg, LegState, Opener, Settled};
+use super::leg::{Heard, Leg, LegState, Opener, Opening, Settled};
 use super::replace::Newcomer;
 use super::timers::Timer;
 use super::transfer::Refer;
@@ -129,8 +129,13 @@ impl Calls {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         let media = LocalMedia { rtp, codecs, ptime: PTIME };
         match leg.state {
-            LegState::Preparing { session, endpoint, answer, .. } => {
-                leg.state = LegState::Accepting { session, endpoint: Some(endpoint), answer };
+            LegState::Preparing { session, endpoint, opening: Opening::Progress(progress), .. } => {
+                let heard = Heard::Asked(progress);
+                leg.state = LegState::Progressing { session, endpoint, heard, peer: None };
+                self.actions.push_back(Action::Progress { leg: leg_id, session, media: Box::new(media) });
+            }
+            LegState::Preparing { session, endpoint, opening: Opening::Answer(answer), .. } => {
+                leg.state = LegState::Accepting { session, endpoint: Some(endpoint), answer, peer: None };
                 self.actions.push_back(Action::Accept { leg: leg_id, session, media: Box::new(media) });
             }
             LegState::Dialling { .. } => {
@@ -246,9 +251,12 @@ impl Calls {
 
     fn confirmed(&mut self, now: Instant, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
-        if let LegState::Accepting { session, endpoint, answer } = leg.state {
+        if let LegState::Accepting { session, endpoint, answer, peer } = leg.state {
             leg.state = LegState::Agreeing { session, endpoint, opener: Opener::Answer(answer) };
             self.complete(now, leg_id);
+            if let Some((peer, leg)) = peer.zip(self.legs.get_mut(leg_id)) {
+                leg.state = leg.state.joined(peer);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod dialling;
 mod direct;
 mod ending;
 mod limits;
+mod progress;
 mod property;
 mod replace;
 mod table;

@@ -399,7 +399,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     fn begin(&mut self, id: CommandId, command: Command) -> Result<bool, CommandError> {
         let name = command.name();
         match command {
-            Command::Ring { leg } => {
+            Command::Ring { leg } | Command::Progress { leg } => {
                 self.expect(name, leg, |state| state == LegState::Offered)?;
                 return Ok(true);
             }

@@ -253,6 +253,7 @@ impl Rules {
 fn legs(command: &Command) -> Vec<LegId> {
     match command {
         Command::Ring { leg }
+        | Command::Progress { leg }
         | Command::Answer { leg }
         | Command::Reject { leg, .. }
         | Command::Hangup { leg, .. }

@@ -52,6 +52,7 @@ enum Step {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Ring,
+    Progress,
     Answer,
     Reject,
     Hangup,
@@ -75,6 +76,7 @@ enum Kind {
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
         1 => Just(Kind::Ring),
+        2 => Just(Kind::Progress),
         4 => Just(Kind::Answer),
         1 => Just(Kind::Reject),
         2 => Just(Kind::Hangup),
@@ -254,6 +256,7 @@ fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId, known: &Known
     let ring_timeout = Duration::from_secs(15);
     match kind {
         Kind::Ring => Command::Ring { leg },
+        Kind::Progress => Command::Progress { leg },
         Kind::Answer => Command::Answer { leg },
         Kind::Reject => Command::Reject { leg, reason: RejectReason::NotFound },
         Kind::Hangup => Command::Hangup { leg, cause: HangupCause::Normal },

@@ -43,6 +43,13 @@ fn preparing() -> Scene {
     scene
 }
 
+fn progressing() -> Scene {
+    let mut scene = offered();
+    scene.bench.command(Command::Progress { leg: scene.leg });
+    scene.bench.open_all();
+    scene
+}
+
 fn accepting() -> Scene {
     let mut scene = preparing();
     scene.bench.open_all();
@@ -149,9 +156,10 @@ fn ended() -> Scene {
     scene
 }
 
-const STATES: [(&str, Build); 17] = [
+const STATES: [(&str, Build); 18] = [
     ("offered", offered),
     ("preparing", preparing),
+    ("progressing", progressing),
     ("accepting", accepting),
     ("agreeing", agreeing),
     ("dialling", dialling),
@@ -169,10 +177,11 @@ const STATES: [(&str, Build); 17] = [
     ("ended", ended),
 ];
 
-fn commands(scene: &Scene) -> [(&'static str, Command); 14] {
+fn commands(scene: &Scene) -> [(&'static str, Command); 15] {
     let leg = scene.leg;
     [
         ("ring", Command::Ring { leg }),
+        ("progress", Command::Progress { leg }),
         ("answer", Command::Answer { leg }),
         ("reject", Command::Reject { leg, reason: RejectReason::Busy }),
         ("hangup", hangup(leg)),
