@@ -121,12 +121,14 @@ fn direct_media_takes_no_port_of_ours() {
 }
 
 /// From one SIPp to another: what each says of its media reaches the other, early, in the answer and while it holds,
-/// without a port of ours; with media of ours both are answered as well.
+/// without a port of ours; with media of ours both are answered as well, and what can be heard early is (RFC 3960).
 #[test]
 fn sipp_calls_sipp_through_the_node() {
-    for (media, caller, callee) in
-        [("direct", "direct-caller", "direct-callee"), ("anchored", "call", "agent-answers")]
-    {
+    for (media, caller, callee) in [
+        ("direct", "direct-caller", "direct-callee"),
+        ("anchored", "call", "agent-answers"),
+        ("anchored", "early-caller", "early-callee"),
+    ] {
         let mut node = node_with(|_, config| {
             config.replace("to = \"+15550199\"", &format!("to = \"+15550199\"\nmedia = \"{media}\""))
         });

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, World};
 use tandem_control_api::{
-    CallId, Command, CommandError, CommandId, DialFailure, DialTarget, Event, LegId, MediaPath, Outcome, Prompt,
-    RejectReason, Repeat, Request, Route, StaticRoutes, StraightThrough, Treatment,
+    CallId, Command, CommandError, CommandId, DialFailure, DialTarget, Event, LegId, MediaPath, Outcome,
+    Prompt, RejectReason, Repeat, Request, Route, StaticRoutes, StraightThrough, Treatment,
 };
 use tandem_time::Instant;
 
@@ -164,9 +164,10 @@ fn a_party_that_can_be_heard_early_is_heard_by_the_caller() {
         LegId { index: 0, generation: 0 },
         LegId { index: 1, generation: 0 },
     );
-    for (heard, expected) in
-        [(Ok(Outcome::Ok), vec!["dial", "progress", "bridge"]), (Err(CommandError::LegEnded), vec!["dial", "progress"])]
-    {
+    for (heard, expected) in [
+        (Ok(Outcome::Ok), vec!["dial", "progress", "bridge"]),
+        (Err(CommandError::LegEnded), vec!["dial", "progress"]),
+    ] {
         let mut asked = Vec::new();
         let mut ask = |command: Command| {
             asked.push(command.name());

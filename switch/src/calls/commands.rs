@@ -69,7 +69,10 @@ impl Calls {
         self.attend(call);
         match self.open_endpoint(now, call, leg) {
             Some(endpoint) => {
-                self.set_state(leg, LegState::Preparing { session, endpoint, opening: Opening::Answer(id), attempts: 1 });
+                self.set_state(
+                    leg,
+                    LegState::Preparing { session, endpoint, opening: Opening::Answer(id), attempts: 1 },
+                );
                 Ok(Progress::UnderWay)
             }
             None => {

@@ -28,7 +28,8 @@ impl Calls {
     /// Takes what became of [`Action::Progress`].
     pub(crate) fn handle_progressed(&mut self, leg_id: LegId, is_heard: bool) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
-        let LegState::Progressing { session, endpoint, heard: Heard::Asked(progress), peer } = leg.state else {
+        let LegState::Progressing { session, endpoint, heard: Heard::Asked(progress), peer } = leg.state
+        else {
             return;
         };
         let outcome = match is_heard {
@@ -51,7 +52,10 @@ impl Calls {
                 let rtp = rtp.ok_or_else(|| wrong_state("answer", &state))?;
                 let (call, media) = (leg.call, Box::new(LocalMedia { rtp, codecs, ptime: PTIME }));
                 self.attend(call);
-                self.set_state(leg_id, LegState::Accepting { session, endpoint: Some(endpoint), answer: id, peer });
+                self.set_state(
+                    leg_id,
+                    LegState::Accepting { session, endpoint: Some(endpoint), answer: id, peer },
+                );
                 for settled in state.settle(tandem_control_api::DialFailure::Cancelled) {
                     self.done(settled);
                 }

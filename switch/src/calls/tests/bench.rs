@@ -441,7 +441,11 @@ impl Bench {
                 }
             }
             Action::Progress { leg, session, .. } => {
-                assert_eq!(self.sessions.get(&session), Some(&Session::Up), "progresses a session that is up");
+                assert_eq!(
+                    self.sessions.get(&session),
+                    Some(&Session::Up),
+                    "progresses a session that is up"
+                );
                 self.asked.push("progress".to_owned());
                 let is_heard = self.accept_error.take().is_none();
                 self.calls.handle_progressed(leg, is_heard);

@@ -76,7 +76,8 @@ fn a_caller_who_heard_an_announcement_can_be_refused() {
     bench.open_all();
     bench.command(Command::Bridge { a: caller, b: party });
     bench.peer_ends(called, 404);
-    let reject = bench.command(Command::Reject { leg: caller, reason: RejectReason::Relayed { status: 404 } });
+    let reject =
+        bench.command(Command::Reject { leg: caller, reason: RejectReason::Relayed { status: 404 } });
     assert_eq!(bench.ending(reject), "ok");
     assert!(bench.asked.contains(&"refuse 404".to_owned()), "{:?}", bench.asked);
     bench.close_all();
