@@ -121,6 +121,9 @@ fn measure(subject: &dyn Subject) -> Result<Measured, Box<dyn Error>> {
     }
     measured.warm = mebibytes(subject)?;
     let half = (measured.rate / 2.0) as u32;
+    if half == 0 {
+        return Ok(measured);
+    }
     let tap = Tap::start(subject.address())?;
     call(subject, &carriers, Load { rate: half, calls: half * SECONDS, hold: HOLD })?;
     let stays = tap.finish()?;
