@@ -414,6 +414,17 @@ impl Bench {
         session
     }
 
+    fn progress(&mut self, leg: LegId, session: SessionId) {
+        assert_eq!(self.sessions.get(&session), Some(&Session::Up), "progresses a session that is up");
+        self.asked.push("progress".to_owned());
+        let is_heard = self.accept_error.take().is_none();
+        self.calls.handle_progressed(leg, is_heard);
+        if is_heard {
+            let event = ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) };
+            self.calls.handle_session_event(self.now, event);
+        }
+    }
+
     fn perform(&mut self, action: Action) {
         match action {
             Action::Tell(event) => {
@@ -440,20 +451,7 @@ impl Bench {
                     self.calls.handle_accept_failure(leg, session, error);
                 }
             }
-            Action::Progress { leg, session, .. } => {
-                assert_eq!(
-                    self.sessions.get(&session),
-                    Some(&Session::Up),
-                    "progresses a session that is up"
-                );
-                self.asked.push("progress".to_owned());
-                let is_heard = self.accept_error.take().is_none();
-                self.calls.handle_progressed(leg, is_heard);
-                if is_heard {
-                    let event = ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) };
-                    self.calls.handle_session_event(self.now, event);
-                }
-            }
+            Action::Progress { leg, session, .. } => self.progress(leg, session),
             Action::InviteThrough { leg, .. } => {
                 self.asked.push("invite through".to_owned());
                 let invited = match self.invite_error.take() {
