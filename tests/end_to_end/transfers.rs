@@ -142,3 +142,29 @@ fn a_carrier_without_refer_is_called_instead() {
     assert_eq!(outcomes(&record), [format!("to {OUTSIDE}: answered")], "{record:#?}");
     assert_eq!(record.legs.len(), 3, "{record:#?}");
 }
+
+/// RFC 3891 §3: the caller goes on in another call, which hears what the first one heard, in one stream; the first one gets
+/// BYE, and it is one call with one record.
+#[test]
+fn a_caller_goes_on_in_another_call() {
+    let mut node = node();
+    let ports = node.ports();
+    let audio = SocketAddr::new(ports.carrier.ip(), ports.carrier_rtp.0);
+    let line = LiveLine::start(audio, CALLER_HZ).expect("the caller's audio address is free");
+    let scenario = Scenario {
+        media_ports: vec![audio.port()],
+        pause: Duration::from_secs(1),
+        ..Scenario::once("transfers/replaces", "+15550102")
+    };
+    let sipp = Sipp::start(&scenario, &ports).expect("SIPp starts");
+    sipp.finish().expect("the second call takes the place of the first");
+    let (received, _) = line.heard();
+    assert!(received.packets > 80, "in both calls: {received:?}");
+    assert_eq!((received.ssrc_changes, received.sequence_leaps, received.timestamp_leaps), (0, 0, 0));
+    let record = only_record(&mut node);
+    let [leg] = &record.legs[..] else { panic!("one leg: {record:#?}") };
+    assert!(leg.sip_call_id.starts_with("second"), "{record:#?}");
+    assert!(leg.packets_received > 80, "heard in both calls: {record:#?}");
+    assert!(record.timeline.iter().any(|fact| fact.kind == "leg-replaced"), "{record:#?}");
+    assert_eq!((record.end_side.as_str(), record.end_status), ("party", 200));
+}
