@@ -21,6 +21,9 @@ use crate::inbox::{Inbound, InboundPacket};
 /// Bytes read at a time.
 const READ: usize = 8 * 1024;
 
+/// Bytes after which no further message is written with those before it: about one record of TLS.
+const GATHERED_MAX: usize = 16 * 1024;
+
 /// Makes the connection, then serves it. What is queued meanwhile is sent when it stands.
 pub(super) async fn connect(shared: Arc<Shared>, link: Link, opening: Opening) {
     let flow = opening.flow;
@@ -91,19 +94,35 @@ async fn write_queued<W: AsyncWrite + Unpin>(
     mut pongs_due: mpsc::Receiver<()>,
 ) {
     loop {
-        let (bytes, counter) = tokio::select! {
+        let (bytes, messages, counter) = tokio::select! {
             message = queue.recv() => match message {
-                Some(message) => (Cow::Owned(message), &shared.counters.tcp_sent),
+                Some(message) => {
+                    let (bytes, messages) = gathered(message, &mut queue);
+                    (Cow::Owned(bytes), messages, &shared.counters.tcp_sent)
+                }
                 None => return,
             },
-            Some(()) = pongs_due.recv() => (Cow::Borrowed(PONG), &shared.counters.tcp_keep_alives),
+            Some(()) = pongs_due.recv() => (Cow::Borrowed(PONG), 1, &shared.counters.tcp_keep_alives),
         };
         match timeout(WRITE_TIMEOUT, write(writer, &bytes)).await {
-            Ok(Ok(())) => count(counter),
+            Ok(Ok(())) => (0..messages).for_each(|_| count(counter)),
             Ok(Err(_)) => return,
             Err(_) => return count(&shared.counters.tcp_slow_readers),
         }
     }
+}
+
+/// A message with those that wait behind it, and how many they are: what is written at once costs one record of TLS
+/// (RFC 8446 §5.1) and one system call.
+fn gathered(first: Vec<u8>, queue: &mut mpsc::Receiver<Vec<u8>>) -> (Vec<u8>, u32) {
+    let (mut bytes, mut messages) = (first, 1);
+    while bytes.len() < GATHERED_MAX
+        && let Ok(next) = queue.try_recv()
+    {
+        bytes.extend_from_slice(&next);
+        messages += 1;
+    }
+    (bytes, messages)
 }
 
 async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> io::Result<()> {
@@ -165,4 +184,28 @@ pub(super) async fn hand_over(shared: &Shared, link: Link, flow: FlowId, bytes: 
     let Link { transport, local, peer } = link;
     let packet = InboundPacket { transport, local, source: peer, flow: Some(flow), bytes };
     shared.inbox.put(Inbound::Packet(packet)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_much_is_gathered_and_no_more() {
+        let (sender, mut queue) = mpsc::channel(4);
+        for size in [GATHERED_MAX - 2, 1, 7] {
+            sender.try_send(vec![b'x'; size]).expect("there is room");
+        }
+        let first = queue.try_recv().expect("queued");
+        let (bytes, messages) = gathered(first, &mut queue);
+        assert_eq!(
+            (bytes.len(), messages),
+            (GATHERED_MAX + 6, 3),
+            "one byte less than the maximum is not enough"
+        );
+        sender.try_send(vec![b'x'; GATHERED_MAX]).expect("there is room");
+        sender.try_send(vec![b'x']).expect("there is room");
+        let first = queue.try_recv().expect("queued");
+        assert_eq!(gathered(first, &mut queue).1, 1);
+    }
 }
