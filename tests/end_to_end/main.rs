@@ -29,6 +29,7 @@ mod tls;
 mod tls_softphone;
 mod tls_trunk;
 mod transfers;
+mod topology;
 mod two_softphones;
 mod unlisted_source;
 mod websocket;

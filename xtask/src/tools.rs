@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { program: "node", package: "nodejs" },
     Tool { program: "npm", package: "npm" },
     Tool { program: "chromium", package: "chromium" },
+    Tool { program: "tshark", package: "tshark" },
 ];
 
 /// Makes sure that `tools` are there: installs what is missing when it may, else names it and fails.

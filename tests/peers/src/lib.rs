@@ -5,6 +5,7 @@
 //! what a process says, with a named patience.
 
 mod baresip;
+mod capture;
 mod certificates;
 mod lines;
 mod node;
@@ -14,6 +15,7 @@ mod sipp;
 mod websocket_phone;
 
 pub use baresip::{Baresip, Softphone, share_of_tone};
+pub use capture::{Capture, Datagram};
 pub use certificates::{Authority, Pair};
 pub use node::{Configuration, Node, Ports};
 pub use process::Process;
