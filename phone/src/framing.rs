@@ -16,6 +16,12 @@ pub struct Framer {
 }
 
 impl Framer {
+    /// For a fresh connection.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
     /// Takes what was read.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);

@@ -12,7 +12,7 @@ use tandem_sbc::user_agent::{
 };
 use tandem_switch::SwitchConfig;
 
-use crate::node::{ADDRESS, SIP, TRUNK};
+use crate::node::{ADDRESS, SIP, SIPS, TRUNK};
 use crate::rogue::{self, ACCOMPLICE, GUESSER, ROGUE};
 use crate::scenario::Knobs;
 use crate::voices::PROMPTS;
@@ -100,7 +100,11 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             max_ringing: Duration::from_secs(60),
             ..Limits::default()
         },
-        ..UserAgentConfig::new(vec![ListenAddress { transport: Transport::Udp, address: SIP }])
+        ..UserAgentConfig::new(vec![
+            ListenAddress { transport: Transport::Udp, address: SIP },
+            ListenAddress { transport: Transport::Tcp, address: SIP },
+            ListenAddress { transport: Transport::Tls, address: SIPS },
+        ])
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod checks;
 mod configuration;
+mod connection;
 pub mod ladder;
 mod network;
 mod node;

@@ -80,6 +80,23 @@ impl Network {
         (0..copies).map(|_| now + weather.latency + self.delay(weather.jitter)).collect()
     }
 
+    /// When a piece of a stream arrives: what is lost or parted is sent again, a fifth of a second later or when the
+    /// way is open again.
+    pub(crate) fn stream_arrival(&mut self, now: Duration, from: IpAddr, to: IpAddr) -> Duration {
+        const AGAIN: Duration = Duration::from_millis(200);
+        let parted =
+            |cut: &&Partition| (cut.host == from || cut.host == to) && cut.from <= now && now < cut.until;
+        let open = self.partitions.iter().filter(parted).map(|cut| cut.until).max().unwrap_or(now);
+        let weather = if open < self.heals_at { self.weather } else { Weather::FINE };
+        let is_lost = self.rng.random_range(0..1_000) < weather.loss_permille;
+        open + weather.latency + self.delay(weather.jitter) + if is_lost { AGAIN } else { Duration::ZERO }
+    }
+
+    /// Where a message is cut into two pieces.
+    pub(crate) fn cut(&mut self, len: usize) -> usize {
+        self.rng.random_range(0..=len)
+    }
+
     /// Changes a few octets of a packet, if its turn has come.
     pub(crate) fn mangle(&mut self, now: Duration, permille: u32, bytes: &mut [u8]) {
         if permille == 0 || now >= self.heals_at || self.rng.random_range(0..1_000) >= permille {

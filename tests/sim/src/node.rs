@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use tandem_control::{AgentState, ContactCentre};
 use tandem_control_api::CallRecord;
 use tandem_media::{Channel, Command, Disposition, EndpointId, Event as MediaEvent, IoRequest, Worker};
-use tandem_sbc::user_agent::{Packet, Transport, UserAgent};
+use tandem_sbc::user_agent::{FlowId, Packet, Transport, TransportFailure, UserAgent};
 use tandem_switch::{Ledger, Output, Switch, WorkerIndex};
 use tandem_time::Instant;
 
@@ -24,6 +24,8 @@ use crate::watched::{Said, Watched};
 pub(crate) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 /// Where it listens for SIP.
 pub(crate) const SIP: SocketAddr = SocketAddr::new(ADDRESS, 5_060);
+/// Where it listens for SIP within TLS.
+pub(crate) const SIPS: SocketAddr = SocketAddr::new(ADDRESS, 5_061);
 /// The name of its only trunk.
 pub(crate) const TRUNK: &str = "carrier-a";
 
@@ -36,6 +38,8 @@ pub(crate) struct Departure {
     pub(crate) destination: SocketAddr,
     pub(crate) bytes: Vec<u8>,
     pub(crate) making: Making,
+    /// How, and on which connection, when it is no datagram.
+    pub(crate) stream: Option<(Transport, Option<FlowId>)>,
 }
 
 /// What made a packet.
@@ -109,6 +113,25 @@ impl Node {
         self.drain(now);
     }
 
+    /// A whole message that came on a connection.
+    pub(crate) fn handle_stream(
+        &mut self,
+        now: Duration,
+        source: SocketAddr,
+        (transport, flow): (Transport, FlowId),
+        bytes: &[u8],
+    ) {
+        let local = if transport == Transport::Tls { SIPS } else { SIP };
+        self.switch.handle_packet(instant(now), Packet { transport, local, source, flow: Some(flow), bytes });
+        self.drain(now);
+    }
+
+    /// A connection is gone, or none can be made.
+    pub(crate) fn handle_stream_failure(&mut self, now: Duration, failure: TransportFailure) {
+        self.switch.handle_transport_failure(instant(now), failure);
+        self.drain(now);
+    }
+
     /// A packet to one of the RTP ports; false when nobody listens there.
     pub(crate) fn handle_media(
         &mut self,
@@ -139,7 +162,13 @@ impl Node {
             && let (Some(port), Some(bytes)) = (self.ports.get(&endpoint), self.buffer.get(..len))
         {
             let (source, bytes) = (SocketAddr::new(ADDRESS, *port), bytes.to_vec());
-            self.departures.push(Departure { source, destination, bytes, making: Making::Relayed });
+            self.departures.push(Departure {
+                source,
+                destination,
+                bytes,
+                making: Making::Relayed,
+                stream: None,
+            });
         }
         self.drain(now);
         true
@@ -267,6 +296,7 @@ impl Node {
                     destination: transmit.destination,
                     bytes: transmit.bytes,
                     making: Making::Sip,
+                    stream: transmit.transport.is_reliable().then_some((transmit.transport, transmit.flow)),
                 }),
                 Output::Media { command, .. } => {
                     let at = self.ring(now, self.commands.back().map(|(at, _)| *at));
@@ -298,6 +328,7 @@ impl Node {
                 destination: transmit.destination,
                 bytes: transmit.bytes.to_vec(),
                 making: Making::Played,
+                stream: None,
             });
         }
         while let Some(event) = self.worker.poll_event() {
@@ -321,6 +352,7 @@ impl Node {
                     destination: other,
                     bytes,
                     making: Making::Relayed,
+                    stream: None,
                 }),
                 _ => self.crossed = Some(destination),
             }

@@ -105,6 +105,7 @@ impl Sabotage {
             destination: source,
             bytes: b"SIP/2.0 403 Forbidden\r\n\r\n".to_vec(),
             making: Making::Sip,
+            stream: None,
         })
     }
 
@@ -219,5 +220,6 @@ fn refusal(accepted: &Departure) -> Departure {
         destination: accepted.destination,
         bytes: text.into_bytes(),
         making: Making::Sip,
+        stream: accepted.stream,
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tandem_phone::{Answer, Habit, Law, Manner, Srtp};
+use tandem_phone::{Answer, Habit, Law, Manner, Srtp, Transport};
 use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
 
 use crate::configuration::{self, CARRIER, SCANNER, USERS, phone_address};
+use crate::connection;
 use crate::network::{Partition, Weather};
 use crate::rogue::{Misdeed, RoguePlan};
 use crate::voices::party_frequencies;
@@ -109,6 +110,10 @@ pub struct PhonePlan {
     pub registers_at: Duration,
     /// When it unregisters, if it does.
     pub leaves_at: Option<Duration>,
+    /// What carries its SIP.
+    pub over: Transport,
+    /// When its connection breaks, and for how long there is none.
+    pub breaks: Option<(Duration, Duration)>,
     /// Whether it knows its password.
     pub knows_password: bool,
     /// How it behaves when called.
@@ -240,6 +245,7 @@ impl Scenario {
         };
         draw.protect(&mut scenario);
         draw.extend(&mut scenario);
+        connection::connect(&mut scenario, fair);
         scenario
     }
 
@@ -382,6 +388,8 @@ impl Draw {
                 host,
                 registers_at: self.millis(100, 8_000),
                 leaves_at: if self.chance(10) { Some(self.millis(15_000, 60_000)) } else { None },
+                over: Transport::Udp,
+                breaks: None,
                 knows_password: !self.chance(5),
                 manner: self.agent(),
             });

@@ -8,10 +8,14 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tandem_control_api::CallRecord;
-use tandem_phone::{CallKey, Credentials, Event, Habit, Law, Manner, Output, Phone, PhoneConfig, Report};
+use tandem_phone::{
+    Access, CallKey, Credentials, Event, Habit, Law, Manner, Output, Phone, PhoneConfig, Report,
+};
+use tandem_sbc::user_agent::{FlowId, TransportFailure};
 use tandem_switch::Ledger;
 
 use crate::configuration::{self, CARRIER, phone_address};
+use crate::connection::{Connection, End};
 use crate::network::Network;
 use crate::node::{self, Making, Node};
 use crate::rogue::{self, Rogue, Sent};
@@ -21,6 +25,8 @@ use crate::tap::{Kind, Seen, Way};
 use crate::trace::Trace;
 use crate::voices;
 use crate::watched::Said;
+
+mod streams;
 
 /// A machine that is due so often in a row without time going on is in a loop.
 const MAX_STEPS_AT_ONE_TIME: u32 = 20_000;
@@ -107,6 +113,10 @@ enum Happening {
     StrangerSip(usize),
     StrangerRtp { plan: usize, packet: u16 },
     RogueBegins(usize),
+    Piece { party: usize, flow: FlowId, end: End, bytes: Vec<u8> },
+    Breaks(usize),
+    Connects(usize),
+    Refused(TransportFailure),
     RogueSends { source: SocketAddr, bytes: Vec<u8> },
     Reload,
     Drain,
@@ -128,6 +138,8 @@ pub(crate) struct World {
     node: Node,
     parties: Vec<Party>,
     rogues: Vec<Rogue>,
+    connections: BTreeMap<usize, Connection>,
+    next_flow: u64,
     by_host: BTreeMap<IpAddr, usize>,
     trace: Trace,
     seen: Observed,
@@ -155,6 +167,8 @@ impl World {
             node,
             parties,
             rogues,
+            connections: BTreeMap::new(),
+            next_flow: 1,
             by_host,
             trace: Trace::new(keep_trace),
             seen: Observed {
@@ -182,7 +196,15 @@ impl World {
     fn plan(&mut self) {
         let scenario = self.seen.scenario.clone();
         for (n, plan) in scenario.phones.iter().enumerate() {
+            self.at(Duration::ZERO, Happening::Connects(n));
             self.at(plan.registers_at, Happening::Register(n));
+            if let Some((from, gap)) = plan.breaks {
+                self.at(from, Happening::Breaks(n));
+                self.at(from + gap, Happening::Connects(n));
+                if plan.leaves_at.is_none_or(|leaves_at| leaves_at > from + gap) {
+                    self.at(from + gap, Happening::Register(n));
+                }
+            }
             if let Some(leaves_at) = plan.leaves_at {
                 self.at(leaves_at, Happening::Unregister(n));
             }
@@ -281,6 +303,13 @@ impl World {
             Happening::RogueBegins(n) => {
                 let sent = self.rogues.get_mut(n).map(Rogue::begin);
                 self.rogue_sends(sent);
+            }
+            Happening::Piece { party, flow, end, bytes } => self.piece_arrives(party, flow, end, &bytes),
+            Happening::Breaks(n) => self.connection_breaks(n),
+            Happening::Connects(n) => self.connects(n),
+            Happening::Refused(failure) => {
+                self.node.handle_stream_failure(self.now, failure);
+                self.drain_node();
             }
             Happening::RogueSends { source, bytes } => self.send(source, node::SIP, bytes),
             Happening::Reload => {
@@ -443,8 +472,13 @@ impl World {
             }
         }
         party.due = party.phone.poll_timeout();
+        let is_connected = self.is_on_connection(n);
         for (source, destination, bytes) in packets {
-            self.send(source, destination, bytes);
+            if is_connected && source == address {
+                self.stream(n, End::Node, &bytes);
+            } else {
+                self.send(source, destination, bytes);
+            }
         }
     }
 
@@ -456,7 +490,10 @@ impl World {
             if departure.making == Making::Sip {
                 self.tap(Way::Out, departure.destination, &departure.bytes);
             }
-            self.send(departure.source, departure.destination, departure.bytes);
+            match departure.stream {
+                Some((transport, flow)) => self.depart_by_stream(&departure, transport, flow),
+                None => self.send(departure.source, departure.destination, departure.bytes),
+            }
         }
         let log = self.node.take_log();
         if !log.is_empty() {
@@ -520,7 +557,7 @@ fn carrier(scenario: &Scenario, rng: ChaCha8Rng) -> Party {
         lines: 1_000,
         listen_for: voices::all_frequencies(),
     };
-    party("carrier", config, rng)
+    Party { name: "carrier".to_owned(), phone: Phone::new(config, rng), due: None, callers: BTreeMap::new() }
 }
 
 fn softphone(plan: &crate::scenario::PhonePlan, rng: ChaCha8Rng) -> Party {
@@ -532,7 +569,7 @@ fn softphone(plan: &crate::scenario::PhonePlan, rng: ChaCha8Rng) -> Party {
         address,
         media_address: address.ip(),
         media_ports: 4_000..=4_099,
-        server: node::SIP,
+        server: if plan.over == tandem_phone::Transport::Tls { node::SIPS } else { node::SIP },
         credentials: Some(Credentials { user: user.clone(), password }),
         expires: Duration::from_secs(60),
         manner: plan.manner.clone(),
@@ -540,9 +577,7 @@ fn softphone(plan: &crate::scenario::PhonePlan, rng: ChaCha8Rng) -> Party {
         lines: 4,
         listen_for: voices::all_frequencies(),
     };
-    party(&user, config, rng)
-}
-
-fn party(name: &str, config: PhoneConfig, rng: ChaCha8Rng) -> Party {
-    Party { name: name.to_owned(), phone: Phone::new(config, rng), due: None, callers: BTreeMap::new() }
+    let access = Access { transport: plan.over, ..Access::default() };
+    let phone = Phone::connected(config, access, rng);
+    Party { name: user, phone, due: None, callers: BTreeMap::new() }
 }
