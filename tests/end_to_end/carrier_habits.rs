@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::called_habits;
-use crate::support::{node_with, records};
+use crate::support::{CALLER_HZ, GREETING_AND_ECHO, greeting, node_with, records};
 use tandem_peers::{Node, Scenario, Sipp};
 use tandem_phone::Received;
 use tandem_phone_net::LiveLine;
@@ -82,25 +82,6 @@ const AT_A_TIME: usize = 8;
 /// Of G.711.
 const SAMPLES_PER_MS: u64 = 8;
 
-/// The caller's voice.
-const CALLER_HZ: u16 = 500;
-
-/// Says a digit's tone, so that the caller learns where the node's audio comes from, and then gives back what it hears.
-const FLOW: &str = "\
-start = \"greet\"
-
-[variables]
-digits = \"5\"
-
-[activities.greet]
-type = \"play-digits\"
-variable = \"digits\"
-exits = { done = \"echo\" }
-
-[activities.echo]
-type = \"echo\"
-";
-
 /// Says the keys pressed as tones, and good-bye.
 const READS_BACK: &str = "\
 start = \"ask\"
@@ -130,7 +111,6 @@ exits = { done = \"end\" }
 type = \"disconnect\"
 ";
 
-const GREETING_AND_ECHO: &str = "+15550106";
 const READ_BACK: &str = "+15550107";
 const KEYS: &str = "1470";
 
@@ -141,12 +121,9 @@ const ELSEWHERE: u16 = 100;
 
 fn greeting_node() -> Node {
     node_with(|folder, config| {
-        std::fs::write(folder.join("flows/greeting.toml"), FLOW).expect("the flow is written");
+        let config = greeting(folder, &config);
         std::fs::write(folder.join("flows/reads-back.toml"), READS_BACK).expect("the flow is written");
-        format!(
-            "{config}\n[[entry_point]]\nnumber = \"{GREETING_AND_ECHO}\"\nflow = \"greeting\"\n\
-             [[entry_point]]\nnumber = \"{READ_BACK}\"\nflow = \"reads-back\"\n"
-        )
+        format!("{config}\n[[entry_point]]\nnumber = \"{READ_BACK}\"\nflow = \"reads-back\"\n")
     })
 }
 

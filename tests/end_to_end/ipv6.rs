@@ -1,31 +1,42 @@
-//! Calls over IPv6 (RFC 3261 §19.1.1, RFC 5118) by UDP and TCP, on a node that IPv4 and TLS reach too. SIPp echoes
-//! what it hears, so that packets both ways are those of the prompt.
+//! Calls over IPv6 (RFC 3261 §19.1.1, RFC 5118) by UDP and TCP, heard both ways, on a node that IPv4 and TLS
+//! reach too.
 
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::generator::load;
-use crate::support::{node_with, records, secured};
+use crate::support::{
+    CALLER_HZ, GREETING_AND_ECHO, greeting, heard_greeting_and_echo, node_with, records, secured,
+};
 use tandem_peers::{Ports, Scenario, Sipp};
+use tandem_phone_net::LiveLine;
 
 #[test]
 fn calls_over_ipv6_have_audio_and_ipv4_is_answered_beside_them() {
     let free = || UdpSocket::bind("[::1]:0").and_then(|it| it.local_addr()).expect("a free port");
     let (at, secure) = (free(), free());
     let mut node = node_with(|folder, config| {
-        let config = secured(folder, &config, secure);
+        let config = greeting(folder, &secured(folder, &config, secure));
         let (before, rtp) = config.split_once("[rtp]").expect("a section");
         let rtp = rtp.replacen("address = \"127.0.0.1\"", "address = \"::1\"", 1);
         let listen = format!("listen = [\"udp:{at}\", \"tcp:{at}\", ");
         let config = format!("{}[rtp]{rtp}", before.replacen("listen = [", &listen, 1));
         format!("{config}\n[[trunk]]\nname = \"carrier-six\"\nsources = [\"::1\"]\npeer = \"[::1]:5070\"\n")
     });
-    for options in [&["-rtp_echo"][..], &["-rtp_echo", "-t", "t1"][..]] {
+    for options in [&[][..], &["-t", "t1"][..]] {
         let ports = Ports { sip: at, carrier: free(), ..node.ports() };
-        let scenario = Scenario { options, ..Scenario::once("call", "+15550102") };
+        let line = LiveLine::start(free(), CALLER_HZ).expect("the caller's audio address is free");
+        let scenario = Scenario {
+            options,
+            pause: Duration::from_millis(1_500),
+            media_ports: vec![line.local().port()],
+            ..Scenario::once("call", GREETING_AND_ECHO)
+        };
         Sipp::start(&scenario, &ports)
             .and_then(Sipp::finish)
             .unwrap_or_else(|error| panic!("{options:?}: {error}"));
+        heard_greeting_and_echo(&line);
     }
     let handshake = Command::new("openssl")
         .args(["s_client", "-connect", &secure.to_string(), "-CAfile", "ca.pem", "-verify_return_error"])

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tandem_peers::{Authority, Node, Ports};
 use tandem_phone::{Manner, PhoneConfig};
-use tandem_phone_net::LivePhone;
+use tandem_phone_net::{LiveLine, LivePhone};
 use tandem_store::{Archive, StoredCall};
 use tokio::runtime::Runtime;
 
@@ -112,4 +112,41 @@ pub(crate) const CALLER_HZ: u16 = 500;
 /// How a caller behaves who speaks its tone and waits.
 pub(crate) fn caller() -> Manner {
     Manner::polite(CALLER_HZ, Duration::ZERO)
+}
+
+/// The number of [`greeting`]'s flow.
+pub(crate) const GREETING_AND_ECHO: &str = "+15550106";
+
+/// Says a digit's tone, so that the caller learns where the node's audio comes from, and then gives back what it hears.
+const GREETING: &str = "\
+start = \"greet\"
+
+[variables]
+digits = \"5\"
+
+[activities.greet]
+type = \"play-digits\"
+variable = \"digits\"
+exits = { done = \"echo\" }
+
+[activities.echo]
+type = \"echo\"
+";
+
+/// The configuration with a number whose flow says the digit 5 and then echoes.
+pub(crate) fn greeting(folder: &Path, config: &str) -> String {
+    std::fs::write(folder.join("flows/greeting.toml"), GREETING).expect("the flow is written");
+    format!("{config}\n[[entry_point]]\nnumber = \"{GREETING_AND_ECHO}\"\nflow = \"greeting\"\n")
+}
+
+/// What somebody at `line` has heard of that flow: its digit, and enough of its own voice.
+///
+/// # Panics
+/// When it has not.
+#[track_caller]
+pub(crate) fn heard_greeting_and_echo(line: &LiveLine) {
+    let (received, heard) = line.heard();
+    let own_voice = heard.time_of_tone(CALLER_HZ);
+    let is_heard = own_voice > Duration::from_millis(300) && heard.digit_string().contains('5');
+    assert!(is_heard, "{own_voice:?} of its own voice, keys {:?}, {received:?}", heard.digit_string());
 }
