@@ -4,6 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
 use crate::tap::{Kind, Seen, Way};
 
 /// A carrier of its own, with narrow limits.
@@ -299,6 +302,18 @@ impl Rogue {
         .into_bytes();
         Sent { after, source: *source, bytes }
     }
+}
+
+/// Up to three of them, from randomness of their own.
+pub(crate) fn plans(seed: u64) -> Vec<RoguePlan> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(3);
+    let count = rng.random_range(1..=3);
+    let mut plan = || RoguePlan {
+        at: Duration::from_millis(rng.random_range(1_000..=50_000)),
+        misdeed: Misdeed::ALL[rng.random_range(0..Misdeed::ALL.len())],
+    };
+    (0..count).map(|_| plan()).collect()
 }
 
 /// It listens to nothing.

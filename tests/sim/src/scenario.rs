@@ -13,7 +13,7 @@ use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
 use crate::configuration::{self, CARRIER, SCANNER, USERS, phone_address};
 use crate::connection;
 use crate::network::{Partition, Weather};
-use crate::rogue::{Misdeed, RoguePlan};
+use crate::rogue::{self, RoguePlan};
 use crate::voices::party_frequencies;
 
 /// Nobody begins a call after this.
@@ -241,7 +241,7 @@ impl Scenario {
             outside_agents,
             callers,
             strangers,
-            rogues: rogues(seed),
+            rogues: rogue::plans(seed),
         };
         draw.protect(&mut scenario);
         draw.extend(&mut scenario);
@@ -578,18 +578,6 @@ impl Draw {
 fn found_out(manner: Manner) -> Manner {
     let vanishes = manner.habits.iter().any(|habit| matches!(habit, Habit::Vanishes { .. }));
     if vanishes { Manner { holds: Vec::new(), ..manner } } else { manner }
-}
-
-/// Up to three of them, from randomness of their own.
-fn rogues(seed: u64) -> Vec<RoguePlan> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(3);
-    let count = rng.random_range(1..=3);
-    let mut plan = || RoguePlan {
-        at: Duration::from_millis(rng.random_range(1_000..=50_000)),
-        misdeed: Misdeed::ALL[rng.random_range(0..Misdeed::ALL.len())],
-    };
-    (0..count).map(|_| plan()).collect()
 }
 
 /// Names tried four a second from a listed address, and whether it is still heard asked now and then.
