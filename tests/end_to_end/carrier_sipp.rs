@@ -116,3 +116,15 @@ fn numbers_are_understood_as_the_carrier_writes_them() {
         assert!(record.legs[0].packets_sent > 10, "the prompt was played: {record:#?}");
     }
 }
+
+/// RFC 6086 in its older usage: digits in SIP both ways, each once; none are offered as telephone events.
+#[test]
+fn digits_in_sip_come_back_in_sip() {
+    let mut node = node_with(|_, config| config.replacen("dtmf = \"rfc4733\"", "dtmf = \"info\"", 1));
+    let sipp = Sipp::start(&Scenario::once("info-echo", "+15550103"), &node.ports()).expect("SIPp starts");
+    sipp.finish().expect("each key comes back once");
+    let records = records(&mut node);
+    let [record] = &records[..] else { panic!("one record: {records:#?}") };
+    assert_eq!((record.end_side.as_str(), record.end_status), ("party", 200));
+    assert_eq!(record.legs[0].digits_received, 2, "{record:#?}");
+}
