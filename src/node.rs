@@ -30,7 +30,7 @@ use tandem_control::ContactCentre;
 use tandem_media_net::{DtlsIdentity, MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
 use tandem_sbc::user_agent::Fingerprint;
-use tandem_sbc_net::{Bell, BindError, FilterState, Inbox, Transports, Wake};
+use tandem_sbc_net::{Bell, BindError, FilterState, Inbox, Resolver, Transports, Wake};
 use tandem_store::{Closed, Store, StoreError};
 use tandem_switch::{Ledger, Switch};
 use tandem_time::Instant;
@@ -84,6 +84,7 @@ pub(crate) struct Node {
     bell: Arc<Bell>,
     media: MediaThreads,
     transports: Arc<Transports>,
+    resolver: Arc<Resolver>,
     picture: watch::Receiver<Arc<Picture>>,
     api: TaskHandle<std::io::Result<()>>,
     stop_api: oneshot::Sender<()>,
@@ -110,6 +111,7 @@ impl Node {
         let (transports, datagrams) = Transports::bind(&wiring::transports(config, &loaded.tls), &inbox)?;
         let transports = Arc::new(transports);
         tell_about_filter(&transports.filter());
+        let resolver = Arc::new(Resolver::new(&wiring::dns(config), &inbox));
         let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
         let store_counters = store.counters();
 
@@ -117,27 +119,12 @@ impl Node {
             .map_err(|source| StartError::Thread { what: "a certificate for DTLS", source })?;
         let certificate = Some(Fingerprint(identity.fingerprint().0));
         let mut rng = seeded()?;
-        let (threads, pin_to) = wiring::media_threads(config);
-        let switch_config = wiring::switch(config, threads);
+        let switch_config = wiring::switch(config, wiring::media_threads(config).0);
         files::make_room(switch_config.max_endpoints());
-        let (media, handles) = MediaThreads::start(&MediaThreadsConfig {
-            threads,
-            pin_to,
-            realtime: config.rtp.realtime,
-            max_endpoints: switch_config.max_endpoints(),
-            seed: rng.random(),
-            epoch: clock.epoch(),
-            wake,
-            dtls: Some(identity),
-        })
-        .map_err(|source| StartError::Thread { what: "the media threads", source })?;
-
-        let centre = ContactCentre::new(loaded.contact_centre.clone()).map_err(StartError::ContactCentre)?;
-        let user_agent = UserAgent::new(
-            Arc::new(wiring::user_agent(config, &loaded.rules, certificate)),
-            ChaCha8Rng::from_rng(&mut rng),
-        );
-        let switch = Switch::new(switch_config, user_agent, CallLog::new(centre), loaded.prompts.clone());
+        let media = media_threads_config(config, &switch_config, (identity, rng.random()), clock, wake);
+        let (media, handles) = MediaThreads::start(&media)
+            .map_err(|source| StartError::Thread { what: "the media threads", source })?;
+        let switch = switch(&loaded, switch_config, certificate, &mut rng)?;
         let (orders, orders_received) = sync_channel(ORDER_CAPACITY);
         let first = Picture::of(&switch, Vec::new(), Instant::START, false);
         let (show, picture) = watch::channel(Arc::new(first));
@@ -149,6 +136,7 @@ impl Node {
             bell: Arc::clone(&bell),
             media: handles.into_iter().map(MediaLink::new).collect(),
             transports: Arc::clone(&transports),
+            resolver: Arc::clone(&resolver),
             store,
             orders: orders_received,
             picture: show,
@@ -168,7 +156,19 @@ impl Node {
             bell: Arc::clone(&bell),
         };
         let (stop_api, api) = start_api(server, status);
-        Ok(Self { orders, core, bell, media, transports, picture, api, stop_api, loaded, certificate })
+        Ok(Self {
+            orders,
+            core,
+            bell,
+            media,
+            transports,
+            resolver,
+            picture,
+            api,
+            stop_api,
+            loaded,
+            certificate,
+        })
     }
 
     /// Takes what may change of `loaded` while calls are up; says what changed, and what waits for a restart.
@@ -187,6 +187,7 @@ impl Node {
             Ok(filter) => tell_about_filter(&filter),
             Err(error) => tracing::error!(%error, "the SIP transports go on as they were"),
         }
+        self.resolver.reload(&wiring::dns(&loaded.config));
         self.loaded = loaded;
         changes
     }
@@ -205,7 +206,7 @@ impl Node {
     pub(crate) async fn drained(&self) {
         let mut picture = self.picture.clone();
         // An error is a core that is gone, and its calls with it.
-        let _ = picture.wait_for(|picture| picture.is_draining() && picture.calls() == 0).await;
+        let _ = picture.wait_for(Picture::is_drained).await;
     }
 
     /// Calls without a record yet.
@@ -266,6 +267,41 @@ fn wake_up() -> Result<(Arc<Bell>, Wake), StartError> {
     let bell = Arc::new(bell);
     let rung = Arc::clone(&bell);
     Ok((bell, Arc::new(move || rung.ring())))
+}
+
+fn media_threads_config(
+    config: &tandem_config::Config,
+    switch: &tandem_switch::SwitchConfig,
+    (identity, seed): (DtlsIdentity, [u8; 32]),
+    clock: Clock,
+    wake: Wake,
+) -> MediaThreadsConfig {
+    let (threads, pin_to) = wiring::media_threads(config);
+    MediaThreadsConfig {
+        threads,
+        pin_to,
+        realtime: config.rtp.realtime,
+        max_endpoints: switch.max_endpoints(),
+        seed,
+        epoch: clock.epoch(),
+        wake,
+        dtls: Some(identity),
+    }
+}
+
+/// The switch with its control plane, and without calls.
+fn switch(
+    loaded: &Loaded,
+    config: tandem_switch::SwitchConfig,
+    certificate: Option<Fingerprint>,
+    rng: &mut ChaCha8Rng,
+) -> Result<Switch<CallLog<ContactCentre>>, StartError> {
+    let centre = ContactCentre::new(loaded.contact_centre.clone()).map_err(StartError::ContactCentre)?;
+    let user_agent = UserAgent::new(
+        Arc::new(wiring::user_agent(&loaded.config, &loaded.rules, certificate)),
+        ChaCha8Rng::from_rng(rng),
+    );
+    Ok(Switch::new(config, user_agent, CallLog::new(centre), loaded.prompts.clone()))
 }
 
 /// A generator seeded by the system.

@@ -1,4 +1,4 @@
-//! HTTP: `GET /healthz`, `GET /metrics`, `GET /destinations`, `GET /bans` and `DELETE /bans/ADDRESS`.
+//! HTTP: `GET /healthz`, `GET /metrics`, `GET /destinations`, `GET /registrations`, `GET /bans` and `DELETE /bans/ADDRESS`.
 //!
 //! Runs as a task of the shell. It asks a [`Status`] for a picture that the signalling core left behind; it must
 //! never wait for the core, nor the core for it.
@@ -8,4 +8,6 @@ mod metric;
 mod server;
 
 pub use metric::{Kind, Metric, Sample};
-pub use server::{ApiError, BannedSource, Destination, Health, Readiness, Server, Status, Unban};
+pub use server::{
+    ApiError, BannedSource, Destination, Health, Readiness, Registration, Server, Status, Unban,
+};

@@ -23,6 +23,8 @@ pub trait Status: Send + Sync + 'static {
     fn metrics(&self) -> Vec<Metric>;
     /// The destinations of trunks that are asked whether they are there.
     fn destinations(&self) -> Vec<Destination>;
+    /// Our registrations with carriers.
+    fn registrations(&self) -> Vec<Registration>;
     /// The sources that are not heard, the one that will be first at the front.
     fn bans(&self) -> Vec<BannedSource>;
     /// Has a source heard again.
@@ -61,6 +63,21 @@ pub struct Destination {
     pub since: Duration,
     /// How often that has changed.
     pub changes: u64,
+}
+
+/// A registration of ours with a carrier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The trunk.
+    pub trunk: String,
+    /// What is registered.
+    pub aor: String,
+    /// Whether the carrier has it.
+    pub is_registered: bool,
+    /// For how long that is so.
+    pub since: Duration,
+    /// The last final status; 0 when there was no answer.
+    pub status: u16,
 }
 
 /// What became of the wish to hear a source again.
@@ -147,6 +164,7 @@ fn router(status: Arc<dyn Status>) -> Router {
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .route("/destinations", get(destinations))
+        .route("/registrations", get(registrations))
         .route("/bans", get(bans))
         .route("/bans/{address}", delete(unban))
         .with_state(status)
@@ -162,6 +180,21 @@ async fn destinations(State(status): State<Arc<dyn Status>>) -> Response {
             "up": it.is_up,
             "since_s": it.since.as_secs(),
             "changes": it.changes,
+        })
+    });
+    Json(serde_json::Value::from_iter(listed)).into_response()
+}
+
+/// Our registrations with carriers, as a list.
+async fn registrations(State(status): State<Arc<dyn Status>>) -> Response {
+    let registrations = status.registrations();
+    let listed = registrations.iter().map(|it| {
+        serde_json::json!({
+            "trunk": it.trunk,
+            "aor": it.aor,
+            "registered": it.is_registered,
+            "since_s": it.since.as_secs(),
+            "status": it.status,
         })
     });
     Json(serde_json::Value::from_iter(listed)).into_response()

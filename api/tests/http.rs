@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_api::{
-    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Server, Status, Unban,
+    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Registration, Server, Status, Unban,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -28,6 +28,16 @@ impl Status for Fixed {
             is_up: false,
             since: Duration::from_millis(61_500),
             changes: 3,
+        }]
+    }
+
+    fn registrations(&self) -> Vec<Registration> {
+        vec![Registration {
+            trunk: "carrier-a".to_owned(),
+            aor: "sip:4711@carrier.example".to_owned(),
+            is_registered: true,
+            since: Duration::from_millis(2_500),
+            status: 200,
         }]
     }
 
@@ -89,6 +99,14 @@ async fn destinations_are_listed() {
     assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
     let listed =
         r#"[{"changes":3,"destination":"udp:192.0.2.1:5060","since_s":61,"trunk":"carrier-a","up":false}]"#;
+    assert!(response.ends_with(listed), "{response}");
+}
+
+#[tokio::test]
+async fn registrations_are_listed() {
+    let response = request(Readiness::Ready, "/registrations").await;
+    assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+    let listed = r#"[{"aor":"sip:4711@carrier.example","registered":true,"since_s":2,"status":200,"trunk":"carrier-a"}]"#;
     assert!(response.ends_with(listed), "{response}");
 }
 

@@ -16,7 +16,7 @@ use crate::IpPrefix;
 
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use protection::Protection;
-pub use route::{Health, Route, RouteSet, TrunkCredentials};
+pub use route::{Dns, Domain, Health, Register, Route, RouteSet, Target, TrunkCredentials};
 pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,
@@ -54,6 +54,8 @@ pub struct Config {
     pub emergency_numbers: Vec<String>,
     /// The carriers.
     pub trunks: Vec<Trunk>,
+    /// Names of carriers.
+    pub dns: Dns,
     /// Trunks that stand in for each other.
     pub route_sets: Vec<RouteSet>,
     /// Who may register, and from where.
@@ -234,9 +236,7 @@ pub struct Trunk {
     /// The addresses it may send from.
     pub sources: Vec<IpPrefix>,
     /// Where calls to it go, unless it has routes.
-    pub peer: SocketAddr,
-    /// How calls to it go, unless it has routes.
-    pub transport: Transport,
+    pub peer: Target,
     /// Its destinations when it has several.
     pub routes: Vec<Route>,
     /// How they are asked whether they are there; not at all when absent.
@@ -255,6 +255,8 @@ pub struct Trunk {
     pub credentials: Option<TrunkCredentials>,
     /// Whether its calls are transferred by itself, when the target is its too (REFER).
     pub refer_out: bool,
+    /// What we are registered as with it.
+    pub registrations: Vec<Register>,
     /// How it is spoken to.
     pub profile: Profile,
     /// What its messages become, and ours to it; in order.

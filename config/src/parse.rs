@@ -3,6 +3,7 @@
 mod entities;
 mod profile;
 mod protection;
+mod register;
 mod route;
 mod rules;
 mod timers;
@@ -166,6 +167,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     flows.finish();
     prompts.finish();
 
+    let dns = route::read_dns(root.table("dns"));
     let protection = protection::read_protection(root.table("protection"));
     let emergency_numbers = protection::read_emergency(root.table("emergency"));
 
@@ -194,6 +196,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         store_path: store_path?,
         flows_folder: flows_folder?,
         prompts_folder: prompts_folder?,
+        dns: dns?,
         protection: protection?,
         emergency_numbers: emergency_numbers?,
         trunks,

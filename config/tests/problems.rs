@@ -217,7 +217,7 @@ fn routes_of_a_trunk_and_route_sets_are_checked() {
     let config = parse(&text).expect("a sound configuration");
     assert_eq!(config.route_sets[0].trunks, ["carrier-a"]);
     assert_eq!(config.trunks[0].routes[0].priority, 2);
-    assert_eq!(config.trunks[0].peer, "127.0.0.10:5071".parse().expect("an address"));
+    assert_eq!(config.trunks[0].peer.address(), Some("127.0.0.10:5071".parse().expect("an address")));
 }
 
 #[test]

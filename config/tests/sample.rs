@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_config::{DigestAlgorithm, MediaPath, Reach, Transport, Treatment};
+use tandem_config::{DigestAlgorithm, MediaPath, Reach, Target, Transport, Treatment};
 
 #[test]
 fn the_sample_is_the_demo_s_table() {
@@ -21,7 +21,9 @@ fn the_sample_is_the_demo_s_table() {
     assert_eq!(config.http_listen.to_string(), "127.0.0.1:8080");
 
     let trunk = config.trunks.first().unwrap();
-    assert_eq!((trunk.name.as_str(), trunk.peer.to_string()), ("carrier-a", "127.0.0.10:5070".into()));
+    let address = "127.0.0.10:5070".parse().unwrap();
+    assert_eq!(trunk.name, "carrier-a");
+    assert_eq!(trunk.peer, Target::Address { address, transport: Transport::Udp });
     let sources: Vec<_> = trunk.sources.iter().map(ToString::to_string).collect();
     assert_eq!(sources, ["127.0.0.10"]);
 

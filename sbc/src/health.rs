@@ -83,6 +83,14 @@ pub(crate) struct Place {
     pub(crate) address: SocketAddr,
 }
 
+/// How a destination is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) hop: Hop,
+    /// What it is called.
+    pub(crate) uri: String,
+}
+
 /// Names a destination that is asked, in the transaction that asks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeId(Slot);
@@ -91,7 +99,7 @@ pub(crate) struct ProbeId(Slot);
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) place: Place,
-    pub(crate) hop: Hop,
+    pub(crate) way: Way,
     config: HealthConfig,
     health: Health,
     /// Of the present state.
@@ -162,7 +170,7 @@ impl Destinations {
     pub(crate) fn probe(
         &mut self,
         now: Instant,
-        wanted: Vec<(Place, Hop, HealthConfig)>,
+        wanted: Vec<(Place, Way, HealthConfig)>,
         mut first: impl FnMut(Duration) -> Duration,
     ) -> Vec<TransactionId> {
         let kept: BTreeSet<&Place> = wanted.iter().map(|(place, ..)| place).collect();
@@ -174,15 +182,15 @@ impl Destinations {
                 abandoned.extend(gone.pending);
             }
         }
-        for (place, hop, config) in wanted {
+        for (place, way, config) in wanted {
             if let Some(known) = self.by_place.get(&place).and_then(|slot| self.probes.get_mut(*slot)) {
-                (known.hop, known.config) = (hop, config);
+                (known.way, known.config) = (way, config);
             } else if self.by_place.len() < PROBED_MAX {
                 let due = now + first(config.interval);
                 let health = Health::Up { failures: 0 };
                 let probe = Probe {
                     place: place.clone(),
-                    hop,
+                    way,
                     config,
                     health,
                     since: now,
@@ -299,10 +307,10 @@ mod tests {
         "carrier-a".into()
     }
 
-    fn wanted(port: u16) -> (Place, Hop, HealthConfig) {
+    fn wanted(port: u16) -> (Place, Way, HealthConfig) {
         let hop = hop(port);
         let place = Place { trunk: trunk(), transport: hop.transport, address: hop.destination };
-        (place, hop, HealthConfig::default())
+        (place, Way { hop, uri: "sip:192.0.2.1".to_owned() }, HealthConfig::default())
     }
 
     #[test]

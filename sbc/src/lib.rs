@@ -6,6 +6,7 @@
 mod auth;
 pub mod ban;
 mod dialog;
+mod dns;
 pub mod framing;
 pub mod header;
 mod health;
@@ -14,6 +15,7 @@ mod lex;
 pub mod message;
 mod offer_answer;
 mod passed;
+mod registrant;
 mod registrar;
 pub mod rules;
 pub mod sdp;

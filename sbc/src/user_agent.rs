@@ -20,12 +20,15 @@ mod event;
 mod expiry;
 mod in_dialog;
 mod info;
+mod naming;
+mod notices;
 mod owner;
 mod passing;
 mod probing;
 mod profile;
 mod provisional;
 mod refer;
+mod registering;
 mod registration;
 mod reliable;
 mod reoffer;
@@ -47,8 +50,8 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 pub use config::{
-    DigestAlgorithm, Limits, ListenAddress, PhoneConfig, RouteConfig, RouteSet, TrunkConfig,
-    TrunkCredentials, UserAgentConfig, UserCredentials,
+    DigestAlgorithm, Limits, ListenAddress, Outbound, PhoneConfig, RegisterConfig, RouteConfig, RouteSet,
+    Target, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
 };
 pub use counters::Counters;
 pub use event::{
@@ -57,12 +60,14 @@ pub use event::{
     ReferId, Reoffer, SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
+pub use crate::dns::{Answer, Domain, LookupFailed, NameLimits, Question, Record, RecordKind};
 pub use crate::health::{DestinationHealth, HealthConfig};
 pub use probing::News;
 pub use profile::{
     DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, PreferredRefresher, Profile, ReferPolicy,
     ReliableProvisional, SessionTimerPolicy, SessionTimers, SrtpPolicy,
 };
+pub use registering::RegistrationState;
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
@@ -71,16 +76,18 @@ pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure
 use crate::auth::Authenticator;
 pub use crate::ban::{Ban, BanReason, Protection, SourceChange, Tally};
 use crate::ban::{Bans, Offence};
+use crate::dns::Names;
 use crate::health::{Destinations, ProbeId};
 use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
 use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
-use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Tell, Transactions};
+use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Transactions};
 use crate::transport::Hop;
 use crate::trunk::Admissions;
 pub use crate::trunk::{Limit, TrunkUse};
 use admission::{Overload, Shed};
 use alias::Aliases;
+use registering::{RegistrantId, Registrants};
 use session::{Peer, Sessions};
 
 /// Requests longer than this go over TCP, the way being not known to carry more (RFC 3261 §18.1.1).
@@ -108,8 +115,13 @@ pub struct UserAgent {
     authenticator: Authenticator,
     admissions: Admissions,
     destinations: Destinations,
-    /// Whether the configuration is newer than what is asked of it.
-    probes_are_old: bool,
+    names: Names,
+    registrants: Registrants,
+    whereabouts: naming::Whereabouts,
+    /// Addresses that DNS named and no trunk lists.
+    unlisted: naming::Unlisted,
+    /// Whether what is asked of names and destinations is of an older configuration.
+    is_reconfigured: bool,
     news: VecDeque<News>,
     overload: Overload,
     shed_calls: Shed,
@@ -141,6 +153,8 @@ enum Role {
     Refer(SessionId),
     /// A NOTIFY of ours, on what became of a REFER.
     Notify(SessionId, ReferId),
+    /// A REGISTER of ours.
+    Register(RegistrantId),
     /// An OPTIONS of ours, to a destination.
     Probe(ProbeId),
     /// An INVITE that made a session.
@@ -163,7 +177,7 @@ impl Role {
             | Self::Refer(id)
             | Self::Notify(id, _)
             | Self::Incoming(id) => Some(id),
-            Self::Probe(_) | Self::Unattended => None,
+            Self::Register(_) | Self::Probe(_) | Self::Unattended => None,
         }
     }
 }
@@ -197,7 +211,11 @@ impl UserAgent {
             aliases: Aliases::default(),
             authenticator,
             destinations: Destinations::default(),
-            probes_are_old: false,
+            names: Names::default(),
+            registrants: Registrants::default(),
+            whereabouts: naming::Whereabouts::new(),
+            unlisted: naming::Unlisted::new(),
+            is_reconfigured: false,
             news: VecDeque::new(),
             admissions: Admissions::default(),
             overload: Overload::default(),
@@ -207,7 +225,7 @@ impl UserAgent {
             transmits: VecDeque::new(),
             counters: Counters::default(),
         };
-        agent.probes_are_old = agent.wants_probes();
+        agent.is_reconfigured = agent.wants_renewal();
         agent
     }
 
@@ -217,7 +235,7 @@ impl UserAgent {
         self.trunks = trunks(&config);
         self.passwords = passwords(&config);
         self.config = config;
-        self.probes_are_old = self.wants_probes();
+        self.is_reconfigured = self.wants_renewal();
         let trunks = &self.config.trunks;
         self.admissions.retain(|name| trunks.iter().any(|trunk| trunk.name == name));
         self.pardon_the_exempt();
@@ -238,7 +256,7 @@ impl UserAgent {
             return;
         }
         if packet.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            self.counters.keep_alives += 1;
+            self.handle_keep_alive(packet.bytes, packet.flow);
             return;
         }
         let peer = match class {
@@ -268,6 +286,7 @@ impl UserAgent {
             }
         }
         self.transactions.handle_transport_failure(now, &failure);
+        self.lose_registrations(now, &failure);
         self.handle_notices(now);
     }
 
@@ -276,9 +295,12 @@ impl UserAgent {
         self.transactions.handle_timeout(now);
         self.handle_notices(now);
         self.bans.handle_timeout(now);
-        if std::mem::take(&mut self.probes_are_old) {
-            self.renew_probes(now);
+        if std::mem::take(&mut self.is_reconfigured) {
+            self.renew_names(now);
+            self.renew_registrations(now);
         }
+        self.refresh_names(now);
+        self.advance_registrations(now);
         self.ask_destinations(now);
         while let Some(session) = self.sessions.due(now) {
             self.handle_session_timeout(now, session);
@@ -297,7 +319,9 @@ impl UserAgent {
             self.registrar.poll_timeout(),
             self.bans.poll_timeout(),
             self.destinations.poll_timeout(),
-            self.probes_are_old.then_some(Instant::START),
+            self.names.poll_timeout(),
+            self.registrants.poll_timeout(),
+            self.is_reconfigured.then_some(Instant::START),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -337,6 +361,10 @@ impl UserAgent {
         counters.retransmissions_received += layer.retransmissions_received;
         counters.timeouts += layer.timeouts;
         counters.transport_errors += layer.transport_errors;
+        let lookups = self.names.lookups();
+        counters.dns_lookups += lookups.asked;
+        counters.dns_failures += lookups.failed;
+        counters.dns_stale_answers += lookups.stale;
         counters
     }
 
@@ -355,7 +383,11 @@ impl UserAgent {
         };
         let received = Received { packet, message, essentials: &essentials, peer, parties };
         match message.status() {
-            Some(status) => self.handle_response(now, received, status),
+            Some(status) => {
+                self.handle_response(now, received, status);
+                // What has ended with it is not needed any more.
+                self.transactions.handle_timeout(now);
+            }
             None => self.handle_request(now, received),
         }
     }
@@ -427,6 +459,9 @@ impl UserAgent {
             ResponseMatch::Deliver { user: Role::Notify(session, refer), .. } if status >= 200 => {
                 self.handle_notified(now, session, refer, status);
             }
+            ResponseMatch::Deliver { transaction, user: Role::Register(id), .. } if status >= 200 => {
+                self.handle_registered(now, id, transaction, received, status);
+            }
             ResponseMatch::Deliver { user: Role::Probe(probe), .. } if status >= 200 => {
                 self.handle_probed(now, probe, Some(status));
             }
@@ -438,49 +473,9 @@ impl UserAgent {
         }
     }
 
-    /// Deals with what transactions have to say by themselves.
-    fn handle_notices(&mut self, now: Instant) {
-        while let Some(notice) = self.transactions.poll_notice() {
-            match (notice.user, notice.tell) {
-                (Role::Fork(session), Tell::Timeout) => {
-                    self.handle_fork_failure(now, session, notice.transaction, 408, "no response");
-                }
-                (Role::Fork(session), Tell::TransportError) => {
-                    self.handle_fork_failure(now, session, notice.transaction, 503, "cannot be reached");
-                }
-                (Role::Change(session), Tell::Timeout) => {
-                    self.handle_change_failure(now, session, notice.transaction, 408);
-                }
-                (Role::Change(session), Tell::TransportError) => {
-                    self.handle_change_failure(now, session, notice.transaction, 503);
-                }
-                (Role::Passed(session), Tell::Timeout) => {
-                    self.handle_passed_failure(now, session, notice.transaction, 408);
-                }
-                (Role::Passed(session), Tell::TransportError) => {
-                    self.handle_passed_failure(now, session, notice.transaction, 503);
-                }
-                (Role::Farewell(session), Tell::Timeout | Tell::TransportError) => {
-                    self.end_farewell(session);
-                }
-                (Role::Prack(session), Tell::Timeout) => {
-                    self.handle_prack_failure(now, session, None, 408);
-                }
-                (Role::Refer(session), Tell::Timeout | Tell::TransportError) => {
-                    self.handle_refer_answered(now, session, 408, None);
-                }
-                (Role::Key(session), Tell::Timeout | Tell::TransportError) => {
-                    self.handle_key_answered(now, session);
-                }
-                (Role::Notify(session, refer), Tell::Timeout | Tell::TransportError) => {
-                    self.handle_notified(now, session, refer, 408);
-                }
-                (Role::Probe(probe), Tell::Timeout | Tell::TransportError) => {
-                    self.handle_probe_failure(now, probe, notice.transaction);
-                }
-                _ => {}
-            }
-        }
+    /// Whether the configuration asks for anything by itself, or did.
+    fn wants_renewal(&self) -> bool {
+        self.wants_names() || self.wants_probes() || self.wants_registrations()
     }
 
     fn end_farewell(&mut self, id: SessionId) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tandem_config::{ClientCertificate, Config, KeyPair, Transport, Trunk};
+use tandem_config::{ClientCertificate, Config, KeyPair, Target, Transport, Trunk};
 use tandem_sbc_net::{Authorities, Certificate, PeerName, TlsConfig, TlsTrunk};
 
 use crate::node::wiring;
@@ -24,7 +24,7 @@ pub(super) fn read(file: &Path, config: &Config, mistakes: &mut Vec<String>) -> 
         certificates.extend(files.certificate(&format!("tls.certificate.{number}"), "", pair));
     }
     let mut trunks = Vec::new();
-    for trunk in config.trunks.iter().filter(|trunk| trunk.transport == Transport::Tls) {
+    for trunk in config.trunks.iter().filter(|trunk| trunk.uses(Transport::Tls)) {
         trunks.extend(files.trunk(config, trunk, certificates.first()));
     }
     let tls = TlsConfig { certificates, trunks };
@@ -95,13 +95,20 @@ impl<'a> PemFiles<'a> {
             Some(own) => Some(self.certificate(&field, "tls_", own)?),
             None => shown.cloned(),
         };
-        let peer = trunk.peer;
+        // A name is what the certificate must name (RFC 5922 §7.1), not where DNS leads; and who is at an address that
+        // DNS names is known by the trunk's sources.
+        let peer_name = match (&trunk.tls.name, &trunk.peer) {
+            (Some(name), _) => PeerName::Domain(name.clone()),
+            (None, Target::Address { address, .. }) => PeerName::Address(address.ip()),
+            (None, Target::Domain(domain)) => PeerName::Domain(domain.name.clone()),
+        };
+        let targets = trunk.routes.iter().map(|route| &route.to).chain([&trunk.peer]);
         Some(TlsTrunk {
             name: trunk.name.clone(),
             sources: trunk.sources.iter().map(wiring::prefix).collect(),
-            peers: vec![peer],
+            peers: targets.filter_map(Target::address).collect(),
             authorities: authorities?,
-            peer_name: trunk.tls.name.clone().map_or(PeerName::Address(peer.ip()), PeerName::Domain),
+            peer_name,
             needs_certificate: trunk.tls.client_certificate == ClientCertificate::Required,
             certificate,
         })

@@ -64,7 +64,7 @@ impl Cast {
         };
         Ok(Self {
             node: listen.ok_or_else(|| missing("a UDP address in sip.listen"))?.address,
-            carrier: trunk.peer,
+            carrier: trunk.peer.address().ok_or_else(|| missing("a trunk at an address"))?,
             alice: softphone(0, ALICE_HZ)?,
             bob: softphone(1, BOB_HZ)?,
             http: config.http_listen,

@@ -107,6 +107,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         ("sip", sip(old) != sip(new)),
         ("rtp", rtp(old) != rtp(new)),
         ("tls", old.tls != new.tls),
+        ("dns", old.dns != new.dns),
         ("limits", old.limits != new.limits),
         ("protection", old.protection != new.protection),
         ("emergency", old.emergency_numbers != new.emergency_numbers),

@@ -11,7 +11,7 @@ use tandem_control::{ContactCentre, ContactCentreConfig};
 use tandem_media::Command;
 use tandem_media_net::{MediaHandle, RingFull};
 use tandem_sbc::user_agent::{News, SourceChange, TransportFailure, UserAgentConfig};
-use tandem_sbc_net::{Bell, Datagrams, Inbound, InboxReader, Transports};
+use tandem_sbc_net::{Bell, Datagrams, Inbound, InboxReader, Resolver, Transports};
 use tandem_store::Store;
 use tandem_switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
@@ -89,6 +89,7 @@ pub(super) struct Core {
     pub(super) bell: Arc<Bell>,
     pub(super) media: Vec<MediaLink>,
     pub(super) transports: Arc<Transports>,
+    pub(super) resolver: Arc<Resolver>,
     pub(super) store: Store,
     pub(super) orders: Receiver<Order>,
     pub(super) picture: watch::Sender<Arc<Picture>>,
@@ -144,6 +145,7 @@ impl Core {
                     Order::Drain => {
                         self.draining = true;
                         self.switch.drain();
+                        self.switch.unregister(self.clock.now());
                     }
                     Order::HangUp => {
                         let now = self.clock.now();
@@ -188,6 +190,7 @@ impl Core {
                     self.tap(now, packet.source, Way::In, &packet.bytes);
                     self.switch.handle_packet(now, packet.as_packet());
                 }
+                Inbound::Answer { question, answer } => self.switch.handle_answer(now, &question, answer),
                 Inbound::Failure(failure) => self.switch.handle_transport_failure(now, failure),
                 Inbound::OverRate { source, packets } => {
                     self.switch.handle_packets_over_rate(now, source, packets);
@@ -236,10 +239,36 @@ impl Core {
         }
     }
 
-    /// Says what has changed about trunks.
+    /// Says what has changed about trunks, once the picture shows it.
     fn tell_news(&mut self) {
-        while let Some(news) = self.switch.poll_news() {
+        let news: Vec<News> = std::iter::from_fn(|| self.switch.poll_news()).collect();
+        if !news.is_empty() {
+            self.renew_picture();
+        }
+        for news in news {
             match news {
+                News::Registration(it) if it.is_registered => {
+                    tracing::info!(trunk = %it.trunk, aor = it.aor, "registered");
+                }
+                News::Registration(it) => {
+                    tracing::warn!(trunk = %it.trunk, aor = it.aor, status = it.status, "not registered");
+                }
+                News::Lookup { question, is_answered: true } => {
+                    tracing::info!(%question, "DNS answers again");
+                }
+                News::Lookup { question, is_answered: false } => {
+                    tracing::warn!(%question, "DNS does not answer; what it said last stands");
+                }
+                News::Located { trunk, name, servers } => {
+                    let place = |(transport, address)| picture::place(transport, address);
+                    let servers = servers.into_iter().map(place).collect::<Vec<_>>().join(", ");
+                    tracing::info!(trunk, name, servers, "name located");
+                }
+                News::Unlisted { trunk, name, address } => {
+                    let advice =
+                        "calls do not go there; add it to the trunk's sources if it is the carrier's";
+                    tracing::warn!(trunk, name, %address, advice, "DNS leads to an address that the trunk does not list");
+                }
                 News::Destination(it) => {
                     let destination = picture::destination_name(&it);
                     if it.is_up {
@@ -255,6 +284,9 @@ impl Core {
     fn send_outputs(&mut self) {
         self.tell_bans();
         self.tell_news();
+        while let Some(question) = self.switch.poll_question() {
+            self.resolver.ask(question);
+        }
         let mut failures: Vec<TransportFailure> = Vec::new();
         loop {
             while let Some(output) = self.switch.poll_output() {
@@ -288,13 +320,18 @@ impl Core {
         let now = self.clock.now();
         // A drain waits for the last call's end, which should show at once.
         if now >= self.picture_due || (self.draining && self.shows_old_news()) {
-            self.picture_due = now + PICTURE_INTERVAL;
-            let media = self.media.iter().map(|link| link.handle.counters().snapshot()).collect();
-            let picture = Picture::of(&self.switch, media, now, self.draining);
-            self.picture.send_replace(Arc::new(picture));
+            self.renew_picture();
             self.transports.refresh_filter();
             self.rest();
         }
+    }
+
+    fn renew_picture(&mut self) {
+        let now = self.clock.now();
+        self.picture_due = now + PICTURE_INTERVAL;
+        let media = self.media.iter().map(|link| link.handle.counters().snapshot()).collect();
+        let picture = Picture::of(&self.switch, media, now, self.draining);
+        self.picture.send_replace(Arc::new(picture));
     }
 
     /// When the last of a wave of calls is released, so is its memory.
@@ -309,7 +346,9 @@ impl Core {
     fn shows_old_news(&self) -> bool {
         let shown = self.picture.borrow();
         let counters = self.switch.counters();
-        !shown.is_draining() || shown.calls() != counters.calls_offered.saturating_sub(counters.calls_ended)
+        !shown.is_draining()
+            || shown.leaving() != self.switch.registrations_leaving()
+            || shown.calls() != counters.calls_offered.saturating_sub(counters.calls_ended)
     }
 
     fn sleep(&self) {

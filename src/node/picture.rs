@@ -1,17 +1,20 @@
 //! What the core shows of itself, and how it becomes health and metrics.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant as WallInstant, SystemTime};
 
-use tandem_api::{BannedSource, Destination, Health, Kind, Metric, Readiness, Sample, Status, Unban};
+use tandem_api::{
+    BannedSource, Destination, Health, Kind, Metric, Readiness, Registration, Sample, Status, Unban,
+};
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::CountersSnapshot as MediaCounters;
 use tandem_sbc::user_agent::{
-    Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Tally, TrunkUse,
+    Ban, BanReason, Counters as SignallingCounters, DestinationHealth, RegistrationState, Tally, Transport,
+    TrunkUse,
 };
 use tandem_sbc_net::{Bell, Transports};
 use tandem_switch::{Counters, Ledger, Switch};
@@ -35,6 +38,9 @@ pub(crate) struct Picture {
     signalling: SignallingCounters,
     trunks: Vec<TrunkUse>,
     destinations: Vec<DestinationHealth>,
+    registrations: Vec<RegistrationState>,
+    /// Registrations that are being given up.
+    leaving: usize,
     overloaded: bool,
     bans: Vec<Ban>,
     tallies: BTreeMap<BanReason, Tally>,
@@ -66,6 +72,8 @@ impl Picture {
             signalling: switch.signalling_counters(),
             trunks: switch.trunk_uses().collect(),
             destinations: switch.destinations().collect(),
+            registrations: switch.registrations(now).collect(),
+            leaving: switch.registrations_leaving(),
             overloaded: switch.is_overloaded(),
             bans: switch.bans().copied().collect(),
             tallies: switch.ban_tallies().clone(),
@@ -88,6 +96,16 @@ impl Picture {
     /// Whether new calls are refused.
     pub(crate) const fn is_draining(&self) -> bool {
         self.draining
+    }
+
+    /// Registrations that are being given up.
+    pub(crate) const fn leaving(&self) -> usize {
+        self.leaving
+    }
+
+    /// Whether a drain is done: no call is up, and carriers know that we are gone.
+    pub(crate) fn is_drained(picture: &Arc<Self>) -> bool {
+        picture.draining && picture.calls() == 0 && picture.leaving == 0
     }
 
     /// Whether the core has been heard of lately.
@@ -134,6 +152,18 @@ impl Status for NodeStatus {
         shown.collect()
     }
 
+    fn registrations(&self) -> Vec<Registration> {
+        let picture = self.picture.borrow();
+        let shown = picture.registrations.iter().map(|it| Registration {
+            trunk: it.trunk.to_string(),
+            aor: it.aor.clone(),
+            is_registered: it.is_registered,
+            since: picture.now - it.since,
+            status: it.status,
+        });
+        shown.collect()
+    }
+
     fn bans(&self) -> Vec<BannedSource> {
         let picture = self.picture.borrow();
         let banned = picture.bans.iter().map(|ban| BannedSource {
@@ -164,6 +194,7 @@ impl Status for NodeStatus {
         metrics.push(signalling(&picture.signalling));
         metrics.extend(admission(&picture));
         metrics.extend(destinations(&picture));
+        metrics.push(registrations(&picture));
         metrics.extend(protection(&picture, &self.transports));
         metrics.extend(contact_centre(&picture));
         metrics.extend(media(&picture.media));
@@ -232,6 +263,14 @@ fn admission(picture: &Picture) -> Vec<Metric> {
     ]
 }
 
+fn registrations(picture: &Picture) -> Metric {
+    let samples = picture
+        .registrations
+        .iter()
+        .map(|it| sample([("trunk", &*it.trunk), ("aor", it.aor.as_str())], it.is_registered.into()));
+    family("trunk_registered", "Whether we are registered with a carrier", Kind::Gauge, samples)
+}
+
 fn destinations(picture: &Picture) -> Vec<Metric> {
     let of_each = |name, help, kind, value: fn(&DestinationHealth) -> u64| {
         let samples = picture.destinations.iter().map(|it| {
@@ -254,7 +293,11 @@ fn destinations(picture: &Picture) -> Vec<Metric> {
 
 /// As operators see it: `udp:192.0.2.10:5060`.
 pub(super) fn destination_name(destination: &DestinationHealth) -> String {
-    format!("{}:{}", destination.transport.via_name().to_lowercase(), destination.address)
+    place(destination.transport, destination.address)
+}
+
+pub(super) fn place(transport: Transport, address: SocketAddr) -> String {
+    format!("{}:{address}", transport.via_name().to_lowercase())
 }
 
 fn protection(picture: &Picture, transports: &Transports) -> Vec<Metric> {

@@ -1,13 +1,16 @@
 //! The configuration in the words of each crate.
 
+use std::sync::Arc;
+
 use tandem_config as config;
 use tandem_sbc::user_agent::{
-    AudioCodec, DigestAlgorithm, DiversionHeader, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
-    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, PhoneConfig, PreferredRefresher, Profile,
-    Protection, ReferPolicy, ReliableProvisional, RouteConfig, RouteSet, SessionTimerPolicy, SessionTimers,
-    SrtpPolicy, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
+    AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
+    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, Outbound, PhoneConfig,
+    PreferredRefresher, Profile, Protection, ReferPolicy, RegisterConfig, ReliableProvisional, RouteConfig,
+    RouteSet, SessionTimerPolicy, SessionTimers, SrtpPolicy, Target, Timers, Transport, TrunkConfig,
+    TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
 };
-use tandem_sbc_net::{PacketRates, TcpLimits, TlsConfig, TransportsConfig};
+use tandem_sbc_net::{DnsConfig, PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
 
 use crate::rules::Rulebook;
@@ -20,8 +23,13 @@ pub(crate) fn user_agent(
 ) -> UserAgentConfig {
     UserAgentConfig {
         listen: listen(config),
-        trunks: config.trunks.iter().map(|it| trunk(it, &config.sip.timers, rules)).collect(),
+        trunks: config.trunks.iter().map(|it| trunk(config, it, rules)).collect(),
         route_sets: config.route_sets.iter().map(route_set).collect(),
+        names: NameLimits {
+            min_ttl: config.dns.min_ttl,
+            max_ttl: config.dns.max_ttl,
+            max_negative_ttl: config.dns.max_negative_ttl,
+        },
         phones: phones(&config.phones, &config.sip.timers),
         limits: Limits {
             max_sessions: config.limits.max_sessions,
@@ -109,17 +117,21 @@ fn listen(config: &config::Config) -> Vec<ListenAddress> {
     listen.map(|it| ListenAddress { transport: transport(it.transport), address: it.address }).collect()
 }
 
-fn trunk(trunk: &config::Trunk, usual: &config::SipTimers, rules: &Rulebook) -> TrunkConfig {
+fn trunk(config: &config::Config, trunk: &config::Trunk, rules: &Rulebook) -> TrunkConfig {
+    let usual = &config.sip.timers;
     TrunkConfig {
         name: trunk.name.clone(),
         sources: trunk.sources.iter().map(prefix).collect(),
-        peer: trunk.peer,
-        transport: transport(trunk.transport),
+        peer: target(&trunk.peer),
         routes: trunk.routes.iter().map(route).collect(),
         health: trunk.health.as_ref().map(health),
         failover_on: trunk.failover_on.clone(),
         credentials: trunk.credentials.as_ref().map(credentials),
-        is_authenticated: trunk.transport == config::Transport::Tls
+        registrations: (1..)
+            .zip(&trunk.registrations)
+            .map(|it| Arc::new(register(&config.node_name, trunk, it)))
+            .collect(),
+        is_authenticated: trunk.uses(config::Transport::Tls)
             && trunk.tls.client_certificate == config::ClientCertificate::Required,
         profile: profile(&trunk.profile, usual),
         rules: rules.get(&trunk.name).cloned(),
@@ -130,15 +142,47 @@ fn trunk(trunk: &config::Trunk, usual: &config::SipTimers, rules: &Rulebook) -> 
     }
 }
 
+fn register(
+    node: &str,
+    trunk: &config::Trunk,
+    (reg_id, register): (u32, &config::Register),
+) -> RegisterConfig {
+    let own = register.credentials.as_ref().or(trunk.credentials.as_ref());
+    RegisterConfig {
+        aor: register.aor.clone(),
+        registrar: register.registrar.as_ref().map(target),
+        contact_user: register.contact_user.clone(),
+        credentials: own.map(credentials),
+        expires: register.expires,
+        keep_alive: register.keep_alive,
+        outbound: register.outbound.then(|| Outbound { instance: instance_of(node), reg_id }),
+    }
+}
+
 fn route(route: &config::Route) -> RouteConfig {
     RouteConfig {
-        address: route.address,
-        transport: transport(route.transport),
+        to: target(&route.to),
         priority: route.priority,
         weight: route.weight,
         failover_after: route.failover_after,
         health: route.health.as_ref().map(health),
     }
+}
+
+fn target(target: &config::Target) -> Target {
+    match target {
+        config::Target::Address { address, transport: by } => {
+            Target::Address { address: *address, transport: transport(*by) }
+        }
+        config::Target::Domain(config::Domain { name, port, transport: by }) => {
+            Target::Domain(Domain { name: name.clone(), port: *port, transport: by.map(transport) })
+        }
+    }
+}
+
+/// For who asks DNS.
+pub(crate) fn dns(config: &config::Config) -> DnsConfig {
+    DnsConfig { servers: config.dns.servers.clone(), timeout: config.dns.timeout }
 }
 
 fn health(health: &config::Health) -> HealthConfig {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_config::{Config, Transport as ConfiguredTransport};
+use tandem_config::{Config, Target, Transport as ConfiguredTransport};
 use tandem_sbc::framing::{Frame as SipFrame, StreamFramer};
 use tandem_sbc::user_agent::{FlowId, Transport};
 
@@ -136,8 +136,8 @@ impl<'a> Sorter<'a> {
     /// Connections that the node opened are known by the trunk they go to.
     fn segment(&mut self, at: Duration, source: SocketAddr, destination: SocketAddr, segment: &Segment) {
         let trunk = |address: SocketAddr| {
-            let trunks = self.config.trunks.iter();
-            trunks.filter(|trunk| trunk.transport == ConfiguredTransport::Tcp).any(|it| it.peer == address)
+            let tcp = Target::Address { address, transport: ConfiguredTransport::Tcp };
+            self.config.trunks.iter().any(|trunk| trunk.peer == tcp)
         };
         let inbound = self.listens(ConfiguredTransport::Tcp, destination) || trunk(source);
         let outbound = self.listens(ConfiguredTransport::Tcp, source) || trunk(destination);

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tandem_control_api::{CallRecord, ControlPlane, Event, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, News, Packet, SessionError,
-    SessionId, SourceChange, Tally, Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
+    Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, LookupFailed, News,
+    Packet, Question, RegistrationState, SessionError, SessionId, SourceChange, Tally, Transmit,
+    TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -136,6 +137,34 @@ impl<P: ControlPlane> Switch<P> {
     /// The next source whose packets need not come here any more, or must again.
     pub fn poll_source_change(&mut self) -> Option<SourceChange> {
         self.user_agent.poll_source_change()
+    }
+
+    /// Every registration of ours with a carrier.
+    pub fn registrations(&self, now: Instant) -> impl Iterator<Item = RegistrationState> {
+        self.user_agent.registrations(now)
+    }
+
+    /// Registrations that are being given up, and whose registrar has not answered.
+    #[must_use]
+    pub fn registrations_leaving(&self) -> usize {
+        self.user_agent.registrations_leaving()
+    }
+
+    /// Gives up all registrations with carriers, for good.
+    pub fn unregister(&mut self, now: Instant) {
+        self.user_agent.unregister(now);
+        self.run(now);
+    }
+
+    /// The next question to ask DNS; answer it by [`Switch::handle_answer`].
+    pub fn poll_question(&mut self) -> Option<Question> {
+        self.user_agent.poll_question()
+    }
+
+    /// Takes what DNS answered, or that it did not.
+    pub fn handle_answer(&mut self, now: Instant, question: &Question, answer: Result<Answer, LookupFailed>) {
+        self.user_agent.handle_answer(now, question, answer);
+        self.run(now);
     }
 
     /// The next thing about trunks that an operator should hear of.

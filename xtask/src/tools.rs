@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { program: "sipp", package: "sip-tester" },
     Tool { program: "baresip", package: "baresip-core" },
     Tool { program: "openssl", package: "openssl" },
+    Tool { program: "kamailio", package: "kamailio" },
     Tool { program: "node", package: "nodejs" },
     Tool { program: "npm", package: "npm" },
     Tool { program: "chromium", package: "chromium" },

@@ -4,15 +4,101 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Transport;
+use super::{Transport, Trunk};
+
+/// Where a destination is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// There.
+    Address {
+        /// Where.
+        address: SocketAddr,
+        /// How.
+        transport: Transport,
+    },
+    /// Where DNS says (RFC 3263).
+    Domain(Domain),
+}
+
+impl Trunk {
+    /// Whether any of its destinations is reached that way.
+    #[must_use]
+    pub fn uses(&self, transport: Transport) -> bool {
+        let is_it = |target: &Target| target.transport() == Some(transport);
+        is_it(&self.peer) || self.routes.iter().any(|route| is_it(&route.to))
+    }
+}
+
+/// The name of a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// In small letters, without a dot at the end.
+    pub name: String,
+    /// The port of that host itself.
+    pub port: Option<u16>,
+    /// How; UDP or TCP as DNS has it when absent.
+    pub transport: Option<Transport>,
+}
+
+impl Target {
+    /// How, when that is said.
+    #[must_use]
+    pub const fn transport(&self) -> Option<Transport> {
+        match self {
+            Self::Address { transport, .. } => Some(*transport),
+            Self::Domain(domain) => domain.transport,
+        }
+    }
+
+    /// Where, when that is said.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address { address, .. } => Some(*address),
+            Self::Domain(_) => None,
+        }
+    }
+}
+
+/// A registration of ours with a carrier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Register {
+    /// What is registered: `sip:USER@DOMAIN`.
+    pub aor: String,
+    /// Where; the trunk's first destination when absent.
+    pub registrar: Option<Target>,
+    /// The user part of our Contact.
+    pub contact_user: String,
+    /// What challenges are answered with; those of the trunk when absent.
+    pub credentials: Option<TrunkCredentials>,
+    /// How long it is to last.
+    pub expires: Duration,
+    /// How often a keep-alive is sent; as the registrar or RFC 5626 says when absent.
+    pub keep_alive: Option<Duration>,
+    /// Whether we say who we are by RFC 5626.
+    pub outbound: bool,
+}
+
+/// How names of carriers are looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// Who is asked; those of the system when empty.
+    pub servers: Vec<SocketAddr>,
+    /// How long each is given to answer.
+    pub timeout: Duration,
+    /// The shortest time an answer is believed.
+    pub min_ttl: Duration,
+    /// The longest.
+    pub max_ttl: Duration,
+    /// The longest that the lack of an answer is believed.
+    pub max_negative_ttl: Duration,
+}
 
 /// One destination of a carrier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Where.
-    pub address: SocketAddr,
-    /// How.
-    pub transport: Transport,
+    /// Where, and how.
+    pub to: Target,
     /// The lowest is tried first.
     pub priority: u16,
     /// Among those of one priority, how likely it is the first.

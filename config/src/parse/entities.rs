@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::profile::read_profile;
+use super::register::read_registrations;
 use super::route::{read_credentials, read_failover_on, read_health, read_peer, read_routes};
 use super::rules::{read_numbers, read_rules};
 use super::tls::read_trunk_tls;
@@ -11,7 +12,7 @@ use super::{Files, ordered};
 use crate::address::IpPrefix;
 use crate::model::{
     Agent, Announcement, DigestAlgorithm, EntryPoint, MediaPath, Phones, Profile, Queue, Reach, SipListen,
-    Treatment, Trunk, User,
+    Transport, Treatment, Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -51,10 +52,12 @@ pub(super) fn read_trunks(
             let owner = format!("trunk {:?}", name.as_deref().unwrap_or_default());
             let prefixes = read_sources(&section, &owner, sources);
             let routes = read_routes(&section, listen, prefixes.as_deref());
-            let (peer, transport) = read_peer(&section, listen, routes.as_deref());
+            let peer = read_peer(&section, listen, routes.as_deref());
             let failover_on = read_failover_on(&section);
             let health = read_health(&section);
-            let tls = read_trunk_tls(&section, transport, files);
+            let is_tls = peer.as_ref().is_none_or(|peer| peer.transport() == Some(Transport::Tls))
+                || routes.iter().flatten().any(|route| route.to.transport() == Some(Transport::Tls));
+            let tls = read_trunk_tls(&section, is_tls, files);
             let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
             let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);
             let rate = max_calls_per_second.unwrap_or(100);
@@ -63,6 +66,7 @@ pub(super) fn read_trunks(
             let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
             let credentials = read_credentials(&section);
             let refer_out = section.boolean_or("refer_out", false);
+            let registrations = read_registrations(&section, prefixes.as_deref());
             let profile = read_profile(&section, Profile::default());
             let rules = read_rules(&section);
             let numbers = read_numbers(&section);
@@ -71,7 +75,6 @@ pub(super) fn read_trunks(
                 name: name?,
                 sources: prefixes?,
                 peer: peer?,
-                transport: transport?,
                 routes: routes?,
                 health: health?,
                 failover_on: failover_on?,
@@ -81,6 +84,7 @@ pub(super) fn read_trunks(
                 max_calls_per_source: max_calls_per_source?,
                 credentials: credentials?,
                 refer_out: refer_out?,
+                registrations: registrations?,
                 profile: profile?,
                 tls: tls?,
                 rules,

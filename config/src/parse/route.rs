@@ -1,11 +1,11 @@
 //! How calls reach a carrier, and who we are to it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use super::{SOCKET_ADDRESS, parse_transport};
+use super::{ordered, parse_transport};
 use crate::address::IpPrefix;
-use crate::model::{Health, Route, RouteSet, SipListen, Transport, TrunkCredentials};
+use crate::model::{Dns, Domain, Health, Route, RouteSet, SipListen, Target, Transport, TrunkCredentials};
 use crate::reader::{Names, Section};
 
 /// The most destinations of a trunk, trunks of a route set, and route sets.
@@ -15,7 +15,14 @@ const MAX_ROUTE_SETS: usize = 1_000;
 /// The most entries of `failover_on` and `dead_on`.
 const MAX_STATUSES: usize = 64;
 
-const DESTINATION: &str = "a SIP URI such as \"sip:192.0.2.10:5060\" or \"sip:[2001:db8::1];transport=tcp\"";
+/// The most DNS servers.
+const MAX_SERVERS: usize = 8;
+
+const PEER: &str =
+    "an address and a port such as \"127.0.0.1:5060\", or a name such as \"sip.carrier.example\"";
+const SERVERS: &str = "a list of addresses such as [\"192.0.2.53\", \"127.0.0.1:5353\"]";
+const DESTINATION: &str = "a SIP URI such as \"sip:192.0.2.10:5060\", \"sip:[2001:db8::1];transport=tcp\" or \
+    \"sip:carrier.example\"";
 const STATUSES: &str = "a list of final statuses and classes such as [\"408\", \"5xx\"]";
 
 /// Timeouts, overload and other failures of the server itself (RFC 3263 §4.3), and a flow that is gone.
@@ -29,22 +36,20 @@ pub(super) fn read_peer(
     section: &Section<'_, '_>,
     listen: &[SipListen],
     routes: Option<&[Route]>,
-) -> (Option<SocketAddr>, Option<Transport>) {
+) -> Option<Target> {
     section.know(&["peer", "transport"]);
     if section.has("route") {
         for key in ["peer", "transport"].into_iter().filter(|key| section.has(key)) {
             section.problem_here(format!("there are both {key} and routes"), format!("leave out {key}"));
         }
-        let first = routes.and_then(<[Route]>::first);
-        return (first.map(|route| route.address), first.map(|route| route.transport));
+        return routes.and_then(<[Route]>::first).map(|route| route.to.clone());
     }
-    let peer = section.parsed("peer", SOCKET_ADDRESS, |text| text.parse::<SocketAddr>().ok());
-    let transport =
-        section.parsed_or("transport", "udp, tcp or tls", Transport::Udp, parse_carrier_transport);
-    if let (Some(transport), Some(peer)) = (transport, peer) {
-        check_listens(section, listen, transport, peer);
-    }
-    (peer, transport)
+    let host = section.parsed("peer", PEER, parse_peer);
+    let transport = section
+        .parsed_or("transport", "udp, tcp or tls", None, |text| parse_carrier_transport(text).map(Some));
+    let peer = target(host?, transport?);
+    check_listens(section, listen, &peer);
+    Some(peer)
 }
 
 /// The destinations of a trunk that has several.
@@ -63,20 +68,19 @@ fn read_route(section: Section<'_, '_>, listen: &[SipListen], sources: Option<&[
     let weight = section.integer_or("weight", 0..=65_535, 1);
     let failover_after = section.millis_or("failover_after_ms", 100..=60_000, 4_000);
     let health = read_health(&section);
-    if let Some((address, transport)) = to {
-        check_listens(&section, listen, transport, address);
-        let ip = address.ip();
-        if sources.is_some_and(|sources| !sources.iter().any(|it| it.contains(ip))) {
-            let message = format!("{ip} is none of the trunk's sources, so its answers would not be heard");
-            section.problem_here(message, format!("add \"{ip}\" to sources"));
-        }
+    if let Some(to) = &to {
+        check_listens(&section, listen, to);
+    }
+    if let Some(ip) = to.as_ref().and_then(Target::address).map(|address| address.ip())
+        && sources.is_some_and(|sources| !sources.iter().any(|it| it.contains(ip)))
+    {
+        let message = format!("{ip} is none of the trunk's sources, so its answers would not be heard");
+        section.problem_here(message, format!("add \"{ip}\" to sources"));
     }
     section.finish();
-    let (address, transport) = to?;
     let number = |number: u32| u16::try_from(number).ok();
     Some(Route {
-        address,
-        transport,
+        to: to?,
         priority: number(priority?)?,
         weight: number(weight?)?,
         failover_after: failover_after?,
@@ -158,20 +162,104 @@ pub(super) fn read_route_sets(root: &Section<'_, '_>, names: &mut Names) -> Vec<
     sets
 }
 
-/// `sip:ADDRESS[:PORT][;transport=…]`; the port is the transport's own when it is not said (RFC 3261 §19.1.2).
-fn parse_destination(text: &str) -> Option<(SocketAddr, Transport)> {
+/// A host as it is written, with its port if it has one.
+enum Host {
+    Address(IpAddr, Option<u16>),
+    Name(String, Option<u16>),
+}
+
+/// `sip:HOST[:PORT][;transport=…]`.
+pub(super) fn parse_destination(text: &str) -> Option<Target> {
     let rest = text.strip_prefix("sip:")?;
     let (host, transport) = match rest.split_once(';') {
-        None => (rest, Transport::Udp),
-        Some((host, parameter)) => (host, parse_carrier_transport(parameter.strip_prefix("transport=")?)?),
+        None => (rest, None),
+        Some((host, parameter)) => {
+            (host, Some(parse_carrier_transport(parameter.strip_prefix("transport=")?)?))
+        }
     };
-    let port = if transport == Transport::Tls { 5_061 } else { 5_060 };
-    let bare = || {
-        let ip = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        Some(SocketAddr::new(ip.parse().ok()?, port))
+    Some(target(parse_host(host)?, transport))
+}
+
+/// `ADDRESS:PORT`, or `NAME[:PORT]`.
+fn parse_peer(text: &str) -> Option<Host> {
+    parse_host(text).filter(|host| !matches!(host, Host::Address(_, None)))
+}
+
+fn parse_host(text: &str) -> Option<Host> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(Host::Address(address.ip(), Some(address.port())));
+    }
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if let Ok(ip) = bare.parse() {
+        return Some(Host::Address(ip, None));
+    }
+    let (name, port) = match text.split_once(':') {
+        None => (text, None),
+        Some((name, port)) => (name, Some(port.parse().ok().filter(|port| *port > 0)?)),
     };
-    let address = host.parse().ok().or_else(bare)?;
-    Some((address, transport))
+    parse_name(name).map(|name| Host::Name(name, port))
+}
+
+/// A host name (RFC 3261 §25.1): labels of letters, digits and hyphens, the last of which begins with a letter.
+fn parse_name(text: &str) -> Option<String> {
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let top = name.rsplit('.').next().unwrap_or_default();
+    let is_name = name.len() <= 253
+        && name.split('.').all(is_label)
+        && top.starts_with(|first: char| first.is_ascii_alphabetic());
+    is_name.then_some(name)
+}
+
+/// An address is reached over UDP when nothing is said, and at the transport's own port (RFC 3261 §19.1.2); of a name
+/// DNS says what is not said.
+fn target(host: Host, transport: Option<Transport>) -> Target {
+    match host {
+        Host::Address(ip, port) => {
+            let transport = transport.unwrap_or(Transport::Udp);
+            let usual = if transport == Transport::Tls { 5_061 } else { 5_060 };
+            Target::Address { address: SocketAddr::new(ip, port.unwrap_or(usual)), transport }
+        }
+        Host::Name(name, port) => Target::Domain(Domain { name, port, transport }),
+    }
+}
+
+/// How names of carriers are looked up.
+pub(super) fn read_dns(section: Section<'_, '_>) -> Option<Dns> {
+    section.know(&["servers"]);
+    let servers = if section.has("servers") { read_servers(&section) } else { Some(Vec::new()) };
+    let timeout = section.millis_or("timeout_ms", 100..=20_000, 2_000);
+    let min_ttl = section.seconds_or("min_ttl_s", 1..=3_600, 10);
+    let max_ttl = section.seconds_or("max_ttl_s", 1..=604_800, 3_600);
+    let max_negative_ttl = section.seconds_or("max_negative_ttl_s", 1..=86_400, 300);
+    if let (Some(min), Some(max)) = (min_ttl, max_ttl) {
+        ordered(&section, ("min_ttl_s", min), ("max_ttl_s", max));
+    }
+    section.finish();
+    Some(Dns {
+        servers: servers?,
+        timeout: timeout?,
+        min_ttl: min_ttl?,
+        max_ttl: max_ttl?,
+        max_negative_ttl: max_negative_ttl?,
+    })
+}
+
+fn read_servers(section: &Section<'_, '_>) -> Option<Vec<SocketAddr>> {
+    let mut servers = Vec::new();
+    for (text, field) in section.strings("servers", SERVERS, MAX_SERVERS)? {
+        let port_53 = || Some(SocketAddr::new(text.parse().ok()?, 53));
+        match text.parse().ok().or_else(port_53) {
+            Some(server) => servers.push(server),
+            None => section.problem(&field, format!("found {text:?}"), "write an address".to_owned()),
+        }
+    }
+    Some(servers)
 }
 
 /// Carriers speak no WebSocket.
@@ -191,14 +279,22 @@ fn parse_statuses(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 /// Our own address for the trunk's transport stands in Via and Contact.
-fn check_listens(section: &Section<'_, '_>, listen: &[SipListen], transport: Transport, peer: SocketAddr) {
-    let fits = |it: &SipListen| it.transport == transport && it.address.is_ipv4() == peer.is_ipv4();
-    if !listen.is_empty() && !listen.iter().any(fits) {
-        let version = if peer.is_ipv4() { "IPv4" } else { "IPv6" };
-        let name = transport.name();
-        let message = format!("nothing listens on {name} over {version}, so it could not answer");
-        section.problem_here(message, format!("add \"{name}:ADDRESS:PORT\" to sip.listen"));
+fn check_listens(section: &Section<'_, '_>, listen: &[SipListen], peer: &Target) {
+    let fits = |it: &SipListen| {
+        peer.transport().is_none_or(|transport| transport == it.transport)
+            && peer.address().is_none_or(|address| address.is_ipv4() == it.address.is_ipv4())
+    };
+    if listen.is_empty() || listen.iter().any(fits) {
+        return;
     }
+    let name = peer.transport().unwrap_or(Transport::Udp).name();
+    let version = match peer.address() {
+        Some(address) if address.is_ipv4() => " over IPv4",
+        Some(_) => " over IPv6",
+        None => "",
+    };
+    let message = format!("nothing listens on {name}{version}, so it could not answer");
+    section.problem_here(message, format!("add \"{name}:ADDRESS:PORT\" to sip.listen"));
 }
 
 /// The credentials of a trunk: none when it has neither user name nor password.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Files;
-use crate::model::{ClientCertificate, KeyPair, SipListen, Tls, Transport, TrunkTls};
+use crate::model::{ClientCertificate, KeyPair, SipListen, Tls, TrunkTls};
 use crate::reader::Section;
 
 /// The most certificates.
@@ -47,14 +47,10 @@ pub(super) fn read_tls(section: Section<'_, '_>, listen: &[SipListen], files: &F
 }
 
 /// The TLS keys of a trunk; they make no sense with another transport.
-pub(super) fn read_trunk_tls(
-    section: &Section<'_, '_>,
-    transport: Option<Transport>,
-    files: &Files<'_>,
-) -> Option<TrunkTls> {
+pub(super) fn read_trunk_tls(section: &Section<'_, '_>, is_tls: bool, files: &Files<'_>) -> Option<TrunkTls> {
     const KEYS: [&str; 5] = ["tls_name", "tls_ca", "tls_client_certificate", "tls_certificate", "tls_key"];
     section.know(&KEYS);
-    if transport.is_some_and(|transport| transport != Transport::Tls) {
+    if !is_tls {
         if let Some(key) = KEYS.into_iter().find(|key| section.has(key)) {
             let message = "this is for TLS, and the transport is another".to_owned();
             section.problem_with(key, message, "write transport = \"tls\", or remove the key".into());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_sbc::transport::{FlowId, Packet, Transport, TransportFailure};
+use tandem_sbc::user_agent::{Answer, LookupFailed, Question};
 use tokio::sync::mpsc;
 
 use crate::allow_list::AllowList;
@@ -21,6 +22,13 @@ pub enum Inbound {
     Packet(InboundPacket),
     /// Something could not be sent, or a connection is gone.
     Failure(TransportFailure),
+    /// What DNS answered, or that it did not.
+    Answer {
+        /// To what.
+        question: Question,
+        /// What.
+        answer: Result<Answer, LookupFailed>,
+    },
     /// So many datagrams of a source were dropped since it was told of last.
     OverRate {
         /// The source.
@@ -120,7 +128,9 @@ impl Inbox {
     fn lane(&self, inbound: &Inbound) -> &mpsc::Sender<Waiting> {
         match inbound {
             Inbound::Packet(packet) if !self.preferred.allows(packet.source.ip()) => &self.others,
-            Inbound::Packet(_) | Inbound::Failure(_) | Inbound::OverRate { .. } => &self.carriers,
+            Inbound::Packet(_) | Inbound::Failure(_) | Inbound::Answer { .. } | Inbound::OverRate { .. } => {
+                &self.carriers
+            }
         }
     }
 }

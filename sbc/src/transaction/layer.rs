@@ -173,7 +173,8 @@ impl<U: Copy> Transactions<U> {
         id
     }
 
-    /// Takes a response (§17.1.3).
+    /// Takes a response (§17.1.3). A transaction that ends with it (timers D and K are zero on reliable transports) can
+    /// be asked about until the next [`Transactions::handle_timeout`]: whoever answers a challenge needs the request.
     pub(crate) fn response(
         &mut self,
         now: Instant,
@@ -201,7 +202,8 @@ impl<U: Copy> Transactions<U> {
         if effects.tell.is_none() || repeated {
             self.counters.retransmissions_received += 1;
         }
-        self.settle(now, id, before, Effects { send: effects.send, tell: None });
+        self.perform(id, Effects { send: effects.send, tell: None });
+        self.file(id, before);
         if delivered {
             ResponseMatch::Deliver { transaction: id, user, repeated }
         } else {
@@ -438,6 +440,11 @@ impl<U: Copy> Transactions<U> {
                 None => break,
             }
         }
+        self.file(id, before);
+    }
+
+    /// Files a transaction under its next deadline, or lets go of it.
+    fn file(&mut self, id: TransactionId, before: Option<Instant>) {
         let Some(transaction) = self.transactions.get(id.0) else { return };
         if transaction.machine.is_terminated() {
             return self.remove(id, before);

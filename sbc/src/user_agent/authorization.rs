@@ -15,7 +15,7 @@ use crate::transaction::{Outgoing, TransactionId};
 
 /// How often one request goes again: for a proxy's challenge and the peer's, each stale once, or for another interval
 /// of its session.
-const SENT_AGAIN_MAX: u8 = 4;
+pub(super) const SENT_AGAIN_MAX: u8 = 4;
 
 /// The most challengers and realms that a session remembers.
 const REALMS_MAX: usize = 4;
@@ -64,33 +64,9 @@ impl UserAgent {
     ) -> bool {
         let Some(credentials) = self.credentials_for(id) else { return false };
         let realm = credentials.realm.clone();
-        let challenges = challenges_of(response, realm.as_deref());
         let Some((sent, _)) = self.transactions.sent(transaction) else { return false };
-        let mut index = HeaderIndex::new();
-        let Ok(request) = Message::parse(sent, &mut index) else { return false };
-        let is_refusal = |challenge: &Challenge| {
-            answers_in(&request, challenge.challenger)
-                .filter(|answer| answer.param("realm").as_deref() == Some(challenge.realm.as_str()))
-                .any(|answer| {
-                    let is_same = answer.param("nonce").as_deref() == Some(challenge.nonce.as_str());
-                    is_same || (is_second && !challenge.stale)
-                })
-        };
-        if challenges.is_empty() || challenges.iter().any(is_refusal) {
-            return false;
-        }
         let Some(session) = self.sessions.get_mut(id) else { return false };
-        for challenge in challenges {
-            let is_same = |known: &Challenge| {
-                known.challenger == challenge.challenger && known.realm == challenge.realm
-            };
-            session.challenges.retain(|known| !is_same(known));
-            if session.challenges.len() == REALMS_MAX {
-                session.challenges.remove(0);
-            }
-            session.challenges.push(challenge);
-        }
-        true
+        remember_challenges(&mut session.challenges, realm.as_deref(), sent, response, is_second)
     }
 
     /// Sends the request of a transaction again, under a new branch and the next CSeq, with other `headers`; false when
@@ -184,6 +160,40 @@ impl UserAgent {
     }
 }
 
+/// Puts the challenges of a response to the request `sent` among those known; whether there are any, and none of them
+/// refuses what the request had.
+pub(super) fn remember_challenges(
+    known: &mut Vec<Challenge>,
+    realm: Option<&str>,
+    sent: &[u8],
+    response: &Message<'_>,
+    is_second: bool,
+) -> bool {
+    let challenges = challenges_of(response, realm);
+    let mut index = HeaderIndex::new();
+    let Ok(request) = Message::parse(sent, &mut index) else { return false };
+    let is_refusal = |challenge: &Challenge| {
+        answers_in(&request, challenge.challenger)
+            .filter(|answer| answer.param("realm").as_deref() == Some(challenge.realm.as_str()))
+            .any(|answer| {
+                let is_same = answer.param("nonce").as_deref() == Some(challenge.nonce.as_str());
+                is_same || (is_second && !challenge.stale)
+            })
+    };
+    if challenges.is_empty() || challenges.iter().any(is_refusal) {
+        return false;
+    }
+    for challenge in challenges {
+        let is_same = |it: &Challenge| it.challenger == challenge.challenger && it.realm == challenge.realm;
+        known.retain(|it| !is_same(it));
+        if known.len() == REALMS_MAX {
+            known.remove(0);
+        }
+        known.push(challenge);
+    }
+    true
+}
+
 /// One challenge of each challenger and realm: the topmost that we can answer (RFC 8760 §2.4).
 fn challenges_of(response: &Message<'_>, only: Option<&str>) -> Vec<Challenge> {
     let mut challenges: Vec<Challenge> = Vec::new();
@@ -211,7 +221,7 @@ fn answers_in<'a>(
     request.credentials(answer_header(challenger)).flatten()
 }
 
-const fn answer_header(challenger: Challenger) -> HeaderName {
+pub(super) const fn answer_header(challenger: Challenger) -> HeaderName {
     match challenger {
         Challenger::Peer => HeaderName::Authorization,
         Challenger::Proxy => HeaderName::ProxyAuthorization,

@@ -27,6 +27,8 @@ use crate::trunk::Admission;
 pub(super) struct Destination {
     pub(super) uri: String,
     pub(super) hop: Hop,
+    /// What stands in To as its host, when it is no address of these.
+    pub(super) host: Option<String>,
 }
 
 /// Whom an INVITE goes to.
@@ -235,14 +237,19 @@ impl UserAgent {
             callee: call.callee,
         };
         let from = shown.from();
-        let to_host = match &destination.hop {
-            hop if hop.flow.is_some() => host.clone(),
-            hop => compose::host(hop.destination),
+        let to_host = match (&destination.host, &destination.hop) {
+            (Some(name), _) => name.clone(),
+            (None, hop) if hop.flow.is_some() => host.clone(),
+            (None, hop) => compose::host(hop.destination),
         };
         let to = compose::name_addr(None, compose::sip_uri(call.callee, to_host));
         let mut builder = Builder::request(Method::Invite, &destination.uri)
             .header(HeaderName::Via, compose::via(hop, branch))
-            .header(HeaderName::MaxForwards, profile.max_forwards)
+            .header(HeaderName::MaxForwards, profile.max_forwards);
+        for route in self.service_route(&self.peer_of(call.session)) {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        builder = builder
             .header(HeaderName::From, format_args!("{from};tag={}", call.local_tag))
             .header(HeaderName::To, to)
             .header(HeaderName::CallId, call.call_id)
@@ -477,7 +484,7 @@ fn destination_of(binding: &Binding) -> Destination {
         Some(named) if hop.flow.is_none() => named,
         _ => hop.destination,
     };
-    Destination { uri: binding.uri.clone(), hop: Hop { destination, ..hop } }
+    Destination { uri: binding.uri.clone(), hop: Hop { destination, ..hop }, host: None }
 }
 
 fn phrase(received: Received<'_>) -> String {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 
+use super::config::Target;
 use super::event::{Reason, ReasonProtocol};
 use super::profile::{Profile, ReliableProvisional, SessionTimerPolicy};
 use crate::header::{MediaType, parts};
@@ -50,6 +51,11 @@ pub(super) fn contact(hop: &Hop) -> String {
     }
 }
 
+/// A Contact value that leads back to us, under a name that the peer calls us by.
+pub(super) fn contact_of(user: &str, hop: &Hop) -> String {
+    contact(hop).replacen("sip:", &format!("sip:{}@", crate::uri::escaped_user(user)), 1)
+}
+
 /// A name-addr (RFC 3261 §25.1) without a tag.
 pub(super) fn name_addr(display_name: Option<&str>, uri: impl Display) -> String {
     match display_name {
@@ -63,11 +69,15 @@ pub(super) fn sip_uri(user: &str, host: impl Display) -> String {
     format!("sip:{}@{host}", crate::uri::escaped_user(user))
 }
 
-/// A `sip:` URI of whoever is at the end of a way.
-pub(super) fn sip_uri_of(hop: &Hop) -> String {
-    match hop.transport.uri_parameter() {
-        Some(transport) => format!("sip:{};transport={transport}", hop.destination),
-        None => format!("sip:{}", hop.destination),
+/// A `sip:` URI of a destination itself.
+pub(super) fn sip_uri_of(target: &Target) -> String {
+    let (host, transport) = match target {
+        Target::Address { address, transport } => (address.to_string(), Some(*transport)),
+        Target::Domain(domain) => (domain.to_string(), domain.transport),
+    };
+    match transport.and_then(Transport::uri_parameter) {
+        Some(transport) => format!("sip:{host};transport={transport}"),
+        None => format!("sip:{host}"),
     }
 }
 

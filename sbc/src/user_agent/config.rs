@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::profile::Profile;
 pub use crate::auth::DigestAlgorithm;
 use crate::ban::Protection;
+use crate::dns::{Domain, NameLimits};
 use crate::health::HealthConfig;
 use crate::rules::TrunkRules;
 use crate::sdp::Fingerprint;
@@ -25,6 +26,8 @@ pub struct UserAgentConfig {
     pub trunks: Vec<TrunkConfig>,
     /// Trunks that stand in for each other, under a name that is called like a trunk's.
     pub route_sets: Vec<RouteSet>,
+    /// How long answers of DNS are believed.
+    pub names: NameLimits,
     /// Who may register, and from where.
     pub phones: PhoneConfig,
     /// The most of everything.
@@ -52,6 +55,7 @@ impl UserAgentConfig {
             listen,
             trunks: Vec::new(),
             route_sets: Vec::new(),
+            names: NameLimits::default(),
             phones: PhoneConfig::default(),
             limits: Limits::default(),
             emergency: vec!["112".to_owned(), "911".to_owned(), "urn:service:sos".to_owned()],
@@ -81,15 +85,15 @@ pub struct TrunkConfig {
     /// The sources it may send from. A packet from nowhere listed is dropped unread.
     pub sources: Vec<IpPrefix>,
     /// Where calls to it go, unless there are routes.
-    pub peer: SocketAddr,
-    /// How calls to it go, unless there are routes.
-    pub transport: Transport,
+    pub peer: Target,
     /// Its destinations when it has several.
     pub routes: Vec<RouteConfig>,
     /// How they are asked whether they are there, but for those with a way of their own; not at all when absent.
     pub health: Option<HealthConfig>,
     /// Final responses after which the next destination is tried; all others speak for the callee.
     pub failover_on: Vec<RangeInclusive<u16>>,
+    /// What we are registered as with it.
+    pub registrations: Vec<Arc<RegisterConfig>>,
     /// What its challenges are answered with; they are refusals when absent.
     pub credentials: Option<TrunkCredentials>,
     /// Whether who connects from its sources over TLS has shown its certificate: then its connections may carry our
@@ -116,11 +120,11 @@ impl TrunkConfig {
         Self {
             name: name.into(),
             sources,
-            peer,
-            transport: Transport::Udp,
+            peer: Target::Address { address: peer, transport: Transport::Udp },
             routes: Vec::new(),
             health: None,
             failover_on: FAILOVER_ON.to_vec(),
+            registrations: Vec::new(),
             credentials: None,
             is_authenticated: false,
             profile: Profile::default(),
@@ -138,7 +142,7 @@ impl TrunkConfig {
     #[must_use]
     pub fn destinations(&self) -> Vec<RouteConfig> {
         let mut destinations = match self.routes.as_slice() {
-            [] => vec![RouteConfig::new(self.peer, self.transport)],
+            [] => vec![RouteConfig::to(self.peer.clone())],
             routes => routes.to_vec(),
         };
         for destination in &mut destinations {
@@ -157,10 +161,8 @@ const FAILOVER_AFTER: Duration = Duration::from_secs(4);
 /// One destination of a carrier (the words of RFC 2782).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteConfig {
-    /// Where.
-    pub address: SocketAddr,
-    /// How.
-    pub transport: Transport,
+    /// Where, and how.
+    pub to: Target,
     /// The lowest is tried first.
     pub priority: u16,
     /// Among those of one priority, how likely it is the first.
@@ -175,7 +177,38 @@ impl RouteConfig {
     /// A destination like any other.
     #[must_use]
     pub const fn new(address: SocketAddr, transport: Transport) -> Self {
-        Self { address, transport, priority: 1, weight: 1, failover_after: FAILOVER_AFTER, health: None }
+        Self::to(Target::Address { address, transport })
+    }
+
+    /// One that is there.
+    #[must_use]
+    pub const fn to(to: Target) -> Self {
+        Self { to, priority: 1, weight: 1, failover_after: FAILOVER_AFTER, health: None }
+    }
+}
+
+/// Where a destination is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// There.
+    Address {
+        /// Where.
+        address: SocketAddr,
+        /// How.
+        transport: Transport,
+    },
+    /// Where DNS says (RFC 3263).
+    Domain(Domain),
+}
+
+impl Target {
+    /// The name, if it is one.
+    #[must_use]
+    pub const fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::Address { .. } => None,
+            Self::Domain(domain) => Some(domain),
+        }
     }
 }
 
@@ -186,6 +219,69 @@ pub struct RouteSet {
     pub name: String,
     /// The trunks, in the order they are tried.
     pub trunks: Vec<String>,
+}
+
+/// A registration of ours with a carrier (RFC 3261 §10.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterConfig {
+    /// What we register: a `sip:` URI whose host is the registrar's domain.
+    pub aor: String,
+    /// Where the registrar is; the trunk's first destination when absent.
+    pub registrar: Option<Target>,
+    /// The user part of our Contact: what calls then come to as the Request-URI.
+    pub contact_user: String,
+    /// What its challenges are answered with.
+    pub credentials: Option<TrunkCredentials>,
+    /// How long a registration is to last.
+    pub expires: Duration,
+    /// How often a keep-alive is sent, unless the registrar says (Flow-Timer). When absent: every two minutes on a
+    /// stream of a registration with `outbound`, else never.
+    pub keep_alive: Option<Duration>,
+    /// Who we are by RFC 5626, for registrars that know of it.
+    pub outbound: Option<Outbound>,
+}
+
+/// RFC 5626 §4.1 and §4.2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbound {
+    /// A URN that is ours and stays so over restarts.
+    pub instance: String,
+    /// Which of our registrations under it this is, from 1.
+    pub reg_id: u32,
+}
+
+impl RegisterConfig {
+    /// One of an address of record like any other, without credentials.
+    #[must_use]
+    pub fn new(aor: impl Into<String>) -> Self {
+        let aor = aor.into();
+        let user = aor.strip_prefix("sip:").and_then(|rest| rest.split_once('@')).map(|(user, _)| user);
+        Self {
+            contact_user: user.unwrap_or_default().to_owned(),
+            aor,
+            registrar: None,
+            credentials: None,
+            expires: Duration::from_secs(3_600),
+            keep_alive: None,
+            outbound: None,
+        }
+    }
+
+    /// §10.2: the domain of the address of record, without a user.
+    pub(crate) fn request_uri(&self) -> String {
+        let host = self.aor.rsplit_once('@').map_or(self.aor.as_str(), |(_, host)| host);
+        format!("sip:{}", host.strip_prefix("sip:").unwrap_or(host))
+    }
+}
+
+/// A URN for [`Outbound::instance`] that is always the same for a seed, such as a node's name (RFC 9562 §5.8).
+#[must_use]
+pub fn instance_of(seed: &str) -> String {
+    use sha2::Digest as _;
+    let hash = sha2::Sha256::digest(seed.as_bytes());
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("urn:uuid:{}-{}-8{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
 }
 
 /// Who we are to a carrier that asks (RFC 3261 §22).

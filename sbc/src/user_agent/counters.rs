@@ -88,6 +88,14 @@ counters! {
     authentication_failures,
     /// Calls to a trunk that went on to another destination.
     failovers,
+    /// Questions asked of DNS.
+    dns_lookups,
+    /// Those that had no answer.
+    dns_failures,
+    /// Those of them for which an older answer stood in.
+    dns_stale_answers,
+    /// Addresses that DNS led to and that are no source of their trunk; calls do not go there.
+    dns_addresses_unlisted,
     /// Challenges of peers that we answered.
     challenges_answered,
     /// Challenges of peers that we could not answer: no credentials for the realm, or they were refused.
@@ -108,6 +116,14 @@ counters! {
     session_intervals_refused,
     /// REGISTERs that succeeded.
     registrations,
+    /// REGISTERs of ours that went out to carriers.
+    registers_sent,
+    /// Attempts to register with a carrier that failed.
+    registers_failed,
+    /// Keep-alives that we sent (RFC 5626 §4.4).
+    keep_alives_sent,
+    /// Connections of ours to registrars that were gone or did not answer.
+    flows_lost,
 }
 
 impl Counters {

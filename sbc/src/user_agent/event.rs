@@ -419,6 +419,9 @@ pub enum SessionError {
     /// No trunk of that name.
     #[error("no such trunk")]
     UnknownTrunk,
+    /// DNS has not said yet where the trunk is, or says that it is nowhere.
+    #[error("no address of the trunk is known")]
+    Nowhere,
     /// The trunk's or our own limit is reached.
     #[error("limit of concurrent sessions reached")]
     Limit,

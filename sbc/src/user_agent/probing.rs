@@ -1,18 +1,20 @@
 //! Destinations of carriers are asked by OPTIONS whether they are there (RFC 3261 §11.1), where their trunk wants that.
 
-use rand::RngExt as _;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::RngExt as _;
 use tandem_time::Instant;
 
 use super::compose;
 use super::session::Peer;
-use super::{Role, UserAgent};
-use crate::health::{DestinationHealth, HealthConfig, Place, ProbeId};
+use super::{RegistrationState, Role, UserAgent};
+use crate::dns::Question;
+use crate::health::{DestinationHealth, HealthConfig, Place, ProbeId, Way};
 use crate::message::{Builder, HeaderName, Method};
 use crate::transaction::{Outgoing, Routed, TransactionId};
-use crate::transport::Hop;
+use crate::transport::Transport;
 
 /// The most news that wait for the owner; the oldest go.
 const NEWS_MAX: usize = 1_024;
@@ -22,6 +24,33 @@ const NEWS_MAX: usize = 1_024;
 pub enum News {
     /// A destination is passed over from now on, or called again.
     Destination(DestinationHealth),
+    /// A registration of ours was granted, or is so no more, or fails for the first time.
+    Registration(RegistrationState),
+    /// DNS does not answer a question, and what it said before is gone by; or it answers again.
+    Lookup {
+        /// Which.
+        question: Question,
+        /// Whether it does now.
+        is_answered: bool,
+    },
+    /// Where a name leads, when that has changed; nowhere when it is empty.
+    Located {
+        /// The trunk.
+        trunk: String,
+        /// The name.
+        name: String,
+        /// The servers that calls go to, in no order.
+        servers: Vec<(Transport, SocketAddr)>,
+    },
+    /// DNS leads to an address that is none of its trunk's sources, and is passed over.
+    Unlisted {
+        /// The trunk.
+        trunk: String,
+        /// The name.
+        name: String,
+        /// The address.
+        address: IpAddr,
+    },
 }
 
 impl UserAgent {
@@ -58,14 +87,17 @@ impl UserAgent {
         }
     }
 
-    fn places_to_ask(&self) -> Vec<(Place, Hop, HealthConfig)> {
+    fn places_to_ask(&self) -> Vec<(Place, Way, HealthConfig)> {
         let mut wanted = Vec::new();
         for (trunk, peer) in self.config.trunks.iter().zip(&self.trunks) {
             let Peer::Trunk(name) = peer else { continue };
             for route in trunk.destinations() {
-                let (Some(health), Some(hop)) = (route.health.clone(), self.hop_to(&route)) else { continue };
-                let (transport, address) = (hop.transport, hop.destination);
-                wanted.push((Place { trunk: Arc::clone(name), transport, address }, hop, health));
+                let Some(health) = &route.health else { continue };
+                for hop in self.all_hops_to(trunk, &route) {
+                    let (transport, address) = (hop.transport, hop.destination);
+                    let place = Place { trunk: Arc::clone(name), transport, address };
+                    wanted.push((place, Way { hop, uri: compose::sip_uri_of(&route.to) }, health.clone()));
+                }
             }
         }
         wanted
@@ -84,9 +116,9 @@ impl UserAgent {
 
     fn send_options(&mut self, now: Instant, id: ProbeId) {
         let Some(probe) = self.destinations.probed(id) else { return };
-        let (peer, hop) = (Peer::Trunk(Arc::clone(&probe.place.trunk)), self.aliases.apply(probe.hop));
+        let (peer, hop) = (Peer::Trunk(Arc::clone(&probe.place.trunk)), self.aliases.apply(probe.way.hop));
+        let uri = probe.way.uri.clone();
         let (branch, tag) = (self.branch(), self.tag());
-        let uri = compose::sip_uri_of(&hop);
         let call_id = format!("{:016x}", rand::Rng::next_u64(&mut self.rng));
         let builder = Builder::request(Method::Options, &uri)
             .header(HeaderName::Via, compose::via(&hop, &branch))

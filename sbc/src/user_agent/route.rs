@@ -16,9 +16,10 @@ use super::calling::{Call, Destination, Offer, Side, Wanted};
 use super::compose;
 use super::session::{Peer, Phase, Refusal, Session};
 use super::{Ender, Identity, Received, RouteConfig, SessionError, SessionId, TrunkConfig, UserAgent};
+use crate::dns::Domain;
 use crate::message::HeaderName;
 use crate::transaction::TransactionId;
-use crate::transport::Hop;
+use crate::transport::{Hop, Transport};
 use crate::trunk::Admission;
 
 /// The most destinations that one call tries.
@@ -65,6 +66,8 @@ enum Heard {
 pub(super) struct Way {
     trunk: Arc<str>,
     hop: Hop,
+    /// The name that led there.
+    domain: Option<Domain>,
     failover_after: Duration,
 }
 
@@ -100,7 +103,12 @@ impl UserAgent {
         is_emergency: bool,
     ) -> Result<(Plan, Way, Admission), SessionError> {
         let left = self.ways(now, name);
-        let first = left.front().ok_or(SessionError::UnknownTrunk)?.clone();
+        let is_known = |name: &str| {
+            self.config.trunks.iter().any(|trunk| trunk.name == name)
+                || self.config.route_sets.iter().any(|set| set.name == name)
+        };
+        let error = if is_known(name) { SessionError::Nowhere } else { SessionError::UnknownTrunk };
+        let first = left.front().ok_or(error)?.clone();
         let mut plan = Plan {
             from: invite.from.clone(),
             number: number.to_owned(),
@@ -126,8 +134,10 @@ impl UserAgent {
         let names = set.map_or_else(|| vec![name], |set| set.trunks.iter().map(String::as_str).collect());
         let mut ways = VecDeque::new();
         for trunk in names.into_iter().filter_map(|name| config.trunks.iter().find(|it| it.name == name)) {
-            let routes = in_order(trunk.destinations(), &mut self.rng);
-            ways.extend(routes.into_iter().filter_map(|route| self.way(trunk, &route)));
+            let routes = in_order(trunk.destinations(), |it| (it.priority, it.weight), &mut self.rng);
+            for route in routes {
+                ways.extend(self.ways_to(trunk, &route));
+            }
         }
         let is_usable = |way: &Way| self.destinations.is_usable(now, &way.trunk, &way.hop);
         if ways.iter().any(is_usable) {
@@ -136,16 +146,15 @@ impl UserAgent {
         ways
     }
 
-    fn way(&self, trunk: &TrunkConfig, route: &RouteConfig) -> Option<Way> {
-        let hop = self.aliases.apply(self.hop_to(route)?);
-        Some(Way { trunk: trunk.name.as_str().into(), hop, failover_after: route.failover_after })
-    }
-
-    /// The way to a destination, on a connection of our own.
-    pub(super) fn hop_to(&self, route: &RouteConfig) -> Option<Hop> {
-        let RouteConfig { transport, address: destination, .. } = *route;
-        let local = self.local_address(transport, destination)?;
-        Some(Hop { transport, local, destination, flow: None })
+    fn ways_to(&mut self, trunk: &TrunkConfig, route: &RouteConfig) -> Vec<Way> {
+        let hops = self.hops_to(trunk, route);
+        let way = |hop| Way {
+            trunk: trunk.name.as_str().into(),
+            hop: self.aliases.apply(hop),
+            domain: route.to.domain().cloned(),
+            failover_after: route.failover_after,
+        };
+        hops.into_iter().map(way).collect()
     }
 
     /// The next destination whose trunk has room.
@@ -293,27 +302,36 @@ impl Way {
     }
 
     pub(super) fn destination(&self, number: &str) -> Destination {
-        let mut uri = compose::sip_uri(number, self.hop.destination);
-        if let Some(transport) = self.hop.transport.uri_parameter() {
+        let (mut uri, transport) = match &self.domain {
+            Some(domain) => (compose::sip_uri(number, domain), domain.transport),
+            None => (compose::sip_uri(number, self.hop.destination), Some(self.hop.transport)),
+        };
+        if let Some(transport) = transport.and_then(Transport::uri_parameter) {
             uri.push_str(";transport=");
             uri.push_str(transport);
         }
-        Destination { uri, hop: self.hop }
+        let host = self.domain.as_ref().map(|domain| domain.name.clone());
+        Destination { uri, hop: self.hop, host }
     }
 }
 
 /// RFC 2782: by priority, the lowest first; among equals by lot, each as likely as its weight.
-fn in_order(mut routes: Vec<RouteConfig>, rng: &mut ChaCha8Rng) -> Vec<RouteConfig> {
+pub(super) fn in_order<T>(
+    mut routes: Vec<T>,
+    priority_and_weight: impl Fn(&T) -> (u16, u16),
+    rng: &mut ChaCha8Rng,
+) -> Vec<T> {
     // Those without weight come first, so that the running sum gives them a small chance.
-    routes.sort_by_key(|route| (route.priority, route.weight));
+    routes.sort_by_key(&priority_and_weight);
+    let weight = |route: &T| u32::from(priority_and_weight(route).1);
     let mut ordered = Vec::new();
-    while let Some(priority) = routes.first().map(|route| route.priority) {
-        let equals = routes.iter().take_while(|route| route.priority == priority);
-        let total: u32 = equals.clone().map(|route| u32::from(route.weight)).sum();
+    while let Some(priority) = routes.first().map(|route| priority_and_weight(route).0) {
+        let equals = routes.iter().take_while(|route| priority_and_weight(route).0 == priority);
+        let total: u32 = equals.clone().map(weight).sum();
         let drawn = if total == 0 { 0 } else { rng.random_range(0..=total) };
         let chosen = equals
             .scan(0, |sum, route| {
-                *sum += u32::from(route.weight);
+                *sum += weight(route);
                 Some(*sum)
             })
             .position(|sum| sum >= drawn);
@@ -324,31 +342,20 @@ fn in_order(mut routes: Vec<RouteConfig>, rng: &mut ChaCha8Rng) -> Vec<RouteConf
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
-
     use rand::SeedableRng as _;
 
     use super::*;
-    use crate::transport::Transport;
-
-    fn route(port: u16, priority: u16, weight: u16) -> RouteConfig {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        RouteConfig { priority, weight, ..RouteConfig::new(address, Transport::Udp) }
-    }
 
     /// RFC 2782, "Weight": proportional among equals, never before a lower priority.
     #[test]
     fn the_order_follows_priority_and_the_lot_follows_weight() {
-        let routes = vec![route(3, 2, 100), route(1, 1, 30), route(2, 1, 10)];
+        let routes = vec![(3, 2, 100), (1, 1, 30), (2, 1, 10)];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut first = [0_u32; 4];
         for _ in 0..10_000 {
-            let order: Vec<usize> = in_order(routes.clone(), &mut rng)
-                .iter()
-                .map(|route| usize::from(route.address.port()))
-                .collect();
-            assert_eq!(order[2], 3);
-            first[order[0]] += 1;
+            let order = in_order(routes.clone(), |(_, priority, weight)| (*priority, *weight), &mut rng);
+            assert_eq!(order[2].0, 3);
+            first[order[0].0] += 1;
         }
         assert!((7_300..7_700).contains(&first[1]), "{first:?}");
         assert_eq!(first[1] + first[2], 10_000);

@@ -1,6 +1,6 @@
 //! Connections of a trunk over TLS that carry our requests as well (RFC 5923).
 
-use tandem_sbc::user_agent::{FlowId, InviteTarget, Transport};
+use tandem_sbc::user_agent::{FlowId, InviteTarget, Target, Transport};
 
 use crate::support::{Request, Sent, World, address, config, contact};
 
@@ -13,7 +13,8 @@ fn world(is_authenticated: bool) -> World {
     let ours = config.listen.first().expect("a listener").address;
     config.listen.push(tandem_sbc::user_agent::ListenAddress { transport: Transport::Tls, address: ours });
     let trunk = config.trunks.get_mut(1).expect("two trunks");
-    (trunk.transport, trunk.is_authenticated) = (Transport::Tls, is_authenticated);
+    trunk.peer = Target::Address { address: address(PEER), transport: Transport::Tls };
+    trunk.is_authenticated = is_authenticated;
     World::with(config)
 }
 

@@ -298,7 +298,7 @@ fn attempts_are_bounded() {
 fn a_route_set_goes_on_to_the_next_trunk() {
     let mut config = config();
     let other = IpPrefix { address: address(THIRD).ip(), bits: 32 };
-    config.trunks[1].transport = Transport::Udp;
+    config.trunks[1].peer = TrunkConfig::new("", Vec::new(), address("127.0.0.11:5070")).peer;
     config.trunks[1].profile.max_forwards = 33;
     config.trunks.push(TrunkConfig { max_calls: 0, ..TrunkConfig::new("full", vec![other], address(THIRD)) });
     let trunks = ["carrier-a", "full", "carrier-b"].map(str::to_owned).to_vec();

@@ -49,6 +49,7 @@ fn news(world: &mut World) -> Vec<bool> {
                 assert_eq!((&*health.trunk, health.address), ("carrier-a", address(FIRST)));
                 news.push(health.is_up);
             }
+            other => panic!("told {other:?}"),
         }
     }
     news

@@ -9,8 +9,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tandem_sbc::user_agent::{
     AudioCodec, Counters, Event, FlowId, Identity, Invite, InviteTarget, IpPrefix, Limits, ListenAddress,
-    LocalMedia, Packet, PhoneConfig, SessionId, Transport, TransportFailure, TrunkConfig, Usage, UserAgent,
-    UserAgentConfig, UserCredentials,
+    LocalMedia, Packet, PhoneConfig, SessionId, Target, Transport, TransportFailure, TrunkConfig, Usage,
+    UserAgent, UserAgentConfig, UserCredentials,
 };
 use tandem_time::Instant;
 
@@ -204,10 +204,10 @@ pub(crate) fn config() -> UserAgentConfig {
     let listen = |transport| ListenAddress { transport, address: address(US) };
     let user = |name: &str| UserCredentials { name: name.to_owned(), password: format!("secret-{name}") };
     let trunk = |name: &str, ip: &str, transport| TrunkConfig {
-        transport,
+        peer: Target::Address { address: SocketAddr::new(ip.parse().expect("an address"), 5070), transport },
         max_calls: 10,
         max_calls_per_second: 10,
-        ..TrunkConfig::new(name, vec![prefix(ip)], SocketAddr::new(ip.parse().expect("an address"), 5070))
+        ..TrunkConfig::new(name, vec![prefix(ip)], address(US))
     };
     UserAgentConfig {
         trunks: vec![

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tandem_sbc::user_agent::{Event, InviteTarget, Timers};
+use tandem_sbc::user_agent::{Event, InviteTarget, Timers, TrunkConfig};
 
-use crate::support::{CARRIER, Request, World, config, media};
+use crate::support::{CARRIER, Request, World, address, config, media};
 
 fn quick() -> Timers {
     Timers {
@@ -19,7 +19,7 @@ fn world() -> World {
     let mut config = config();
     config.trunks[0].profile.timers = Some(quick());
     config.trunks[0].profile.max_ringing = Some(Duration::from_secs(7));
-    config.trunks[1].transport = tandem_sbc::user_agent::Transport::Udp;
+    config.trunks[1].peer = TrunkConfig::new("", Vec::new(), address("127.0.0.11:5070")).peer;
     World::with(config)
 }
 

@@ -182,6 +182,7 @@ pub(crate) const fn invite_failure(error: SessionError) -> DialFailure {
         SessionError::NotRegistered
         | SessionError::NoOffer
         | SessionError::UnknownTrunk
+        | SessionError::Nowhere
         | SessionError::Limit
         | SessionError::UnknownSession
         | SessionError::WrongState => DialFailure::Unreachable,

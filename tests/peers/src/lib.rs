@@ -7,17 +7,23 @@
 mod baresip;
 mod capture;
 mod certificates;
+mod dns;
+mod gateway;
 mod lines;
 mod node;
 mod parts;
 mod process;
+mod registrar;
 mod sipp;
 mod websocket_phone;
 
 pub use baresip::{Baresip, Softphone, share_of_tone};
 pub use capture::{Capture, Datagram};
 pub use certificates::{Authority, Pair};
+pub use dns::{DnsServer, Zone};
+pub use gateway::{Gateway, Refusal};
 pub use node::{Configuration, Node, Ports};
 pub use process::Process;
+pub use registrar::Registrar;
 pub use sipp::{Scenario, Sipp};
 pub use websocket_phone::{Engine, WebSocketAccount, WebSocketPhone};

@@ -168,7 +168,7 @@ impl Reading<'_> {
             match frame {
                 // One answer is under way when there is no room for this one.
                 Frame::Ping => drop(self.pongs.try_send(())),
-                Frame::Pong => {}
+                Frame::Pong => hand_over(self.shared, self.link, self.flow, PONG.to_vec()).await,
                 Frame::Message(message) => {
                     hand_over(self.shared, self.link, self.flow, message.to_vec()).await
                 }

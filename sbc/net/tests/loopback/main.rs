@@ -1,6 +1,7 @@
 //! The transports against real sockets on loopback, one subject a file.
 
 mod certificates;
+mod dns;
 mod node;
 mod sources;
 mod tcp;

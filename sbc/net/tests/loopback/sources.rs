@@ -205,7 +205,7 @@ async fn who_sends_too_much_is_heard_in_part_only() {
                 assert_eq!(source, flood.local_addr().expect("bound"));
                 told += 1;
             }
-            Inbound::Failure(failure) => panic!("{failure:?}"),
+            other => panic!("{other:?}"),
         }
     }
     let of_carrier = heard.iter().filter(|bytes| **bytes == message("carrier", 0)).count();

@@ -55,9 +55,9 @@ async fn messages_are_framed_however_they_are_cut() {
     assert_eq!(node.next_packet().await.bytes, message("d", 5));
 }
 
-/// RFC 5626 §3.5.1: a double CRLF is answered by a single one.
+/// RFC 5626 §3.5.1: a double CRLF is answered by a single one. Whether one of ours was is for the core to know.
 #[tokio::test]
-async fn keep_alives_are_answered_and_go_no_further() {
+async fn pings_are_answered_and_go_no_further_and_pongs_are_told() {
     let mut node = Node::start(&config(), 8);
     let mut peer = node.connect_from(LISTED).await.expect("connected");
     peer.write_all(b"\r\n\r\n").await.expect("written");
@@ -65,6 +65,8 @@ async fn keep_alives_are_answered_and_go_no_further() {
     peer.write_all(&message("a", 0)).await.expect("written");
     assert_eq!(node.next_packet().await.bytes, message("a", 0));
     assert_eq!(node.counters().tcp_keep_alives, 1);
+    peer.write_all(b"\r\n").await.expect("written");
+    assert_eq!(node.next_packet().await.bytes, b"\r\n");
 }
 
 #[tokio::test]
