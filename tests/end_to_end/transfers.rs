@@ -74,7 +74,8 @@ fn an_agent_transfers_a_caller_to_another_agent() {
     assert!(record.legs.iter().all(|leg| leg.packets_received > 25 && leg.end_status == 200), "{record:#?}");
 }
 
-/// Busy: the caller is alice's again, whose phone had put the call on hold. Nobody there when the caller hangs up in the middle: the target is cancelled.
+/// Busy: alice's phone is told, and keeps the caller or, as baresip does, hangs up. Nobody there when the caller hangs up
+/// in the middle: the target is cancelled.
 #[test]
 fn a_transfer_that_comes_to_nothing() {
     for (answer, outcome) in [
@@ -91,14 +92,15 @@ fn a_transfer_that_comes_to_nothing() {
         alice.transfer(&format!("sip:{OUTSIDE}@{}", node.ports().sip)).expect("alice transfers");
         carrier.hears(call, 440, TALK / 2, PATIENCE).expect("the caller hears that it rings");
         if is_busy {
-            node.log_line("outcome=busy").expect("the transfer is over");
-            alice.resume().expect("alice takes the caller back");
-            carrier.hears(call, 700, TALK, PATIENCE).expect("the caller hears alice again");
+            alice.wait_for("transfer fail").expect("alice is told that it failed");
+        } else {
+            carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
         }
-        carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
         carrier.ended(call, PATIENCE).expect("the call ends");
         let record = only_record(&mut node);
         assert_eq!(outcomes(&record), [outcome], "{record:#?}");
+        let ended_by = if is_busy { ["control", "party"] } else { ["party", "control"] };
+        assert_eq!([&record.legs[0].end_side, &record.legs[1].end_side], ended_by, "{record:#?}");
         assert_eq!(record.legs[2].end_status, if is_busy { 486 } else { 487 }, "{record:#?}");
     }
 }
@@ -113,7 +115,7 @@ fn a_carrier_takes_its_caller_back() {
     let line = LiveLine::start(audio, CALLER_HZ).expect("the caller's audio address is free");
     let scenario = Scenario { media_ports: vec![audio.port()], ..Scenario::once("transfers/taken", SALES) };
     let sipp = Sipp::start(&scenario, &ports).expect("SIPp starts");
-    node.log_line("agent answered").expect("alice answers");
+    alice.wait_for("established").expect("alice answers");
     alice.transfer(&format!("sip:{OUTSIDE}@{}", ports.sip)).expect("alice transfers");
     sipp.finish().expect("asked, told and hung up");
     let (_, heard) = line.heard();

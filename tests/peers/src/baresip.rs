@@ -82,14 +82,6 @@ impl Baresip {
         self.command("transfer", to)
     }
 
-    /// Ends the hold that it began before it transferred.
-    ///
-    /// # Errors
-    /// When it takes no commands.
-    pub fn resume(&mut self) -> io::Result<()> {
-        self.command("resume", "")
-    }
-
     /// Has a command carried out.
     fn command(&self, command: &str, params: &str) -> io::Result<()> {
         let command = format!("{{\"command\":\"{command}\",\"params\":\"{params}\"}}");
