@@ -16,7 +16,7 @@ use crate::IpPrefix;
 
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use protection::Protection;
-pub use route::{Dns, Domain, Health, Register, Route, RouteSet, Target, TrunkCredentials};
+pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
 pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,
@@ -255,6 +255,8 @@ pub struct Trunk {
     pub credentials: Option<TrunkCredentials>,
     /// Whether its calls are transferred by itself, when the target is its too (REFER).
     pub refer_out: bool,
+    /// Where its 3xx may lead; they are refusals when absent.
+    pub redirects: Option<Redirects>,
     /// What we are registered as with it.
     pub registrations: Vec<Register>,
     /// How it is spoken to.

@@ -3,6 +3,7 @@
 mod entities;
 mod profile;
 mod protection;
+mod redirect;
 mod register;
 mod route;
 mod rules;

@@ -37,6 +37,51 @@ fn registrations_of_a_trunk_are_checked() {
     problem(&format!("{at}[[trunk.register]]\n{at}"), "is registered twice; remove one");
 }
 
+#[test]
+fn where_redirections_lead_is_checked() {
+    let own = |keys: &str| changed("srtp = \"off\"", &format!("{keys}\nsrtp = \"off\""));
+    let problem = |keys: &str, expected: &str| {
+        let told = parse(&own(keys)).expect_err("a problem").to_string();
+        assert!(told.contains(expected), "{told}");
+    };
+    let follow = "redirects = \"follow\"";
+    problem("redirects = true", "trunk.carrier-a.redirects: found true; write refuse or follow");
+    problem("redirects = \"proxy\"", "trunk.carrier-a.redirects: found \"proxy\"; write refuse or follow");
+    problem(
+        "max_redirects = 3",
+        "trunk.carrier-a.max_redirects: redirections are refused, so that nothing is asked of them; \
+         write redirects = \"follow\", or remove the key",
+    );
+    for max in ["0", "9"] {
+        problem(
+            &format!("{follow}\nmax_redirects = {max}"),
+            &format!("trunk.carrier-a.max_redirects: found {max}; write a whole number from 1 to 8"),
+        );
+    }
+    problem(
+        &format!("{follow}\nredirect_to = [\"carrier-a\", \"carrier-x\"]"),
+        "trunk.carrier-a.redirect_to[2]: there is no trunk \"carrier-x\"; write \"carrier-a\"",
+    );
+    problem(
+        &format!("{follow}\nredirect_to = []"),
+        "redirect_to is empty, so nothing could be followed; write a list of trunks",
+    );
+    problem(
+        &format!("{follow}\nredirect_prefixes = [\"+1555\", \"sales\"]"),
+        "trunk.carrier-a.redirect_prefixes[2]: found \"sales\"; write how a number begins, such as \"+1555\"",
+    );
+    let below = "[[trunk]]\nname = \"carrier-b\"\nsources = [\"127.0.0.11\"]\npeer = \"127.0.0.11:5060\"\n";
+    let keys = format!("{follow}\nmax_redirects = 8\nredirect_to = [\"carrier-b\"]");
+    let text = own(&keys).replacen("[phones]", &format!("{below}[phones]"), 1);
+    let config = parse(&text).expect("a sound configuration, whichever trunk is the first");
+    let redirects = config.trunks[0].redirects.clone().expect("they are followed");
+    assert_eq!((redirects.max, redirects.trunks), (8, vec!["carrier-b".to_owned()]));
+    let config = parse(&own(follow)).expect("a sound configuration");
+    let redirects = config.trunks[0].redirects.clone().expect("they are followed");
+    assert_eq!((redirects.max, redirects.trunks), (3, vec!["carrier-a".to_owned()]));
+    assert!(redirects.prefixes.is_empty());
+}
+
 /// RFC 3263: a carrier may be a name, which DNS leads on from.
 #[test]
 fn a_trunk_may_be_a_name() {

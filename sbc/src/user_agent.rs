@@ -27,6 +27,7 @@ mod passing;
 mod probing;
 mod profile;
 mod provisional;
+mod redirect;
 mod refer;
 mod registering;
 mod registration;
@@ -67,6 +68,7 @@ pub use profile::{
     DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, PreferredRefresher, Profile, ReferPolicy,
     ReliableProvisional, SessionTimerPolicy, SessionTimers, SrtpPolicy,
 };
+pub use redirect::RedirectPolicy;
 pub use registering::RegistrationState;
 
 pub use crate::source::IpPrefix;

@@ -6,9 +6,9 @@ use tandem_config as config;
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
     IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, Outbound, PhoneConfig,
-    PreferredRefresher, Profile, Protection, ReferPolicy, RegisterConfig, ReliableProvisional, RouteConfig,
-    RouteSet, SessionTimerPolicy, SessionTimers, SrtpPolicy, Target, Timers, Transport, TrunkConfig,
-    TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
+    PreferredRefresher, Profile, Protection, RedirectPolicy, ReferPolicy, RegisterConfig,
+    ReliableProvisional, RouteConfig, RouteSet, SessionTimerPolicy, SessionTimers, SrtpPolicy, Target,
+    Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
 };
 use tandem_sbc_net::{DnsConfig, PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -127,6 +127,7 @@ fn trunk(config: &config::Config, trunk: &config::Trunk, rules: &Rulebook) -> Tr
         health: trunk.health.as_ref().map(health),
         failover_on: trunk.failover_on.clone(),
         credentials: trunk.credentials.as_ref().map(credentials),
+        redirects: trunk.redirects.as_ref().map(redirects),
         registrations: (1..)
             .zip(&trunk.registrations)
             .map(|it| Arc::new(register(&config.node_name, trunk, it)))
@@ -140,6 +141,11 @@ fn trunk(config: &config::Config, trunk: &config::Trunk, rules: &Rulebook) -> Tr
         max_calls_per_second_out: trunk.max_calls_per_second_out,
         max_calls_per_source: trunk.max_calls_per_source,
     }
+}
+
+fn redirects(redirects: &config::Redirects) -> RedirectPolicy {
+    let config::Redirects { max, trunks, prefixes } = redirects.clone();
+    RedirectPolicy { max, trunks, prefixes }
 }
 
 fn register(

@@ -20,6 +20,7 @@ mod ledger;
 mod load;
 mod load_streams;
 mod menu_to_softphone;
+mod redirects;
 mod registering;
 mod reload;
 mod routing;

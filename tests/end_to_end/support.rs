@@ -81,7 +81,8 @@ pub(crate) fn carrier_at(runtime: &Runtime, node: &Node, address: SocketAddr) ->
     phone_at(runtime, node, address, BTreeMap::new())
 }
 
-fn phone_at(
+/// The same, with manners of their own for some of its numbers.
+pub(crate) fn phone_at(
     runtime: &Runtime,
     node: &Node,
     address: SocketAddr,

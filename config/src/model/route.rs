@@ -60,6 +60,17 @@ impl Target {
     }
 }
 
+/// Where 3xx of a trunk may lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirects {
+    /// How often one call is redirected.
+    pub max: u8,
+    /// To these trunks.
+    pub trunks: Vec<String>,
+    /// What numbers begin with that may be called; any when empty.
+    pub prefixes: Vec<String>,
+}
+
 /// A registration of ours with a carrier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Register {

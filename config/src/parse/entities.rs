@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::profile::read_profile;
+use super::redirect::read_redirects;
 use super::register::read_registrations;
 use super::route::{read_credentials, read_failover_on, read_health, read_peer, read_routes};
 use super::rules::{read_numbers, read_rules};
@@ -45,10 +46,13 @@ pub(super) fn read_trunks(
     listen: &[SipListen],
     files: &Files<'_>,
 ) -> Vec<Trunk> {
-    root.tables("trunk", "name", MAX_TRUNKS)
+    let sections = root.tables("trunk", "name", MAX_TRUNKS);
+    // Before anything else of them, so that one may speak of another further down.
+    let own_names: Vec<_> = sections.iter().map(|section| section.new_name("name", names)).collect();
+    sections
         .into_iter()
-        .filter_map(|section| {
-            let name = section.new_name("name", names);
+        .zip(own_names)
+        .filter_map(|(section, name)| {
             let owner = format!("trunk {:?}", name.as_deref().unwrap_or_default());
             let prefixes = read_sources(&section, &owner, sources);
             let routes = read_routes(&section, listen, prefixes.as_deref());
@@ -66,6 +70,7 @@ pub(super) fn read_trunks(
             let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
             let credentials = read_credentials(&section);
             let refer_out = section.boolean_or("refer_out", false);
+            let redirects = read_redirects(&section, name.as_deref(), names);
             let registrations = read_registrations(&section, prefixes.as_deref());
             let profile = read_profile(&section, Profile::default());
             let rules = read_rules(&section);
@@ -84,6 +89,7 @@ pub(super) fn read_trunks(
                 max_calls_per_source: max_calls_per_source?,
                 credentials: credentials?,
                 refer_out: refer_out?,
+                redirects: redirects?,
                 registrations: registrations?,
                 profile: profile?,
                 tls: tls?,

@@ -291,6 +291,9 @@ impl UserAgent {
             ..200 => self.handle_provisional(now, id, transaction, received, status),
             200..300 => self.handle_success(now, id, transaction, received, repeated),
             300.. => {
+                if status < 400 {
+                    self.take_redirection(id, received, status);
+                }
                 if status == 503 {
                     self.rest_as_asked(now, transaction, received);
                 }

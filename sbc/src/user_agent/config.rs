@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::profile::Profile;
+use super::redirect::RedirectPolicy;
 pub use crate::auth::DigestAlgorithm;
 use crate::ban::Protection;
 use crate::dns::{Domain, NameLimits};
@@ -92,6 +93,8 @@ pub struct TrunkConfig {
     pub health: Option<HealthConfig>,
     /// Final responses after which the next destination is tried; all others speak for the callee.
     pub failover_on: Vec<RangeInclusive<u16>>,
+    /// Where its 3xx may lead; they are refusals when absent.
+    pub redirects: Option<RedirectPolicy>,
     /// What we are registered as with it.
     pub registrations: Vec<Arc<RegisterConfig>>,
     /// What its challenges are answered with; they are refusals when absent.
@@ -124,6 +127,7 @@ impl TrunkConfig {
             routes: Vec::new(),
             health: None,
             failover_on: FAILOVER_ON.to_vec(),
+            redirects: None,
             registrations: Vec::new(),
             credentials: None,
             is_authenticated: false,

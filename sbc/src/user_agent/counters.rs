@@ -88,6 +88,10 @@ counters! {
     authentication_failures,
     /// Calls to a trunk that went on to another destination.
     failovers,
+    /// 3xx that were followed.
+    redirects_followed,
+    /// 3xx of trunks whose redirections are followed that led nowhere they may.
+    redirects_refused,
     /// Questions asked of DNS.
     dns_lookups,
     /// Those that had no answer.

@@ -4,7 +4,8 @@
 //! One call is never made twice at a time: an attempt that is left is cancelled, and ended by ACK and BYE if it is
 //! answered all the same.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,12 @@ pub(super) struct Plan {
     pub(super) fails_over_at: Option<Instant>,
     /// What the attempt under way has heard.
     heard: Heard,
+    /// How often it was redirected.
+    redirections: u8,
+    /// Whether the attempt under way was, and is to go on.
+    is_redirected: bool,
+    /// The numbers that were called, and where: no redirection leads there again.
+    visited: BTreeSet<(String, SocketAddr)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +76,8 @@ pub(super) struct Way {
     /// The name that led there.
     domain: Option<Domain>,
     failover_after: Duration,
+    /// Who is called there, when that is somebody else than the call was for.
+    number: Option<String>,
 }
 
 impl Plan {
@@ -120,6 +129,9 @@ impl UserAgent {
             cseq: 1,
             fails_over_at: None,
             heard: Heard::Nothing,
+            redirections: 0,
+            is_redirected: false,
+            visited: BTreeSet::new(),
         };
         let (way, admission) = self.next_way(now, &mut plan)?;
         plan.begin(now, &way);
@@ -146,13 +158,14 @@ impl UserAgent {
         ways
     }
 
-    fn ways_to(&mut self, trunk: &TrunkConfig, route: &RouteConfig) -> Vec<Way> {
+    pub(super) fn ways_to(&mut self, trunk: &TrunkConfig, route: &RouteConfig) -> Vec<Way> {
         let hops = self.hops_to(trunk, route);
         let way = |hop| Way {
             trunk: trunk.name.as_str().into(),
             hop: self.aliases.apply(hop),
             domain: route.to.domain().cloned(),
             failover_after: route.failover_after,
+            number: None,
         };
         hops.into_iter().map(way).collect()
     }
@@ -184,6 +197,9 @@ impl UserAgent {
         let has_rung_out = plan.heard == Heard::Progress && refusal.status == 408;
         if refusal.by == Ender::Failure {
             self.destinations.rest(now, &plan.hop, REST_UNREACHABLE);
+        }
+        if plan.is_redirected {
+            return self.try_next(now, id);
         }
         !speaks_for_the_callee && !has_rung_out && self.try_next(now, id)
     }
@@ -227,6 +243,11 @@ impl UserAgent {
         let Offer { media, through, description: offer } = self.offer_of(&plan.side, &peer, way.hop);
         let Some(session) = self.sessions.get_mut(id) else { return false };
         let Phase::Calling(calling) = &mut session.phase else { return false };
+        let was_redirected = std::mem::take(&mut plan.is_redirected);
+        if was_redirected {
+            // What it was refused with is not what becomes of it.
+            calling.refusal = None;
+        }
         calling.media = media;
         session.through = through;
         session.peer = peer;
@@ -238,7 +259,7 @@ impl UserAgent {
         if let Some(before) = before {
             self.admissions.release(&before);
         }
-        self.counters.failovers += 1;
+        self.counters.failovers += u64::from(!was_redirected);
         let destination = way.destination(&plan.number);
         let call = Call {
             session: id,
@@ -291,17 +312,44 @@ impl Plan {
     fn begin(&mut self, now: Instant, way: &Way) {
         self.attempts += 1;
         self.hop = way.hop;
+        let number = way.number.as_ref().unwrap_or(&self.number).clone();
+        self.visited.insert((number, way.hop.destination));
         self.heard = Heard::Nothing;
         self.fails_over_at = (!self.left.is_empty()).then(|| now + way.failover_after);
     }
 }
 
+impl Plan {
+    /// Goes on by these ways and no others; whether there is one that may be gone.
+    pub(super) fn redirect(&mut self, max: u8, ways: Vec<Way>) -> bool {
+        let has_been = |way: &Way| {
+            let number = way.number.as_ref().unwrap_or(&self.number).clone();
+            self.visited.contains(&(number, way.hop.destination))
+        };
+        let left: VecDeque<Way> = ways.into_iter().filter(|way| !has_been(way)).collect();
+        if self.redirections >= max || left.is_empty() {
+            return false;
+        }
+        self.left = left;
+        self.redirections += 1;
+        self.is_redirected = true;
+        self.from.diverting.get_or_insert_with(|| self.number.clone());
+        true
+    }
+}
+
 impl Way {
+    /// The same to somebody else.
+    pub(super) fn to(self, number: String) -> Self {
+        Self { number: Some(number), ..self }
+    }
+
     pub(super) fn peer(&self) -> Peer {
         Peer::Trunk(Arc::clone(&self.trunk))
     }
 
     pub(super) fn destination(&self, number: &str) -> Destination {
+        let number = self.number.as_deref().unwrap_or(number);
         let (mut uri, transport) = match &self.domain {
             Some(domain) => (compose::sip_uri(number, domain), domain.transport),
             None => (compose::sip_uri(number, self.hop.destination), Some(self.hop.transport)),

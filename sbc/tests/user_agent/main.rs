@@ -27,6 +27,7 @@ mod methods_in_dialogs;
 mod names;
 mod profile;
 mod reason;
+mod redirect;
 mod refer;
 mod registering;
 mod registration;
