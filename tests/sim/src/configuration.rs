@@ -133,12 +133,13 @@ pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
         media_timeout: Some(knobs.media_timeout),
         max_call_duration: Duration::from_secs(3_600),
         phones_behind_nat: true,
+        refer_out: knobs.refer_out.then(|| TRUNK.to_owned()).into_iter().collect(),
         ..SwitchConfig::new(ADDRESS, 20_000..=20_000 + knobs.media_ports - 1)
     }
 }
 
 /// Users 1001 to 1005 serve `sales`, 1006 to 1009 `support`; 1010 only calls.
-pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
+pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreConfig {
     let [sales, support] = &agents.outside;
     let queue = |name: &str, users: std::ops::RangeInclusive<u16>, outside: &[String]| QueueConfig {
         name: name.into(),
@@ -168,17 +169,24 @@ pub(crate) fn contact_centre(agents: &Agents) -> ContactCentreConfig {
         agents: inside.chain(outside).collect(),
         prompts: PROMPTS.iter().map(|(name, ..)| (*name).to_owned()).collect::<BTreeSet<_>>(),
         not_responding_pause: Duration::from_secs(10),
-        hold_music: None,
+        hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
         outbound_trunk: None,
     }
 }
 
-/// Numbers that lead straight to a phone, to a subscriber of the carrier's, and there by two ways.
+/// Numbers that lead straight to a phone, to a subscriber of the carrier's, there by two ways, and to the phone with its
+/// media past us.
 fn routes() -> BTreeMap<String, Route> {
     let subscriber = "+15550190".to_owned();
+    let phone = || DialTarget::User(user(1));
     let trunk = |trunk: &str| DialTarget::Trunk { trunk: trunk.into(), number: subscriber.clone() };
-    let targets = [DialTarget::User(user(1)), trunk(TRUNK), trunk(TWO_WAYS)];
-    let route = |target| Route { target, ring_timeout: Duration::from_secs(60), media: MediaPath::Anchored };
+    let targets = [
+        (phone(), MediaPath::Anchored),
+        (trunk(TRUNK), MediaPath::Anchored),
+        (trunk(TWO_WAYS), MediaPath::Anchored),
+        (phone(), MediaPath::Direct),
+    ];
+    let route = |(target, media)| Route { target, ring_timeout: Duration::from_secs(60), media };
     (10..).zip(targets).map(|(n, target)| (format!("+155501{n}"), route(target))).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Flows as RFCs draw them: the node of [`crate::run`] between peers written by hand, one arrow after the other, in
 //! virtual time and fine weather.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub struct Ladder {
     arrows: VecDeque<Seen>,
     /// Audio relayed: whereto, and the first octet of its payload.
     relayed: Vec<(SocketAddr, u8)>,
+    /// Whom something was played to.
+    played: BTreeSet<SocketAddr>,
 }
 
 impl Ladder {
@@ -36,7 +38,23 @@ impl Ladder {
     /// A node that has just begun.
     #[must_use]
     pub fn new() -> Self {
-        let knobs = Knobs {
+        Self::with(|_| {})
+    }
+
+    /// One where whoever is put on hold hears music.
+    #[must_use]
+    pub fn with_hold_music() -> Self {
+        Self::with(|knobs| knobs.hold_music = true)
+    }
+
+    /// One whose carrier is asked to transfer its own callers to its own numbers.
+    #[must_use]
+    pub fn with_transferring_carrier() -> Self {
+        Self::with(|knobs| knobs.refer_out = true)
+    }
+
+    fn with(change: impl FnOnce(&mut Knobs)) -> Self {
+        let mut knobs = Knobs {
             max_calls: 100,
             media_ports: 400,
             max_endpoints: 256,
@@ -49,10 +67,19 @@ impl Ladder {
             trunk_srtp: SrtpPolicy::Off,
             phones_srtp: SrtpPolicy::Off,
             session_timers: SessionTimers::default(),
+            hold_music: false,
+            refer_out: false,
         };
+        change(&mut knobs);
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };
         let node = Node::new(3_665, &knobs, &agents, None);
-        Self { node, now: Duration::ZERO, arrows: VecDeque::new(), relayed: Vec::new() }
+        Self {
+            node,
+            now: Duration::ZERO,
+            arrows: VecDeque::new(),
+            relayed: Vec::new(),
+            played: BTreeSet::new(),
+        }
     }
 
     /// The phone of user 1000 + `n`, which `+15550110` rings for `n` = 1.
@@ -134,6 +161,13 @@ impl Ladder {
         self.relayed.iter().find(|(_, first)| *first == octet).map(|(destination, _)| *destination)
     }
 
+    /// Whether something is played to `peer`, who has its audio where every peer has it.
+    pub fn hears_a_prompt(&mut self, peer: SocketAddr) -> bool {
+        self.played.clear();
+        self.pass(AT_ONCE);
+        self.played.contains(&audio_of(peer))
+    }
+
     fn collect(&mut self) {
         for departure in self.node.take_departures() {
             match departure.making {
@@ -145,7 +179,9 @@ impl Ladder {
                     let first = departure.bytes.get(12).copied().unwrap_or_default();
                     self.relayed.push((departure.destination, first));
                 }
-                Making::Played => {}
+                Making::Played => {
+                    self.played.insert(departure.destination);
+                }
             }
         }
     }

@@ -86,7 +86,7 @@ impl Node {
             config.protection.ban = Duration::ZERO;
         }
         let user_agent = UserAgent::new(config.into(), rng(11));
-        let centre = ContactCentre::new(configuration::contact_centre(agents));
+        let centre = ContactCentre::new(configuration::contact_centre(knobs, agents));
         let centre = Watched::new(centre.expect("the simulator's contact centre fits together"));
         let switch = Switch::new(configuration::switch(knobs), user_agent, centre, voices::library());
         Self {
@@ -199,7 +199,7 @@ impl Node {
         let user_agent = configuration::user_agent(knobs).into();
         self.switch.reload(configuration::switch(knobs), user_agent, voices::library());
         let centre = &mut self.switch.plane_mut().centre;
-        let reloaded = centre.reload(instant(now), configuration::contact_centre(agents));
+        let reloaded = centre.reload(instant(now), configuration::contact_centre(knobs, agents));
         reloaded.expect("the simulator's contact centre fits together");
         self.drain(now);
     }

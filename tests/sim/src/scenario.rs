@@ -58,6 +58,10 @@ pub struct Knobs {
     pub phones_srtp: SrtpPolicy,
     /// How long sessions last without being refreshed.
     pub session_timers: SessionTimers,
+    /// Whether whoever is put on hold hears music.
+    pub hold_music: bool,
+    /// Whether the carrier is asked to transfer its own callers to its own numbers.
+    pub refer_out: bool,
 }
 
 impl Knobs {
@@ -340,6 +344,8 @@ impl Draw {
             trunk_srtp: self.srtp_policy(),
             phones_srtp: self.srtp_policy(),
             session_timers: extensions::NO_TIMERS,
+            hold_music: false,
+            refer_out: false,
         }
     }
 

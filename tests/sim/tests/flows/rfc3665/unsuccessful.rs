@@ -5,9 +5,9 @@ use std::time::Duration;
 use tandem_sim::Seen;
 use tandem_sim::ladder::Ladder;
 
+use super::registration::{own_contact, register};
+use super::sessions::BOB;
 use crate::messages::{BIG_GUY, Peer, ack_of_refusal, answer, bob, cancel, invite};
-use crate::registration::{own_contact, register};
-use crate::sessions::BOB;
 
 /// A call to Bob's phone up to the INVITE that it gets.
 fn call(ladder: &mut Ladder, bob: Peer, call_id: &str) -> (String, Seen) {

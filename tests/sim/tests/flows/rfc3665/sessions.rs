@@ -7,11 +7,11 @@ use rsip::Method;
 use tandem_sim::Seen;
 use tandem_sim::ladder::{Ladder, audio_of, audio_port};
 
+use super::registration::{own_contact, register};
 use crate::messages::{
     BIG_GUY, Peer, ack_of_refusal, answer, bob, credentials, from_callee, header, headers, invite, request,
     sdp, within,
 };
-use crate::registration::{own_contact, register};
 
 /// The number of Bob's phone, and those of the carrier's subscriber.
 pub(crate) const BOB: &str = "+15550110";

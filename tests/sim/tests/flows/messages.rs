@@ -63,7 +63,8 @@ pub(crate) fn from_callee(method: &str, cseq: u32, invite: &Seen, tag: &str) -> 
     in_dialog(method, cseq, invite, (&from_callee, &from), &uri_of(&header(invite, "Contact")), "", "")
 }
 
-fn in_dialog(
+/// A request in a dialog, between the From and To of its sender, to the Contact of the other side.
+pub(crate) fn in_dialog(
     method: &str,
     cseq: u32,
     seen: &Seen,
@@ -74,7 +75,11 @@ fn in_dialog(
 ) -> String {
     let (at, call_id) = (seen.peer, &seen.call_id);
     let contact = if method == "INVITE" { format!("Contact: <sip:peer@{at}>\r\n") } else { String::new() };
-    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let kind = if body.is_empty() || headers.contains("Content-Type:") {
+        ""
+    } else {
+        "Content-Type: application/sdp\r\n"
+    };
     format!(
         "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK-{method}-{cseq}-{call_id}\r\n\
          Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\

@@ -1,0 +1,111 @@
+//! RFC 5359 §2.15 to §2.18: park, pick-up, automatic redial, click to dial.
+//!
+//! The RFC's phones learn by the dialog event package (RFC 4235) which calls there are. The node has no such package
+//! and says so with 489; what a phone knows otherwise it can act on.
+
+use tandem_sim::ladder::Ladder;
+
+use super::party::{
+    BOB, QUEUE, asks, asks_for, calls, carol, dials, is_answered, is_cancelled, is_told, phones_on, picks_up,
+    rings, talk, turns_down,
+};
+use crate::messages::{BIG_GUY, Peer, ack_of_refusal, bob, header};
+use crate::rfc3665::registration::register;
+
+/// §2.15: Bob parks Alice at a number where she hears music, and leaves. Carol comes, and has her. The RFC's Carol
+/// fetches the call with Replaces; here a queue is the place to park, and gives it to whoever is free.
+#[test]
+fn call_park() {
+    let (mut ladder, alice, bob, carol) = (Ladder::new(), BIG_GUY, bob(), carol());
+    phones_on(&mut ladder, &[bob]);
+    calls(&mut ladder, alice, QUEUE, "park");
+    let alices = is_answered(&mut ladder, alice);
+    let invite = rings(&mut ladder, bob);
+    let mut bobs = picks_up(&mut ladder, bob, invite);
+    talk(&mut ladder, &alices, &bobs, 0x20);
+    asks_for(&mut ladder, &mut bobs, QUEUE, "");
+    bobs.gets_bye(&mut ladder);
+    is_told(&mut ladder, bob, "200 OK");
+    assert!(ladder.hears_a_prompt(alice.at), "music");
+    register(&mut ladder, bob, "gone", "Contact: *\r\nExpires: 0\r\n", "200 REGISTER");
+    phones_on(&mut ladder, &[carol]);
+    let invite = rings(&mut ladder, carol);
+    let carols = picks_up(&mut ladder, carol, invite);
+    talk(&mut ladder, &alices, &carols, 0x30);
+    carols.hangs_up(&mut ladder);
+    alices.gets_bye(&mut ladder);
+    ladder.is_at_rest();
+}
+
+/// §2.16: Bob's phone rings, and he takes the call at another one of his with Replaces and `early-only` (RFC 3891 §3).
+/// Carol, who knows as much of the call, may not.
+#[test]
+fn call_pick_up() {
+    let (mut ladder, alice, bob, carol) = (Ladder::new(), BIG_GUY, bob(), carol());
+    let elsewhere = Peer { at: Ladder::phone(3), ..bob };
+    phones_on(&mut ladder, &[bob, carol]);
+    calls(&mut ladder, alice, BOB, "ringing");
+    let invite = rings(&mut ladder, bob);
+    ladder.gets(alice.at, "180 INVITE");
+    let node_s_tag = invite.from_tag.clone().unwrap_or_default();
+    let (call_id, tag) = (&invite.call_id, bob.user);
+    let replaces = format!("Replaces: {call_id};to-tag={node_s_tag};from-tag={tag};early-only\r\n");
+    dials(&mut ladder, carol, bob.user, "curious", &replaces);
+    let refusal = ladder.gets(carol.at, "403 INVITE");
+    ladder.sends(carol.at, &ack_of_refusal(carol, &refusal));
+    dials(&mut ladder, elsewhere, bob.user, "picks-up", &replaces);
+    ladder.gets(elsewhere.at, "100 INVITE");
+    let bobs = is_answered(&mut ladder, elsewhere);
+    is_cancelled(&mut ladder, bob, &invite);
+    let alices = is_answered(&mut ladder, alice);
+    talk(&mut ladder, &alices, &bobs, 0x20);
+    bobs.hangs_up(&mut ladder);
+    alices.gets_bye(&mut ladder);
+    ladder.is_at_rest();
+}
+
+/// §2.17: Carol is busy. Nobody tells Bob when she is not any more, so that his phone tries again.
+#[test]
+fn automatic_redial() {
+    let (mut ladder, bob, carol) = (Ladder::new(), bob(), carol());
+    phones_on(&mut ladder, &[bob, carol]);
+    dials(&mut ladder, bob, carol.user, "busy", "");
+    ladder.gets(bob.at, "100 INVITE");
+    let invite = ladder.gets(carol.at, "INVITE");
+    turns_down(&mut ladder, carol, &invite, "486 Busy Here");
+    let refusal = ladder.gets(bob.at, "486 INVITE");
+    ladder.sends(bob.at, &ack_of_refusal(bob, &refusal));
+    asks(&mut ladder, bob, "SUBSCRIBE", carol.user, "Event: dialog\r\n");
+    assert_eq!(header(&ladder.gets(bob.at, "489 SUBSCRIBE"), "Allow-Events"), "refer");
+    dials(&mut ladder, bob, carol.user, "again", "");
+    ladder.gets(bob.at, "100 INVITE");
+    let invite = rings(&mut ladder, carol);
+    ladder.gets(bob.at, "180 INVITE");
+    let carols = picks_up(&mut ladder, carol, invite);
+    let bobs = is_answered(&mut ladder, bob);
+    talk(&mut ladder, &bobs, &carols, 0x20);
+    bobs.hangs_up(&mut ladder);
+    carols.gets_bye(&mut ladder);
+    ladder.is_at_rest();
+}
+
+/// §2.18: Bob's browser asks his phone by REFER to call Carol. That is between the two; of the node it may not be asked
+/// outside a call (403), and the call that the phone makes is one like any other.
+#[test]
+fn click_to_dial() {
+    let (mut ladder, bob, carol) = (Ladder::new(), bob(), carol());
+    phones_on(&mut ladder, &[bob, carol]);
+    let contact = format!("Contact: <sip:{}@{}>\r\n", bob.user, bob.at);
+    asks(&mut ladder, bob, "REFER", bob.user, &format!("Refer-To: <sip:1002@127.0.0.1>\r\n{contact}"));
+    ladder.gets(bob.at, "403 REFER");
+    dials(&mut ladder, bob, carol.user, "clicked", "Referred-By: <sip:1001@127.0.0.1>\r\n");
+    ladder.gets(bob.at, "100 INVITE");
+    let invite = rings(&mut ladder, carol);
+    ladder.gets(bob.at, "180 INVITE");
+    let carols = picks_up(&mut ladder, carol, invite);
+    let bobs = is_answered(&mut ladder, bob);
+    talk(&mut ladder, &bobs, &carols, 0x20);
+    bobs.hangs_up(&mut ladder);
+    carols.gets_bye(&mut ladder);
+    ladder.is_at_rest();
+}
