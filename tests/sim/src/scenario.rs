@@ -1,13 +1,14 @@
 //! What is going to happen in a run, all of it drawn from the seed before the run begins.
 
 mod extensions;
+mod protection;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tandem_phone::{Answer, Habit, Law, Manner, Srtp, Transport};
+use tandem_phone::{Answer, Habit, Law, Manner, Transport};
 use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
 
 use crate::configuration::{self, CARRIER, SCANNER, USERS, phone_address};
@@ -346,38 +347,6 @@ impl Draw {
             session_timers: extensions::NO_TIMERS,
             hold_music: false,
             refer_out: false,
-        }
-    }
-
-    fn srtp_policy(&mut self) -> SrtpPolicy {
-        self.one_of(&[SrtpPolicy::Off, SrtpPolicy::Off, SrtpPolicy::Offered, SrtpPolicy::Required])
-    }
-
-    /// How a party protects its media, so that it gets on with the node. Who is called without must not insist.
-    fn srtp(&mut self, policy: SrtpPolicy, called: bool) -> Srtp {
-        match policy {
-            SrtpPolicy::Off => Srtp::Off,
-            SrtpPolicy::Required => Srtp::Required,
-            SrtpPolicy::Offered if called => self.one_of(&[Srtp::Off, Srtp::Offered]),
-            SrtpPolicy::Offered => self.one_of(&[Srtp::Off, Srtp::Offered, Srtp::Required]),
-        }
-    }
-
-    /// Protects everybody's media as the node's knobs allow.
-    fn protect(&mut self, scenario: &mut Scenario) {
-        let (trunk, phones) = (scenario.knobs.trunk_srtp, scenario.knobs.phones_srtp);
-        for phone in &mut scenario.phones {
-            phone.manner.srtp = self.srtp(phones, true);
-        }
-        for agent in &mut scenario.outside_agents {
-            agent.manner.srtp = self.srtp(trunk, true);
-        }
-        for caller in &mut scenario.callers {
-            let policy = match caller.placer {
-                Placer::Carrier => trunk,
-                Placer::Phone(_) => phones,
-            };
-            caller.manner.srtp = self.srtp(policy, false);
         }
     }
 
