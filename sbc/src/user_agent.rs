@@ -20,6 +20,7 @@ mod event;
 mod expiry;
 mod in_dialog;
 mod info;
+mod late;
 mod naming;
 mod notices;
 mod owner;
@@ -130,6 +131,7 @@ pub struct UserAgent {
     bans: Bans,
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
+    given_up: late::GivenUp,
     transmits: VecDeque<Transmit>,
     counters: Counters,
 }
@@ -225,6 +227,7 @@ impl UserAgent {
             bans: Bans::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
+            given_up: late::GivenUp::default(),
             counters: Counters::default(),
         };
         agent.is_reconfigured = agent.wants_renewal();
@@ -450,6 +453,7 @@ impl UserAgent {
                 self.handle_passed_response(now, session, transaction, received, status, repeated);
             }
             ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
+            ResponseMatch::Stray if is_ours && self.end_late_answer(now, received, status) => {}
                 self.end_farewell(session);
             }
             ResponseMatch::Deliver { user: Role::Refer(session), .. } if status >= 200 => {

@@ -105,6 +105,7 @@ impl UserAgent {
         if let Some(session) = self.sessions.get_mut(id) {
             if let Some(fork) = session.forks.iter_mut().find(|fork| fork.transaction == transaction) {
                 fork.transaction = again;
+                fork.branch = super::late::number_of(&branch);
                 fork.state = ForkState::Calling;
             }
             if let Phase::Calling(calling) = &mut session.phase

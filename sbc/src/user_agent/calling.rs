@@ -6,6 +6,7 @@ use rand::Rng;
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
+use super::late;
 use super::profile::EarlyMedia;
 use super::route::Plan;
 use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
@@ -204,7 +205,8 @@ impl UserAgent {
         let outgoing = Outgoing { method: Method::Invite, branch: &branch, first, fallback, user };
         let transaction = self.send(now, &peer, outgoing);
         if let Some(session) = self.sessions.get_mut(call.session) {
-            session.forks.push(Fork { transaction, state: ForkState::Calling });
+            let branch = late::number_of(&branch);
+            session.forks.push(Fork { transaction, branch, state: ForkState::Calling });
         }
     }
 
@@ -341,10 +343,19 @@ impl UserAgent {
         if let Some(session) = self.sessions.get_mut(id) {
             let was_left = session.is_left(transaction);
             session.forks.retain(|fork| fork.transaction != transaction);
+        self.note_given_up(now, id, transaction);
             if matches!(session.phase, Phase::Calling(_)) && !was_left {
                 return self.win(now, id, dialog, sent_on.transport, received);
             }
         }
+    /// Whoever was not heard of may have heard us.
+    fn note_given_up(&mut self, now: Instant, id: SessionId, transaction: TransactionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let fork = session.forks.iter().find(|fork| fork.transaction == transaction);
+        let (branch, cseq) = (fork.and_then(|fork| fork.branch), session.early_cseq);
+        self.remember_given_up(now, branch, cseq);
+    }
+
         if let Some(session) = self.sessions.get(id) {
             // §12.2.1.1: its early dialog may have had PRACKs, under CSeqs that must not come again.
             dialog.advance_cseq(session.early_cseq);
@@ -496,3 +507,5 @@ fn phrase(received: Received<'_>) -> String {
         StartLine::Request { .. } => String::new(),
     }
 }
+        let cseq = session.early_cseq;
+            self.remember_given_up(now, fork.branch, cseq);

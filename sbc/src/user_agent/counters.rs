@@ -74,6 +74,8 @@ counters! {
     stray_acks,
     /// Responses that belong to nothing.
     stray_responses,
+    /// Answers to calls that we had given up; they are hung up on.
+    late_answers,
     /// Messages that a trunk's rules changed, both ways.
     messages_rewritten,
     /// Rules passed over, since they would have made a message that cannot be read.

@@ -273,13 +273,17 @@ impl UserAgent {
     /// The way a request of ours in a dialog goes: to the address that the next URI names; for a phone only when
     /// that is the host it sends from, else it is behind NAT and the URI is of no use to us.
     pub(super) fn way_in_dialog(&self, id: SessionId, dialog: &Dialog) -> Hop {
-        let hop = dialog.hop;
-        let Some(named) = compose::address_of(dialog.next_hop()) else { return hop };
-        let is_phone = self.sessions.get(id).is_some_and(|session| session.peer.is_phone());
-        let is_reachable = named.ip() == hop.destination.ip() || !is_phone;
-        if !is_reachable || (is_phone && hop.transport.is_reliable()) {
-            return hop;
-        }
-        Hop { destination: named, ..hop }
+        way_of(dialog, self.sessions.get(id).is_some_and(|session| session.peer.is_phone()))
     }
 }
+
+/// The same without the session.
+pub(super) fn way_of(dialog: &Dialog, is_phone: bool) -> Hop {
+    let hop = dialog.hop;
+    let Some(named) = compose::address_of(dialog.next_hop()) else { return hop };
+    let is_reachable = named.ip() == hop.destination.ip() || !is_phone;
+    if !is_reachable || (is_phone && hop.transport.is_reliable()) {
+        return hop;
+    }
+}
+    Hop { destination: named, ..hop }

@@ -251,6 +251,8 @@ pub(super) struct Fork {
     pub(super) transaction: TransactionId,
     pub(super) state: ForkState,
 }
+    /// The number in its branch.
+    pub(super) branch: Option<u64>,
 
 /// RFC 3261 §9.1: CANCEL must wait for a provisional response, and the INVITE must not wait for ever after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

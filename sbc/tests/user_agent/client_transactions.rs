@@ -1,8 +1,10 @@
 //! Requests of ours that nobody answers, and responses that come again (RFC 3261 §17.1).
 
+use std::time::Duration;
+
 use tandem_sbc::user_agent::{Ender, Event, SessionEnd, Transport};
 
-use crate::support::{CARRIER, SDP, World, contact};
+use crate::support::{CARRIER, SDP, World, address, contact};
 
 /// §17.1.1.2: timers A and B; §8.1.3.1: a timeout is a 408.
 #[test]
@@ -101,4 +103,58 @@ fn an_invite_that_cannot_be_sent_fails_at_once() {
     assert_eq!(world.events(), [Event::Ended { session, end }, Event::Released { session }]);
     assert_eq!(world.counters().transport_errors, 1);
     world.rest();
+}
+
+/// §13.2.2.4: a callee that answers after timer B, or after 64*T1 without an answer to CANCEL, is acknowledged each time and
+/// hung up on once, however often and under whatever tag.
+#[test]
+fn a_call_that_is_answered_too_late_is_hung_up_on() {
+    for is_cancelled in [false, true] {
+        let mut world = World::new();
+        let session = world.call_carrier();
+        let invite = world.expect("INVITE");
+        if is_cancelled {
+            world.receive(CARRIER, &invite.answer("180 Ringing", "callee", "", ""));
+            world.own(|agent, now| agent.hang_up(now, session, "")).expect("it rings");
+            world.expect("CANCEL");
+        }
+        world.pass(Duration::from_secs(40));
+        world.messages();
+        world.events();
+        let ok = invite.answer("200 OK", "callee", &contact("127.0.0.10:5080"), SDP);
+        world.receive(CARRIER, &ok);
+        let ack = world.expect("ACK");
+        assert_eq!((ack.to, ack.request_uri()), (address("127.0.0.10:5080"), "sip:127.0.0.10:5080"));
+        let bye = world.expect("BYE");
+        assert!(bye.header("To").ends_with(";tag=callee"), "{}", bye.text);
+        world.receive(CARRIER, &ok);
+        world.expect("ACK");
+        world.receive("127.0.0.10:5080", &bye.answer("200 OK", "", "", ""));
+        world.receive(CARRIER, &invite.answer("200 OK", "another", &contact(CARRIER), SDP));
+        world.expect("ACK");
+        assert!(world.expect("BYE").header("To").ends_with(";tag=another"));
+        assert_eq!(world.events(), []);
+        assert_eq!((world.counters().late_answers, world.counters().stray_responses), (2, 0));
+        // For as long as somebody may ring, and no longer.
+        world.pass(Duration::from_secs(200));
+        world.messages();
+        world.receive(CARRIER, &ok);
+        world.expect_silence();
+        assert_eq!(world.counters().stray_responses, 1);
+        world.rest();
+    }
+}
+
+/// One INVITE is answered by so many callees and no more.
+#[test]
+fn late_callees_of_one_call_are_bounded() {
+    let mut world = World::new();
+    world.call_carrier();
+    let invite = world.expect("INVITE");
+    world.pass(Duration::from_secs(40));
+    world.messages();
+    for callee in 0..9 {
+        world.receive(CARRIER, &invite.answer("200 OK", &format!("c{callee}"), &contact(CARRIER), SDP));
+    }
+    assert_eq!((world.counters().late_answers, world.counters().stray_responses), (8, 1));
 }
