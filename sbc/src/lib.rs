@@ -22,6 +22,7 @@ pub mod sdp;
 mod session_timer;
 mod slab;
 pub mod source;
+mod stun;
 pub mod token_bucket;
 pub mod transaction;
 pub mod transport;

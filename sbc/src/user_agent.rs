@@ -86,6 +86,7 @@ use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
 use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Transactions};
 use crate::transport::Hop;
+use crate::stun;
 use crate::trunk::Admissions;
 pub use crate::trunk::{Limit, TrunkUse};
 use admission::{Overload, Shed};
@@ -266,6 +267,9 @@ impl UserAgent {
         }
         let peer = match class {
             SourceClass::Trunk(index) => self.trunks.get(index).cloned().unwrap_or(Peer::Phone),
+        if packet.transport == Transport::Udp && stun::is_stun(packet.bytes) {
+            return self.handle_stun(now, &packet);
+        }
             SourceClass::Phone => Peer::phone(packet.transport),
         };
         let mut index = HeaderIndex::new();
@@ -375,6 +379,17 @@ impl UserAgent {
 
     fn handle_message(
         &mut self,
+    /// RFC 5626 §8: the keep-alive of a phone that wants to know by which address we see it.
+    fn handle_stun(&mut self, now: Instant, packet: &Packet<'_>) {
+        let Some(answer) = stun::answer(packet.bytes, packet.source) else {
+            self.counters.parse_errors += 1;
+            return self.offend(now, packet.source, Offence::Malformed);
+        };
+        self.counters.keep_alives += 1;
+        let Packet { transport, local, source, .. } = *packet;
+        self.transmits.push_back(Hop { transport, local, destination: source, flow: None }.carry(answer));
+    }
+
         now: Instant,
         packet: &Packet<'_>,
         peer: &Peer,

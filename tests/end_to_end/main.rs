@@ -2,6 +2,7 @@
 
 mod agent_on_trunk;
 mod bans;
+mod behind_nat;
 mod browser;
 mod busy_address;
 mod called_habits;
