@@ -82,6 +82,43 @@ fn where_redirections_lead_is_checked() {
     assert!(redirects.prefixes.is_empty());
 }
 
+/// RFC 3261 §26.2.2: a carrier may ask for TLS on every hop; then we must speak it, and have what it takes.
+#[test]
+fn a_route_may_be_sips() {
+    let peer = "peer = \"127.0.0.10:5070\"    # where calls to it go\ntransport = \"udp\"";
+    let certificate = "[[tls.certificate]]\ncertificate = \"node.pem\"\nkey = \"node.key\"\n";
+    let with = |tls: &str, keys: &str, routes: &str| {
+        let text = changed(peer, keys).replacen("\n[rtp]", &format!("\n{tls}\n[rtp]"), 1);
+        let text = text.replacen("# A carrier with several destinations", &format!("{routes}\n#"), 1);
+        let listen = if tls.is_empty() { "" } else { "\"tls:127.0.0.1:5061\", " };
+        text.replacen("listen = [", &format!("listen = [{listen}"), 1)
+    };
+    let route = |to: &str| format!("[[trunk.route]]\nto = \"{to}\"\n");
+    let text = with(certificate, "tls_name = \"sip.carrier.example\"", &route("sips:carrier.example"));
+    let config = parse(&text).expect("a sound configuration");
+    let first = &config.trunks[0].routes[0];
+    assert!(first.is_sips && first.uses(Transport::Tls) && config.trunks[0].uses(Transport::Tls));
+    let text = with(certificate, "", &route("sips:127.0.0.10"));
+    let config = parse(&text).expect("a sound configuration");
+    let to = Target::Address { address: "127.0.0.10:5061".parse().expect("one"), transport: Transport::Tls };
+    assert_eq!(config.trunks[0].routes[0].to, to);
+    let problem = |tls: &str, to: &str, expected: &str| {
+        let problems = parse(&with(tls, "", &route(to))).expect_err("a problem").to_string();
+        assert!(problems.contains(expected), "{problems}");
+    };
+    problem("", "sips:carrier.example", "nothing listens on tls, so it could not answer");
+    problem(certificate, "sips:carrier.example;transport=tcp", "write a SIP URI such as");
+    let register =
+        "[[trunk.register]]\naor = \"AOR:us@carrier.example\"\nregistrar = \"sips:carrier.example\"\n";
+    let registering = |scheme: &str| {
+        let routes = format!("{}{}", route("sips:carrier.example"), register.replace("AOR", scheme));
+        parse(&with(certificate, "", &routes))
+    };
+    assert_eq!(registering("sips").expect("a sound one").trunks[0].registrations[0].contact_user, "us");
+    let problems = registering("sip").expect_err("a problem").to_string();
+    assert!(problems.contains("the registrar is asked for TLS on every hop, and aor is not"), "{problems}");
+}
+
 /// RFC 3263: a carrier may be a name, which DNS leads on from.
 #[test]
 fn a_trunk_may_be_a_name() {

@@ -10,7 +10,7 @@ pub(crate) use failure::{Ends, ends};
 use crate::header::Contact;
 use crate::message::{Builder, Essentials, HeaderName, Message, Method};
 use crate::transport::Hop;
-use crate::uri::Uri;
+use crate::uri::{Scheme, Uri};
 
 /// The most entries of a route set; what follows is left out.
 const ROUTES_MAX: usize = 16;
@@ -39,6 +39,8 @@ pub(crate) struct Dialog {
     pub(crate) max_forwards: u8,
     /// Whether we made the Call-ID.
     pub(crate) is_call_id_ours: bool,
+    /// What our Contact asks of the peer's requests (§12.1.1, §12.1.2: the secure flag).
+    pub(crate) scheme: Scheme,
     /// The way that the request or response took which made the dialog.
     pub(crate) hop: Hop,
 }
@@ -48,7 +50,8 @@ pub(crate) struct Dialog {
 pub(crate) struct OutOfOrder;
 
 impl Dialog {
-    /// The dialog that an INVITE from the peer makes (§12.1.1). `None` without a Contact we can use.
+    /// The dialog that an INVITE from the peer makes (§12.1.1). `None` without a Contact we can use, which for a
+    /// `sips:` Request-URI is one that keeps to TLS (§8.1.1.8).
     pub(crate) fn of_request(
         invite: &Message<'_>,
         essentials: &Essentials<'_>,
@@ -57,19 +60,27 @@ impl Dialog {
     ) -> Option<Self> {
         let mut local = invite.value(HeaderName::To)?.to_vec();
         local.extend_from_slice(format!(";tag={local_tag}").as_bytes());
+        let remote_target = contact_uri(invite).or_else(|| from_uri_of_old(invite, essentials))?;
+        let route_set: Vec<String> = record_routes(invite).collect();
+        let asked = Scheme::of(invite.request_uri().map(|uri| uri.bytes()).unwrap_or_default());
+        let back = Scheme::of(next_hop_of(&route_set, &remote_target).as_bytes());
+        if asked == Scheme::Sips && back != Scheme::Sips {
+            return None;
+        }
         Some(Self {
             call_id: essentials.call_id.to_owned(),
             local_tag,
             remote_tag: essentials.from.tag().unwrap_or_default().to_owned(),
             local,
             remote: invite.value(HeaderName::From)?.to_vec(),
-            remote_target: contact_uri(invite).or_else(|| from_uri_of_old(invite, essentials))?,
-            route_set: record_routes(invite).collect(),
+            remote_target,
+            route_set,
             // §12.2.1.1 lets us choose; small numbers leave room for 2^31 requests.
             local_cseq: 0,
             remote_cseq: Some(essentials.cseq.number),
             is_call_id_ours: false,
             max_forwards: MAX_FORWARDS,
+            scheme: if back.allows(hop.transport) { back } else { Scheme::Sip },
             hop,
         })
     }
@@ -92,6 +103,7 @@ impl Dialog {
             remote_cseq: None,
             is_call_id_ours: true,
             max_forwards: MAX_FORWARDS,
+            scheme: Scheme::Sip,
             hop,
         }
     }
@@ -128,16 +140,18 @@ impl Dialog {
         self.local_cseq = self.local_cseq.max(cseq);
     }
 
-    /// Takes the Contact of a target refresh (§12.2.2).
+    /// Takes the Contact of a target refresh (§12.2.2); not one that would leave TLS (RFC 5630 §5.1.1.2).
     pub(crate) fn refresh_target(&mut self, request: &Message<'_>) {
-        if let Some(uri) = contact_uri(request) {
+        if let Some(uri) = contact_uri(request)
+            && (self.scheme == Scheme::Sip || Scheme::of(uri.as_bytes()) == Scheme::Sips)
+        {
             self.remote_target = uri;
         }
     }
 
     /// The URI whose host a request goes to: the first route, else the peer itself (§12.2.1.1, §8.1.2).
     pub(crate) fn next_hop(&self) -> &str {
-        self.route_set.first().map_or(&self.remote_target, |route| uri_of_route(route))
+        next_hop_of(&self.route_set, &self.remote_target)
     }
 
     /// A new request in the dialog, up to its CSeq (§12.2.1.1).
@@ -195,6 +209,10 @@ fn record_routes<'a>(message: &Message<'a>) -> impl Iterator<Item = String> + us
         .filter_map(|route| std::str::from_utf8(route.uri_bytes).ok())
         .map(|uri| format!("<{uri}>"))
         .take(ROUTES_MAX)
+}
+
+fn next_hop_of<'a>(route_set: &'a [String], remote_target: &'a str) -> &'a str {
+    route_set.first().map_or(remote_target, |route| uri_of_route(route))
 }
 
 fn uri_of_route(route: &str) -> &str {

@@ -4,6 +4,7 @@
 //! REGISTER asks for and says what stands after it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -62,6 +63,14 @@ pub(crate) struct Instance {
     pub(crate) reg_id: u32,
 }
 
+impl fmt::Display for Instance {
+    /// As parameters of a Contact.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = String::from_utf8_lossy(&self.id).replace('\\', "\\\\").replace('"', "\\\"");
+        write!(f, ";+sip.instance=\"{id}\";reg-id={}", self.reg_id)
+    }
+}
+
 /// Why a REGISTER changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RegistrationError {
@@ -82,7 +91,7 @@ pub(crate) struct Binding {
     /// The Contact URI as written.
     pub(crate) uri: String,
     /// The phone, when it says which it is.
-    instance: Option<Instance>,
+    pub(crate) instance: Option<Instance>,
     /// Where it registered from.
     pub(crate) hop: Hop,
     /// When it is forgotten.

@@ -9,6 +9,7 @@ use crate::header::{Params, ValueError};
 use crate::lex::{self, HOST, URI, URI_PARAM, USER};
 use crate::message::ErrorKind;
 use crate::message::limits::MAX_URI_PARAMS;
+use crate::transport::Transport;
 
 /// A URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,40 @@ pub enum Uri<'a> {
     Tel(TelUri<'a>),
     /// Any other scheme.
     Other(OtherUri<'a>),
+}
+
+/// What a URI asks of the way to it (RFC 3261 §26.2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// `sip:`: any transport.
+    #[default]
+    Sip,
+    /// `sips:`: TLS on every hop.
+    Sips,
+}
+
+impl Scheme {
+    /// That of a URI of either scheme.
+    #[must_use]
+    pub fn of(uri: &[u8]) -> Self {
+        let is_secure = uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"));
+        if is_secure { Self::Sips } else { Self::Sip }
+    }
+
+    /// As URIs begin.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+            Self::Sips => "sips",
+        }
+    }
+
+    /// Whether a request to such a URI may go by this transport.
+    #[must_use]
+    pub fn allows(self, transport: Transport) -> bool {
+        self == Self::Sip || transport.is_secure()
+    }
 }
 
 /// A `sip:` or `sips:` URI.

@@ -39,6 +39,7 @@ mod route;
 mod ruled;
 mod serving;
 mod session;
+mod sips;
 mod through;
 mod update;
 
@@ -75,6 +76,7 @@ pub use registering::RegistrationState;
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
 pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure};
+pub use crate::uri::Scheme;
 
 use crate::auth::Authenticator;
 pub use crate::ban::{Ban, BanReason, Protection, SourceChange, Tally};
@@ -84,9 +86,9 @@ use crate::health::{Destinations, ProbeId};
 use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
 use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
+use crate::stun;
 use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Transactions};
 use crate::transport::Hop;
-use crate::stun;
 use crate::trunk::Admissions;
 pub use crate::trunk::{Limit, TrunkUse};
 use admission::{Overload, Shed};
@@ -129,10 +131,10 @@ pub struct UserAgent {
     news: VecDeque<News>,
     overload: Overload,
     shed_calls: Shed,
+    given_up: late::GivenUp,
     bans: Bans,
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
-    given_up: late::GivenUp,
     transmits: VecDeque<Transmit>,
     counters: Counters,
 }
@@ -225,10 +227,10 @@ impl UserAgent {
             admissions: Admissions::default(),
             overload: Overload::default(),
             shed_calls: Shed::default(),
+            given_up: late::GivenUp::default(),
             bans: Bans::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
-            given_up: late::GivenUp::default(),
             counters: Counters::default(),
         };
         agent.is_reconfigured = agent.wants_renewal();
@@ -265,11 +267,11 @@ impl UserAgent {
             self.handle_keep_alive(packet.bytes, packet.flow);
             return;
         }
-        let peer = match class {
-            SourceClass::Trunk(index) => self.trunks.get(index).cloned().unwrap_or(Peer::Phone),
         if packet.transport == Transport::Udp && stun::is_stun(packet.bytes) {
             return self.handle_stun(now, &packet);
         }
+        let peer = match class {
+            SourceClass::Trunk(index) => self.trunks.get(index).cloned().unwrap_or(Peer::Phone),
             SourceClass::Phone => Peer::phone(packet.transport),
         };
         let mut index = HeaderIndex::new();
@@ -377,8 +379,6 @@ impl UserAgent {
         counters
     }
 
-    fn handle_message(
-        &mut self,
     /// RFC 5626 §8: the keep-alive of a phone that wants to know by which address we see it.
     fn handle_stun(&mut self, now: Instant, packet: &Packet<'_>) {
         let Some(answer) = stun::answer(packet.bytes, packet.source) else {
@@ -390,6 +390,8 @@ impl UserAgent {
         self.transmits.push_back(Hop { transport, local, destination: source, flow: None }.carry(answer));
     }
 
+    fn handle_message(
+        &mut self,
         now: Instant,
         packet: &Packet<'_>,
         peer: &Peer,
@@ -451,6 +453,7 @@ impl UserAgent {
             ResponseMatch::Stray
         };
         match found {
+            ResponseMatch::Stray if is_ours && self.end_late_answer(now, received, status) => {}
             ResponseMatch::Stray => self.counters.stray_responses += 1,
             ResponseMatch::Absorbed => {}
             ResponseMatch::Deliver { transaction, user, .. }
@@ -468,7 +471,6 @@ impl UserAgent {
                 self.handle_passed_response(now, session, transaction, received, status, repeated);
             }
             ResponseMatch::Deliver { user: Role::Farewell(session), .. } if status >= 200 => {
-            ResponseMatch::Stray if is_ours && self.end_late_answer(now, received, status) => {}
                 self.end_farewell(session);
             }
             ResponseMatch::Deliver { user: Role::Refer(session), .. } if status >= 200 => {

@@ -7,8 +7,8 @@ use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
     IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, Outbound, PhoneConfig,
     PreferredRefresher, Profile, Protection, RedirectPolicy, ReferPolicy, RegisterConfig,
-    ReliableProvisional, RouteConfig, RouteSet, SessionTimerPolicy, SessionTimers, SrtpPolicy, Target,
-    Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
+    ReliableProvisional, RouteConfig, RouteSet, Scheme, SessionTimerPolicy, SessionTimers, SrtpPolicy,
+    Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
 };
 use tandem_sbc_net::{DnsConfig, PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::SwitchConfig;
@@ -168,6 +168,7 @@ fn register(
 fn route(route: &config::Route) -> RouteConfig {
     RouteConfig {
         to: target(&route.to),
+        scheme: if route.is_sips { Scheme::Sips } else { Scheme::Sip },
         priority: route.priority,
         weight: route.weight,
         failover_after: route.failover_after,

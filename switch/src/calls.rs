@@ -94,7 +94,7 @@ pub(crate) enum Action {
     /// Hand a command to a media worker.
     Media { worker: WorkerIndex, command: media::Command },
     /// Invite; the result goes to [`Calls::handle_invited`].
-    Invite { leg: LegId, invite: Box<Invite> },
+    Invite { leg: LegId, caller: Option<SessionId>, invite: Box<Invite> },
     /// Say that the called party rings.
     Ring { session: SessionId },
     /// Let the caller hear us before we answer; what becomes of it goes to [`Calls::handle_progressed`].

@@ -319,7 +319,7 @@ impl<P: ControlPlane> Switch<P> {
                 }
             }
             Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
-            Action::Invite { leg, invite } => self.invite(now, leg, *invite),
+            Action::Invite { leg, caller, invite } => self.invite(now, leg, caller, *invite),
             Action::Progress { leg, session, media } => {
                 let progressed = self.user_agent.progress(now, session, *media);
                 self.calls.handle_progressed(leg, progressed.is_ok());
@@ -370,8 +370,11 @@ impl<P: ControlPlane> Switch<P> {
         }
     }
 
-    fn invite(&mut self, now: Instant, leg: LegId, invite: Invite) {
-        let invited = self.user_agent.invite(now, invite);
+    fn invite(&mut self, now: Instant, leg: LegId, caller: Option<SessionId>, invite: Invite) {
+        let invited = match caller {
+            Some(caller) => self.user_agent.invite_for(now, caller, invite),
+            None => self.user_agent.invite(now, invite),
+        };
         self.invited(now, leg, invited);
     }
 

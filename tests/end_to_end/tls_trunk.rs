@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use tandem_peers::{Authority, Node};
+use tandem_peers::{Authority, DnsServer, Node, Zone};
 
 use crate::generator::load;
 use crate::support::{free_tcp, node_with, records, secured};
@@ -89,4 +89,40 @@ fn a_carrier_whose_certificate_names_another_loses_its_own_calls_only() {
     assert!(line.contains("carrier-tls") && line.contains("expected=somebody-else.example"), "{line}");
     load(&node, &["echo", "--calls", "2", "--hold", "1500ms"]).went_well(2);
     assert_eq!(records(&mut node).len(), CALLS + 2);
+}
+
+/// RFC 3263 §4.1, RFC 3261 §26.2.2: a carrier of sips is found by what its zone says of TLS and by nothing else, and must be
+/// who the name says that it is, whatever DNS says.
+#[test]
+fn a_carrier_of_sips_is_found_by_its_name() {
+    let (at, peer) = (free_tcp([127, 0, 0, 1]), free_tcp([127, 0, 0, 11]));
+    let zone = Zone::new(60)
+        .naptr("carrier.example", 10, "SIP+D2U", "_sip._udp.carrier.example")
+        .naptr("carrier.example", 20, "SIPS+D2T", "_sips._tcp.edge.carrier.example")
+        .srv("_sip._udp.carrier.example", (1, 1), "edge.carrier.example", 9)
+        .srv("_sips._tcp.edge.carrier.example", (1, 1), "edge.carrier.example", peer.port())
+        .address("edge.carrier.example", &peer.ip().to_string());
+    let dns = DnsServer::start(zone).expect("a DNS server");
+    let mut node = node_with(|folder, config| {
+        let config = secured(folder, &config, at);
+        let carriers = Authority::new().expect("an authority");
+        std::fs::write(folder.join("carriers.pem"), carriers.pem()).expect("written");
+        let pair = carriers.issue(&["sip:carrier.example"]);
+        pair.and_then(|pair| pair.write(folder, "carrier")).expect("a certificate");
+        let config = config.replacen("servers = []", &format!("servers = [\"{}\"]", dns.address()), 1);
+        format!(
+            "{config}\n[[trunk]]\nname = \"carrier-tls\"\nsources = [\"{}\"]\ntls_ca = \"carriers.pem\"\n\
+             [[trunk.route]]\nto = \"sips:carrier.example\"\n\
+             [[entry_point]]\nnumber = \"+15550122\"\ntrunk = \"carrier-tls\"\n",
+            peer.ip()
+        )
+    });
+    let line = node.log_line("name located").expect("it is told");
+    assert!(line.contains(&format!("tls:{peer}")), "{line}");
+    let arguments = carrier(&node, at, peer);
+    let run = load(&node, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    run.went_well(CALLS as u64);
+    let records = records(&mut node);
+    assert_eq!(records.len(), CALLS);
+    assert!(records.iter().all(|it| it.legs.iter().all(|leg| leg.packets_received > 30)), "{records:#?}");
 }

@@ -24,8 +24,15 @@ impl Trunk {
     /// Whether any of its destinations is reached that way.
     #[must_use]
     pub fn uses(&self, transport: Transport) -> bool {
-        let is_it = |target: &Target| target.transport() == Some(transport);
-        is_it(&self.peer) || self.routes.iter().any(|route| is_it(&route.to))
+        self.peer.transport() == Some(transport) || self.routes.iter().any(|route| route.uses(transport))
+    }
+}
+
+impl Route {
+    /// Whether it is reached that way.
+    #[must_use]
+    pub fn uses(&self, transport: Transport) -> bool {
+        self.to.transport() == Some(transport) || (self.is_sips && transport == Transport::Tls)
     }
 }
 
@@ -110,6 +117,8 @@ pub struct Dns {
 pub struct Route {
     /// Where, and how.
     pub to: Target,
+    /// Whether it asks for TLS on every hop (`sips:`).
+    pub is_sips: bool,
     /// The lowest is tried first.
     pub priority: u16,
     /// Among those of one priority, how likely it is the first.

@@ -60,7 +60,7 @@ pub(super) fn read_trunks(
             let failover_on = read_failover_on(&section);
             let health = read_health(&section);
             let is_tls = peer.as_ref().is_none_or(|peer| peer.transport() == Some(Transport::Tls))
-                || routes.iter().flatten().any(|route| route.to.transport() == Some(Transport::Tls));
+                || routes.iter().flatten().any(|route| route.uses(Transport::Tls));
             let tls = read_trunk_tls(&section, is_tls, files);
             let max_calls = section.integer_or("max_calls", 1..=1_000_000, 1_000);
             let max_calls_per_second = section.integer_or("max_calls_per_second", 1..=100_000, 100);

@@ -1,6 +1,6 @@
 //! What we are registered as with carriers.
 
-use super::route::{parse_destination, read_credentials};
+use super::route::{Destination, parse_destination, read_credentials};
 use crate::address::IpPrefix;
 use crate::model::{Register, Target};
 use crate::reader::Section;
@@ -34,6 +34,15 @@ fn read_registration(
         aors.push(aor.clone());
     }
     let registrar = section.parsed_or("registrar", REGISTRAR, None, |text| parse_destination(text).map(Some));
+    let is_sips = |aor: &String| aor.starts_with("sips:");
+    if registrar.iter().flatten().any(|registrar: &Destination| registrar.is_sips)
+        && aor.as_ref().is_some_and(|aor| !is_sips(aor))
+    {
+        let message = "the registrar is asked for TLS on every hop, and aor is not".to_owned();
+        section
+            .problem_here(message, "write aor as \"sips:\" too, or registrar with \";transport=tls\"".into());
+    }
+    let registrar = registrar.map(|registrar| registrar.map(|it| it.target));
     let ip = registrar.iter().flatten().find_map(Target::address).map(|address| address.ip());
     if let (Some(ip), Some(sources)) = (ip, sources)
         && !sources.iter().any(|it| it.contains(ip))
@@ -63,9 +72,10 @@ fn read_registration(
     })
 }
 
-/// `sip:USER@DOMAIN`, of characters that need no escaping in a URI.
+/// `sip:USER@DOMAIN`, or with `sips:`, of characters that need no escaping in a URI.
 fn parse_aor(text: &str) -> Option<String> {
-    let (user, domain) = text.strip_prefix("sip:")?.split_once('@')?;
+    let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"))?;
+    let (user, domain) = rest.split_once('@')?;
     parse_user(user)?;
     let is_domain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     (!domain.is_empty() && domain.chars().all(is_domain)).then(|| text.to_owned())
@@ -77,5 +87,5 @@ fn parse_user(text: &str) -> Option<String> {
 }
 
 fn user_of(aor: &str) -> Option<&str> {
-    aor.strip_prefix("sip:")?.split_once('@').map(|(user, _)| user)
+    aor.split_once(':')?.1.split_once('@').map(|(user, _)| user)
 }

@@ -21,8 +21,8 @@ const MAX_SERVERS: usize = 8;
 const PEER: &str =
     "an address and a port such as \"127.0.0.1:5060\", or a name such as \"sip.carrier.example\"";
 const SERVERS: &str = "a list of addresses such as [\"192.0.2.53\", \"127.0.0.1:5353\"]";
-const DESTINATION: &str = "a SIP URI such as \"sip:192.0.2.10:5060\", \"sip:[2001:db8::1];transport=tcp\" or \
-    \"sip:carrier.example\"";
+const DESTINATION: &str = "a SIP URI such as \"sip:192.0.2.10:5060\", \"sip:[2001:db8::1];transport=tcp\", \
+    \"sip:carrier.example\" or \"sips:carrier.example\"";
 const STATUSES: &str = "a list of final statuses and classes such as [\"408\", \"5xx\"]";
 
 /// Timeouts, overload and other failures of the server itself (RFC 3263 §4.3), and a flow that is gone.
@@ -48,7 +48,7 @@ pub(super) fn read_peer(
     let transport = section
         .parsed_or("transport", "udp, tcp or tls", None, |text| parse_carrier_transport(text).map(Some));
     let peer = target(host?, transport?);
-    check_listens(section, listen, &peer);
+    check_listens(section, listen, &peer, peer.transport());
     Some(peer)
 }
 
@@ -68,8 +68,10 @@ fn read_route(section: Section<'_, '_>, listen: &[SipListen], sources: Option<&[
     let weight = section.integer_or("weight", 0..=65_535, 1);
     let failover_after = section.millis_or("failover_after_ms", 100..=60_000, 4_000);
     let health = read_health(&section);
+    let (to, is_sips) = (to.as_ref().map(|it| it.target.clone()), to.is_some_and(|it| it.is_sips));
     if let Some(to) = &to {
-        check_listens(&section, listen, to);
+        let transport = if is_sips { Some(Transport::Tls) } else { to.transport() };
+        check_listens(&section, listen, to, transport);
     }
     if let Some(ip) = to.as_ref().and_then(Target::address).map(|address| address.ip())
         && sources.is_some_and(|sources| !sources.iter().any(|it| it.contains(ip)))
@@ -81,6 +83,7 @@ fn read_route(section: Section<'_, '_>, listen: &[SipListen], sources: Option<&[
     let number = |number: u32| u16::try_from(number).ok();
     Some(Route {
         to: to?,
+        is_sips,
         priority: number(priority?)?,
         weight: number(weight?)?,
         failover_after: failover_after?,
@@ -168,8 +171,23 @@ enum Host {
     Name(String, Option<u16>),
 }
 
-/// `sip:HOST[:PORT][;transport=…]`.
-pub(super) fn parse_destination(text: &str) -> Option<Target> {
+/// A destination as a URI says it.
+pub(super) struct Destination {
+    pub(super) target: Target,
+    /// Whether TLS is asked for on every hop.
+    pub(super) is_sips: bool,
+}
+
+/// `sip:HOST[:PORT][;transport=…]`, or `sips:HOST[:PORT]`.
+pub(super) fn parse_destination(text: &str) -> Option<Destination> {
+    if let Some(host) = text.strip_prefix("sips:") {
+        let target = match parse_host(host)? {
+            // RFC 3263 §4.1: DNS says how, among what keeps to TLS.
+            Host::Name(name, port) => Target::Domain(Domain { name, port, transport: None }),
+            address => target(address, Some(Transport::Tls)),
+        };
+        return Some(Destination { target, is_sips: true });
+    }
     let rest = text.strip_prefix("sip:")?;
     let (host, transport) = match rest.split_once(';') {
         None => (rest, None),
@@ -177,7 +195,7 @@ pub(super) fn parse_destination(text: &str) -> Option<Target> {
             (host, Some(parse_carrier_transport(parameter.strip_prefix("transport=")?)?))
         }
     };
-    Some(target(parse_host(host)?, transport))
+    Some(Destination { target: target(parse_host(host)?, transport), is_sips: false })
 }
 
 /// `ADDRESS:PORT`, or `NAME[:PORT]`.
@@ -279,15 +297,20 @@ fn parse_statuses(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 /// Our own address for the trunk's transport stands in Via and Contact.
-fn check_listens(section: &Section<'_, '_>, listen: &[SipListen], peer: &Target) {
+fn check_listens(
+    section: &Section<'_, '_>,
+    listen: &[SipListen],
+    peer: &Target,
+    transport: Option<Transport>,
+) {
     let fits = |it: &SipListen| {
-        peer.transport().is_none_or(|transport| transport == it.transport)
+        transport.is_none_or(|transport| transport == it.transport)
             && peer.address().is_none_or(|address| address.is_ipv4() == it.address.is_ipv4())
     };
     if listen.is_empty() || listen.iter().any(fits) {
         return;
     }
-    let name = peer.transport().unwrap_or(Transport::Udp).name();
+    let name = transport.unwrap_or(Transport::Udp).name();
     let version = match peer.address() {
         Some(address) if address.is_ipv4() => " over IPv4",
         Some(_) => " over IPv6",

@@ -66,7 +66,7 @@ impl<'a> Walk<'a> {
         let Domain { name, port, transport } = domain;
         if let Some(port) = *port {
             // §4.1, §4.2: whoever names a port means that host itself.
-            return self.host(transport.unwrap_or(Transport::Udp), 0, (0, 0), name, port);
+            return self.host(transport.unwrap_or(self.usual()), 0, (0, 0), name, port);
         }
         let services = match *transport {
             Some(transport) => Some(vec![service_of(transport, name)]),
@@ -87,7 +87,7 @@ impl<'a> Walk<'a> {
         }
         if is_known && !has_srv {
             // §4.1, §4.2: without SRV records the name is a host's.
-            let transport = transport.unwrap_or(Transport::Udp);
+            let transport = transport.unwrap_or(self.usual());
             self.host(transport, 0, (0, 0), name, transport.default_port());
         }
     }
@@ -105,10 +105,11 @@ impl<'a> Walk<'a> {
         let mut found = Vec::new();
         for record in records {
             let Record::Naptr { order, preference, flags, service, replacement } = record else { continue };
-            // TLS is what an operator asks for, not what a zone decides.
             let transport = match service.to_ascii_uppercase().as_str() {
                 "SIP+D2U" => Transport::Udp,
                 "SIP+D2T" => Transport::Tcp,
+                // TLS is what an operator asks for, not what a zone decides.
+                "SIPS+D2T" if self.usual() == Transport::Tls => Transport::Tls,
                 _ => continue,
             };
             if flags.eq_ignore_ascii_case("s") && self.speaks_at_all(transport) {
@@ -119,8 +120,18 @@ impl<'a> Walk<'a> {
         if !found.is_empty() {
             return Some(found.into_iter().map(|(.., service)| service).collect());
         }
-        let ours = [Transport::Udp, Transport::Tcp].into_iter().filter(|it| self.speaks_at_all(*it));
-        Some(ours.map(|transport| service_of(transport, name)).collect())
+        let ours: &[Transport] = match self.usual() {
+            Transport::Tls => &[Transport::Tls],
+            _ => &[Transport::Udp, Transport::Tcp],
+        };
+        let ours = ours.iter().filter(|it| self.speaks_at_all(**it));
+        Some(ours.map(|transport| service_of(*transport, name)).collect())
+    }
+
+    /// What is spoken where nothing else is said (§4.1): TLS when that is all that may be.
+    fn usual(&self) -> Transport {
+        let is_clear = self.speaks_at_all(Transport::Udp) || self.speaks_at_all(Transport::Tcp);
+        if !is_clear && self.speaks_at_all(Transport::Tls) { Transport::Tls } else { Transport::Udp }
     }
 
     fn srv(&mut self, transport: Transport, rank: u16, records: &'a [Record]) {

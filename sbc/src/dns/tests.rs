@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::transport::Transport;
+use crate::uri::Scheme;
 
 const LIMITS: NameLimits = NameLimits {
     min_ttl: Duration::from_secs(10),
@@ -43,9 +44,19 @@ fn domain(port: Option<u16>, transport: Option<Transport>) -> Domain {
 /// Asks and answers by the zone until nothing is left to ask, and gives where the way leads: transport, rank, priority
 /// and address of each. What the zone lacks is not there.
 fn resolve(domain: &Domain, zone: &[(RecordKind, &str, Vec<Record>)]) -> Vec<(Transport, u16, u16, String)> {
+    resolve_as(Scheme::Sip, domain, zone)
+}
+
+fn resolve_as(
+    scheme: Scheme,
+    domain: &Domain,
+    zone: &[(RecordKind, &str, Vec<Record>)],
+) -> Vec<(Transport, u16, u16, String)> {
     let speaks = |transport, version| {
-        matches!(transport, Transport::Udp | Transport::Tcp | Transport::Tls) && version == IpVersion::V4
-            || (transport == Transport::Udp && version == IpVersion::V6)
+        let is_spoken = matches!(transport, Transport::Udp | Transport::Tcp | Transport::Tls)
+            && version == IpVersion::V4
+            || (transport == Transport::Udp && version == IpVersion::V6);
+        is_spoken && scheme.allows(transport)
     };
     let mut names = Names::default();
     loop {
@@ -115,6 +126,28 @@ fn what_a_domain_lacks_is_gone_without() {
     assert_eq!(by_srv, [(Transport::Tcp, 1, 0, "192.0.2.9:5070".to_owned())]);
     assert_eq!(resolve(&domain(None, None), std::slice::from_ref(&a)), to(Transport::Udp, "192.0.2.9:5060"));
     assert_eq!(resolve(&domain(None, None), &[]), []);
+}
+
+/// §4.1: of sips what does not keep to TLS is not asked for; §4.2: nor is it when there is no NAPTR or no SRV.
+#[test]
+fn sips_leads_to_tls() {
+    let naptr = (
+        RecordKind::Naptr,
+        "carrier.example",
+        vec![
+            naptr(10, 50, "SIP+D2U", "udp.carrier.example"),
+            naptr(50, 50, "SIPS+D2T", "tls.carrier.example"),
+        ],
+    );
+    let named = (RecordKind::Srv, "tls.carrier.example", vec![srv(0, 0, 5_081, "carrier.example")]);
+    let usual = (RecordKind::Srv, "_sips._tcp.carrier.example", vec![srv(0, 0, 5_072, "carrier.example")]);
+    let a = (RecordKind::A, "carrier.example", vec![ip("192.0.2.9")]);
+    let to = |port: u16| vec![(Transport::Tls, 0, 0, format!("192.0.2.9:{port}"))];
+    let resolve = |port, zone: &[_]| resolve_as(Scheme::Sips, &domain(port, None), zone);
+    assert_eq!(resolve(None, &[naptr, named, usual.clone(), a.clone()]), to(5_081));
+    assert_eq!(resolve(None, &[usual, a.clone()]), to(5_072));
+    assert_eq!(resolve(None, std::slice::from_ref(&a)), to(5_061));
+    assert_eq!(resolve(Some(5_090), &[a]), to(5_090));
 }
 
 /// §4.2: a port means the host itself, a transport its own SRV records.

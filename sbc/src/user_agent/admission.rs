@@ -15,7 +15,7 @@ use super::session::Peer;
 use super::{InviteTarget, RETRY_AFTER, Received, SessionError, TrunkUse, UserAgent};
 use crate::message::{HeaderName, Message, Method};
 use crate::trunk::{Admission, Claim, SourceLimits, TrunkLimits};
-use crate::uri::Uri;
+use crate::uri::{Scheme, Uri};
 
 /// Sessions and transactions beyond their maximum that emergency calls may take: even they are bounded.
 pub(super) const EMERGENCY_ROOM: usize = 1_000;
@@ -208,13 +208,13 @@ impl UserAgent {
         emergency_service(&self.config.emergency, request).map_or_else(|| dialled(request), str::to_owned)
     }
 
-    /// Whether the Request-URI is one that we understand (§8.2.2.1): sips would need TLS on every hop, which we
-    /// cannot promise; of URNs only the emergency services of the configuration.
-    pub(super) fn is_scheme_known(&self, request: &Message<'_>) -> bool {
-        match request.request_uri() {
-            Ok(Uri::Sip(uri)) => !uri.secure,
+    /// Whether the Request-URI is one that we understand (§8.2.2.1): sips where it came as sips must (§26.2.2); of URNs
+    /// only the emergency services of the configuration.
+    pub(super) fn is_scheme_known(&self, received: Received<'_>) -> bool {
+        match received.message.request_uri() {
+            Ok(Uri::Sip(uri)) => Scheme::of(uri.bytes).allows(received.packet.transport),
             Ok(Uri::Tel(_)) => true,
-            Ok(Uri::Other(_)) => emergency_service(&self.config.emergency, request).is_some(),
+            Ok(Uri::Other(_)) => emergency_service(&self.config.emergency, received.message).is_some(),
             Err(_) => false,
         }
     }

@@ -23,6 +23,7 @@ use crate::registrar::Binding;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::{Hop, Transport};
 use crate::trunk::Admission;
+use crate::uri::Scheme;
 
 /// One place to call.
 pub(super) struct Destination {
@@ -47,6 +48,8 @@ pub(super) struct Wanted {
     pub(super) target: InviteTarget,
     pub(super) from: Identity,
     pub(super) side: Side,
+    /// What the caller who waits for it asks of the way.
+    pub(super) scheme: Scheme,
 }
 
 /// Whose side of the media an INVITE of ours describes.
@@ -86,7 +89,24 @@ impl UserAgent {
     /// When there is nobody to send it to, or a limit is reached; then there is no session and no event.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
         let Invite { target, from, media } = invite;
-        self.call(now, Wanted { target, from, side: Side::Ours(media) })
+        self.call(now, Wanted { target, from, side: Side::Ours(media), scheme: Scheme::Sip })
+    }
+
+    /// The same for a caller who waits for it: who asked for TLS on every hop (`sips:`) gets it here too.
+    ///
+    /// # Errors
+    /// When there is nobody to send it to, or not that way, or a limit is reached; then there is no session and no event.
+    pub fn invite_for(
+        &mut self,
+        now: Instant,
+        caller: SessionId,
+        invite: Invite,
+    ) -> Result<SessionId, SessionError> {
+        let Invite { target, from, media } = invite;
+        let scheme = self.scheme_asked_by(caller);
+        let called = self.call(now, Wanted { target, from, side: Side::Ours(media), scheme });
+        self.note_not_secure(caller, &called);
+        called
     }
 
     pub(super) fn call(&mut self, now: Instant, wanted: Wanted) -> Result<SessionId, SessionError> {
@@ -160,7 +180,14 @@ impl UserAgent {
                 if bindings.is_empty() {
                     return Err(SessionError::NotRegistered);
                 }
-                let destinations: Vec<_> = bindings.iter().map(destination_of).collect();
+                let fits = |it: &&Binding| {
+                    // RFC 5630 §5.3: what was registered without asking for TLS is not called with asking for it.
+                    invite.scheme == Scheme::Sip || Scheme::of(it.uri.as_bytes()) == Scheme::Sips
+                };
+                let destinations: Vec<_> = bindings.iter().filter(fits).map(destination_of).collect();
+                if destinations.is_empty() {
+                    return Err(SessionError::NotSecure);
+                }
                 let is_browser = |it: &Destination| it.hop.transport.is_websocket();
                 let peer = if destinations.iter().all(is_browser) { Peer::Browser } else { Peer::Phone };
                 let admission = self.reserve(now, &Peer::Phone, is_emergency)?;
@@ -244,7 +271,8 @@ impl UserAgent {
             (None, hop) if hop.flow.is_some() => host.clone(),
             (None, hop) => compose::host(hop.destination),
         };
-        let to = compose::name_addr(None, compose::sip_uri(call.callee, to_host));
+        let scheme = Scheme::of(destination.uri.as_bytes());
+        let to = compose::name_addr(None, compose::sip_uri(scheme, call.callee, to_host));
         let mut builder = Builder::request(Method::Invite, &destination.uri)
             .header(HeaderName::Via, compose::via(hop, branch))
             .header(HeaderName::MaxForwards, profile.max_forwards);
@@ -256,7 +284,7 @@ impl UserAgent {
             .header(HeaderName::To, to)
             .header(HeaderName::CallId, call.call_id)
             .header(HeaderName::CSeq, format_args!("{} INVITE", call.cseq))
-            .header(HeaderName::Contact, compose::contact(&destination.hop))
+            .header(HeaderName::Contact, compose::contact(scheme, &destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
         let mut required = compose::required(profile);
@@ -315,8 +343,17 @@ impl UserAgent {
         status: u16,
         reason: &str,
     ) {
+        self.note_given_up(now, id, transaction);
         let refusal = Refusal { by: Ender::Failure, status, reason: reason.to_owned(), stated: None };
         self.end_fork(now, id, transaction, refusal);
+    }
+
+    /// Whoever was not heard of may have heard us.
+    fn note_given_up(&mut self, now: Instant, id: SessionId, transaction: TransactionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let fork = session.forks.iter().find(|fork| fork.transaction == transaction);
+        let (branch, cseq) = (fork.and_then(|fork| fork.branch), session.early_cseq);
+        self.remember_given_up(now, branch, cseq);
     }
 
     /// §13.2.2.4: every 2xx is acknowledged each time it comes; the first makes the session, and each further
@@ -329,9 +366,11 @@ impl UserAgent {
         received: Received<'_>,
         repeated: bool,
     ) {
-        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return };
+        let Some((invite, sent_on)) = self.transactions.sent(transaction) else { return };
+        let scheme = compose::scheme_asked(invite);
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
+        dialog.scheme = scheme;
         dialog.max_forwards = self.profile_for(id).max_forwards;
         let cseq = received.essentials.cseq.number;
         if !self.waits_for_answer(id, transaction, &dialog, cseq) {
@@ -343,19 +382,10 @@ impl UserAgent {
         if let Some(session) = self.sessions.get_mut(id) {
             let was_left = session.is_left(transaction);
             session.forks.retain(|fork| fork.transaction != transaction);
-        self.note_given_up(now, id, transaction);
             if matches!(session.phase, Phase::Calling(_)) && !was_left {
                 return self.win(now, id, dialog, sent_on.transport, received);
             }
         }
-    /// Whoever was not heard of may have heard us.
-    fn note_given_up(&mut self, now: Instant, id: SessionId, transaction: TransactionId) {
-        let Some(session) = self.sessions.get(id) else { return };
-        let fork = session.forks.iter().find(|fork| fork.transaction == transaction);
-        let (branch, cseq) = (fork.and_then(|fork| fork.branch), session.early_cseq);
-        self.remember_given_up(now, branch, cseq);
-    }
-
         if let Some(session) = self.sessions.get(id) {
             // §12.2.1.1: its early dialog may have had PRACKs, under CSeqs that must not come again.
             dialog.advance_cseq(session.early_cseq);
@@ -483,7 +513,9 @@ impl UserAgent {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let is_due = |fork: &Fork| matches!(fork.state, ForkState::Cancelled { give_up } if give_up <= now);
         let due: Vec<Fork> = session.forks.extract_if(.., |fork| is_due(fork)).collect();
+        let cseq = session.early_cseq;
         for fork in due {
+            self.remember_given_up(now, fork.branch, cseq);
             self.transactions.abandon(fork.transaction);
         }
     }
@@ -507,5 +539,3 @@ fn phrase(received: Received<'_>) -> String {
         StartLine::Request { .. } => String::new(),
     }
 }
-        let cseq = session.early_cseq;
-            self.remember_given_up(now, fork.branch, cseq);

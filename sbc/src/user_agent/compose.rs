@@ -10,7 +10,7 @@ use crate::header::{MediaType, parts};
 use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method, Reply, StartLine};
 use crate::session_timer::TIMER;
 use crate::transport::{Hop, Transport};
-use crate::uri::Uri;
+use crate::uri::{Scheme, Uri};
 
 /// The methods we know what to do with (RFC 3261 §20.5).
 pub(super) const ALLOW: &str =
@@ -44,16 +44,28 @@ pub(super) fn via(hop: &Hop, branch: &str) -> String {
 }
 
 /// A Contact value that leads back to us.
-pub(super) fn contact(hop: &Hop) -> String {
-    match hop.transport.uri_parameter() {
-        Some(transport) => format!("<sip:{};transport={transport}>", hop.local),
-        None => format!("<sip:{}>", hop.local),
-    }
+pub(super) fn contact(scheme: Scheme, hop: &Hop) -> String {
+    format!("<{}:{}{}>", scheme.name(), hop.local, transport_parameter(scheme, hop.transport))
+}
+
+/// The `transport` parameter of a URI, with its semicolon; none where the scheme says as much (RFC 3261 §19.1.2: TLS
+/// over TCP is what sips means, and RFC 5630 §3.1.3 has no other name for it).
+fn transport_parameter(scheme: Scheme, transport: Transport) -> String {
+    let is_said = scheme == Scheme::Sips && transport == Transport::Tls;
+    transport
+        .uri_parameter()
+        .filter(|_| !is_said)
+        .map_or_else(String::new, |transport| format!(";transport={transport}"))
 }
 
 /// A Contact value that leads back to us, under a name that the peer calls us by.
-pub(super) fn contact_of(user: &str, hop: &Hop) -> String {
-    contact(hop).replacen("sip:", &format!("sip:{}@", crate::uri::escaped_user(user)), 1)
+pub(super) fn contact_of(scheme: Scheme, user: &str, hop: &Hop) -> String {
+    let name = scheme.name();
+    contact(scheme, hop).replacen(
+        &format!("{name}:"),
+        &format!("{name}:{}@", crate::uri::escaped_user(user)),
+        1,
+    )
 }
 
 /// A name-addr (RFC 3261 §25.1) without a tag.
@@ -64,21 +76,25 @@ pub(super) fn name_addr(display_name: Option<&str>, uri: impl Display) -> String
     }
 }
 
-/// A `sip:` URI of somebody at an address.
-pub(super) fn sip_uri(user: &str, host: impl Display) -> String {
-    format!("sip:{}@{host}", crate::uri::escaped_user(user))
+/// A URI of somebody at an address.
+pub(super) fn sip_uri(scheme: Scheme, user: &str, host: impl Display) -> String {
+    format!("{}:{}@{host}", scheme.name(), crate::uri::escaped_user(user))
 }
 
-/// A `sip:` URI of a destination itself.
-pub(super) fn sip_uri_of(target: &Target) -> String {
+/// The same with its transport, when that is known.
+pub(super) fn sip_uri_by(scheme: Scheme, user: &str, host: impl Display, by: Option<Transport>) -> String {
+    let parameter = by.map(|transport| transport_parameter(scheme, transport)).unwrap_or_default();
+    sip_uri(scheme, user, host) + &parameter
+}
+
+/// A URI of a destination itself.
+pub(super) fn sip_uri_of(scheme: Scheme, target: &Target) -> String {
     let (host, transport) = match target {
         Target::Address { address, transport } => (address.to_string(), Some(*transport)),
         Target::Domain(domain) => (domain.to_string(), domain.transport),
     };
-    match transport.and_then(Transport::uri_parameter) {
-        Some(transport) => format!("sip:{host};transport={transport}"),
-        None => format!("sip:{host}"),
-    }
+    let parameter = transport.map(|transport| transport_parameter(scheme, transport)).unwrap_or_default();
+    format!("{}:{host}{parameter}", scheme.name())
 }
 
 /// The address as a URI's host.
@@ -261,6 +277,11 @@ pub(super) fn address_of(uri: &str) -> Option<SocketAddr> {
         sip.secure || sip.params.value("transport").is_some_and(|value| value.eq_ignore_ascii_case(b"tls"));
     let default = if is_tls { Transport::Tls } else { Transport::Udp };
     Some(SocketAddr::new(maddr.or(sip.host.ip())?, sip.port.unwrap_or(default.default_port())))
+}
+
+/// What an INVITE of ours asks of the way to its target (§12.1.2).
+pub(super) fn scheme_asked(invite: &[u8]) -> Scheme {
+    Scheme::of(invite.strip_prefix(b"INVITE ").unwrap_or_default())
 }
 
 /// The branch of a request of ours.

@@ -17,6 +17,7 @@ use crate::sdp::Fingerprint;
 use crate::source::IpPrefix;
 use crate::transaction::Timers;
 use crate::transport::Transport;
+use crate::uri::Scheme;
 
 /// Everything an operator decides about signalling.
 #[derive(Clone, Debug)]
@@ -167,6 +168,8 @@ const FAILOVER_AFTER: Duration = Duration::from_secs(4);
 pub struct RouteConfig {
     /// Where, and how.
     pub to: Target,
+    /// Whether what goes there asks for TLS on every hop; then the transport is TLS.
+    pub scheme: Scheme,
     /// The lowest is tried first.
     pub priority: u16,
     /// Among those of one priority, how likely it is the first.
@@ -187,7 +190,7 @@ impl RouteConfig {
     /// One that is there.
     #[must_use]
     pub const fn to(to: Target) -> Self {
-        Self { to, priority: 1, weight: 1, failover_after: FAILOVER_AFTER, health: None }
+        Self { to, scheme: Scheme::Sip, priority: 1, weight: 1, failover_after: FAILOVER_AFTER, health: None }
     }
 }
 
@@ -228,7 +231,7 @@ pub struct RouteSet {
 /// A registration of ours with a carrier (RFC 3261 §10.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterConfig {
-    /// What we register: a `sip:` URI whose host is the registrar's domain.
+    /// What we register: a `sip:` or `sips:` URI whose host is the registrar's domain.
     pub aor: String,
     /// Where the registrar is; the trunk's first destination when absent.
     pub registrar: Option<Target>,
@@ -259,7 +262,8 @@ impl RegisterConfig {
     #[must_use]
     pub fn new(aor: impl Into<String>) -> Self {
         let aor = aor.into();
-        let user = aor.strip_prefix("sip:").and_then(|rest| rest.split_once('@')).map(|(user, _)| user);
+        let rest = aor.split_once(':').and_then(|(_, rest)| rest.split_once('@'));
+        let user = rest.map(|(user, _)| user);
         Self {
             contact_user: user.unwrap_or_default().to_owned(),
             aor,
@@ -273,8 +277,14 @@ impl RegisterConfig {
 
     /// §10.2: the domain of the address of record, without a user.
     pub(crate) fn request_uri(&self) -> String {
-        let host = self.aor.rsplit_once('@').map_or(self.aor.as_str(), |(_, host)| host);
-        format!("sip:{}", host.strip_prefix("sip:").unwrap_or(host))
+        let rest = self.aor.split_once(':').map_or(self.aor.as_str(), |(_, rest)| rest);
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        format!("{}:{host}", self.scheme().name())
+    }
+
+    /// RFC 5630 §5.1.3: who is registered as sips is so at a Contact of sips.
+    pub(crate) fn scheme(&self) -> Scheme {
+        Scheme::of(self.aor.as_bytes())
     }
 }
 

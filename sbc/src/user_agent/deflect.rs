@@ -45,12 +45,13 @@ impl UserAgent {
     ) -> Result<(), SessionError> {
         let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
         let is_busy = kept.deflection.as_ref().is_some_and(|it| it.is_out || it.until.is_some());
-        let hop = match &kept.phase {
-            Phase::Confirmed(confirmed) if !is_busy => confirmed.dialog.hop,
+        let (scheme, hop) = match &kept.phase {
+            Phase::Confirmed(confirmed) if !is_busy => (confirmed.dialog.scheme, confirmed.dialog.hop),
             _ => return Err(SessionError::WrongState),
         };
         kept.deflection = Some(Deflection { is_out: true, until: Some(now + wait) });
-        let refer_to = compose::name_addr(None, compose::sip_uri(number, compose::host(hop.destination)));
+        let refer_to =
+            compose::name_addr(None, compose::sip_uri(scheme, number, compose::host(hop.destination)));
         self.request_in_dialog(
             now,
             session,
@@ -60,7 +61,7 @@ impl UserAgent {
                 builder
                     .header(HeaderName::ReferTo, refer_to)
                     // RFC 3892 §2.1: who asks, which is us.
-                    .header(HeaderName::ReferredBy, compose::contact(&hop))
+                    .header(HeaderName::ReferredBy, compose::contact(scheme, &hop))
                     .header(HeaderName::Supported, "norefersub")
             },
             None,

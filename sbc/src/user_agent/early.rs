@@ -73,7 +73,8 @@ impl UserAgent {
         transaction: TransactionId,
         received: Received<'_>,
     ) -> bool {
-        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return true };
+        let Some((invite, sent_on)) = self.transactions.sent(transaction) else { return true };
+        let scheme = compose::scheme_asked(invite);
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let profile = self.profile_for(id);
         let (is_heard, max_forwards) = (profile.early_media == EarlyMedia::Accept, profile.max_forwards);
@@ -82,6 +83,7 @@ impl UserAgent {
         let dialog = || {
             let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
             dialog.max_forwards = max_forwards;
+            dialog.scheme = scheme;
             dialog
         };
         let tag = received.essentials.to.tag().unwrap_or_default();

@@ -422,6 +422,9 @@ pub enum SessionError {
     /// DNS has not said yet where the trunk is, or says that it is nowhere.
     #[error("no address of the trunk is known")]
     Nowhere,
+    /// The caller asked for TLS on every hop, and it cannot be had.
+    #[error("no way to it is protected as the caller asks")]
+    NotSecure,
     /// The trunk's or our own limit is reached.
     #[error("limit of concurrent sessions reached")]
     Limit,

@@ -29,6 +29,7 @@ use crate::dialog::{Dialog, OutOfOrder};
 use crate::message::{HeaderName, Method};
 use crate::offer_answer::{Step, Verdict};
 use crate::transport::Hop;
+use crate::uri::Scheme;
 
 impl UserAgent {
     pub(super) fn handle_request_in_dialog(&mut self, now: Instant, received: Received<'_>) {
@@ -60,7 +61,7 @@ impl UserAgent {
     }
 
     /// The session whose dialog a message is of, and whose peer it comes from.
-    fn session_of(&self, received: Received<'_>) -> Option<SessionId> {
+    pub(super) fn session_of(&self, received: Received<'_>) -> Option<SessionId> {
         let essentials = received.essentials;
         let id = self.sessions.by_tag(essentials.to.tag()?)?;
         let session = self.sessions.get(id)?;
@@ -75,6 +76,19 @@ impl UserAgent {
             Phase::Over => true,
         };
         is_of_dialog.then_some(id)
+    }
+
+    /// What our Contact asks of the peer's requests in its dialog.
+    pub(super) fn scheme_of(&self, id: SessionId) -> Scheme {
+        let dialog = self.sessions.get(id).and_then(|session| session.dialog());
+        dialog.map_or(Scheme::Sip, |dialog| dialog.scheme)
+    }
+
+    /// The same of the dialog that a request is of, which may be an early one.
+    pub(super) fn scheme_with(&mut self, id: SessionId, received: Received<'_>) -> Scheme {
+        let tag = received.essentials.from.tag().unwrap_or_default();
+        let dialog = self.sessions.get_mut(id).and_then(|session| session.dialog_with(tag));
+        dialog.map_or(Scheme::Sip, |dialog| dialog.scheme)
     }
 
     fn check_order(&mut self, id: SessionId, received: Received<'_>) -> Result<(), OutOfOrder> {
@@ -177,7 +191,8 @@ impl UserAgent {
         let transaction = self.begin(received, Role::Unattended);
         let hop = way_of_dialog(received);
         let agreement = self.agree_on_expiry(now, id, received.message);
-        let builder = with_capabilities(self.reply(received, 200, None), &hop, self.profile(received.peer));
+        let (scheme, profile) = (self.scheme_of(id), self.profile(received.peer));
+        let builder = with_capabilities(self.reply(received, 200, None), scheme, &hop, profile);
         let bytes = with_agreement(builder, agreement).body("application/sdp", body);
         let cseq = received.essentials.cseq.number;
         let timers = self.timers(received.peer);
@@ -285,5 +300,5 @@ pub(super) fn way_of(dialog: &Dialog, is_phone: bool) -> Hop {
     if !is_reachable || (is_phone && hop.transport.is_reliable()) {
         return hop;
     }
-}
     Hop { destination: named, ..hop }
+}

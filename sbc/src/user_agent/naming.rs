@@ -13,6 +13,7 @@ use super::route::in_order;
 use super::{News, RouteConfig, Target, TrunkConfig, UserAgent};
 use crate::dns::{Answer, Domain, IpVersion, Located, LookupFailed, Question, Server, Turn, locate};
 use crate::transport::{Hop, Transport};
+use crate::uri::Scheme;
 
 /// Where names lead, by trunk and name, as told.
 pub(super) type Whereabouts = BTreeMap<(String, String), Vec<(Transport, SocketAddr)>>;
@@ -57,7 +58,7 @@ impl UserAgent {
 
     /// Finds out what has to be known now, and goes by what is.
     pub(super) fn renew_names(&mut self, now: Instant) {
-        let located = self.domains().map(|(_, domain)| self.located(domain));
+        let located = self.domains().map(|(_, domain, scheme)| self.located(domain, scheme));
         let questions: BTreeSet<Question> = located.flat_map(|located| located.questions).collect();
         self.names.need(now, questions);
         self.tell_located();
@@ -72,7 +73,7 @@ impl UserAgent {
         let Target::Domain(domain) = &route.to else { return self.all_hops_to(trunk, route) };
         let mut hops = Vec::new();
         // §4.1: the transports as the domain prefers them; RFC 2782: the servers of each by lot.
-        for equals in self.listed(trunk, domain).chunk_by(|one, other| one.rank == other.rank) {
+        for equals in self.listed(trunk, domain, route.scheme).chunk_by(|one, other| one.rank == other.rank) {
             let ordered = in_order(equals.to_vec(), |it| (it.priority, it.weight), &mut self.rng);
             for server in ordered {
                 hops.extend(self.drawn(&server));
@@ -85,9 +86,11 @@ impl UserAgent {
     pub(super) fn all_hops_to(&self, trunk: &TrunkConfig, route: &RouteConfig) -> Vec<Hop> {
         match &route.to {
             Target::Address { address, transport } => self.hop_to(*transport, *address).into_iter().collect(),
-            Target::Domain(domain) => {
-                self.listed(trunk, domain).iter().flat_map(|server| self.hops_of(server)).collect()
-            }
+            Target::Domain(domain) => self
+                .listed(trunk, domain, route.scheme)
+                .iter()
+                .flat_map(|server| self.hops_of(server))
+                .collect(),
         }
     }
 
@@ -110,38 +113,42 @@ impl UserAgent {
     }
 
     /// The servers of a name that its trunk lists.
-    fn listed(&self, trunk: &TrunkConfig, domain: &Domain) -> Vec<Server> {
-        let mut servers = self.located(domain).servers;
+    fn listed(&self, trunk: &TrunkConfig, domain: &Domain, scheme: Scheme) -> Vec<Server> {
+        let mut servers = self.located(domain, scheme).servers;
         for server in &mut servers {
             server.addresses.retain(|address| is_listed(trunk, address.ip()));
         }
         servers
     }
 
-    fn located(&self, domain: &Domain) -> Located {
+    /// RFC 3263 §4.1: of sips only what keeps to TLS is asked for.
+    fn located(&self, domain: &Domain, scheme: Scheme) -> Located {
         let speaks = |transport: Transport, version: IpVersion| {
             let is_v4 = version == IpVersion::V4;
-            self.config.listen.iter().any(|it| it.transport == transport && it.address.is_ipv4() == is_v4)
+            let mut listen = self.config.listen.iter();
+            scheme.allows(transport)
+                && listen.any(|it| it.transport == transport && it.address.is_ipv4() == is_v4)
         };
         locate(&self.names, domain, &speaks)
     }
 
-    fn domains(&self) -> impl Iterator<Item = (&TrunkConfig, &Domain)> {
+    fn domains(&self) -> impl Iterator<Item = (&TrunkConfig, &Domain, Scheme)> {
         self.config.trunks.iter().flat_map(|trunk| {
-            let peer = trunk.routes.is_empty().then_some(&trunk.peer);
-            let targets = peer.into_iter().chain(trunk.routes.iter().map(|route| &route.to));
-            targets.filter_map(Target::domain).map(move |domain| (trunk, domain))
+            let peer = trunk.routes.is_empty().then_some((&trunk.peer, Scheme::Sip));
+            let routes = trunk.routes.iter().map(|route| (&route.to, route.scheme));
+            let targets = peer.into_iter().chain(routes);
+            targets.filter_map(move |(target, scheme)| Some((trunk, target.domain()?, scheme)))
         })
     }
 
     /// Says where names lead, once for each change, when all that they lead through is known.
     fn tell_located(&mut self) {
         let mut located = Whereabouts::new();
-        for (trunk, domain) in self.domains() {
-            let questions = self.located(domain).questions;
+        for (trunk, domain, scheme) in self.domains() {
+            let questions = self.located(domain, scheme).questions;
             let name = (trunk.name.clone(), domain.to_string());
             if questions.iter().all(|question| self.names.known(question).is_some()) {
-                let servers = self.listed(trunk, domain).into_iter();
+                let servers = self.listed(trunk, domain, scheme).into_iter();
                 let places = |it: Server| it.addresses.into_iter().map(move |at| (it.transport, at));
                 located.insert(name, servers.flat_map(places).collect());
             } else if let Some(known) = self.whereabouts.get(&name) {
@@ -160,8 +167,9 @@ impl UserAgent {
     /// Says which addresses are passed over since no trunk lists them, once for as long as it is so.
     fn tell_unlisted(&mut self) {
         let mut unlisted = Unlisted::new();
-        for (trunk, domain) in self.domains() {
-            let addresses = self.located(domain).servers.into_iter().flat_map(|server| server.addresses);
+        for (trunk, domain, scheme) in self.domains() {
+            let addresses =
+                self.located(domain, scheme).servers.into_iter().flat_map(|server| server.addresses);
             let strange = addresses.map(|address| address.ip()).filter(|ip| !is_listed(trunk, *ip));
             unlisted.extend(strange.map(|ip| (trunk.name.clone(), domain.name.clone(), ip)));
         }

@@ -13,6 +13,7 @@ use crate::message::{Builder, HeaderName, Method};
 use crate::offer_answer::{Negotiation, Step, Verdict};
 use crate::session_timer;
 use crate::transaction::{Outgoing, Routed, TransactionId};
+use crate::uri::Scheme;
 
 impl UserAgent {
     /// Answers an incoming session (200) with our side of the media. [`Event::Media`] and [`Event::Confirmed`]
@@ -66,13 +67,13 @@ impl UserAgent {
         let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let invite = offered.invite.view();
-        let asked = offered.asked;
+        let (asked, scheme) = (offered.asked, offered.dialog.scheme);
         let agreement = session_timer::answer(&profile.session_timers, None, &invite);
         kept.refreshing.note_allowed(&invite);
         kept.expiry = agreement.map(|agreed| Expiry::of_our_answer(now, agreed));
         let builder = compose::reply(&invite, asked.source, 200, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
-        let builder = with_agreement(with_capabilities(builder, &asked.hop, &profile), agreement);
+        let builder = with_agreement(with_capabilities(builder, scheme, &asked.hop, &profile), agreement);
         let bytes = match body {
             Some(body) => builder.body("application/sdp", body),
             None => builder.finish(),
@@ -218,6 +219,11 @@ impl UserAgent {
         if status == 503 {
             // §21.5.4: without it the caller would have to take it for a 500.
             builder = builder.header(HeaderName::RetryAfter, RETRY_AFTER.as_secs());
+        }
+        if status == 480 && kept.found_no_tls {
+            // RFC 5630 §5.3, §6.2: the caller may try again as sip.
+            let host = compose::host(asked.hop.local);
+            builder = builder.header(HeaderName::Warning, format_args!("380 {host} \"SIPS Not Allowed\""));
         }
         if let Some(reason) = kept.stated {
             builder = builder.header(HeaderName::Reason, reason);
@@ -385,9 +391,14 @@ impl UserAgent {
 }
 
 /// Contact, Allow and Supported, as 180 and 2xx have them (§13.3.1).
-pub(super) fn with_capabilities(builder: Builder, hop: &crate::transport::Hop, profile: &Profile) -> Builder {
+pub(super) fn with_capabilities(
+    builder: Builder,
+    scheme: Scheme,
+    hop: &crate::transport::Hop,
+    profile: &Profile,
+) -> Builder {
     builder
-        .header(HeaderName::Contact, compose::contact(hop))
+        .header(HeaderName::Contact, compose::contact(scheme, hop))
         .header(HeaderName::Allow, compose::ALLOW)
         .header(HeaderName::Supported, compose::supported(profile).join(", "))
 }

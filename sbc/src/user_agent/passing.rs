@@ -136,7 +136,7 @@ impl UserAgent {
         let Some(mut dialog) = session.dialog().cloned() else { return };
         let hop = self.way_in_dialog(id, &dialog);
         let builder = dialog.request(Method::Invite, &compose::via(&hop, &branch));
-        let builder = with_capabilities(builder, &hop, &profile);
+        let builder = with_capabilities(builder, dialog.scheme, &hop, &profile);
         let builder = compose::with_user_agent(self.with_interval(id, builder), &product);
         let bytes = match body {
             Some(body) => builder.body("application/sdp", &body),
@@ -227,12 +227,13 @@ impl UserAgent {
         let timers = self.timers_for(id);
         let request = waiting.request.view();
         let agreement = self.agree_on_expiry(now, id, &request);
+        let scheme = self.scheme_of(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(through) = &mut session.through else { return };
         let body = through.origin.pass(described);
         let Asked { transaction, source, hop } = waiting.asked;
         let builder = compose::reply(&request, source, 200, None, &product);
-        let builder = with_agreement(with_capabilities(builder, &hop, &profile), agreement);
+        let builder = with_agreement(with_capabilities(builder, scheme, &hop, &profile), agreement);
         let bytes = builder.body("application/sdp", &body);
         if let Phase::Confirmed(confirmed) = &mut session.phase {
             confirmed.dialog.refresh_target(&request);

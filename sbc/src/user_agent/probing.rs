@@ -15,6 +15,7 @@ use crate::health::{DestinationHealth, HealthConfig, Place, ProbeId, Way};
 use crate::message::{Builder, HeaderName, Method};
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::Transport;
+use crate::uri::Scheme;
 
 /// The most news that wait for the owner; the oldest go.
 const NEWS_MAX: usize = 1_024;
@@ -96,7 +97,11 @@ impl UserAgent {
                 for hop in self.all_hops_to(trunk, &route) {
                     let (transport, address) = (hop.transport, hop.destination);
                     let place = Place { trunk: Arc::clone(name), transport, address };
-                    wanted.push((place, Way { hop, uri: compose::sip_uri_of(&route.to) }, health.clone()));
+                    wanted.push((
+                        place,
+                        Way { hop, uri: compose::sip_uri_of(route.scheme, &route.to) },
+                        health.clone(),
+                    ));
                 }
             }
         }
@@ -127,7 +132,7 @@ impl UserAgent {
             .header(HeaderName::To, format_args!("<{uri}>"))
             .header(HeaderName::CallId, call_id)
             .header(HeaderName::CSeq, "1 OPTIONS")
-            .header(HeaderName::Contact, compose::contact(&hop))
+            .header(HeaderName::Contact, compose::contact(Scheme::of(uri.as_bytes()), &hop))
             .header(HeaderName::Accept, compose::ACCEPT);
         let bytes = compose::with_user_agent(builder, self.product(&peer)).finish();
         let first = Routed { hop, bytes };

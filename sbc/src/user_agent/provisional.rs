@@ -100,7 +100,7 @@ impl UserAgent {
         let asked = offered.asked;
         let builder = compose::reply(&invite, asked.source, status, Some(&kept.local_tag), &product)
             .copy(&invite, HeaderName::RecordRoute);
-        let mut builder = with_capabilities(builder, &asked.hop, &profile);
+        let mut builder = with_capabilities(builder, offered.dialog.scheme, &asked.hop, &profile);
         let is_reliable = offered.reliable.is_some();
         let description = offered.media.as_mut().filter(|_| status == SESSION_PROGRESS);
         // RFC 3262 §5 lets the answer wait for the 2xx, which may be that of another phone.

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 
 use super::route::Way;
 use super::session::{Peer, Phase};
-use super::{Received, SessionId, Target, TrunkConfig, UserAgent};
+use super::{Received, RouteConfig, SessionId, Target, TrunkConfig, UserAgent};
 use crate::header::Contact;
 use crate::transport::Transport;
-use crate::uri::{SipUri, Uri};
+use crate::uri::{Scheme, SipUri, Uri};
 
 /// The most Contacts of a 3xx that are looked at.
 const CONTACTS_MAX: usize = 16;
@@ -77,28 +77,35 @@ impl UserAgent {
 
     /// The ways to a URI that is a trunk's: at one of its sources, or by a name that it is called by.
     fn ways_by(&mut self, trunk: &TrunkConfig, uri: &SipUri<'_>) -> Vec<Way> {
+        let scheme = Scheme::of(uri.bytes);
         let transport = match uri.params.token("transport").map(str::to_ascii_lowercase).as_deref() {
+            // RFC 5630 §3.1.3: of sips, tcp is what carries TLS.
+            None | Some("tcp" | "tls") if scheme == Scheme::Sips => Transport::Tls,
             None | Some("udp") => Transport::Udp,
             Some("tcp") => Transport::Tcp,
             Some("tls") => Transport::Tls,
             Some(_) => return Vec::new(),
         };
+        if !scheme.allows(transport) {
+            return Vec::new();
+        }
         if let Some(ip) = uri.host.ip() {
             let address = SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port()));
             let is_listed = trunk.sources.iter().any(|prefix| prefix.contains(ip));
-            let route = super::RouteConfig::to(Target::Address { address, transport });
+            let route = RouteConfig { scheme, ..RouteConfig::to(Target::Address { address, transport }) };
             return if is_listed { self.ways_to(trunk, &route) } else { Vec::new() };
         }
         let host = uri.host.to_string();
         let is_it = |to: &Target| to.domain().is_some_and(|domain| domain.name.eq_ignore_ascii_case(&host));
         let route = trunk.destinations().into_iter().find(|route| is_it(&route.to));
-        route.map_or_else(Vec::new, |route| self.ways_to(trunk, &route))
+        let ways = route.map_or_else(Vec::new, |route| self.ways_to(trunk, &route));
+        ways.into_iter().filter_map(|way| way.with(scheme)).collect()
     }
 }
 
-/// The number that a `sip:` URI asks for, if it is one.
+/// The number that a `sip:` or `sips:` URI asks for, if it is one.
 fn number_of(uri: &Uri<'_>) -> Option<String> {
-    uri.as_sip().filter(|sip| !sip.secure)?;
+    uri.as_sip()?;
     let user = uri.user()?;
     // §19.1.6: parameters of a telephone number do not belong to the number.
     let number = user.split(';').next().unwrap_or_default();

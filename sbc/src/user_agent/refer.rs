@@ -125,8 +125,9 @@ impl UserAgent {
     ) -> Result<(), SessionError> {
         let (is_named, asked) = self.take_asked(session, refer)?;
         let is_silent = asked.is_silent;
+        let scheme = self.scheme_of(session);
         self.answer_refer(now, session, &asked, 202, |builder| {
-            let builder = builder.header(HeaderName::Contact, compose::contact(&asked.hop));
+            let builder = builder.header(HeaderName::Contact, compose::contact(scheme, &asked.hop));
             if is_silent { builder.extension("Refer-Sub", "false") } else { builder }
         });
         if !is_silent {
@@ -276,7 +277,7 @@ impl UserAgent {
         subscription.until = now + granted;
         subscription.is_due = true;
         subscription.ending = granted.is_zero().then_some("timeout");
-        let contact = compose::contact(&way_of_dialog(received));
+        let contact = compose::contact(self.scheme_of(id), &way_of_dialog(received));
         self.respond_with(now, received, 200, |builder| {
             builder.header(HeaderName::Contact, contact).header(HeaderName::Expires, granted.as_secs())
         });
@@ -414,7 +415,7 @@ impl UserAgent {
         let Some(dialog) = dialog else { return };
         let builder = dialog
             .request(method, &compose::via(&hop, &branch))
-            .header(HeaderName::Contact, compose::contact(&hop));
+            .header(HeaderName::Contact, compose::contact(dialog.scheme, &hop));
         let builder = headers(compose::with_user_agent(builder, &product));
         let bytes = match body {
             Some((content_type, body)) => builder.body(content_type, body),

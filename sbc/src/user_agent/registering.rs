@@ -195,9 +195,12 @@ impl UserAgent {
 
     fn registrar_hops(&mut self, trunk: &str, config: &RegisterConfig) -> Vec<Hop> {
         let Some(trunk) = self.trunk(trunk).cloned() else { return Vec::new() };
-        let route = config.registrar.clone().map(RouteConfig::to);
+        let route =
+            config.registrar.clone().map(|to| RouteConfig { scheme: config.scheme(), ..RouteConfig::to(to) });
         let route = route.or_else(|| trunk.destinations().into_iter().next());
-        route.map_or_else(Vec::new, |route| self.hops_to(&trunk, &route))
+        let mut hops = route.map_or_else(Vec::new, |route| self.hops_to(&trunk, &route));
+        hops.retain(|hop| config.scheme().allows(hop.transport));
+        hops
     }
 
     fn send_register(
@@ -234,7 +237,8 @@ impl UserAgent {
     ) -> Vec<u8> {
         let config = &registrant.config;
         let seconds = expires.as_secs();
-        let mut contact = format!("{};expires={seconds}", compose::contact_of(&config.contact_user, hop));
+        let mut contact =
+            format!("{};expires={seconds}", compose::contact_of(config.scheme(), &config.contact_user, hop));
         let mut supported = vec!["path"];
         if let Some(outbound) = &config.outbound {
             // RFC 5626 §4.1, §4.2: who we are, and which of our flows this is.

@@ -7,9 +7,14 @@ use super::{Received, Source, UserAgent};
 use crate::header::{Contact, Params};
 use crate::lex;
 use crate::message::HeaderName;
-use crate::registrar::{ContactRequest, Contacts, Instance, Policy, Registration, RegistrationError};
+use crate::registrar::{
+    Binding, ContactRequest, Contacts, Instance, Policy, Registration, RegistrationError,
+};
 use crate::transport::Hop;
-use crate::uri::Uri;
+use crate::uri::{Scheme, Uri};
+
+/// RFC 5626.
+pub(super) const OUTBOUND: &str = "outbound";
 
 /// The most Contacts of one REGISTER; 400 beyond.
 const CONTACTS_MAX: usize = 16;
@@ -25,6 +30,11 @@ impl UserAgent {
             return self.refuse(now, received, 403);
         }
         let Some(registration) = registration(received) else { return self.refuse(now, received, 400) };
+        let is_outbound = is_outbound(received, &registration);
+        if is_outbound && received.message.vias().count() > 1 {
+            // RFC 5626 §6, §11.6: what stands between could not keep the phone's flow.
+            return self.refuse(now, received, 439);
+        }
         let phones = &self.config.phones;
         let policy = Policy {
             min_expires: phones.min_expires,
@@ -34,7 +44,7 @@ impl UserAgent {
         match self.registrar.register(now, &user, registration, policy) {
             Ok(change) => {
                 self.counters.registrations += 1;
-                self.confirm_registration(now, received, &user);
+                self.confirm_registration(now, received, &user, is_outbound);
                 if let Some(change) = change {
                     self.tell_reachability(change);
                 }
@@ -50,14 +60,16 @@ impl UserAgent {
     }
 
     /// §10.3 step 8: 200 lists what is bound now.
-    fn confirm_registration(&mut self, now: Instant, received: Received<'_>, user: &str) {
-        let contacts: Vec<String> = self
-            .registrar
-            .bindings(user)
-            .iter()
-            .map(|binding| format!("<{}>;expires={}", binding.uri, (binding.expires - now).as_secs()))
-            .collect();
+    fn confirm_registration(&mut self, now: Instant, received: Received<'_>, user: &str, is_outbound: bool) {
+        let contact = |binding: &Binding| {
+            let expires = (binding.expires - now).as_secs();
+            let instance = binding.instance.as_ref().map(Instance::to_string).unwrap_or_default();
+            format!("<{}>;expires={expires}{instance}", binding.uri)
+        };
+        let contacts: Vec<String> = self.registrar.bindings(user).iter().map(contact).collect();
         self.respond_with(now, received, 200, |builder| {
+            // RFC 5626 §6: the phone is reached by its flow, and keeps it alive.
+            let builder = if is_outbound { builder.header(HeaderName::Require, OUTBOUND) } else { builder };
             contacts.iter().fold(builder, |builder, contact| builder.header(HeaderName::Contact, contact))
         });
     }
@@ -83,6 +95,9 @@ fn registration(received: Received<'_>) -> Option<Registration> {
             }
         }
     }
+    if listed.iter().any(is_sips) && !takes_sips(received, &listed) {
+        return None;
+    }
     let contacts = match (has_wildcard, listed.is_empty()) {
         (true, true) => Contacts::Wildcard,
         (true, false) => return None,
@@ -100,6 +115,26 @@ fn registration(received: Received<'_>) -> Option<Registration> {
             flow: packet.flow,
         },
     })
+}
+
+/// RFC 5626 §6: a phone that knows of flows, and names its own.
+fn is_outbound(received: Received<'_>, registration: &Registration) -> bool {
+    let names_flow = match &registration.contacts {
+        Contacts::Listed(listed) => listed.iter().any(|contact| contact.instance.is_some()),
+        Contacts::Wildcard => false,
+    };
+    let asks = [HeaderName::Supported, HeaderName::Require];
+    names_flow && asks.into_iter().any(|name| received.message.lists(name, OUTBOUND))
+}
+
+/// RFC 5630 §5.2: what is to be called as sips is registered so, over TLS; a secure name must not lead to a place that is not.
+fn takes_sips(received: Received<'_>, listed: &[ContactRequest]) -> bool {
+    let asked = Scheme::of(received.message.request_uri().map(|uri| uri.bytes()).unwrap_or_default());
+    asked == Scheme::Sips && received.packet.transport.is_secure() && listed.iter().all(is_sips)
+}
+
+fn is_sips(contact: &ContactRequest) -> bool {
+    Scheme::of(contact.uri.as_bytes()) == Scheme::Sips
 }
 
 /// RFC 5626 §4.2: both parameters, or it is a registration like any other.

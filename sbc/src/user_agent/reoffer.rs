@@ -182,7 +182,7 @@ impl UserAgent {
         let hop = self.way_in_dialog(id, &dialog);
         let method = carrier.method();
         let builder = dialog.request(method, &compose::via(&hop, &branch));
-        let builder = with_capabilities(builder, &hop, &profile);
+        let builder = with_capabilities(builder, dialog.scheme, &hop, &profile);
         let builder = compose::with_user_agent(self.with_interval(id, builder), &product);
         let bytes = match &body {
             Some(body) => builder.body("application/sdp", body),

@@ -20,8 +20,9 @@ use super::{Ender, Identity, Received, RouteConfig, SessionError, SessionId, Tru
 use crate::dns::Domain;
 use crate::message::HeaderName;
 use crate::transaction::TransactionId;
-use crate::transport::{Hop, Transport};
+use crate::transport::Hop;
 use crate::trunk::Admission;
+use crate::uri::Scheme;
 
 /// The most destinations that one call tries.
 const ATTEMPTS_MAX: u8 = 8;
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     from: Identity,
     number: String,
     side: Side,
+    /// What the caller asks of the way.
+    scheme: Scheme,
     is_emergency: bool,
     left: VecDeque<Way>,
     attempts: u8,
@@ -78,6 +81,7 @@ pub(super) struct Way {
     failover_after: Duration,
     /// Who is called there, when that is somebody else than the call was for.
     number: Option<String>,
+    scheme: Scheme,
 }
 
 impl Plan {
@@ -111,17 +115,21 @@ impl UserAgent {
         invite: &Wanted,
         is_emergency: bool,
     ) -> Result<(Plan, Way, Admission), SessionError> {
-        let left = self.ways(now, name);
+        let all = self.ways(now, name);
         let is_known = |name: &str| {
             self.config.trunks.iter().any(|trunk| trunk.name == name)
                 || self.config.route_sets.iter().any(|set| set.name == name)
         };
         let error = if is_known(name) { SessionError::Nowhere } else { SessionError::UnknownTrunk };
+        let is_somewhere = !all.is_empty();
+        let left: VecDeque<Way> = all.into_iter().filter_map(|way| way.with(invite.scheme)).collect();
+        let error = if is_somewhere { SessionError::NotSecure } else { error };
         let first = left.front().ok_or(error)?.clone();
         let mut plan = Plan {
             from: invite.from.clone(),
             number: number.to_owned(),
             side: invite.side.clone(),
+            scheme: invite.scheme,
             is_emergency,
             left,
             attempts: 0,
@@ -166,8 +174,9 @@ impl UserAgent {
             domain: route.to.domain().cloned(),
             failover_after: route.failover_after,
             number: None,
+            scheme: route.scheme,
         };
-        hops.into_iter().map(way).collect()
+        hops.into_iter().filter(|hop| route.scheme.allows(hop.transport)).map(way).collect()
     }
 
     /// The next destination whose trunk has room.
@@ -326,7 +335,9 @@ impl Plan {
             let number = way.number.as_ref().unwrap_or(&self.number).clone();
             self.visited.contains(&(number, way.hop.destination))
         };
-        let left: VecDeque<Way> = ways.into_iter().filter(|way| !has_been(way)).collect();
+        // RFC 5630 §5.1.1.1: who was called as sips is not sought elsewhere as sip.
+        let fits = |way: &Way| self.scheme == Scheme::Sip || way.scheme == Scheme::Sips;
+        let left: VecDeque<Way> = ways.into_iter().filter(|way| !has_been(way) && fits(way)).collect();
         if self.redirections >= max || left.is_empty() {
             return false;
         }
@@ -344,20 +355,25 @@ impl Way {
         Self { number: Some(number), ..self }
     }
 
+    /// The same, asking for TLS on every hop if `scheme` does; none when it does not begin with one.
+    pub(super) fn with(self, scheme: Scheme) -> Option<Self> {
+        let scheme = if scheme == Scheme::Sips { scheme } else { self.scheme };
+        scheme.allows(self.hop.transport).then_some(Self { scheme, ..self })
+    }
+
     pub(super) fn peer(&self) -> Peer {
         Peer::Trunk(Arc::clone(&self.trunk))
     }
 
     pub(super) fn destination(&self, number: &str) -> Destination {
         let number = self.number.as_deref().unwrap_or(number);
-        let (mut uri, transport) = match &self.domain {
-            Some(domain) => (compose::sip_uri(number, domain), domain.transport),
-            None => (compose::sip_uri(number, self.hop.destination), Some(self.hop.transport)),
+        let uri = match &self.domain {
+            Some(domain) => compose::sip_uri_by(self.scheme, number, domain, domain.transport),
+            None => {
+                let by = Some(self.hop.transport);
+                compose::sip_uri_by(self.scheme, number, self.hop.destination, by)
+            }
         };
-        if let Some(transport) = transport.and_then(Transport::uri_parameter) {
-            uri.push_str(";transport=");
-            uri.push_str(transport);
-        }
         let host = self.domain.as_ref().map(|domain| domain.name.clone());
         Destination { uri, hop: self.hop, host }
     }

@@ -87,7 +87,7 @@ impl UserAgent {
             Method::Subscribe => return self.refuse_event(now, received),
             _ => return self.refuse_method(now, received),
         }
-        if !self.is_scheme_known(received.message) {
+        if !self.is_scheme_known(received) {
             return self.refuse(now, received, 416);
         }
         if self.has_loop(received) {
@@ -115,7 +115,10 @@ impl UserAgent {
 
     /// §8.2.2.3: 420 names what we do not support.
     pub(super) fn refuse_requirements(&mut self, now: Instant, received: Received<'_>) -> bool {
-        let known = compose::supported(self.profile(received.peer));
+        let mut known = compose::supported(self.profile(received.peer));
+        if received.essentials.cseq.method == Method::Register {
+            known.push(super::registration::OUTBOUND);
+        }
         let is_known = |value: &&[u8]| {
             value.is_empty() || known.iter().any(|tag| tag.as_bytes().eq_ignore_ascii_case(value))
         };
@@ -267,7 +270,7 @@ impl UserAgent {
         let local_tag = self.tag();
         let hop = way_of_dialog(received);
         let dialog = Dialog::of_request(received.message, received.essentials, local_tag.clone(), hop);
-        // §8.1.1.8: an INVITE has a Contact.
+        // §8.1.1.8: an INVITE has a Contact, of sips when its Request-URI is.
         let Some(mut dialog) = dialog else { return self.refuse(now, received, 400) };
         dialog.max_forwards = self.profile(received.peer).max_forwards;
         let admission = match self.admit(now, received, is_emergency) {

@@ -91,6 +91,8 @@ pub(super) struct Session {
     pub(super) through: Option<Box<Through>>,
     /// What the message that ends it is to say.
     pub(super) stated: Option<Reason>,
+    /// Whether somebody was to be called for it as `sips:`, and could not be that way.
+    pub(super) found_no_tls: bool,
     /// As filed.
     deadline: Option<Instant>,
 }
@@ -249,10 +251,10 @@ impl Refusal {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fork {
     pub(super) transaction: TransactionId,
-    pub(super) state: ForkState,
-}
     /// The number in its branch.
     pub(super) branch: Option<u64>,
+    pub(super) state: ForkState,
+}
 
 /// RFC 3261 §9.1: CANCEL must wait for a provisional response, and the INVITE must not wait for ever after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -332,6 +334,7 @@ impl Session {
             challenges: Vec::new(),
             through: None,
             stated: None,
+            found_no_tls: false,
             deadline: None,
         }
     }

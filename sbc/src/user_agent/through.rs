@@ -93,7 +93,10 @@ impl UserAgent {
             offered.reliable = None;
         }
         let local = offered.asked.hop.local.ip();
-        let called = self.call(now, Wanted { target, from, side: Side::Caller(caller) })?;
+        let scheme = self.scheme_asked_by(caller);
+        let called = self.call(now, Wanted { target, from, side: Side::Caller(caller), scheme });
+        self.note_not_secure(caller, &called);
+        let called = called?;
         let origin = PassedOrigin::new(self.rng.next_u64(), local);
         if let Some(session) = self.sessions.get_mut(caller) {
             session.through = Some(Box::new(Through::new(Some(called), origin)));

@@ -11,6 +11,7 @@ use super::session::Phase;
 use super::{Event, NegotiatedAudio, Received, Role, SessionId, UserAgent};
 use crate::offer_answer::{Step, Verdict};
 use crate::session_timer::Agreement;
+use crate::uri::Scheme;
 
 impl UserAgent {
     /// §5.2. We answer by ourselves; the owner hears of it when it changes the audio.
@@ -70,7 +71,8 @@ impl UserAgent {
         let transaction = self.begin(received, Role::Unattended);
         let hop = way_of_dialog(received);
         let builder = self.reply(received, 200, None);
-        let builder = with_capabilities(builder, &hop, self.profile(received.peer));
+        let scheme = self.session_of(received).map_or(Scheme::Sip, |id| self.scheme_with(id, received));
+        let builder = with_capabilities(builder, scheme, &hop, self.profile(received.peer));
         let builder = with_agreement(builder, agreement);
         let bytes = match body {
             Some(body) => builder.body("application/sdp", body),

@@ -40,6 +40,7 @@ mod routes;
 mod rules;
 mod server_transactions;
 mod session_timers;
+mod sips;
 mod sources;
 mod srtp;
 mod streams;

@@ -89,7 +89,7 @@ fn what_is_not_allowed_is_not_followed() {
         "<sip:+15558888@carrier.example>",
         "<sip:+4415558888@127.0.0.10:5099>",
         "<sip:admin@127.0.0.10:5099>",
-        "<sips:+15558888@127.0.0.10:5099>",
+        "<sips:+15558888@127.0.0.10:5099>", // since nothing listens on TLS
         "<sip:+15558888@127.0.0.10:5099;transport=carrier-pigeon>",
         "<tel:+15558888>",
     ] {

@@ -262,6 +262,33 @@ fn a_phone_that_comes_again_on_another_flow_replaces_itself() {
     assert_eq!(flows, [Some(FlowId(8)), Some(FlowId(9))]);
 }
 
+/// RFC 5626 §6: who names its flow and knows what that is hears that we know too; §11.6: not through somebody who does not.
+#[test]
+fn a_phone_that_names_its_flow_is_told_that_it_is_kept() {
+    let named = "Contact: <sip:1001@192.168.1.5>;reg-id=1;+sip.instance=\"<urn:uuid:0a>\"\r\n";
+    let told = |headers: &str, via: &str| {
+        let mut world = World::new();
+        world.register_with(&register(1, &format!("{headers}{via}")))
+    };
+    let ok = told(&format!("{named}Supported: path, outbound\r\n"), "");
+    assert_eq!((ok.what().as_str(), ok.header("Require").as_str()), ("200 REGISTER", "outbound"));
+    let contact = "<sip:1001@192.168.1.5>;expires=3600;+sip.instance=\"<urn:uuid:0a>\";reg-id=1";
+    assert_eq!(ok.header("Contact"), contact);
+    let required = told(&format!("{named}Require: outbound\r\n"), "");
+    assert_eq!((required.what().as_str(), required.header("Require").as_str()), ("200 REGISTER", "outbound"));
+    assert_eq!(told(named, "").header("Require"), "");
+    let plain = format!("{}Supported: outbound\r\n", contact_of_phone());
+    assert_eq!(told(&plain, "").header("Require"), "");
+    let between = "Via: SIP/2.0/UDP 192.168.1.5;branch=z9hG4bK-phone\r\n";
+    let refused = told(&format!("{named}Supported: outbound\r\n"), between);
+    assert_eq!(refused.what(), "439 REGISTER");
+    assert_eq!(told(&plain, between).what(), "200 REGISTER");
+}
+
+fn contact_of_phone() -> String {
+    contact("1001@127.0.0.20:5080")
+}
+
 #[test]
 fn a_user_who_left_the_configuration_is_unregistered() {
     let mut world = World::new();

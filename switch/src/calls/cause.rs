@@ -183,6 +183,7 @@ pub(crate) const fn invite_failure(error: SessionError) -> DialFailure {
         | SessionError::NoOffer
         | SessionError::UnknownTrunk
         | SessionError::Nowhere
+        | SessionError::NotSecure
         | SessionError::Limit
         | SessionError::UnknownSession
         | SessionError::WrongState => DialFailure::Unreachable,

@@ -1,6 +1,6 @@
 //! What the user agent reports of sessions.
 
-use tandem_control_api::{DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party};
+use tandem_control_api::{CallId, DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party};
 use tandem_media::{EndpointId, StreamParameters};
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{
@@ -141,11 +141,19 @@ impl Calls {
             LegState::Dialling { .. } => {
                 let Some(invitation) = leg.invitation.take() else { return };
                 let target = translate::invite_target(invitation.target);
+                let call = leg.call;
                 let invite = Box::new(Invite { target, from: invitation.from, media });
-                self.actions.push_back(Action::Invite { leg: leg_id, invite });
+                let caller = self.waiting_caller(call);
+                self.actions.push_back(Action::Invite { leg: leg_id, caller, invite });
             }
             _ => {}
         }
+    }
+
+    /// The session of a call's first caller, while that waits to be answered.
+    fn waiting_caller(&self, call: CallId) -> Option<SessionId> {
+        let caller = self.legs.get(self.calls.get(call)?.caller)?;
+        caller.state.session().filter(|_| caller.answered.is_none())
     }
 
     fn incoming(&mut self, now: Instant, caller: Caller, acceptable: bool) {

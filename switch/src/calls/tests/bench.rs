@@ -434,7 +434,7 @@ impl Bench {
                 self.told.push(event);
             }
             Action::Media { worker, command } => self.take_media_command(worker, command),
-            Action::Invite { leg, invite } => {
+            Action::Invite { leg, invite, .. } => {
                 self.asked.push("invite".to_owned());
                 self.invites.push(*invite);
                 let invited = match self.invite_error.take() {
