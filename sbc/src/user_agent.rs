@@ -20,6 +20,7 @@ mod event;
 mod expiry;
 mod in_dialog;
 mod info;
+mod keep_alive;
 mod late;
 mod naming;
 mod notices;
@@ -86,7 +87,6 @@ use crate::health::{Destinations, ProbeId};
 use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
 use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
-use crate::stun;
 use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Transactions};
 use crate::transport::Hop;
 use crate::trunk::Admissions;
@@ -267,8 +267,8 @@ impl UserAgent {
             self.handle_keep_alive(packet.bytes, packet.flow);
             return;
         }
-        if packet.transport == Transport::Udp && stun::is_stun(packet.bytes) {
-            return self.handle_stun(now, &packet);
+        if self.answers_stun(now, &packet) {
+            return;
         }
         let peer = match class {
             SourceClass::Trunk(index) => self.trunks.get(index).cloned().unwrap_or(Peer::Phone),
@@ -377,17 +377,6 @@ impl UserAgent {
         counters.dns_failures += lookups.failed;
         counters.dns_stale_answers += lookups.stale;
         counters
-    }
-
-    /// RFC 5626 §8: the keep-alive of a phone that wants to know by which address we see it.
-    fn handle_stun(&mut self, now: Instant, packet: &Packet<'_>) {
-        let Some(answer) = stun::answer(packet.bytes, packet.source) else {
-            self.counters.parse_errors += 1;
-            return self.offend(now, packet.source, Offence::Malformed);
-        };
-        self.counters.keep_alives += 1;
-        let Packet { transport, local, source, .. } = *packet;
-        self.transmits.push_back(Hop { transport, local, destination: source, flow: None }.carry(answer));
     }
 
     fn handle_message(
