@@ -36,6 +36,8 @@ fn stream(index: u32, codec: Codec) -> StreamParameters {
         receive_payload_type: 0,
         send_event_payload_type: Some(101),
         receive_event_payload_type: Some(101),
+        event_clock_hz: 8_000,
+        comfort_noise: false,
         in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: Duration::from_millis(20),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codec::Codec;
 use crate::digit::Terminators;
 use crate::endpoint::Endpoint;
 use crate::prompt::{Audio, Tone};
@@ -145,6 +146,10 @@ pub struct StreamParameters {
     pub send_event_payload_type: Option<u8>,
     /// Payload type of telephone-event in what we receive.
     pub receive_event_payload_type: Option<u8>,
+    /// The clock of telephone-events, in Hz: that of the codec, or 8000 beside another one.
+    pub event_clock_hz: u32,
+    /// Whether comfort noise (RFC 3389, payload type 13) may be sent either way.
+    pub comfort_noise: bool,
     /// What dual tones in the audio are.
     pub in_band: InBand,
     /// Which ways media flows.
@@ -161,15 +166,6 @@ pub struct StreamParameters {
     pub security: Security,
     /// When the party finds its way by ICE: packets are believed from where its checks come, and nowhere else.
     pub ice: Option<Box<IceCredentials>>,
-}
-
-/// A codec on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// G.711 µ-law, RFC 3551 payload type 0.
-    Pcmu,
-    /// G.711 A-law, RFC 3551 payload type 8.
-    Pcma,
 }
 
 /// What dual tones in a party's audio are (ITU-T Q.23).

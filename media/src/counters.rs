@@ -78,6 +78,10 @@ pub struct Counters {
     pub frames_late: u64,
     /// Frames whose turn was given up, since more were due than are caught up at once.
     pub frames_skipped: u64,
+    /// Frames made of what a bridged party says in another codec.
+    pub frames_transcoded: u64,
+    /// Packets for which a bridged party hears something else: lost, or not here in time.
+    pub packets_concealed: u64,
     /// Key presses not kept: the type-ahead was full.
     pub digits_dropped: u64,
     /// Events not reported: the shell did not drain the queue.

@@ -3,6 +3,7 @@
 mod agreed;
 mod keys;
 mod security;
+mod voice;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,12 +12,13 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use agreed::Agreed;
-use keys::Pressed;
 pub(crate) use keys::Way;
+use keys::{Listener, Pressed};
+use voice::Conversation;
 
+use crate::codec::{Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
 use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
-use crate::dtmf::Detector;
 use crate::event_queue::EventQueue;
 use crate::keying::Keying;
 use crate::latch::Latch;
@@ -31,7 +33,6 @@ use crate::rtcp_session::RtcpSession;
 use crate::rtp::{HEADER_LEN, Header};
 use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, PressDetector};
-use crate::tone::samples_in;
 use crate::{
     Channel, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, HandshakeId,
     InBand, PlayEnd, StreamParameters,
@@ -43,11 +44,8 @@ const DEFAULT_PTIME: Duration = Duration::from_millis(20);
 const MIN_PTIME: Duration = Duration::from_millis(10);
 /// … and at most so much, whatever was agreed.
 const MAX_PTIME: Duration = Duration::from_millis(60);
-/// Samples of the longest packet.
-const MAX_SAMPLES: usize = 480;
-
 /// Octets of the longest packet a worker makes.
-pub(crate) const MAX_PACKET_LEN: usize = HEADER_LEN + MAX_SAMPLES + MAX_TRAILER_LEN;
+pub(crate) const MAX_PACKET_LEN: usize = HEADER_LEN + MAX_PAYLOAD_LEN + MAX_TRAILER_LEN;
 const _: () = assert!(MAX_PACKET_LEN >= MAX_COMPOUND_LEN + MAX_TRAILER_LEN);
 
 /// The watch over a party that should send.
@@ -80,6 +78,7 @@ pub(crate) struct Inbound {
 #[derive(Clone, Copy, Debug)]
 enum Payload {
     Audio(Codec),
+    ComfortNoise,
     TelephoneEvent(EventBlock),
 }
 
@@ -101,13 +100,19 @@ pub(crate) struct Endpoint {
     reception: Reception,
     presses: PressDetector,
     /// Listens for keys in the audio.
-    in_band: Option<Box<Detector>>,
+    in_band: Option<Box<Listener>>,
     /// The latest key that the party pressed.
     pressed: Option<Pressed>,
     collector: Collector,
     /// Keys to be pressed for the party to hear.
     keying: Keying,
     playing: Option<Playing>,
+    /// Of what is made here for the party; none before there was anything.
+    encoder: Option<Encoder>,
+    /// With a bridged party whose packets are not for this one as they are.
+    conversation: Option<Box<Conversation>>,
+    /// Whether telephone-events of the bridged party are relayed as they are.
+    relays_events: bool,
     /// No frame may be due earlier: the latest one of the play before still sounds.
     free_at: Instant,
     rtcp: RtcpSession,
@@ -137,6 +142,9 @@ impl Endpoint {
             collector: Collector::default(),
             keying: Keying::default(),
             playing: None,
+            encoder: None,
+            conversation: None,
+            relays_events: true,
             free_at: now,
             rtcp: RtcpSession::new(rng),
             report_due: false,
@@ -157,7 +165,14 @@ impl Endpoint {
         mut stream: StreamParameters,
         rng: &mut ChaCha8Rng,
     ) -> bool {
-        stream.ptime = stream.ptime.clamp(MIN_PTIME, MAX_PTIME);
+        stream.ptime = stream.codec.fit_ptime(stream.ptime.clamp(MIN_PTIME, MAX_PTIME));
+        let clock_hz = stream.codec.clock_hz();
+        self.outgoing.set_clock(clock_hz);
+        self.reception.set_clock(clock_hz);
+        self.presses.set_clock(stream.event_clock_hz);
+        if self.encoder.as_ref().is_some_and(|encoder| encoder.codec() != stream.codec) {
+            self.encoder = None;
+        }
         let latch = |signalled| match stream.ice {
             None => Latch::new(signalled, stream.latch),
             Some(_) => Latch::unchecked(signalled),
@@ -165,7 +180,7 @@ impl Endpoint {
         let mut agreed = Agreed {
             rtp: latch(stream.remote_rtp),
             rtcp: latch(stream.remote_rtcp),
-            packet_samples: samples_in(stream.ptime),
+            packet_ticks: stream.ptime.as_millis() as u32 * (clock_hz / 1_000),
             stream,
         };
         let before = self.agreed.take();
@@ -179,7 +194,10 @@ impl Endpoint {
         };
         self.in_band = match agreed.stream.in_band {
             InBand::Sounds => None,
-            InBand::Heard | InBand::HeardAndSent => Some(self.in_band.take().unwrap_or_default()),
+            InBand::Heard | InBand::HeardAndSent => {
+                let before = self.in_band.take().filter(|listener| listener.codec() == agreed.stream.codec);
+                Some(before.unwrap_or_else(|| Box::new(Listener::new(agreed.stream.codec))))
+            }
         };
         self.heard_at = now;
         self.outgoing.resynchronise();
@@ -226,8 +244,9 @@ impl Endpoint {
         self.bridge = Some(other);
     }
 
-    pub(crate) const fn unbridge(&mut self) {
+    pub(crate) fn unbridge(&mut self) {
         self.bridge = None;
+        self.conversation = None;
         self.outgoing.resynchronise();
     }
 
@@ -288,12 +307,14 @@ impl Endpoint {
                 inbound.rescheduled = true;
                 inbound.pressed = self.receive_event(now, &inbound.header, block, counters, events);
             }
-            Payload::Audio(codec) => {
-                if let Some(detector) = self.in_band.take() {
-                    self.listen(now, detector, codec, packet, &mut inbound, counters, events);
+            Payload::Audio(_) => {
+                if let Some(listener) = self.in_band.take() {
+                    self.listen(now, listener, packet, &mut inbound, counters, events);
                 }
             }
+            Payload::ComfortNoise => {}
         }
+        self.converse(now, &inbound, packet);
         Ok(inbound)
     }
 
@@ -314,18 +335,21 @@ impl Endpoint {
         } else if Some(header.payload_type) == agreed.stream.receive_event_payload_type {
             let block = packet.get(header.payload()).and_then(EventBlock::parse);
             Payload::TelephoneEvent(block.ok_or(Refusal::Malformed)?)
+        } else if agreed.stream.comfort_noise && header.payload_type == comfort_noise::PAYLOAD_TYPE {
+            Payload::ComfortNoise
         } else {
             return Err(Refusal::PayloadType);
         };
         agreed.believe(source);
-        let restarted = match self.reception.receive(now, &header, matches!(payload, Payload::Audio(_))) {
-            Arrival::Counted => false,
-            Arrival::Restarted => {
-                self.presses.restart();
-                true
-            }
-            Arrival::Suspect => return Err(Refusal::SequenceJump),
-        };
+        let restarted =
+            match self.reception.receive(now, &header, !matches!(payload, Payload::TelephoneEvent(_))) {
+                Arrival::Counted => false,
+                Arrival::Restarted => {
+                    self.presses.restart();
+                    true
+                }
+                Arrival::Suspect => return Err(Refusal::SequenceJump),
+            };
         self.heard_at = now;
         let mut rescheduled = false;
         if let Watch::Reported(timeout) = self.watch {
@@ -363,19 +387,28 @@ impl Endpoint {
         if self.playing.is_some() || self.keying.is_down() {
             return None;
         }
+        let hides_key = inbound.is_key && !agreed.hears_tones();
+        if hides_key && agreed.stream.codec.law().is_none() {
+            // No octets are silence whatever came before them: the party's own concealment fills the gap.
+            return None;
+        }
         let payload_type = match inbound.payload {
             Payload::Audio(_) => agreed.stream.send_payload_type,
+            Payload::ComfortNoise => comfort_noise::PAYLOAD_TYPE,
+            Payload::TelephoneEvent(_) if !self.relays_events => return None,
             Payload::TelephoneEvent(_) => agreed.stream.send_event_payload_type?,
         };
-        let ticks = agreed.packet_samples as u32;
+        let ticks = agreed.packet_ticks;
         let stamp = self.outgoing.relay(now, &inbound.header, inbound.restarted, ticks, payload_type)?;
         let packet = buffer.get_mut(..inbound.len)?;
         let payload = packet.get_mut(inbound.header.payload())?;
-        if let Payload::Audio(codec) = inbound.payload {
-            if inbound.is_key && !agreed.hears_tones() {
-                payload.fill(codec.silence());
+        if let Payload::Audio(codec) = inbound.payload
+            && let (Some(theirs), Some(ours)) = (codec.law(), agreed.stream.codec.law())
+        {
+            if hides_key {
+                payload.fill(theirs.silence());
             }
-            codec.transcode(agreed.stream.codec, payload);
+            theirs.transcode(ours, payload);
         }
         let octets = payload.len();
         stamp.rewrite(packet);
@@ -430,7 +463,11 @@ impl Endpoint {
         };
         let tick = self.playing.as_ref().map(Playing::tick_at);
         let key = self.keying.deadline();
-        [tick, key, self.collector.deadline(), self.rtcp.deadline(), silence].into_iter().flatten().min()
+        let turn = self.conversation.as_ref().map(|conversation| conversation.turn_at());
+        [tick, turn, key, self.collector.deadline(), self.rtcp.deadline(), silence]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(crate) fn handle_timeout(
@@ -441,6 +478,7 @@ impl Endpoint {
         events: &mut EventQueue,
     ) {
         self.tick(now, counters, events);
+        self.take_turn(now, counters);
         self.keying.handle_timeout(now);
         let outcome = self.collector.timeout(now);
         self.report(outcome, events);
@@ -474,7 +512,10 @@ impl Endpoint {
 
     /// Whether [`Endpoint::next_packet`] may have something to send.
     pub(crate) fn has_packet(&self) -> bool {
-        self.report_due || self.keying.is_due() || self.playing.as_ref().is_some_and(Playing::has_frame)
+        self.report_due
+            || self.keying.is_due()
+            || self.playing.as_ref().is_some_and(Playing::has_frame)
+            || self.has_turn()
     }
 
     /// Writes the next packet that is due.
@@ -501,19 +542,10 @@ impl Endpoint {
 
     fn next_frame(&mut self, buffer: &mut [u8; MAX_PACKET_LEN]) -> Option<(SocketAddr, usize)> {
         let ptime = self.ptime();
-        let mut samples = [0; MAX_SAMPLES];
-        let samples = samples.get_mut(..samples_in(ptime))?;
+        let mut samples = [0; Rate::Narrowband.samples_in(MAX_PTIME)];
+        let samples = samples.get_mut(..Rate::Narrowband.samples_in(ptime))?;
         let at = self.playing.as_mut()?.next_frame(ptime, samples)?;
-        let agreed = self.agreed.as_ref()?;
-        let destination = agreed.send_to()?;
-        let len = HEADER_LEN + samples.len();
-        let packet = buffer.get_mut(..len)?;
-        agreed.stream.codec.encode_into(samples, packet.get_mut(HEADER_LEN..)?);
-        let stamp = self.outgoing.generate(at, samples.len() as u32, agreed.stream.send_payload_type);
-        stamp.write(packet);
-        let len = self.guard.protect_rtp(buffer, len)?;
-        self.outgoing.sent(samples.len());
-        Some((destination, len))
+        self.write_audio(at, samples, Rate::Narrowband, buffer)
     }
 
     /// Writes a report to the party, with a goodbye when the endpoint leaves.

@@ -20,8 +20,10 @@ use crate::tone::Burst;
 
 /// Between two packets of a press.
 const INTERVAL: Duration = Duration::from_millis(20);
-/// Ticks of it.
-const TICKS: u16 = 160;
+/// Milliseconds of it.
+const INTERVAL_MS: u16 = 20;
+/// Samples of it.
+const SAMPLES: usize = 160;
 /// Packets of a key that is down.
 const HELD: u16 = 5;
 /// How often the end is said (§2.5.1.4).
@@ -75,16 +77,17 @@ impl KeyPacket {
     pub(crate) fn sound(self) -> impl Iterator<Item = i16> {
         let mut burst = Burst::digit(self.digit);
         let is_down = self.sent < HELD;
-        let before = usize::from(self.sent) * usize::from(TICKS);
+        let before = usize::from(self.sent) * SAMPLES;
         std::iter::repeat_with(move || if is_down { burst.next_sample() } else { 0 })
             .skip(before)
-            .take(usize::from(TICKS))
+            .take(SAMPLES)
     }
 
-    /// The event block (§2.3), at a volume of -10 dBm0.
-    pub(crate) fn payload(self) -> [u8; 4] {
+    /// The event block (§2.3), at a volume of -10 dBm0, its duration by a clock of `clock_hz`.
+    pub(crate) fn payload(self, clock_hz: u32) -> [u8; 4] {
         let end = if self.sent >= HELD { 0x80 } else { 0 };
-        let [high, low] = ((self.sent + 1).min(HELD + 1) * TICKS).to_be_bytes();
+        let [high, low] =
+            ((self.sent + 1).min(HELD + 1) * INTERVAL_MS * (clock_hz / 1_000) as u16).to_be_bytes();
         [self.digit.event(), end | 10, high, low]
     }
 }

@@ -1,8 +1,9 @@
-//! RTP, SRTP, RTCP, G.711, players, digits and the media worker: a function of packets, commands and time.
+//! RTP, SRTP, RTCP, codecs, jitter buffers, players, digits and the media worker: a function of packets, commands and time.
 //!
 //! Owner thread: one media worker each (see `tandem-media-net`). This crate must not open a socket or a file, read
 //! a clock, start a thread, or allocate per packet.
 
+pub mod codec;
 mod collector;
 mod command;
 mod counters;
@@ -11,7 +12,7 @@ mod digit;
 mod dtmf;
 mod endpoint;
 mod event_queue;
-pub mod g711;
+pub mod jitter;
 mod keying;
 mod latch;
 mod outgoing;
@@ -26,6 +27,7 @@ mod resample;
 pub mod rtcp;
 mod rtcp_session;
 pub mod rtp;
+mod schedule;
 mod security;
 pub mod srtp;
 mod stun;
@@ -34,9 +36,10 @@ mod tone;
 mod wav;
 mod worker;
 
+pub use codec::Codec;
 pub use command::{
-    Codec, CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event,
-    InBand, LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
+    CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event, InBand,
+    LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
 };
 pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};

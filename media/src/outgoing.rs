@@ -5,11 +5,12 @@
 //! timestamp advances by the time that passed, and the first packet bears the marker. In between, a relayed
 //! source's gaps, reordering and duplicates stay visible: numbers are offset, never renumbered.
 
+use std::time::Duration;
+
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
-use crate::reception::NANOS_PER_TICK;
 use crate::rtp::{Header, Stamp};
 
 /// What feeds the stream.
@@ -46,6 +47,8 @@ pub(crate) struct Outgoing {
     ssrc: u32,
     next_sequence: u16,
     timestamp: u32,
+    /// Ticks of a millisecond.
+    clock_khz: u32,
     /// When the latest timestamp was first sent; none before the first packet.
     timestamp_at: Option<Instant>,
     feed: Feed,
@@ -68,6 +71,7 @@ impl Outgoing {
             ssrc,
             next_sequence: sequence,
             timestamp: rng.next_u32(),
+            clock_khz: 8,
             timestamp_at: None,
             feed: Feed::Switched,
             first_sequence: sequence,
@@ -79,7 +83,13 @@ impl Outgoing {
 
     /// Starts anew under another SSRC.
     pub(crate) fn restart(&mut self, rng: &mut ChaCha8Rng) {
-        *self = Self { packets_before: self.packets_in_all(), ..Self::new(rng) };
+        let (packets_before, clock_khz) = (self.packets_in_all(), self.clock_khz);
+        *self = Self { packets_before, clock_khz, ..Self::new(rng) };
+    }
+
+    /// Timestamps go on by another clock, from where they are.
+    pub(crate) const fn set_clock(&mut self, clock_hz: u32) {
+        self.clock_khz = clock_hz / 1_000;
     }
 
     pub(crate) const fn packets_in_all(&self) -> u64 {
@@ -109,7 +119,7 @@ impl Outgoing {
 
     /// The timestamp that a packet sampled at `now` would bear.
     pub(crate) fn timestamp_at(&self, now: Instant) -> u32 {
-        let elapsed = self.timestamp_at.map_or(0, |at| (now - at).as_nanos() as u64 / NANOS_PER_TICK);
+        let elapsed = self.timestamp_at.map_or(0, |at| ticks(now - at, self.clock_khz));
         self.timestamp.wrapping_add(elapsed as u32)
     }
 
@@ -206,4 +216,9 @@ impl Outgoing {
             self.timestamp_at = Some(now);
         }
     }
+}
+
+/// Ticks in so long a time, of a clock with so many in a millisecond.
+pub(crate) fn ticks(duration: Duration, clock_khz: u32) -> u64 {
+    duration.as_micros() as u64 * u64::from(clock_khz) / 1_000
 }

@@ -1,4 +1,4 @@
-//! The schedule of a play: a frame every packet time, without drift, whenever the worker is called.
+//! A play with its schedule.
 
 use std::time::Duration;
 
@@ -6,37 +6,18 @@ use tandem_time::Instant;
 
 use crate::PlayId;
 use crate::player::Player;
+use crate::schedule::{Schedule, Tick};
 
-/// Frames start on a grid, so that many plays share a wake-up and a batch of packets, yet not all of them one.
-pub(crate) const GRID: Duration = Duration::from_millis(5);
-
-/// The most frames of one play that are sent at once when the worker is called late; turns beyond are given up
-/// (the audio goes on where it was).
-pub(crate) const MAX_CATCH_UP: u64 = 5;
-
-/// A play with its schedule.
+/// A play under way.
 #[derive(Debug)]
 pub(crate) struct Playing {
     player: Player,
-    /// When the next frame was or is due.
-    frame_at: Instant,
-    /// The first turn that has not come.
-    tick_at: Instant,
-}
-
-/// What a tick found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tick {
-    /// Frames late by a packet time or more.
-    pub(crate) late: u64,
-    /// Turns given up.
-    pub(crate) skipped: u64,
+    schedule: Schedule,
 }
 
 impl Playing {
     pub(crate) const fn new(player: Player, not_before: Instant) -> Self {
-        let start = align_up(not_before);
-        Self { player, frame_at: start, tick_at: start }
+        Self { player, schedule: Schedule::new(not_before) }
     }
 
     pub(crate) const fn play(&self) -> PlayId {
@@ -48,7 +29,7 @@ impl Playing {
     }
 
     pub(crate) const fn tick_at(&self) -> Instant {
-        self.tick_at
+        self.schedule.tick_at()
     }
 
     /// Whether all of it was sent, so that it ends with the next tick.
@@ -56,21 +37,14 @@ impl Playing {
         !self.has_frame() && self.player.is_over()
     }
 
-    /// Makes the frames due that have their turn by `now`, which must not be before [`Playing::tick_at`].
+    /// See [`Schedule::tick`].
     pub(crate) fn tick(&mut self, now: Instant, ptime: Duration) -> Tick {
-        let packet = nanos(ptime);
-        let late = (now.as_nanos() - self.tick_at.as_nanos()) / packet;
-        let tick_at = self.tick_at.as_nanos() + (late + 1) * packet;
-        let earliest = tick_at.saturating_sub(MAX_CATCH_UP * packet);
-        let skipped = earliest.saturating_sub(self.frame_at.as_nanos()).div_ceil(packet);
-        self.tick_at = Instant::from_nanos(tick_at);
-        self.frame_at = self.frame_at.max(Instant::from_nanos(earliest));
-        Tick { late, skipped }
+        self.schedule.tick(now, ptime)
     }
 
     /// Whether a frame is due.
     pub(crate) fn has_frame(&self) -> bool {
-        self.frame_at < self.tick_at
+        self.schedule.has_frame()
     }
 
     /// Fills a frame that is due; its time.
@@ -79,20 +53,10 @@ impl Playing {
             return None;
         }
         if self.player.is_over() {
-            self.frame_at = self.tick_at;
+            self.schedule.give_up();
             return None;
         }
         self.player.fill(samples);
-        let at = self.frame_at;
-        self.frame_at += ptime;
-        Some(at)
+        self.schedule.take_frame(ptime)
     }
-}
-
-const fn align_up(at: Instant) -> Instant {
-    Instant::from_nanos(at.as_nanos().div_ceil(nanos(GRID)).saturating_mul(nanos(GRID)))
-}
-
-const fn nanos(duration: Duration) -> u64 {
-    duration.as_nanos() as u64
 }

@@ -10,11 +10,11 @@ pub const MAX_DROPOUT: u16 = 3_000;
 /// A backward step of this many or more is a restart, not reordering (RFC 3550 §A.1).
 pub const MAX_MISORDER: u16 = 100;
 
-/// Nanoseconds of one tick of the 8 kHz clock that G.711 and telephone-event share.
-pub(crate) const NANOS_PER_TICK: u64 = 125_000;
-
 /// A change of transit time beyond one second is a new timestamp base, not jitter.
-const MAX_TRANSIT_STEP: u32 = 8_000;
+const MAX_TRANSIT_STEP_MS: u32 = 1_000;
+
+/// Ticks of a millisecond, of the clock that G.711, G.722 and telephone-event share.
+const USUAL_CLOCK_KHZ: u32 = 8;
 
 /// How a packet stands to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +28,22 @@ pub enum Arrival {
 }
 
 /// Reception of a stream, across the SSRCs it had.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reception {
+    clock_khz: u32,
     run: Option<Run>,
     /// Expected and received of the runs before.
     expected_before: u64,
     received_before: u64,
-    jitter_max: u32,
+    /// In microseconds.
+    jitter_max_us: u32,
+}
+
+impl Default for Reception {
+    fn default() -> Self {
+        let clock_khz = USUAL_CLOCK_KHZ;
+        Self { clock_khz, run: None, expected_before: 0, received_before: 0, jitter_max_us: 0 }
+    }
 }
 
 /// Sequence numbers of one SSRC since it started.
@@ -86,8 +95,9 @@ impl Reception {
         {
             run.received = run.received.wrapping_add(1);
             if timed {
-                run.measure_jitter(now, header.timestamp);
-                self.jitter_max = self.jitter_max.max(run.jitter_scaled >> 4);
+                run.measure_jitter(now, header.timestamp, self.clock_khz);
+                self.jitter_max_us =
+                    self.jitter_max_us.max(ticks_to_us(run.jitter_scaled >> 4, self.clock_khz));
             }
         }
         arrival
@@ -113,6 +123,17 @@ impl Reception {
         });
     }
 
+    /// Timestamps are by another clock from now on: jitter is in its ticks.
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        let clock_khz = clock_hz / 1_000;
+        if clock_khz != self.clock_khz {
+            self.clock_khz = clock_khz;
+            if let Some(run) = &mut self.run {
+                (run.transit, run.jitter_scaled) = (None, 0);
+            }
+        }
+    }
+
     /// Packets received.
     #[must_use]
     pub fn received(&self) -> u64 {
@@ -134,13 +155,13 @@ impl Reception {
     /// Interarrival jitter in microseconds.
     #[must_use]
     pub fn jitter_us(&self) -> u32 {
-        ticks_to_us(self.run.as_ref().map_or(0, |run| run.jitter_scaled >> 4))
+        ticks_to_us(self.run.as_ref().map_or(0, |run| run.jitter_scaled >> 4), self.clock_khz)
     }
 
     /// The largest interarrival jitter so far, in microseconds.
     #[must_use]
     pub const fn jitter_max_us(&self) -> u32 {
-        ticks_to_us(self.jitter_max)
+        self.jitter_max_us
     }
 
     /// The report on what came since the last one; none when nothing did (RFC 3550 §6.4).
@@ -149,8 +170,8 @@ impl Reception {
     }
 }
 
-const fn ticks_to_us(ticks: u32) -> u32 {
-    ticks.saturating_mul(125)
+const fn ticks_to_us(ticks: u32, clock_khz: u32) -> u32 {
+    (ticks as u64 * 1_000 / clock_khz as u64) as u32
 }
 
 impl Run {
@@ -175,11 +196,12 @@ impl Run {
 
     /// RFC 3550 §A.8.
     #[inline]
-    fn measure_jitter(&mut self, now: Instant, timestamp: u32) {
-        let transit = ((now.as_nanos() / NANOS_PER_TICK) as u32).wrapping_sub(timestamp);
+    fn measure_jitter(&mut self, now: Instant, timestamp: u32, clock_khz: u32) {
+        let ticks = now.as_nanos() / 1_000 * u64::from(clock_khz) / 1_000;
+        let transit = (ticks as u32).wrapping_sub(timestamp);
         let previous = self.transit.replace(transit).unwrap_or(transit);
         let step = (transit.wrapping_sub(previous) as i32).unsigned_abs();
-        if step <= MAX_TRANSIT_STEP {
+        if step <= MAX_TRANSIT_STEP_MS * clock_khz {
             self.jitter_scaled = (self.jitter_scaled + step).saturating_sub((self.jitter_scaled + 8) >> 4);
         }
     }

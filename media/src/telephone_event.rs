@@ -62,8 +62,10 @@ pub const RELEASED_BY_SILENCE: Duration = Duration::from_millis(150);
 /// Up ───────────────────► Down ─────────────────────────────────► Up
 ///  ▲   same or older timestamp: repeated │ same timestamp: held
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct PressDetector {
+    /// Ticks of a millisecond.
+    clock_khz: u32,
     /// The latest event's timestamp; none before the first.
     latest: Option<u32>,
     key: Key,
@@ -82,7 +84,19 @@ enum Key {
     },
 }
 
+impl Default for PressDetector {
+    /// For a clock of 8 kHz.
+    fn default() -> Self {
+        Self { clock_khz: 8, latest: None, key: Key::Up }
+    }
+}
+
 impl PressDetector {
+    /// Durations are by a clock of `clock_hz` from now on.
+    pub const fn set_clock(&mut self, clock_hz: u32) {
+        self.clock_khz = clock_hz / 1_000;
+    }
+
     /// Takes a telephone-event packet.
     pub fn receive(&mut self, now: Instant, header: &Header, block: EventBlock) -> Press {
         let step = self.latest.map(|latest| header.timestamp.wrapping_sub(latest) as i32);
@@ -110,7 +124,9 @@ impl PressDetector {
         if block.end {
             self.key = Key::Up;
             let ticks = segments.saturating_add(u32::from(duration));
-            return Press::Released(Duration::from_micros(u64::from(ticks) * 125));
+            return Press::Released(Duration::from_micros(
+                u64::from(ticks) * 1_000 / u64::from(self.clock_khz),
+            ));
         }
         self.key = Key::Down { event: block.event, duration, segments, seen_at: now };
         Press::Held
@@ -118,7 +134,7 @@ impl PressDetector {
 
     /// Forgets the latest timestamp: the source restarted, and its timestamps may start lower.
     pub const fn restart(&mut self) {
-        *self = Self { latest: None, key: Key::Up };
+        (self.latest, self.key) = (None, Key::Up);
     }
 }
 

@@ -7,8 +7,9 @@
 use std::io::Read;
 use std::time::Duration;
 
+use crate::Audio;
+use crate::codec::g711::Law;
 use crate::resample::to_prompt_rate;
-use crate::{Audio, Codec};
 
 /// The longest prompt.
 pub const MAX_PROMPT: Duration = Duration::from_secs(3_600);
@@ -74,7 +75,7 @@ pub enum WavError {
 pub fn decode_wav(bytes: &[u8]) -> Result<Audio, WavError> {
     let wav = Wav::read(bytes)?;
     let interleaved = match wav.coding {
-        Coding::Companded(codec) => wav.data.iter().map(|character| codec.decode(*character)).collect(),
+        Coding::Companded(law) => wav.data.iter().map(|character| law.decode(*character)).collect(),
         Coding::Linear => decode_linear(&wav)?,
         Coding::Float => decode_float(&wav)?,
     };
@@ -87,7 +88,7 @@ pub fn decode_wav(bytes: &[u8]) -> Result<Audio, WavError> {
 enum Coding {
     Linear,
     Float,
-    Companded(Codec),
+    Companded(Law),
 }
 
 /// A checked header, and where the samples are.
@@ -148,8 +149,8 @@ impl<'a> Wav<'a> {
         let coding = match (tag, bits) {
             (1, 8 | 16 | 24 | 32) => Coding::Linear,
             (3, 32) => Coding::Float,
-            (6, 8) => Coding::Companded(Codec::Pcma),
-            (7, 8) => Coding::Companded(Codec::Pcmu),
+            (6, 8) => Coding::Companded(Law::Pcma),
+            (7, 8) => Coding::Companded(Law::Pcmu),
             _ => return Err(WavError::Format { tag, bits }),
         };
         let frame = usize::from(channels) * usize::from(bits / 8);

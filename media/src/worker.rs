@@ -24,21 +24,23 @@
 //! A bridge on one end names the other; both are changed together, so neither ever names an endpoint that is not
 //! open. Commands for slots that are not `Opened` are ignored and counted, except `Close` of one that is being bound.
 
+mod bridging;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
+use crate::codec::MAX_FRAME_SAMPLES;
 use crate::counters::{Counters, Refusal};
 use crate::deadlines::Deadlines;
-use crate::endpoint::{Endpoint, MAX_PACKET_LEN, Way};
+use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
 use crate::event_queue::EventQueue;
 use crate::player::Player;
 use crate::stun;
 use crate::{
-    Command, Digit, DtlsParameters, EndpointId, Event, HandshakeId, HandshakeOutcome, Parcel,
-    StreamParameters,
+    Command, DtlsParameters, EndpointId, Event, HandshakeId, HandshakeOutcome, Parcel, StreamParameters,
 };
 
 /// One of an endpoint's two sockets.
@@ -136,6 +138,8 @@ pub struct Worker {
     events: EventQueue,
     counters: Counters,
     buffer: Box<[u8; MAX_PACKET_LEN]>,
+    /// A frame on its way from one party to another.
+    samples: Box<[i16; MAX_FRAME_SAMPLES]>,
 }
 
 impl Worker {
@@ -153,6 +157,7 @@ impl Worker {
             events: EventQueue::new(max_endpoints),
             counters: Counters::default(),
             buffer: Box::new([0; MAX_PACKET_LEN]),
+            samples: Box::new([0; MAX_FRAME_SAMPLES]),
         }
     }
 
@@ -296,8 +301,12 @@ impl Worker {
             self.deadlines.set(id.index, endpoint.deadline());
         }
         let Some(peer) = endpoint.bridge else { return Ok(Disposition::Done) };
+        let converses = endpoint.converses();
         if let Some((digit, way)) = inbound.pressed {
             self.pass_key(peer, digit, way);
+        }
+        if converses {
+            return Ok(Disposition::Done);
         }
         let relayed = opened(&mut self.slots, peer).and_then(|peer| peer.relay(now, &inbound, buffer));
         let Some((destination, len)) = relayed else {
@@ -382,6 +391,12 @@ impl Worker {
     /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
         while let Some(index) = self.outbox.front().copied() {
+            if let Some(spoken) = self.next_spoken(index) {
+                self.counters.rtp_sent += 1;
+                let bytes = self.buffer.get(..spoken.len).unwrap_or_default();
+                let (endpoint, destination) = (spoken.endpoint, spoken.destination);
+                return Some(Transmit { endpoint, channel: Channel::Rtp, destination, bytes });
+            }
             let made = match self.slots.get_mut(index as usize) {
                 Some(Slot::Opened(endpoint)) => {
                     let made = endpoint.next_packet(self.now, &mut self.buffer);
@@ -509,49 +524,8 @@ impl Worker {
         if begins {
             self.requests.push_back(IoRequest::Handshake { endpoint: id });
         }
+        self.join(id);
         Some(())
-    }
-
-    fn bridge(&mut self, a: EndpointId, b: EndpointId) -> Option<()> {
-        opened(&mut self.slots, a)?;
-        opened(&mut self.slots, b)?;
-        self.unbridge(a);
-        self.unbridge(b);
-        let now = self.now;
-        self.change(a, |endpoint, events, _| endpoint.bridge(now, b, events))?;
-        if a != b {
-            self.change(b, |endpoint, events, _| endpoint.bridge(now, a, events))?;
-        }
-        Some(())
-    }
-
-    fn unbridge(&mut self, id: EndpointId) -> Option<()> {
-        let endpoint = opened(&mut self.slots, id)?;
-        let peer = endpoint.bridge?;
-        endpoint.unbridge();
-        if peer != id {
-            opened(&mut self.slots, peer)?.unbridge();
-        }
-        Some(())
-    }
-
-    /// A key of a party: the one that it is bridged to hears it.
-    fn digit(&mut self, id: EndpointId, digit: Digit) -> Option<()> {
-        let endpoint = opened(&mut self.slots, id)?;
-        let is_news = endpoint.key(self.now, digit, Way::Signalling, &mut self.counters, &mut self.events);
-        self.deadlines.set(id.index, endpoint.deadline());
-        if let Some(peer) = endpoint.bridge.filter(|_| is_news) {
-            self.pass_key(peer, digit, Way::Signalling);
-        }
-        Some(())
-    }
-
-    /// A key of the bridged party's, for this one to hear.
-    fn pass_key(&mut self, to: EndpointId, digit: Digit, way: Way) {
-        if let Some(endpoint) = opened(&mut self.slots, to) {
-            endpoint.press(self.now, digit, way, &mut self.counters);
-            self.deadlines.set(to.index, endpoint.deadline());
-        }
     }
 
     /// Changes an endpoint and its deadline.
@@ -581,6 +555,13 @@ impl Slot {
             Self::Free => None,
             Self::Binding(id) | Self::Abandoned(id) => Some(*id),
             Self::Arriving(endpoint) | Self::Opened(endpoint) | Self::Leaving(endpoint) => Some(endpoint.id),
+        }
+    }
+
+    fn opened(&mut self) -> Option<&mut Endpoint> {
+        match self {
+            Self::Opened(endpoint) => Some(endpoint),
+            _ => None,
         }
     }
 }

@@ -45,6 +45,8 @@ fn worker(now: Instant) -> (Worker, [EndpointId; 3]) {
             receive_payload_type: 0,
             send_event_payload_type: Some(96),
             receive_event_payload_type: Some(101),
+            event_clock_hz: 8_000,
+            comfort_noise: false,
             in_band: InBand::Sounds,
             direction: Direction::SendReceive,
             ptime: Duration::from_millis(20),

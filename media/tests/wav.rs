@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use tandem_media::{Audio, Codec, RATES_HZ, WavError, decode_wav};
+use tandem_media::codec::g711::Law;
+use tandem_media::{Audio, RATES_HZ, WavError, decode_wav};
 
 /// A second of a tone of half scale, made by `hound`.
 fn written(
@@ -103,7 +104,7 @@ fn the_two_channels_are_mixed_evenly() {
 #[test]
 fn mu_law_and_a_law_files_decode_by_their_tables() {
     let characters: Vec<u8> = (0..=255).collect();
-    for (tag, codec) in [(7, Codec::Pcmu), (6, Codec::Pcma)] {
+    for (tag, codec) in [(7, Law::Pcmu), (6, Law::Pcma)] {
         let audio = decode_wav(&wav(tag, 1, 8_000, 8, &characters)).unwrap();
         let meant: Vec<i16> = characters.iter().map(|character| codec.decode(*character)).collect();
         assert_eq!(audio.samples(), meant);

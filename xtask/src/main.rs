@@ -53,7 +53,14 @@ enum Task {
 struct Failed;
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().task {
+    match tools::ensure(tools::BUILD).and_then(|()| perform(Arguments::parse().task)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed) => ExitCode::FAILURE,
+    }
+}
+
+fn perform(task: Task) -> Result<(), Failed> {
+    match task {
         Task::Demo { arguments } => cargo(["run", "--quiet", "--bin", "tandem", "--", "demo"], arguments),
         Task::Test { arguments } => test(arguments),
         Task::Ci => ci(),
@@ -61,10 +68,6 @@ fn main() -> ExitCode {
             cargo(["run", "--quiet", "--release", "--package", "tandem-sim", "--"], arguments)
         }
         Task::Bench { arguments } => cargo(["bench", "--package", "tandem-benches"], arguments),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failed) => ExitCode::FAILURE,
     }
 }
 

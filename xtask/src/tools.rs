@@ -10,6 +10,10 @@ pub(crate) struct Tool {
     package: &'static str,
 }
 
+/// What Opus is built with.
+pub(crate) const BUILD: &[Tool] =
+    &[Tool { program: "cmake", package: "cmake" }, Tool { program: "make", package: "make" }];
+
 /// What the tests play against.
 pub(crate) const TESTS: &[Tool] = &[
     Tool { program: "sipp", package: "sip-tester" },

@@ -113,6 +113,10 @@ counters! {
         frames_late,
         /// Frames of a player that were given up.
         frames_skipped,
+        /// Frames made of what a bridged party says in another codec.
+        frames_transcoded,
+        /// Packets for which a bridged party hears something else: lost, or not here in time.
+        packets_concealed,
         /// Key presses not kept: the type-ahead was full.
         digits_dropped,
         /// Events not reported: too many waited for the core.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
+use tandem_media::codec::OpusParameters;
 use tandem_media::{
     Audio, Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, PlayId, Security, Segment,
     StreamParameters,
@@ -32,7 +33,7 @@ fn count() {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting(count);
 
-const MAX_ENDPOINTS: usize = 4;
+const MAX_ENDPOINTS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn event(handle: &mut MediaHandle) -> Event {
@@ -45,7 +46,7 @@ fn event(handle: &mut MediaHandle) -> Event {
 }
 
 /// Opens an endpoint for a party of its own; where the party sends to.
-fn open(handle: &mut MediaHandle, index: u32) -> (EndpointId, UdpSocket, SocketAddr) {
+fn open(handle: &mut MediaHandle, index: u32, codec: Codec) -> (EndpointId, UdpSocket, SocketAddr) {
     let endpoint = EndpointId { index, generation: 1 };
     let party = UdpSocket::bind("127.0.0.2:0").expect("a free port");
     party.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -61,11 +62,13 @@ fn open(handle: &mut MediaHandle, index: u32) -> (EndpointId, UdpSocket, SocketA
     let stream = StreamParameters {
         remote_rtp: remote,
         remote_rtcp: remote,
-        codec: Codec::Pcmu,
+        codec,
         send_payload_type: 0,
         receive_payload_type: 0,
         send_event_payload_type: None,
         receive_event_payload_type: None,
+        event_clock_hz: 8_000,
+        comfort_noise: false,
         in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: Duration::from_millis(20),
@@ -88,7 +91,7 @@ fn packet(number: u16) -> Vec<u8> {
 }
 
 #[test]
-fn relaying_and_playing_allocate_nothing_per_packet() {
+fn relaying_playing_and_transcoding_allocate_nothing_per_packet() {
     let core = std::thread::current();
     let config = MediaThreadsConfig {
         threads: 1,
@@ -105,12 +108,18 @@ fn relaying_and_playing_allocate_nothing_per_packet() {
     };
     let (_threads, mut handles) = MediaThreads::start(&config).expect("a thread");
     let handle = handles.last_mut().expect("a handle");
-    let (a, alice, to_alice) = open(handle, 0);
-    let (b, bob, _) = open(handle, 1);
-    let (listening, listener, _) = open(handle, 2);
+    let (a, alice, to_alice) = open(handle, 0, Codec::Pcmu);
+    let (b, bob, _) = open(handle, 1, Codec::Pcmu);
+    let (listening, listener, _) = open(handle, 2, Codec::Pcmu);
+    let (c, carol, to_carol) = open(handle, 3, Codec::Pcmu);
+    let (d, dave, _) = open(handle, 4, Codec::Opus(OpusParameters::default()));
+    let (e, erin, to_erin) = open(handle, 5, Codec::Pcma);
+    let (f, frank, _) = open(handle, 6, Codec::G722);
     assert!(ALLOCATIONS.load(SeqCst) > 0, "the thread is counted: opening allocates");
 
-    handle.send(Command::Bridge { a, b }).expect("room");
+    for (a, b) in [(a, b), (c, d), (e, f)] {
+        handle.send(Command::Bridge { a, b }).expect("room");
+    }
     let segments: Arc<[Segment]> = Arc::new([Segment::Audio(Arc::new(Audio::from_samples(vec![9; 800])))]);
     let play = Command::Play { endpoint: listening, play: PlayId(1), segments, times: None, barge_in: false };
     handle.send(play).expect("room");
@@ -125,6 +134,10 @@ fn relaying_and_playing_allocate_nothing_per_packet() {
         bob.recv(&mut buffer).expect("relayed");
         if number.is_multiple_of(10) {
             listener.recv(&mut buffer).expect("played");
+            carol.send_to(&packet(number / 10), to_carol).expect("sent");
+            erin.send_to(&packet(number / 10), to_erin).expect("sent");
+            dave.recv(&mut buffer).expect("transcoded");
+            frank.recv(&mut buffer).expect("transcoded");
         }
     };
     (0..100).for_each(&mut exchange);

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::Codec;
+use crate::codec::g711::Law;
 
 const RATE: f64 = 8_000.0;
 
@@ -70,7 +70,7 @@ impl Noise {
 }
 
 /// What is heard of samples that went through a codec; and whether each key went up again.
-fn heard(samples: impl IntoIterator<Item = f64>, codec: Codec) -> String {
+fn heard(samples: impl IntoIterator<Item = f64>, codec: Law) -> String {
     let mut detector = Detector::default();
     let mut keys = String::new();
     let mut down = None;
@@ -107,14 +107,14 @@ fn keyed(tone: impl Fn(char) -> Tone) -> (String, Vec<f64>) {
 
 fn hears_all(tone: impl Fn(char) -> Tone, noise_dbm0: f64, about: &str) {
     let (keys, samples) = keyed(tone);
-    for codec in [Codec::Pcmu, Codec::Pcma] {
+    for codec in [Law::Pcmu, Law::Pcma] {
         let mut noise = Noise::new(1, noise_dbm0);
         assert_eq!(heard(samples.iter().map(|s| s + noise.next()), codec), keys, "{about} {codec:?}");
     }
 }
 
 fn hears_nothing(tone: impl Fn(char) -> Tone, about: &str) {
-    assert_eq!(heard(keyed(tone).1, Codec::Pcmu), "", "{about}");
+    assert_eq!(heard(keyed(tone).1, Law::Pcmu), "", "{about}");
 }
 
 const QUIET: f64 = -90.0;
@@ -184,7 +184,7 @@ fn a_break_of_ten_milliseconds_is_no_second_press() {
         let mut samples = Vec::new();
         Tone { on_ms: 60.0, off_ms: 10.0, ..Tone::key(key) }.sound(&mut samples);
         Tone { on_ms: 60.0, ..Tone::key(key) }.sound(&mut samples);
-        assert_eq!(heard(samples, Codec::Pcmu), key.to_string());
+        assert_eq!(heard(samples, Law::Pcmu), key.to_string());
     }
 }
 
@@ -194,7 +194,7 @@ fn a_key_that_follows_without_a_pause_is_a_key() {
     for key in ['1', '5', '9', '#'] {
         Tone { on_ms: 80.0, off_ms: 0.0, ..Tone::key(key) }.sound(&mut samples);
     }
-    assert_eq!(heard(samples, Codec::Pcma), "159#");
+    assert_eq!(heard(samples, Law::Pcma), "159#");
 }
 
 #[test]
@@ -204,11 +204,11 @@ fn single_tones_noise_and_call_progress_are_no_keys() {
             let sample = |n: f64, hz: f64| 4_000.0 * (std::f64::consts::TAU * hz * n / RATE).sin();
             let samples = (0..8_000).map(f64::from).map(|n| sample(n, hz) + sample(n, second));
             let both = [697.0, 852.0].contains(&second) && [1_209.0, 1_633.0].contains(&hz);
-            assert_eq!(heard(samples, Codec::Pcmu).is_empty(), !both, "{hz} {second}");
+            assert_eq!(heard(samples, Law::Pcmu).is_empty(), !both, "{hz} {second}");
         }
     }
     let mut noise = Noise::new(7, -10.0);
-    assert_eq!(heard((0..8_000 * 300).map(|_| noise.next()), Codec::Pcmu), "");
+    assert_eq!(heard((0..8_000 * 300).map(|_| noise.next()), Law::Pcmu), "");
 }
 
 /// An hour of what speech is made of: a voice's harmonics through formants, both of which wander.
@@ -216,7 +216,7 @@ fn single_tones_noise_and_call_progress_are_no_keys() {
 fn an_hour_of_voiced_sounds_is_no_key() {
     for (seed, lowest_hz, highest_hz) in [(1, 80.0, 160.0), (2, 150.0, 260.0), (3, 220.0, 400.0)] {
         let mut voice = Voice::new(seed, lowest_hz, highest_hz);
-        assert_eq!(heard((0..8_000 * 1_200).map(|_| voice.next()), Codec::Pcma), "", "{lowest_hz} Hz");
+        assert_eq!(heard((0..8_000 * 1_200).map(|_| voice.next()), Law::Pcma), "", "{lowest_hz} Hz");
     }
 }
 

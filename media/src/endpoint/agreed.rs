@@ -9,8 +9,8 @@ use crate::{Direction, InBand, StreamParameters};
 #[derive(Debug)]
 pub(super) struct Agreed {
     pub(super) stream: StreamParameters,
-    /// Samples of a packet of ours.
-    pub(super) packet_samples: usize,
+    /// Ticks of a packet of ours.
+    pub(super) packet_ticks: u32,
     pub(super) rtp: Latch,
     pub(super) rtcp: Latch,
 }

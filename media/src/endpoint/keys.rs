@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
+use crate::codec::{Decoder, MAX_DECODED, Rate};
 use crate::collector::Keyed;
 use crate::counters::Counters;
 use crate::dtmf::{Detector, Edge};
@@ -20,6 +21,43 @@ use super::{Endpoint, Inbound, MAX_PACKET_LEN};
 /// A key that comes in one way is the same press as one of its kind that came another way so shortly before: phones
 /// exist that tell a press by telephone-events or INFO, and play its tones as well.
 const SAME_PRESS: Duration = Duration::from_millis(500);
+
+/// Samples of the longest packet that is listened to; of a longer one the rest is not.
+const MAX_HEARD: usize = Rate::Narrowband.samples_in(MAX_DECODED);
+/// Samples of a key's tones in one packet.
+const TONE_SAMPLES: usize = Rate::Narrowband.samples_in(Duration::from_millis(20));
+
+/// Listens for keys in a party's audio.
+#[derive(Debug)]
+pub(super) struct Listener {
+    codec: Codec,
+    /// For codecs that are no G.711.
+    decoder: Option<Decoder>,
+    detector: Detector,
+}
+
+impl Listener {
+    pub(super) fn new(codec: Codec) -> Self {
+        let decoder = codec.law().is_none().then(|| Decoder::new(codec, Rate::Narrowband));
+        Self { codec, decoder, detector: Detector::default() }
+    }
+
+    pub(super) const fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    fn hear(&mut self, payload: &[u8], tell: impl FnMut(Edge)) {
+        match (self.codec.law(), &mut self.decoder) {
+            (Some(law), _) => self.detector.hear(payload.iter().map(|it| law.decode(*it)), tell),
+            (None, Some(decoder)) => {
+                let mut samples = [0; MAX_HEARD];
+                let count = decoder.decode(payload, &mut samples);
+                self.detector.hear(samples.into_iter().take(count), tell);
+            }
+            (None, None) => {}
+        }
+    }
+}
 
 /// How a key is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +109,14 @@ impl Endpoint {
     pub(super) fn listen(
         &mut self,
         now: Instant,
-        mut detector: Box<Detector>,
-        codec: Codec,
+        mut listener: Box<Listener>,
         packet: &[u8],
         inbound: &mut Inbound,
         counters: &mut Counters,
         events: &mut EventQueue,
     ) {
         let payload = packet.get(inbound.header.payload()).unwrap_or_default();
-        detector.hear(payload.iter().map(|character| codec.decode(*character)), |edge| {
+        listener.hear(payload, |edge| {
             inbound.rescheduled = true;
             match edge {
                 Edge::Pressed(digit) => {
@@ -90,8 +127,8 @@ impl Endpoint {
                 Edge::Released => self.collector.held(now),
             }
         });
-        inbound.is_key = detector.is_suspicious();
-        self.in_band = Some(detector);
+        inbound.is_key = listener.detector.is_suspicious();
+        self.in_band = Some(listener);
     }
 
     /// A key was pressed; false when that press was told already.
@@ -135,7 +172,8 @@ impl Endpoint {
         let takes_events = agreed.stream.send_event_payload_type.is_some();
         let takes_tones = agreed.stream.in_band == InBand::HeardAndSent;
         let is_wanted = match came {
-            Way::TelephoneEvent => !takes_events && takes_tones,
+            Way::TelephoneEvent if self.relays_events => !takes_events && takes_tones,
+            Way::TelephoneEvent => takes_events || takes_tones,
             Way::Audio => takes_events,
             Way::Signalling => takes_events || takes_tones,
         };
@@ -153,32 +191,30 @@ impl Endpoint {
     ) -> Option<(SocketAddr, usize)> {
         let agreed = self.agreed.as_ref()?;
         let destination = agreed.send_to()?;
-        let ticks = agreed.packet_samples as u32;
+        let (ticks, clock_hz) = (agreed.packet_ticks, agreed.stream.event_clock_hz);
+        let Some(payload_type) = agreed.stream.send_event_payload_type else {
+            let mut samples = [0; TONE_SAMPLES];
+            samples.iter_mut().zip(key.sound()).for_each(|(to, from)| *to = from);
+            let written = self.write_audio(now, &samples, Rate::Narrowband, buffer);
+            if key.is_last() {
+                self.outgoing.resynchronise();
+            }
+            return written;
+        };
         let payload = buffer.get_mut(HEADER_LEN..)?;
-        let (stamp, octets) = match agreed.stream.send_event_payload_type {
-            Some(payload_type) => {
-                let block = key.payload();
-                payload.get_mut(..block.len())?.copy_from_slice(&block);
-                let stamp = if key.is_first() {
-                    self.outgoing.begin_event(now, ticks, payload_type)
-                } else {
-                    self.outgoing.go_on_with_event(payload_type)
-                };
-                (stamp, block.len())
-            }
-            None => {
-                let characters = key.sound().map(|sample| agreed.stream.codec.encode(sample));
-                let octets = payload.iter_mut().zip(characters).map(|(octet, it)| *octet = it).count();
-                let payload_type = agreed.stream.send_payload_type;
-                (self.outgoing.generate(now, octets as u32, payload_type), octets)
-            }
+        let block = key.payload(clock_hz);
+        payload.get_mut(..block.len())?.copy_from_slice(&block);
+        let stamp = if key.is_first() {
+            self.outgoing.begin_event(now, ticks, payload_type)
+        } else {
+            self.outgoing.go_on_with_event(payload_type)
         };
         if key.is_last() {
             self.outgoing.resynchronise();
         }
         stamp.write(buffer);
-        let len = self.guard.protect_rtp(buffer, HEADER_LEN + octets)?;
-        self.outgoing.sent(octets);
+        let len = self.guard.protect_rtp(buffer, HEADER_LEN + block.len())?;
+        self.outgoing.sent(block.len());
         Some((destination, len))
     }
 }

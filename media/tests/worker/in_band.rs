@@ -7,7 +7,7 @@ use tandem_media::*;
 use crate::support::*;
 
 /// 100 ms of a key, then 60 ms of silence, as G.711.
-fn tones(codec: Codec, low_hz: f64, high_hz: f64) -> Vec<u8> {
+fn tones(codec: Law, low_hz: f64, high_hz: f64) -> Vec<u8> {
     let tone = |n: u32, hz: f64| 5_000.0 * (TAU * hz * f64::from(n) / 8_000.0).sin();
     let pressed = (0..800).map(|n| (tone(n, low_hz) + tone(n, high_hz)) as i16);
     pressed.chain(std::iter::repeat_n(0, 480)).map(|sample| codec.encode(sample)).collect()
@@ -34,7 +34,7 @@ fn speak(bench: &mut Bench, endpoint: EndpointId, source: &mut Source, audio: &[
 
 #[test]
 fn keys_in_the_audio_stop_the_prompt_and_are_collected() {
-    for (stream, codec) in [(stream(0), Codec::Pcmu), (alaw_stream(0), Codec::Pcma)] {
+    for (stream, codec) in [(stream(0), Law::Pcmu), (alaw_stream(0), Law::Pcma)] {
         let payload_type = stream.receive_payload_type;
         let mut bench = Bench::new(1);
         let endpoint = bench.open(0, without_events(stream));
@@ -61,7 +61,7 @@ fn a_press_of_which_any_packet_is_lost_is_one_digit() {
         let endpoint = bench.open(0, without_events(stream(0)));
         let mut caller = Source::new(5, 0);
         for (low, high) in KEYS_HZ {
-            speak(&mut bench, endpoint, &mut caller, &tones(Codec::Pcmu, low, high), Some(lost));
+            speak(&mut bench, endpoint, &mut caller, &tones(Law::Pcmu, low, high), Some(lost));
         }
         let told: String = bench.take_events().into_iter().filter_map(key).collect();
         assert_eq!(told, "15#", "without packet {lost}");
@@ -74,7 +74,7 @@ fn tones_of_a_party_that_has_telephone_events_are_audio() {
     let mut bench = Bench::new(1);
     let endpoint = bench.open(0, stream(0));
     let mut caller = Source::new(5, 0);
-    speak(&mut bench, endpoint, &mut caller, &tones(Codec::Pcmu, 697.0, 1_209.0), None);
+    speak(&mut bench, endpoint, &mut caller, &tones(Law::Pcmu, 697.0, 1_209.0), None);
     assert_eq!(bench.take_events().into_iter().filter_map(key).count(), 0);
 }
 
@@ -87,7 +87,7 @@ fn tones_become_telephone_events_for_who_takes_those() {
     bench.command(Command::Bridge { a, b });
     let mut caller = Source::new(5, 0);
     for (low, high) in KEYS_HZ {
-        speak(&mut bench, a, &mut caller, &tones(Codec::Pcmu, low, high), None);
+        speak(&mut bench, a, &mut caller, &tones(Law::Pcmu, low, high), None);
     }
     let sent = bench.take_rtp(b);
     let mut listener = Bench::new(1);
@@ -104,7 +104,7 @@ fn tones_become_telephone_events_for_who_takes_those() {
 /// The other way round: what a party pressed as telephone-events is played as tones to one that has none.
 #[test]
 fn telephone_events_become_tones_for_who_has_none() {
-    for (stream, codec) in [(stream(1), Codec::Pcmu), (alaw_stream(1), Codec::Pcma)] {
+    for (stream, codec) in [(stream(1), Law::Pcmu), (alaw_stream(1), Law::Pcma)] {
         let mut bench = Bench::new(2);
         let (a, b) = (bench.open(0, crate::support::stream(0)), bench.open(1, without_events(stream)));
         bench.command(Command::Bridge { a, b });
@@ -129,7 +129,7 @@ fn tones_pass_between_parties_who_have_only_those() {
     let (a, b) = (bench.open(0, without_events(stream(0))), bench.open(1, without_events(stream(1))));
     bench.command(Command::Bridge { a, b });
     let mut caller = Source::new(5, 0);
-    let audio = tones(Codec::Pcmu, 697.0, 1_209.0);
+    let audio = tones(Law::Pcmu, 697.0, 1_209.0);
     speak(&mut bench, a, &mut caller, &audio, None);
     let relayed: Vec<u8> = bench.take_rtp(b).iter().flat_map(|sent| sent.rtp().payload.to_vec()).collect();
     assert_eq!(relayed, audio);
@@ -143,7 +143,7 @@ fn who_takes_keys_in_its_signalling_hears_no_tones() {
     let (a, b) = (bench.open(0, without_events(stream(0))), bench.open(1, signalled.clone()));
     bench.command(Command::Bridge { a, b });
     let mut caller = Source::new(5, 0);
-    speak(&mut bench, a, &mut caller, &tones(Codec::Pcmu, 697.0, 1_209.0), None);
+    speak(&mut bench, a, &mut caller, &tones(Law::Pcmu, 697.0, 1_209.0), None);
     assert_eq!(heard(&bench.take_rtp(b)), "");
     let c = bench.open(2, stream(2));
     bench.command(Command::Bridge { a: c, b });
@@ -153,15 +153,15 @@ fn who_takes_keys_in_its_signalling_hears_no_tones() {
 }
 
 fn heard(sent: &[Sent]) -> String {
-    heard_in(Codec::Pcmu, sent)
+    heard_in(Law::Pcmu, sent)
 }
 
 /// The keys that another worker hears in the audio.
-fn heard_in(codec: Codec, sent: &[Sent]) -> String {
+fn heard_in(codec: Law, sent: &[Sent]) -> String {
     let audio: Vec<u8> = sent.iter().flat_map(|sent| sent.rtp().payload.to_vec()).collect();
     let (stream, payload_type) = match codec {
-        Codec::Pcmu => (stream(0), 0),
-        Codec::Pcma => (alaw_stream(0), 8),
+        Law::Pcmu => (stream(0), 0),
+        Law::Pcma => (alaw_stream(0), 8),
     };
     let mut listener = Bench::new(1);
     let endpoint = listener.open(0, without_events(stream));

@@ -17,3 +17,4 @@ mod srtp;
 mod support;
 mod telephone_event;
 mod tones;
+mod transcoding;

@@ -21,7 +21,7 @@ fn a_prompt_leaves_as_one_packet_every_20_ms_and_ends_when_it_has_sounded() {
         let packet = sent.rtp();
         assert_eq!((packet.header.payload_type, packet.payload.len()), (0, 160));
         assert_eq!(packet.header.marker, frame == 0, "the marker starts the talkspurt");
-        assert_eq!(packet.payload[0], Codec::Pcmu.encode(1_000));
+        assert_eq!(packet.payload[0], Law::Pcmu.encode(1_000));
     }
     let ended = Event::PlayEnded { endpoint, play: PlayId(7), end: PlayEnd::Finished };
     assert_eq!(bench.take_events(), [ended]);
@@ -41,9 +41,9 @@ fn segments_follow_one_another_without_a_gap_and_as_often_as_asked() {
     let round: Vec<i16> = [vec![4_000; 100], vec![0; 40], vec![-4_000; 60]].concat();
     bench.command(Command::Play { endpoint, play: PlayId(1), segments, times: Some(4), barge_in: false });
     bench.run(MS * 500);
-    let heard = decode(Codec::Pcma, &bench.take_rtp(endpoint));
+    let heard = decode(Law::Pcma, &bench.take_rtp(endpoint));
     let meant: Vec<i16> =
-        round.repeat(4).into_iter().map(|sample| Codec::Pcma.decode(Codec::Pcma.encode(sample))).collect();
+        round.repeat(4).into_iter().map(|sample| Law::Pcma.decode(Law::Pcma.encode(sample))).collect();
     assert_eq!(heard, meant, "4 × 25 ms are five packets exactly");
 }
 

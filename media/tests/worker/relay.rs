@@ -41,15 +41,15 @@ fn different_laws_are_transcoded_both_ways() {
     bench.command(Command::Bridge { a, b });
     let (mut alice, mut bob) = (Source::new(1, 0), Source::new(2, 8));
     let speech: Vec<i16> = (0..160).map(|n| n * 180 - 14_000).collect();
-    let encoded = |codec: Codec| speech.iter().map(|sample| codec.encode(*sample)).collect::<Vec<_>>();
+    let encoded = |codec: Law| speech.iter().map(|sample| codec.encode(*sample)).collect::<Vec<_>>();
     let near = |heard: Vec<i16>| {
         heard.iter().zip(&speech).all(|(heard, said)| (heard - said).abs() <= 16 + said.abs() / 12)
     };
-    let to_bob = bench.packet(a, party(0), &alice.audio(&encoded(Codec::Pcmu))).unwrap();
+    let to_bob = bench.packet(a, party(0), &alice.audio(&encoded(Law::Pcmu))).unwrap();
     assert_eq!(to_bob.rtp().header.payload_type, 8);
-    assert!(near(decode(Codec::Pcma, &[to_bob])));
-    let to_alice = bench.packet(b, party(1), &bob.audio(&encoded(Codec::Pcma))).unwrap();
-    assert!(near(decode(Codec::Pcmu, &[to_alice])));
+    assert!(near(decode(Law::Pcma, &[to_bob])));
+    let to_alice = bench.packet(b, party(1), &bob.audio(&encoded(Law::Pcma))).unwrap();
+    assert!(near(decode(Law::Pcmu, &[to_alice])));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_call_is_relayed_between_srtp_and_rtp() {
             assert_eq!(relayed.rtp().header.payload_type, 8, "and transcoded");
             let relayed = bench.packet(b, party(1), &outside.audio(&[n; 160])).expect("relayed protected");
             assert!(relayed.bytes.len() > 172 && !relayed.bytes.windows(20).any(|it| it == [n; 20]));
-            let expected = Codec::Pcmu.encode(Codec::Pcma.decode(n));
+            let expected = Law::Pcmu.encode(Law::Pcma.decode(n));
             assert_eq!(phone.hears(&relayed).rtp().payload[..], [expected; 160], "{suite:?}");
             bench.run(PTIME);
         }

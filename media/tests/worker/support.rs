@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+pub(crate) use tandem_media::codec::g711::Law;
 use tandem_media::*;
 use tandem_time::Instant;
 use webrtc_util::marshal::{Marshal, Unmarshal};
@@ -169,6 +170,8 @@ pub(crate) fn stream(index: u32) -> StreamParameters {
         receive_payload_type: 0,
         send_event_payload_type: Some(EVENT_PT),
         receive_event_payload_type: Some(EVENT_PT),
+        event_clock_hz: 8_000,
+        comfort_noise: false,
         in_band: InBand::Sounds,
         direction: Direction::SendReceive,
         ptime: PTIME,
@@ -279,7 +282,7 @@ pub(crate) fn digits(text: &str) -> DigitString {
 }
 
 /// Decodes G.711 payloads one after the other.
-pub(crate) fn decode(codec: Codec, packets: &[Sent]) -> Vec<i16> {
+pub(crate) fn decode(codec: Law, packets: &[Sent]) -> Vec<i16> {
     packets.iter().flat_map(|sent| sent.rtp().payload.to_vec()).map(|octet| codec.decode(octet)).collect()
 }
 

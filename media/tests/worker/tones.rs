@@ -11,7 +11,7 @@ fn heard(segment: Segment, duration: Duration) -> Vec<i16> {
     let endpoint = bench.open(0, alaw_stream(0));
     bench.command(play(endpoint, 1, vec![segment]));
     bench.run(duration);
-    decode(Codec::Pcma, &bench.take_rtp(endpoint))
+    decode(Law::Pcma, &bench.take_rtp(endpoint))
 }
 
 fn loudest(samples: &[i16]) -> u16 {

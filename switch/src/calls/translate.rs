@@ -174,6 +174,8 @@ pub(crate) fn stream(
         receive_payload_type: audio.receive_payload_type,
         send_event_payload_type: audio.send_event_payload_type,
         receive_event_payload_type: audio.receive_event_payload_type,
+        event_clock_hz: 8_000,
+        comfort_noise: false,
         in_band: in_band(audio),
         direction: match audio.direction {
             MediaDirection::SendReceive => media::Direction::SendReceive,

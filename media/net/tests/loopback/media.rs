@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tandem_media::{Audio, Codec, Command, Event, PlayEnd, PlayId, Segment};
+use tandem_media::codec::g711::Law;
+use tandem_media::{Audio, Command, Event, PlayEnd, PlayId, Segment};
 
 use crate::node::{Node, Party, endpoint};
 
@@ -28,7 +29,7 @@ fn a_play_is_heard_whole_and_in_order() {
         assert_eq!(packet.timestamp, first.timestamp.wrapping_add(160 * u32::from(number)));
         let expected: Vec<u8> = samples[160 * usize::from(number)..][..160]
             .iter()
-            .map(|sample| Codec::Pcmu.encode(*sample))
+            .map(|sample| Law::Pcmu.encode(*sample))
             .collect();
         assert_eq!(packet.payload, expected);
     }

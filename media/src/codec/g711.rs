@@ -4,18 +4,25 @@
 //! Linear samples are 16 bits wide: the 14-bit values of µ-law times 4 and the 13-bit values of A-law times 8, so
 //! that both laws have the same full scale (+3.17 and +3.14 dBm0).
 
-use crate::Codec;
-
 /// Linear values of the 256 µ-law characters.
-const ULAW_LINEAR: [i16; 256] = linear_table(Codec::Pcmu);
+const ULAW_LINEAR: [i16; 256] = linear_table(Law::Pcmu);
 /// Linear values of the 256 A-law characters.
-const ALAW_LINEAR: [i16; 256] = linear_table(Codec::Pcma);
+const ALAW_LINEAR: [i16; 256] = linear_table(Law::Pcma);
 /// The A-law character of each µ-law character's linear value.
-const ULAW_TO_ALAW: [u8; 256] = transcoding_table(Codec::Pcmu);
+const ULAW_TO_ALAW: [u8; 256] = transcoding_table(Law::Pcmu);
 /// The µ-law character of each A-law character's linear value.
-const ALAW_TO_ULAW: [u8; 256] = transcoding_table(Codec::Pcma);
+const ALAW_TO_ULAW: [u8; 256] = transcoding_table(Law::Pcma);
 
-impl Codec {
+/// One of the two laws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// µ-law.
+    Pcmu,
+    /// A-law.
+    Pcma,
+}
+
+impl Law {
     /// The linear value of a character.
     #[inline]
     #[must_use]
@@ -107,26 +114,26 @@ const fn alaw_linear(character: u8) -> i16 {
     if inverted & 0x80 != 0 { magnitude } else { -magnitude }
 }
 
-const fn linear_table(codec: Codec) -> [i16; 256] {
+const fn linear_table(law: Law) -> [i16; 256] {
     let mut table = [0; 256];
     let mut character = 0;
     while character < table.len() {
-        table[character] = match codec {
-            Codec::Pcmu => ulaw_linear(character as u8),
-            Codec::Pcma => alaw_linear(character as u8),
+        table[character] = match law {
+            Law::Pcmu => ulaw_linear(character as u8),
+            Law::Pcma => alaw_linear(character as u8),
         };
         character += 1;
     }
     table
 }
 
-const fn transcoding_table(from: Codec) -> [u8; 256] {
+const fn transcoding_table(from: Law) -> [u8; 256] {
     let mut table = [0; 256];
     let mut character = 0;
     while character < table.len() {
         table[character] = match from {
-            Codec::Pcmu => alaw_character(ulaw_linear(character as u8)),
-            Codec::Pcma => ulaw_character(alaw_linear(character as u8)),
+            Law::Pcmu => alaw_character(ulaw_linear(character as u8)),
+            Law::Pcma => ulaw_character(alaw_linear(character as u8)),
         };
         character += 1;
     }

@@ -1,0 +1,150 @@
+//! Packets that wait, each in the place of its sequence number.
+
+/// Packets that wait at once: 1.28 s of the usual ones. What is further ahead of the next one makes room for itself.
+pub const MAX_PACKETS: usize = 64;
+
+/// Octets of a payload for which there is room from the beginning.
+const USUAL_PAYLOAD: usize = 320;
+
+/// Longer payloads are not kept: no packet of ours or of any codec's here is so long.
+const MAX_PAYLOAD: usize = 1_500;
+
+/// What a packet has for who listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Audio.
+    Audio,
+    /// Audio that is not to be heard, such as a key's tones: silence of the same length.
+    Muted,
+    /// A description of comfort noise (RFC 3389).
+    ComfortNoise,
+    /// Nothing: it only has its number, such as a telephone-event.
+    Skipped,
+}
+
+/// A packet that waits.
+#[derive(Clone, Debug)]
+pub(super) struct Packet {
+    pub(super) kind: Kind,
+    pub(super) timestamp: u32,
+    pub(super) payload: Vec<u8>,
+    /// Whose place this is now.
+    sequence: Option<u16>,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inserted {
+    Kept,
+    /// Its turn is over, or it is here already.
+    Late,
+    /// So far ahead that so many before it were given up.
+    Jumped(usize),
+}
+
+/// The packets of one stream.
+#[derive(Clone, Debug)]
+pub(super) struct Packets {
+    places: Box<[Packet]>,
+    /// The next one to be taken; none before the first.
+    next: Option<u16>,
+    waiting: usize,
+}
+
+impl Packets {
+    pub(super) fn new() -> Self {
+        let place = || {
+            let payload = Vec::with_capacity(USUAL_PAYLOAD);
+            Packet { kind: Kind::Skipped, timestamp: 0, payload, sequence: None }
+        };
+        Self { places: std::iter::repeat_with(place).take(MAX_PACKETS).collect(), next: None, waiting: 0 }
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.places.iter_mut().for_each(|place| place.sequence = None);
+        self.next = None;
+        self.waiting = 0;
+    }
+
+    pub(super) fn insert(&mut self, sequence: u16, timestamp: u32, kind: Kind, payload: &[u8]) -> Inserted {
+        let next = *self.next.get_or_insert(sequence);
+        let ahead = sequence.wrapping_sub(next) as i16;
+        if ahead < 0 || payload.len() > MAX_PAYLOAD {
+            return Inserted::Late;
+        }
+        let mut inserted = Inserted::Kept;
+        let too_far = (ahead as usize + 1).saturating_sub(MAX_PACKETS);
+        if too_far > 0 {
+            let before = self.waiting;
+            for _ in 0..too_far.min(MAX_PACKETS) {
+                self.advance();
+            }
+            inserted = Inserted::Jumped(before - self.waiting);
+            self.next = Some(sequence.wrapping_sub(MAX_PACKETS as u16 - 1));
+        }
+        let Some(place) = self.places.get_mut(usize::from(sequence) % MAX_PACKETS) else { return inserted };
+        if place.sequence == Some(sequence) {
+            return Inserted::Late;
+        }
+        place.sequence = Some(sequence);
+        place.timestamp = timestamp;
+        place.kind = kind;
+        place.payload.clear();
+        place.payload.extend_from_slice(payload);
+        self.waiting += 1;
+        inserted
+    }
+
+    /// The next one, if it is here.
+    pub(super) fn next(&self) -> Option<&Packet> {
+        self.at(self.next?)
+    }
+
+    /// The first one that is here, and how many before it are not.
+    pub(super) fn first(&self) -> Option<(&Packet, u16)> {
+        let next = self.next?;
+        if self.waiting == 0 {
+            return None;
+        }
+        (0..MAX_PACKETS as u16).find_map(|ahead| Some((self.at(next.wrapping_add(ahead))?, ahead)))
+    }
+
+    /// The turn of the next one is over.
+    pub(super) fn advance(&mut self) {
+        let Some(next) = self.next else { return };
+        if let Some(place) = self.places.get_mut(usize::from(next) % MAX_PACKETS)
+            && place.sequence == Some(next)
+        {
+            place.sequence = None;
+            self.waiting -= 1;
+        }
+        self.next = Some(next.wrapping_add(1));
+    }
+
+    fn at(&self, sequence: u16) -> Option<&Packet> {
+        self.places.get(usize::from(sequence) % MAX_PACKETS).filter(|it| it.sequence == Some(sequence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_past_the_most_packets_that_wait_makes_room() {
+        let mut packets = Packets::new();
+        let first = u16::MAX - 10;
+        for number in 0..MAX_PACKETS as u16 {
+            let kept = packets.insert(first.wrapping_add(number), number.into(), Kind::Audio, &[1]);
+            assert_eq!(kept, Inserted::Kept);
+        }
+        assert_eq!(packets.next().map(|packet| packet.timestamp), Some(0));
+        let one_past = first.wrapping_add(MAX_PACKETS as u16);
+        assert_eq!(packets.insert(one_past, 64, Kind::Audio, &[1]), Inserted::Jumped(1));
+        assert_eq!(packets.next().map(|packet| packet.timestamp), Some(1), "the first was given up for it");
+        let far = one_past.wrapping_add(1_000);
+        assert_eq!(packets.insert(far, 65, Kind::Audio, &[1]), Inserted::Jumped(MAX_PACKETS));
+        assert_eq!(packets.first().map(|(packet, _)| packet.timestamp), Some(65));
+    }
+}
