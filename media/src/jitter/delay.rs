@@ -38,6 +38,16 @@ const BINS: usize = DelayLimits::MAX.as_millis() as usize / BIN_MS as usize;
 /// The part of all packets that comes in time. Those beyond are waited for where the buffer runs dry.
 const ENOUGH: f32 = 0.97;
 
+/// Packets that come at once have waited for the same thing, which counts once: one that comes so soon after another
+/// weighs less.
+const AT_ONCE: Duration = Duration::from_millis(10);
+/// … and so little at least.
+const LEAST_WEIGHT: f32 = 0.05;
+
+/// What lies between the longest delay that is aimed at and the longest that is borne, so that nothing is left out as
+/// too late that is only waited for.
+const MARGIN_MS: u32 = 60;
+
 /// So many packets are awaited before the first histogram is believed …
 const FIRST_PACKETS: f32 = 20.0;
 /// … and until then the delay is at least this.
@@ -57,6 +67,7 @@ pub struct Delay {
     seen: f32,
     /// The fastest transits of this window and of the one before.
     base: Option<Base>,
+    latest: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +81,8 @@ impl Delay {
     /// Nothing is known yet of a stream with a clock of `clock_hz`.
     #[must_use]
     pub const fn new(clock_hz: u32, limits: DelayLimits) -> Self {
-        Self { clock_khz: clock_hz / 1_000, limits, bins: [0.0; BINS], seen: 0.0, base: None }
+        let clock_khz = clock_hz / 1_000;
+        Self { clock_khz, limits, bins: [0.0; BINS], seen: 0.0, base: None, latest: Instant::START }
     }
 
     /// A packet came.
@@ -85,13 +97,17 @@ impl Delay {
             base.current = transit;
         }
         let late_ms = transit.wrapping_sub(base.least()) / self.clock_khz;
-        let bin = (late_ms / BIN_MS) as usize;
+        let since = now - std::mem::replace(&mut self.latest, now);
+        let share = (since.as_secs_f32() / AT_ONCE.as_secs_f32()).clamp(LEAST_WEIGHT, 1.0);
         // One that comes later than could be borne says nothing of how long to wait.
-        let Some(bin) = self.bins.get_mut(bin.min(BINS - 1)) else { return };
+        let bin = (late_ms / BIN_MS) as usize;
+        if bin >= BINS {
+            return;
+        }
         let kept = if self.seen < FIRST_PACKETS { FIRST_FORGET } else { FORGET };
-        let weight = 1.0 - kept;
-        *bin += weight / kept;
-        self.bins.iter_mut().for_each(|bin| *bin *= kept);
+        let weight = share * (1.0 - kept);
+        self.bins.iter_mut().for_each(|bin| *bin *= 1.0 - weight);
+        self.bins[bin] += weight;
         self.seen += 1.0;
     }
 
@@ -107,7 +123,7 @@ impl Delay {
         let known_ms = (enough.unwrap_or(0) as u32 + 1) * BIN_MS;
         let wanted_ms = if self.seen < FIRST_PACKETS { known_ms.max(FIRST_DELAY_MS) } else { known_ms };
         let (min, max) = (self.limits.min.as_millis() as u32, self.limits.max.as_millis() as u32);
-        wanted_ms.clamp(min, max.max(min)) * self.clock_khz
+        wanted_ms.clamp(min, max.saturating_sub(MARGIN_MS).max(min)) * self.clock_khz
     }
 
     /// The most that a packet may be taken late, in ticks.
