@@ -105,7 +105,6 @@ impl Endpoint {
 
     /// Looks for keys in a packet of audio. Of what got lost the detector knows nothing: a press of which a packet is
     /// missing is one press.
-    #[expect(clippy::too_many_arguments, reason = "the packet, and where to tell of it")]
     pub(super) fn listen(
         &mut self,
         now: Instant,
