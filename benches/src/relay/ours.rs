@@ -90,7 +90,7 @@ fn open(handle: &mut MediaHandle, endpoint: EndpointId, port: &mut u16) -> io::R
 }
 
 fn send(handle: &mut MediaHandle, command: Command) -> io::Result<()> {
-    handle.send(command).map_err(io::Error::other)
+    handle.send(command).map_err(|full| io::Error::other(full.to_string()))
 }
 
 fn next_event(handle: &mut MediaHandle) -> Event {
