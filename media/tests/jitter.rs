@@ -99,7 +99,7 @@ fn path(
     drift_ppm: i64,
 ) -> Arrivals {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut below = |limit: u64| u64::from(rng.next_u32()) * limit.max(1) >> 32;
+    let mut below = |limit: u64| (u64::from(rng.next_u32()) * limit.max(1)) >> 32;
     let mut stalled_until = 0;
     let mut is_bad = false;
     let mut last = 0;
