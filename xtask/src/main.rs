@@ -61,12 +61,10 @@ fn main() -> ExitCode {
 
 fn perform(task: Task) -> Result<(), Failed> {
     match task {
-        Task::Demo { arguments } => cargo(["run", "--quiet", "--bin", "tandem", "--", "demo"], arguments),
+        Task::Demo { arguments } => cargo(["run", "--bin", "tandem", "--", "demo"], arguments),
         Task::Test { arguments } => test(arguments),
         Task::Ci => ci(),
-        Task::Sim { arguments } => {
-            cargo(["run", "--quiet", "--release", "--package", "tandem-sim", "--"], arguments)
-        }
+        Task::Sim { arguments } => cargo(["run", "--release", "--package", "tandem-sim", "--"], arguments),
         Task::Bench { arguments } => cargo(["bench", "--package", "tandem-benches"], arguments),
     }
 }

@@ -26,6 +26,9 @@ const MAX_ACTIONS: usize = 256;
 /// Events nobody has looked at; later ones are lost to a phone that nobody listens to.
 const MAX_EVENTS: usize = 4_096;
 
+/// How long a question may wait for its answer, before the phone counts as gone.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+
 type Action = Box<dyn FnOnce(&mut Phone, Duration) + Send>;
 
 /// A phone on real sockets; it ceases to exist when dropped.
@@ -61,7 +64,7 @@ impl LivePhone {
     /// Asks the phone something and waits for the answer.
     ///
     /// # Errors
-    /// When the phone's runtime is gone.
+    /// When the phone's runtime is gone, or the phone has not got round to it within ten seconds.
     pub fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Phone, Duration) -> T + Send + 'static,
@@ -71,7 +74,7 @@ impl LivePhone {
             // Nobody waits for the answer of a phone whose owner has gone.
             let _ = answer.send(question(phone, now));
         })?;
-        answered.recv().map_err(|_| io::Error::other("the phone is gone"))
+        received(answered.recv_timeout(ANSWER_PATIENCE), "the phone does not answer")
     }
 
     /// Registers and waits until the registrar has granted it.
@@ -103,10 +106,7 @@ impl LivePhone {
     /// # Errors
     /// When none comes within `patience`.
     pub fn next_event(&self, patience: Duration) -> io::Result<Event> {
-        self.events.recv_timeout(patience).map_err(|error| match error {
-            RecvTimeoutError::Timeout => io::Error::new(io::ErrorKind::TimedOut, "nothing happened in time"),
-            RecvTimeoutError::Disconnected => io::Error::other("the phone is gone"),
-        })
+        received(self.events.recv_timeout(patience), "nothing happened in time")
     }
 
     /// Waits until an event is what is wanted; others are passed over. `wanted` names it in the error.
@@ -189,4 +189,11 @@ impl LivePhone {
         })?;
         Err(io::Error::other(format!("{hz} Hz not heard for {long:?}; windows by strongest tone: {tones:?}")))
     }
+}
+
+fn received<T>(result: Result<T, RecvTimeoutError>, late: &'static str) -> io::Result<T> {
+    result.map_err(|error| match error {
+        RecvTimeoutError::Timeout => io::Error::new(io::ErrorKind::TimedOut, late),
+        RecvTimeoutError::Disconnected => io::Error::other("the phone is gone"),
+    })
 }
