@@ -2,6 +2,7 @@
 
 mod channel;
 mod connection;
+mod line;
 mod listener;
 mod table;
 mod websocket;
@@ -24,7 +25,8 @@ use crate::counters::{Counters, count};
 use crate::inbox::Inbox;
 use crate::tls::{Certificate, Contexts, Refusals, TlsError};
 use crate::transports::{TcpLimits, TransportsConfig};
-use table::{Connections, Queued};
+use line::Sent;
+use table::{Connections, Found};
 
 /// Messages that may wait for a connection's peer to read, or for the connection to be made. One more, and the peer
 /// is cut.
@@ -123,23 +125,29 @@ impl StreamTransport {
     pub(crate) fn send(&self, transmit: Transmit) -> Result<(), TransportFailure> {
         let Transmit { transport, local, destination, flow, bytes } = transmit;
         let failure = TransportFailure { transport, destination, flow: None };
-        match self.shared.connections.queue(flow, (transport, destination), bytes) {
-            Queued::OnExisting => Ok(()),
-            Queued::OnNew(opening) => {
-                let shared = Arc::clone(&self.shared);
+        let (flow, line) = match self.shared.connections.find(flow, (transport, destination)) {
+            Found::Existing(flow, line) => (flow, line),
+            Found::New(opening) => {
+                let (flow, line) = (opening.flow, Arc::clone(&opening.line));
                 let link = Link { transport, local, peer: destination };
-                self.runtime.spawn(connection::connect(shared, link, opening));
-                Ok(())
+                self.runtime.spawn(connection::connect(Arc::clone(&self.shared), link, opening));
+                (flow, line)
             }
-            Queued::TooManyConnections => {
+            Found::TooManyConnections => {
                 count(&self.shared.counters.tcp_over_limit);
-                Err(failure)
+                return Err(failure);
             }
-            Queued::Overflow(flow) => {
+        };
+        match line.send(bytes) {
+            Sent::Now => count(&self.shared.counters.tcp_sent),
+            Sent::Queued => {}
+            Sent::Overflow => {
+                self.shared.connections.close(flow);
                 count(&self.shared.counters.tcp_slow_readers);
-                Err(TransportFailure { flow: Some(flow), ..failure })
+                return Err(TransportFailure { flow: Some(flow), ..failure });
             }
         }
+        Ok(())
     }
 
     /// Cuts the connections that a source made which is listed no more.

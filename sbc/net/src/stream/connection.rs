@@ -1,18 +1,18 @@
 //! One connection: reads and frames, writes what is queued, ends when either does or when it is cut.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
 use tandem_sbc::framing::{Frame, PONG, StreamFramer};
 use tandem_sbc::message::ParseError;
 use tandem_sbc::transport::{FlowId, TransportFailure};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::channel::{self, Channel};
+use super::line::{Half, Line, SipStream};
 use super::table::Opening;
 use super::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT, websocket};
 use crate::counters::count;
@@ -57,8 +57,8 @@ pub(super) async fn accepted(shared: Arc<Shared>, link: Link, mut opening: Openi
 async fn serve(shared: &Shared, link: Link, opening: Opening, channel: Channel) {
     let flow = opening.flow;
     match channel {
-        Channel::Plain(stream) => exchange(shared, link, opening, stream).await,
-        Channel::Tls(stream) => exchange(shared, link, opening, *stream).await,
+        Channel::Plain(stream) => exchange(shared, link, opening, SipStream::Plain(stream)).await,
+        Channel::Tls(stream) => exchange(shared, link, opening, SipStream::Tls(stream)).await,
         Channel::WebSocket(socket) => websocket::exchange(shared, link, opening, *socket).await,
         Channel::SecureWebSocket(socket) => websocket::exchange(shared, link, opening, *socket).await,
     }
@@ -68,18 +68,18 @@ async fn serve(shared: &Shared, link: Link, opening: Opening, channel: Channel) 
 }
 
 /// Reads and writes until one of them ends, or the connection is cut.
-async fn exchange<S: AsyncRead + AsyncWrite>(shared: &Shared, link: Link, opening: Opening, stream: S) {
-    let Opening { flow, queue, cut } = opening;
-    let (reader, mut writer) = tokio::io::split(stream);
-    let (pongs, pongs_due) = mpsc::channel(1);
-    let reading = Reading { shared, link, flow, pongs };
+async fn exchange(shared: &Shared, link: Link, opening: Opening, stream: SipStream) {
+    let Opening { flow, line, queue, cut } = opening;
+    line.stands(stream);
+    let mut half = Half(Arc::clone(&line));
+    let reading = Reading { shared, link, flow, line: &line };
     tokio::select! {
-        () = reading.run(reader) => {}
-        () = write_queued(shared, &mut writer, queue, pongs_due) => {}
+        () = reading.run(half.clone()) => {}
+        () = write_queued(shared, &line, queue) => {}
         _ = cut => {}
     }
     // RFC 8446 §6.1: TLS says that it ends. A peer that does not listen is not waited for.
-    let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
+    let _ = timeout(CLOSE_TIMEOUT, half.shutdown()).await;
 }
 
 async fn report(shared: &Shared, link: Link, flow: Option<FlowId>) {
@@ -87,34 +87,23 @@ async fn report(shared: &Shared, link: Link, flow: Option<FlowId>) {
     shared.inbox.put(Inbound::Failure(failure)).await;
 }
 
-async fn write_queued<W: AsyncWrite + Unpin>(
-    shared: &Shared,
-    writer: &mut W,
-    mut queue: mpsc::Receiver<Vec<u8>>,
-    mut pongs_due: mpsc::Receiver<()>,
-) {
-    loop {
-        let (bytes, messages, counter) = tokio::select! {
-            message = queue.recv() => match message {
-                Some(message) => {
-                    let (bytes, messages) = gathered(message, &mut queue);
-                    (Cow::Owned(bytes), messages, &shared.counters.tcp_sent)
-                }
-                None => return,
-            },
-            Some(()) = pongs_due.recv() => (Cow::Borrowed(PONG), 1, &shared.counters.tcp_keep_alives),
-        };
-        match timeout(WRITE_TIMEOUT, write(writer, &bytes)).await {
-            Ok(Ok(())) => (0..messages).for_each(|_| count(counter)),
+/// Writes what the core's thread could not.
+async fn write_queued(shared: &Shared, line: &Arc<Line>, mut queue: mpsc::Receiver<Vec<u8>>) {
+    let mut half = Half(Arc::clone(line));
+    while let Some(message) = queue.recv().await {
+        let (bytes, messages) = gathered(message, &mut queue);
+        match timeout(WRITE_TIMEOUT, write(&mut half, &bytes)).await {
+            Ok(Ok(())) => line.written(messages),
             Ok(Err(_)) => return,
             Err(_) => return count(&shared.counters.tcp_slow_readers),
         }
+        (0..messages).for_each(|_| count(&shared.counters.tcp_sent));
     }
 }
 
 /// A message with those that wait behind it, and how many they are: what is written at once costs one record of TLS
 /// (RFC 8446 §5.1) and one system call.
-fn gathered(first: Vec<u8>, queue: &mut mpsc::Receiver<Vec<u8>>) -> (Vec<u8>, u32) {
+fn gathered(first: Vec<u8>, queue: &mut mpsc::Receiver<Vec<u8>>) -> (Vec<u8>, usize) {
     let (mut bytes, mut messages) = (first, 1);
     while bytes.len() < GATHERED_MAX
         && let Ok(next) = queue.try_recv()
@@ -125,7 +114,7 @@ fn gathered(first: Vec<u8>, queue: &mut mpsc::Receiver<Vec<u8>>) -> (Vec<u8>, u3
     (bytes, messages)
 }
 
-async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> io::Result<()> {
+async fn write(writer: &mut Half, bytes: &[u8]) -> io::Result<()> {
     writer.write_all(bytes).await?;
     // TLS may keep what TCP had no room for.
     writer.flush().await
@@ -135,12 +124,12 @@ struct Reading<'a> {
     shared: &'a Shared,
     link: Link,
     flow: FlowId,
-    pongs: mpsc::Sender<()>,
+    line: &'a Line,
 }
 
 impl Reading<'_> {
     /// Reads until the peer ends the connection, says nothing for too long, or makes no sense.
-    async fn run<R: AsyncRead + Unpin>(&self, mut reader: R) {
+    async fn run(&self, mut reader: Half) {
         let mut framer = StreamFramer::new();
         let mut buffer = [0; READ];
         let mut message_began: Option<Instant> = None;
@@ -166,8 +155,11 @@ impl Reading<'_> {
     async fn take_frames(&self, framer: &mut StreamFramer) -> Result<(), ParseError> {
         while let Some(frame) = framer.next_frame()? {
             match frame {
-                // One answer is under way when there is no room for this one.
-                Frame::Ping => drop(self.pongs.try_send(())),
+                // Answers enough are under way when there is no room for this one.
+                Frame::Ping => {
+                    self.line.send(PONG.to_vec());
+                    count(&self.shared.counters.tcp_keep_alives);
+                }
                 Frame::Pong => hand_over(self.shared, self.link, self.flow, PONG.to_vec()).await,
                 Frame::Message(message) => {
                     hand_over(self.shared, self.link, self.flow, message.to_vec()).await

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tandem_sbc::transport::{FlowId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
-use super::CONNECTION_QUEUE;
+use super::line::Line;
 use crate::transports::TcpLimits;
 
 /// Shared by the core's thread, which sends, and the connections' tasks. The lock is held for a look-up only, never
@@ -34,7 +34,7 @@ pub(super) type Peer = (Transport, SocketAddr);
 struct Entry {
     peer: Peer,
     accepted: bool,
-    queue: mpsc::Sender<Vec<u8>>,
+    line: Arc<Line>,
     /// Dropped with the entry, which ends the connection's task.
     _alive: oneshot::Sender<()>,
 }
@@ -43,20 +43,20 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) flow: FlowId,
+    pub(super) line: Arc<Line>,
+    /// What waits to be written.
     pub(super) queue: mpsc::Receiver<Vec<u8>>,
     /// Ends when the entry is gone.
     pub(super) cut: oneshot::Receiver<()>,
 }
 
-/// What became of a message to send.
+/// Where a message may go.
 #[derive(Debug)]
-pub(super) enum Queued {
-    OnExisting,
-    /// It waits for a connection that is to be made.
-    OnNew(Opening),
+pub(super) enum Found {
+    Existing(FlowId, Arc<Line>),
+    /// A connection is to be made.
+    New(Opening),
     TooManyConnections,
-    /// The connection's queue was full. The connection is cut.
-    Overflow(FlowId),
 }
 
 impl Connections {
@@ -78,27 +78,19 @@ impl Connections {
         Some(table.open(peer, true))
     }
 
-    /// Queues a message on `flow`, or on a connection to `destination`, or on a new one.
-    pub(super) fn queue(&self, flow: Option<FlowId>, destination: Peer, bytes: Vec<u8>) -> Queued {
+    /// The connection that is `flow`, or one to `destination`, or a new one.
+    pub(super) fn find(&self, flow: Option<FlowId>, destination: Peer) -> Found {
         let mut table = self.lock();
         let existing = flow
             .filter(|flow| table.by_flow.contains_key(flow))
             .or_else(|| table.by_peer.get(&destination).copied());
         if let Some((flow, entry)) = existing.and_then(|flow| Some((flow, table.by_flow.get(&flow)?))) {
-            if entry.queue.try_send(bytes).is_ok() {
-                return Queued::OnExisting;
-            }
-            table.close(flow);
-            return Queued::Overflow(flow);
+            return Found::Existing(flow, Arc::clone(&entry.line));
         }
         if table.by_flow.len() >= self.limits.max_connections {
-            return Queued::TooManyConnections;
+            return Found::TooManyConnections;
         }
-        let opening = table.open(destination, false);
-        if let Some(entry) = table.by_flow.get(&opening.flow) {
-            let _ = entry.queue.try_send(bytes);
-        }
-        Queued::OnNew(opening)
+        Found::New(table.open(destination, false))
     }
 
     /// Takes a connection out, if it still is in.
@@ -139,11 +131,11 @@ impl Table {
     fn open(&mut self, peer: Peer, accepted: bool) -> Opening {
         self.last_flow += 1;
         let flow = FlowId(self.last_flow);
-        let (queue, waiting) = mpsc::channel(CONNECTION_QUEUE);
+        let (line, queue) = Line::new();
         let (alive, cut) = oneshot::channel();
-        self.by_flow.insert(flow, Entry { peer, accepted, queue, _alive: alive });
+        self.by_flow.insert(flow, Entry { peer, accepted, line: Arc::clone(&line), _alive: alive });
         self.by_peer.insert(peer, flow);
-        Opening { flow, queue: waiting, cut }
+        Opening { flow, line, queue, cut }
     }
 
     fn close(&mut self, flow: FlowId) {

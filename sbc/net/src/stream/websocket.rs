@@ -83,7 +83,7 @@ pub(super) async fn exchange<S>(shared: &Shared, link: Link, opening: Opening, s
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Opening { flow, queue, cut } = opening;
+    let Opening { flow, queue, cut, .. } = opening;
     let (mut sink, stream) = socket.split();
     let (pongs, pongs_due) = mpsc::channel(1);
     tokio::select! {
