@@ -9,9 +9,10 @@ use tandem_sbc::source::IpPrefix;
 use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tandem_sbc_net::{
-    Bell, CountersSnapshot, Datagrams, Inbound, InboundPacket, Inbox, InboxReader, PacketRates, TcpLimits,
-    TlsConfig, Transports, TransportsConfig,
+    Bell, CONNECTION_QUEUE, CountersSnapshot, Datagrams, Inbound, InboundPacket, Inbox, InboxReader,
+    PacketRates, TcpLimits, TlsConfig, Transports, TransportsConfig,
 };
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::Notify;
 
@@ -133,6 +134,39 @@ impl Node {
     ) -> Result<(), TransportFailure> {
         let local = self.address(transport);
         self.transports.send(Transmit { transport, local, destination, flow, bytes })
+    }
+
+    /// Sends more to the peer that `asked` than it has room for; it reads only then, and finds everything, its
+    /// ping's answer between two messages.
+    pub(crate) async fn overwhelm(
+        &self,
+        asked: InboundPacket,
+        peer: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) {
+        /// Messages that have to wait; there is room for them and for the ping's answer.
+        const WAITING: u64 = CONNECTION_QUEUE as u64 - 1;
+        /// What the kernel cannot hold, whatever its limits.
+        const MOST: usize = 4_096;
+        let (before, mut messages) = (self.counters(), Vec::new());
+        while self.counters().tcp_sent - before.tcp_sent + WAITING > messages.len() as u64 {
+            assert!(messages.len() < MOST, "the kernel takes everything");
+            let message = message(&messages.len().to_string(), 60_000);
+            self.send(asked.transport, asked.source, asked.flow, message.clone()).expect("there is room");
+            messages.push(message);
+        }
+        peer.write_all(b"\r\n\r\n").await.expect("written");
+        let mut read = vec![0; messages.iter().map(Vec::len).sum::<usize>() + 2];
+        peer.read_exact(&mut read).await.expect("all of it comes");
+        // Bodies are full stops: a line that ends after one is no message's.
+        let pong = read.windows(3).position(|it| it == b".\r\n").expect("the ping is answered") + 1;
+        read.drain(pong..pong + 2);
+        assert!(read == messages.concat(), "torn or out of order");
+        let mut ends = messages.iter().scan(0, |end, message| {
+            *end += message.len();
+            Some(*end)
+        });
+        assert!(ends.any(|end| end == pong), "the answer is in the middle of a message");
+        assert_eq!(self.counters().tcp_keep_alives, before.tcp_keep_alives + 1);
     }
 
     pub(crate) async fn connect_from(&self, source: &str) -> std::io::Result<TcpStream> {

@@ -171,6 +171,15 @@ async fn a_peer_that_does_not_read_is_cut() {
     assert_eq!((node.counters().tcp_slow_readers, node.transports.connections()), (1, 0));
 }
 
+#[tokio::test]
+async fn what_a_slow_reader_has_no_room_for_comes_later_whole_and_in_order() {
+    let mut node = Node::start(&config(), 8);
+    let mut peer = node.connect_from(LISTED).await.expect("connected");
+    peer.write_all(&message("a", 0)).await.expect("written");
+    let packet = node.next_packet().await;
+    node.overwhelm(packet, &mut peer).await;
+}
+
 /// On a runtime that has not run yet nothing leaves the queue.
 #[tokio::test]
 async fn a_connection_queue_holds_its_maximum_and_not_one_more() {

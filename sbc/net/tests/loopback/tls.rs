@@ -98,6 +98,17 @@ async fn a_message_comes_and_its_answer_goes_back_on_the_flow() {
     assert_eq!(peer.read(&mut [0; 1]).await.expect("an orderly end"), 0);
 }
 
+#[tokio::test]
+async fn what_a_slow_reader_has_no_room_for_comes_later_whole_and_in_order() {
+    let authority = Authority::new();
+    let tls = TlsConfig { certificates: vec![authority.issue(&["node.example"]).ours()], trunks: Vec::new() };
+    let mut node = Node::start(&listening(tls), 8);
+    let mut peer = connect(&node, client(&authority, None), "node.example").await.expect("a handshake");
+    peer.write_all(&message("a", 0)).await.expect("written");
+    let packet = node.next_packet().await;
+    node.overwhelm(packet, &mut peer).await;
+}
+
 /// RFC 6066 §3.
 #[tokio::test]
 async fn the_server_name_picks_the_certificate_and_the_first_is_for_all_others() {
