@@ -1,8 +1,9 @@
-//! Conversion of recordings down to 8 kHz: a windowed sinc, evaluated at each output's place.
+//! Conversion of recordings to 8 kHz: a windowed sinc, evaluated at each output's place.
 //!
 //! For a rate r the ratio 8000 / r is reduced to L / M; outputs then fall on L different places between inputs, whose
-//! weights are made once. The filter passes up to 3.3 kHz (−1 dB) and stops from 4.1 kHz (−60 dB), so that nothing
-//! above the telephone band folds back into it. It delays nothing: the weights are symmetric about the output.
+//! weights are made once. Of odd rates there are so many that they are rounded to [`MAX_WEIGHTS`]. The filter passes
+//! up to 3.3 kHz (−1 dB) and stops from 4.1 kHz (−60 dB), so that nothing above the telephone band folds back into it; of
+//! rates below 8 kHz it stops what lies above half of them. It delays nothing: the weights are symmetric about the output.
 
 use std::f64::consts::PI;
 
@@ -11,28 +12,34 @@ use crate::Audio;
 /// The −6 dB point.
 const CUTOFF_HZ: f64 = 3_680.0;
 
-/// Half the filter's length, in outputs.
+/// The −6 dB point of what is sampled at less than [`Audio::RATE_HZ`], in parts of its rate.
+const CUTOFF: f64 = CUTOFF_HZ / Audio::RATE_HZ as f64;
+
+/// Half the filter's length, in outputs; in inputs, if these are fewer.
 const HALF_LENGTH: u32 = 32;
 
-/// Converts to [`Audio::RATE_HZ`] from that rate or a higher one.
+/// The most weights of a conversion: 4 MiB.
+const MAX_WEIGHTS: usize = 1 << 20;
+
+/// Converts to [`Audio::RATE_HZ`].
 pub(crate) fn to_prompt_rate(samples: Vec<i16>, rate_hz: u32) -> Vec<i16> {
-    if rate_hz <= Audio::RATE_HZ {
+    if rate_hz == Audio::RATE_HZ {
         return samples;
     }
     let divisor = greatest_common_divisor(Audio::RATE_HZ, rate_hz);
     let (outputs, inputs) = ((Audio::RATE_HZ / divisor) as usize, (rate_hz / divisor) as usize);
-    let reach = (HALF_LENGTH * rate_hz).div_ceil(Audio::RATE_HZ) as usize;
-    let phases: Vec<Vec<f32>> =
-        (0..outputs).map(|phase| weights(phase * inputs % outputs, outputs, rate_hz, reach)).collect();
+    let reach = (HALF_LENGTH * rate_hz.max(Audio::RATE_HZ)).div_ceil(Audio::RATE_HZ) as usize;
+    let places = outputs.min(MAX_WEIGHTS / (2 * reach + 2));
+    let weights: Vec<Vec<f32>> = (0..=places).map(|place| weights(place, places, rate_hz, reach)).collect();
     // Silence before and after, so that every output has all its inputs.
     let mut padded = vec![0.0f32; reach];
     padded.extend(samples.iter().map(|sample| f32::from(*sample)));
-    padded.resize(padded.len() + reach + 1, 0.0);
+    padded.resize(padded.len() + reach + 2, 0.0);
     let count = (samples.len() * outputs).div_ceil(inputs);
     let output = |index: usize| {
-        let first = index * inputs / outputs;
+        let (first, rest) = (index * inputs / outputs, index * inputs % outputs);
         let taps = padded.get(first..).unwrap_or_default().iter();
-        let weights = phases.get(index % outputs).map_or(&[][..], Vec::as_slice);
+        let weights = weights.get((rest * places + outputs / 2) / outputs).map_or(&[][..], Vec::as_slice);
         taps.zip(weights).map(|(sample, weight)| sample * weight).sum::<f32>().round() as i16
     };
     (0..count).map(output).collect()
@@ -42,10 +49,11 @@ pub(crate) fn to_prompt_rate(samples: Vec<i16>, rate_hz: u32) -> Vec<i16> {
 /// after the middle one; their sum is 1.
 fn weights(numerator: usize, outputs: usize, rate_hz: u32, reach: usize) -> Vec<f32> {
     let middle = reach as f64 + numerator as f64 / outputs as f64;
+    let cutoff = CUTOFF.min(CUTOFF_HZ / f64::from(rate_hz));
     let raw: Vec<f64> = (0..=2 * reach + 1)
         .map(|input| {
             let distance = input as f64 - middle;
-            sinc(2.0 * CUTOFF_HZ * distance / f64::from(rate_hz)) * blackman(distance / (reach as f64 + 1.0))
+            sinc(2.0 * cutoff * distance) * blackman(distance / (reach as f64 + 1.0))
         })
         .collect();
     let sum: f64 = raw.iter().sum();

@@ -5,6 +5,7 @@
 //! a plain header; those of µ-law and A-law (format tags 7 and 6) through our tables.
 
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::Audio;
@@ -15,7 +16,11 @@ use crate::resample::to_prompt_rate;
 pub const MAX_PROMPT: Duration = Duration::from_secs(3_600);
 
 /// Sample rates that are accepted, in Hz.
-pub const RATES_HZ: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
+pub const RATES_HZ: RangeInclusive<u32> = 4_000..=192_000;
+
+/// A data chunk that claims so much or more was written into a pipe, by somebody who did not know how much would
+/// come (`espeak-ng --stdout` and sox claim 2^31 bytes and some less, ffmpeg 2^32 - 1): it goes on to the end of the file.
+const UNKNOWN_LENGTH: u32 = 0x7fff_0000;
 
 /// What is wrong with a WAV file; the operator's to repair.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +44,8 @@ pub enum WavError {
     },
     /// A coding we do not decode.
     #[error(
-        "format tag {tag} with {bits} bits a sample is not accepted: write PCM of 8, 16, 24 or 32 bits, 32-bit float, \
-         µ-law or A-law"
+        "format tag {tag} with {bits} bits a sample is not accepted: write PCM of 8, 16, 24 or 32 bits, float of 32 \
+         or 64 bits, µ-law or A-law"
     )]
     Format {
         /// The format tag; of an extensible format, that of its sub-format.
@@ -53,8 +58,9 @@ pub enum WavError {
     Channels(u16),
     /// A rate we do not convert.
     #[error(
-        "{0} Hz is not accepted: write 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 (8000 is what \
-         callers hear)"
+        "{0} Hz is not accepted: write {least} to {most} (8000 is what most callers hear)",
+        least = RATES_HZ.start(),
+        most = RATES_HZ.end()
     )]
     Rate(u32),
     /// Longer than [`MAX_PROMPT`].
@@ -78,6 +84,7 @@ pub fn decode_wav(bytes: &[u8]) -> Result<Audio, WavError> {
         Coding::Companded(law) => wav.data.iter().map(|character| law.decode(*character)).collect(),
         Coding::Linear => decode_linear(&wav)?,
         Coding::Float => decode_float(&wav)?,
+        Coding::Double => decode_double(wav.data),
     };
     let mono = if wav.stereo { mix(&interleaved) } else { interleaved };
     let samples = to_prompt_rate(mono, wav.rate_hz);
@@ -88,6 +95,7 @@ pub fn decode_wav(bytes: &[u8]) -> Result<Audio, WavError> {
 enum Coding {
     Linear,
     Float,
+    Double,
     Companded(Law),
 }
 
@@ -116,6 +124,7 @@ impl<'a> Wav<'a> {
                 b"fmt " => format = Some(body.get(..length).ok_or(WavError::MissingChunk("fmt "))?),
                 b"data" => {
                     let present = body.len();
+                    let length = if claimed < UNKNOWN_LENGTH { length } else { length.min(present) };
                     let data = body.get(..length).ok_or(WavError::Truncated { claimed, present })?;
                     return Self::check(format.ok_or(WavError::MissingChunk("fmt "))?, data);
                 }
@@ -149,6 +158,7 @@ impl<'a> Wav<'a> {
         let coding = match (tag, bits) {
             (1, 8 | 16 | 24 | 32) => Coding::Linear,
             (3, 32) => Coding::Float,
+            (3, 64) => Coding::Double,
             (6, 8) => Coding::Companded(Law::Pcma),
             (7, 8) => Coding::Companded(Law::Pcmu),
             _ => return Err(WavError::Format { tag, bits }),
@@ -195,6 +205,12 @@ fn decode_float(wav: &Wav) -> Result<Vec<i16>, WavError> {
     let samples =
         wav.plain()?.into_samples::<f32>().map(|sample| sample.map(|sample| (sample * 32_767.0) as i16));
     Ok(samples.collect::<Result<_, _>>()?)
+}
+
+/// As [`decode_float`]; `hound` reads no floats of 64 bits.
+fn decode_double(data: &[u8]) -> Vec<i16> {
+    let (samples, _) = data.as_chunks::<8>();
+    samples.iter().map(|sample| (f64::from_le_bytes(*sample) * 32_767.0) as i16).collect()
 }
 
 fn mix(interleaved: &[i16]) -> Vec<i16> {

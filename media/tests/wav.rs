@@ -2,8 +2,15 @@
 
 use std::io::Cursor;
 
+use proptest::prelude::*;
 use tandem_media::codec::g711::Law;
 use tandem_media::{Audio, RATES_HZ, WavError, decode_wav};
+
+/// Those that recordings are made with, the least and the most, and some that share no divisor with 8000.
+const COMMON_HZ: [u32; 16] = [
+    4_000, 6_000, 7_350, 8_000, 11_025, 11_111, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 44_101,
+    48_000, 96_000, 192_000,
+];
 
 /// A second of a tone of half scale, made by `hound`.
 fn written(
@@ -79,7 +86,7 @@ fn every_width_and_both_channel_counts_decode_to_the_same_tone() {
 
 #[test]
 fn every_rate_is_converted_without_changing_pitch_level_or_length() {
-    for rate_hz in RATES_HZ {
+    for rate_hz in COMMON_HZ {
         let audio = decode_wav(&written(rate_hz, 1, 16, hound::SampleFormat::Int, 1_000.0)).unwrap();
         let error = error_against_tone(&audio, 1_000.0);
         assert!(error < 0.002, "{rate_hz} Hz: off by {error}");
@@ -112,10 +119,75 @@ fn mu_law_and_a_law_files_decode_by_their_tables() {
 }
 
 #[test]
+fn floats_of_64_bits_decode_to_the_same_tone() {
+    let data: Vec<u8> = tone(8_000, 1_000.0, 0.5).flat_map(f64::to_le_bytes).collect();
+    let error = error_against_tone(&decode_wav(&wav(3, 1, 8_000, 64, &data)).unwrap(), 1_000.0);
+    assert!(error < 0.0001, "off by {error}");
+    let odd: Vec<u8> = [2.0, -2.0, f64::NAN, f64::INFINITY].into_iter().flat_map(f64::to_le_bytes).collect();
+    assert_eq!(decode_wav(&wav(3, 1, 8_000, 64, &odd)).unwrap().samples(), [i16::MAX, i16::MIN, 0, i16::MAX]);
+}
+
+/// `WAVE_FORMAT_EXTENSIBLE`, as most editors write 24 bits and stereo: the sub-format's GUID begins with the tag.
+#[test]
+fn an_extensible_format_is_that_of_its_sub_format() {
+    let mut file = b"RIFF\0\0\0\0WAVEfmt \x28\0\0\0\xfe\xff\x01\0".to_vec();
+    file.extend([8_000u32.to_le_bytes(), 24_000u32.to_le_bytes()].concat());
+    file.extend([3, 0, 24, 0, 22, 0, 24, 0, 4, 0, 0, 0]);
+    file.extend(b"\x01\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
+    file.extend(b"data\x06\0\0\0\0\0\x40\xff\xff\xbf");
+    assert_eq!(decode_wav(&file).unwrap().samples(), [0x4000, -0x4001]);
+}
+
+#[test]
+fn what_was_written_into_a_pipe_goes_on_to_its_end() {
+    let whole = wav(7, 1, 8_000, 8, &[0x80; 160]);
+    let at = whole.len() - 160 - 4;
+    for claimed in [0x7fff_f000u32, u32::MAX] {
+        let mut file = whole.clone();
+        file[at..at + 4].copy_from_slice(&claimed.to_le_bytes());
+        assert_eq!(decode_wav(&file).unwrap().samples().len(), 160, "{claimed:#x}");
+    }
+}
+
+proptest! {
+    /// Whatever a file holds, it is audio or refused.
+    #[test]
+    fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = decode_wav(&bytes);
+    }
+
+    /// So is a header of any content before any data, and a good file of which some octets changed.
+    #[test]
+    fn any_header_is_decoded_or_refused(
+        header in (any::<u16>(), 0u16..4, any::<u32>(), prop::sample::select(vec![0u16, 8, 12, 16, 24, 32, 64, 65_535])),
+        data in prop::collection::vec(any::<u8>(), 0..400),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let (tag, channels, rate_hz, bits) = header;
+        let align = channels.wrapping_mul(bits) / 8;
+        let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0".to_vec();
+        file.extend([(tag % 8).to_le_bytes(), channels.to_le_bytes()].concat());
+        file.extend([(rate_hz % 200_000).to_le_bytes(), [0; 4]].concat());
+        file.extend([align.to_le_bytes(), bits.to_le_bytes()].concat());
+        file.extend(b"data");
+        file.extend((data.len() as u32).to_le_bytes());
+        file.extend(data);
+        for (at, octet) in changes {
+            let at = at.index(file.len());
+            file[at] = octet;
+        }
+        let _ = decode_wav(&file);
+    }
+}
+
+#[test]
 fn what_is_not_accepted_is_named() {
     let error = |file: &[u8]| decode_wav(file).unwrap_err().to_string();
     assert!(error(b"OggS").contains("not a WAV file"));
-    assert!(error(&wav(1, 1, 96_000, 16, &[0; 4])).starts_with("96000 Hz is not accepted: write 8000"));
+    for beyond in [*RATES_HZ.start() - 1, *RATES_HZ.end() + 1] {
+        let expected = format!("{beyond} Hz is not accepted: write 4000 to 192000");
+        assert!(error(&wav(1, 1, beyond, 16, &[0; 4])).starts_with(&expected));
+    }
     assert!(error(&wav(1, 6, 8_000, 16, &[0; 12])).starts_with("6 channels are not accepted"));
     assert!(error(&wav(1, 0, 8_000, 16, &[0; 12])).starts_with("0 channels are not accepted"));
     assert!(error(&wav(17, 1, 8_000, 4, &[0; 4])).starts_with("format tag 17 with 4 bits"));
