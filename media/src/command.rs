@@ -10,6 +10,7 @@ use crate::digit::Terminators;
 use crate::endpoint::Endpoint;
 use crate::prompt::{Audio, Tone};
 use crate::security::{IceCredentials, Security};
+use crate::tone::samples_in;
 
 /// Names one RTP/RTCP socket pair and its stream; chosen by the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -215,6 +216,15 @@ pub enum LatchPolicy {
 pub enum Segment {
     /// Decoded audio at 8 kHz.
     Audio(Arc<Audio>),
+    /// A part of it.
+    Part {
+        /// The whole.
+        audio: Arc<Audio>,
+        /// From here on; nothing when it is not so long.
+        offset: Duration,
+        /// At most so long.
+        length: Duration,
+    },
     /// Digits as in-band dual tones, 100 ms on and 100 ms off.
     Digits(Arc<str>),
     /// A call-progress tone, one cadence.
@@ -223,11 +233,27 @@ pub enum Segment {
     Silence(Duration),
 }
 
+impl Segment {
+    /// Its samples, if they are recorded.
+    #[must_use]
+    pub fn samples(&self) -> Option<&[i16]> {
+        match self {
+            Self::Audio(audio) => Some(audio.samples()),
+            Self::Part { audio, offset, length } => {
+                let rest = audio.samples().get(samples_in(*offset)..).unwrap_or_default();
+                Some(rest.get(..samples_in(*length)).unwrap_or(rest))
+            }
+            Self::Digits(_) | Self::Tone(_) | Self::Silence(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Segment {
     /// Shows how many digits, never which: they may have been collected.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Audio(audio) => audio.fmt(f),
+            Self::Part { audio, offset, length } => write!(f, "{length:?} of {audio:?} from {offset:?}"),
             Self::Digits(digits) => write!(f, "Digits({} of them)", digits.len()),
             Self::Tone(tone) => tone.fmt(f),
             Self::Silence(duration) => write!(f, "Silence({duration:?})"),

@@ -74,19 +74,25 @@ impl Player {
     }
 
     fn has_sample(&self) -> bool {
-        match (&self.sound, self.segments.get(self.index)) {
-            (Sound::Audio { position }, Some(Segment::Audio(audio))) => *position < audio.samples().len(),
-            (Sound::Burst { burst, .. }, _) => burst.on + burst.off > 0,
-            (Sound::Silence { left }, _) => *left > 0,
-            _ => false,
+        match &self.sound {
+            Sound::Audio { position } => *position < self.recorded().len(),
+            Sound::Burst { burst, .. } => burst.on + burst.off > 0,
+            Sound::Silence { left } => *left > 0,
+            Sound::Start | Sound::Ended => false,
         }
+    }
+
+    /// The samples of the segment at `index`.
+    fn recorded(&self) -> &[i16] {
+        self.segments.get(self.index).and_then(Segment::samples).unwrap_or_default()
     }
 
     /// Copies samples of the current sound only; returns how many.
     fn take(&mut self, out: &mut [i16]) -> usize {
         match (&mut self.sound, self.segments.get(self.index)) {
-            (Sound::Audio { position }, Some(Segment::Audio(audio))) => {
-                let rest = audio.samples().get(*position..).unwrap_or_default();
+            (Sound::Audio { position }, Some(segment)) => {
+                let recorded = segment.samples().unwrap_or_default();
+                let rest = recorded.get(*position..).unwrap_or_default();
                 let count = rest.len().min(out.len());
                 out.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
                 *position += count;
@@ -107,7 +113,7 @@ impl Player {
     fn successor(&mut self) -> Sound {
         match (&self.sound, self.segments.get(self.index)) {
             (Sound::Start, Some(segment)) => match segment {
-                Segment::Audio(_) => return Sound::Audio { position: 0 },
+                Segment::Audio(_) | Segment::Part { .. } => return Sound::Audio { position: 0 },
                 Segment::Silence(duration) => return Sound::Silence { left: samples_in(*duration) },
                 Segment::Tone(tone) => return Sound::Burst { burst: Burst::tone(*tone), next: usize::MAX },
                 Segment::Digits(digits) => {

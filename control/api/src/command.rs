@@ -182,6 +182,15 @@ pub enum TransferTo {
 pub enum Prompt {
     /// A prompt of the node's library, by name.
     Named(String),
+    /// A part of one.
+    Part {
+        /// Its name.
+        name: String,
+        /// From here on.
+        offset: Duration,
+        /// So long at most; to its end when absent.
+        length: Option<Duration>,
+    },
     /// The digits `0-9 * # A-D` as in-band tones (ITU-T Q.23), 100 ms on and 100 ms off.
     Digits(String),
     /// A call-progress tone.

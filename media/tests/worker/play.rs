@@ -48,6 +48,30 @@ fn segments_follow_one_another_without_a_gap_and_as_often_as_asked() {
 }
 
 #[test]
+fn of_a_part_nothing_else_is_heard_however_it_lies() {
+    let whole = Arc::new(Audio::from_samples((0..800).map(|n| n * 8).collect::<Vec<i16>>()));
+    for (offset_ms, length, expected) in [
+        (10, MS * 20, 80..240),
+        (0, MS * 100, 0..800),
+        (60, Duration::MAX, 480..800),
+        (90, MS * 20, 720..800),
+        (100, MS, 0..0),
+        (u64::MAX, MS, 0..0),
+    ] {
+        let mut bench = Bench::new(1);
+        let endpoint = bench.open(0, alaw_stream(0));
+        let (audio, offset) = (Arc::clone(&whole), Duration::from_millis(offset_ms));
+        bench.command(play(endpoint, 1, vec![Segment::Part { audio, offset, length }]));
+        bench.run(MS * 200);
+        let mut meant: Vec<i16> = whole.samples()[expected].to_vec();
+        meant.resize(meant.len().next_multiple_of(160), 0);
+        let meant: Vec<i16> =
+            meant.iter().map(|sample| Law::Pcma.decode(Law::Pcma.encode(*sample))).collect();
+        assert_eq!(decode(Law::Pcma, &bench.take_rtp(endpoint)), meant, "from {offset_ms} ms, {length:?}");
+    }
+}
+
+#[test]
 fn a_play_for_ever_of_nothing_ends() {
     let mut bench = Bench::new(1);
     let endpoint = bench.open(0, stream(0));

@@ -15,7 +15,7 @@ use tandem_sbc::user_agent::{
 use crate::{PromptLibrary, SwitchConfig};
 
 /// The most prompts in one `Play`.
-pub(crate) const MAX_PROMPTS: usize = 64;
+pub(crate) const MAX_PROMPTS: usize = 256;
 /// The most digits in one prompt.
 pub(crate) const MAX_PROMPT_DIGITS: usize = 64;
 
@@ -41,10 +41,14 @@ pub(crate) fn segments(
 
 fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<media::Segment, CommandError> {
     match prompt {
-        api::Prompt::Named(name) => match library.get(name) {
-            Some(audio) => Ok(media::Segment::Audio(Arc::clone(audio))),
-            None => Err(CommandError::UnknownPrompt(name.clone())),
-        },
+        api::Prompt::Named(name) => Ok(media::Segment::Audio(named(name, library)?)),
+        api::Prompt::Part { name, offset, length } => {
+            let audio = named(name, library)?;
+            if *offset >= audio.duration() {
+                return Err(CommandError::Invalid(format!("offset: {name} lasts {:?}", audio.duration())));
+            }
+            Ok(media::Segment::Part { audio, offset: *offset, length: length.unwrap_or(Duration::MAX) })
+        }
         api::Prompt::Digits(digits) if digits.len() > MAX_PROMPT_DIGITS => {
             Err(CommandError::Limit("digits in a prompt".to_owned()))
         }
@@ -64,9 +68,15 @@ fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<media::Segme
     }
 }
 
+fn named(name: &str, library: &PromptLibrary) -> Result<Arc<media::Audio>, CommandError> {
+    library.get(name).cloned().ok_or_else(|| CommandError::UnknownPrompt(name.to_owned()))
+}
+
 fn is_empty(segment: &media::Segment) -> bool {
     match segment {
-        media::Segment::Audio(audio) => audio.samples().is_empty(),
+        media::Segment::Audio(_) | media::Segment::Part { .. } => {
+            segment.samples().is_none_or(<[i16]>::is_empty)
+        }
         media::Segment::Digits(digits) => digits.is_empty(),
         media::Segment::Tone(_) => false,
         media::Segment::Silence(duration) => duration.is_zero(),
