@@ -1,5 +1,6 @@
 //! From the file an operator names to everything a node needs, checked.
 
+mod prompts;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tandem_config::{Config, Disk, MediaPath, Problem, Reach, Treatment};
-use tandem_control::flow::Flow;
+use tandem_control::flow::{Flow, Inventory};
+use tandem_control::say::{self, Grammars};
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig};
 use tandem_control_api::{DialTarget, Route};
 use tandem_sbc_net::TlsConfig;
@@ -18,9 +20,7 @@ use tandem_switch::PromptLibrary;
 
 use crate::rules::Rulebook;
 
-/// The largest prompt file: an hour at 16 bits.
-const MAX_PROMPT_BYTES: u64 = 3_600 * 16_000;
-/// The most flow or prompt files in their folder.
+/// The most files of flows, of prompts or of grammars.
 const MAX_FILES: usize = 10_000;
 
 /// A configuration that fits together, with its flows and prompts read.
@@ -66,15 +66,17 @@ impl Loaded {
             .map_err(|problems| LoadError(problems.iter().map(ToString::to_string).collect()))?;
         let mut mistakes = Vec::new();
         let flows = read_flows(&config.flows_folder, &mut mistakes);
-        let prompts = read_prompts(&config.prompts_folder, &mut mistakes);
+        let prompts = prompts::read(&config.prompts, &mut mistakes);
+        let grammars = read_grammars(config.prompts.grammars.as_deref(), &mut mistakes);
         let tls = tls::read(path, &config, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(LoadError(mistakes));
         }
-        let contact_centre = contact_centre(&config, flows, &prompts);
+        let contact_centre = contact_centre(&config, flows, &prompts, grammars);
         for flow in &contact_centre.flows {
             let queues = contact_centre.queues.iter().map(|queue| queue.name.clone()).collect();
-            if let Err(error) = flow.check(&queues, &contact_centre.prompts) {
+            let (prompts, grammars) = (&contact_centre.prompts, contact_centre.grammars.as_ref());
+            if let Err(error) = flow.check(Inventory { queues: &queues, prompts, grammars }) {
                 mistakes.push(in_folder(&config.flows_folder, &error));
             }
         }
@@ -155,23 +157,19 @@ fn read_flows(folder: &Path, mistakes: &mut Vec<String>) -> Vec<Flow> {
     flows
 }
 
-fn read_prompts(folder: &Path, mistakes: &mut Vec<String>) -> PromptLibrary {
-    let mut prompts = BTreeMap::new();
-    for (name, path) in files_of(folder, "wav", mistakes) {
-        let audio = match fs::metadata(&path) {
-            Ok(about) if about.len() > MAX_PROMPT_BYTES => {
-                Err(format!("is larger than {MAX_PROMPT_BYTES} bytes"))
-            }
-            _ => fs::read(&path)
-                .map_err(|error| format!("cannot be read: {error}"))
-                .and_then(|bytes| tandem_media::decode_wav(&bytes).map_err(|error| error.to_string())),
-        };
-        match audio {
-            Ok(audio) => drop(prompts.insert(name, Arc::new(audio))),
-            Err(error) => mistakes.push(format!("{}: {error}", path.display())),
+fn read_grammars(folder: Option<&Path>, mistakes: &mut Vec<String>) -> Grammars {
+    let mut grammars = Grammars::new();
+    let Some(folder) = folder else { return grammars };
+    for (language, path) in files_of(folder, "toml", mistakes) {
+        match fs::read_to_string(&path) {
+            Err(error) => mistakes.extend(unreadable(&path, &error).0),
+            Ok(text) => match say::parse(&language, &text) {
+                Ok(grammar) => drop(grammars.insert(language, grammar)),
+                Err(error) => mistakes.push(in_folder(folder, &error)),
+            },
         }
     }
-    prompts
+    grammars
 }
 
 /// The files `NAME.extension` of a folder, by name.
@@ -195,7 +193,12 @@ fn files_of(folder: &Path, extension: &str, mistakes: &mut Vec<String>) -> BTree
     files
 }
 
-fn contact_centre(config: &Config, flows: Vec<Flow>, prompts: &PromptLibrary) -> ContactCentreConfig {
+fn contact_centre(
+    config: &Config,
+    flows: Vec<Flow>,
+    prompts: &PromptLibrary,
+    grammars: Grammars,
+) -> ContactCentreConfig {
     let queues = config.queues.iter().map(|queue| QueueConfig {
         name: queue.name.clone(),
         agents: queue.agents.clone(),
@@ -231,6 +234,7 @@ fn contact_centre(config: &Config, flows: Vec<Flow>, prompts: &PromptLibrary) ->
         queues: queues.collect(),
         agents: agents.collect(),
         prompts: prompts.keys().cloned().collect(),
+        grammars: Arc::new(grammars),
         not_responding_pause: config.not_responding_pause,
         hold_music: config.hold_music.clone(),
         outbound_trunk: config.outbound_trunk.clone(),

@@ -46,8 +46,8 @@ pub struct Config {
     pub store_path: PathBuf,
     /// The folder of flow files, `NAME.toml` each.
     pub flows_folder: PathBuf,
-    /// The folder of prompts, `NAME.wav` each.
-    pub prompts_folder: PathBuf,
+    /// What callers hear.
+    pub prompts: Prompts,
     /// What is done about those who guess, scan and flood.
     pub protection: Protection,
     /// Numbers and services (`urn:service:sos`) whose calls pass every limit.
@@ -72,6 +72,17 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// Called numbers and the flows that answer them.
     pub entry_points: Vec<EntryPoint>,
+}
+
+/// What callers hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompts {
+    /// The folder of prompts, `NAME.wav` each; those in a folder within it are `FOLDER/NAME`.
+    pub folder: PathBuf,
+    /// The folder of grammars, `LANGUAGE.toml` each; none when absent.
+    pub grammars: Option<PathBuf>,
+    /// The most that all of them may take when decoded, in MiB.
+    pub max_memory_mib: u32,
 }
 
 /// How to log.

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use crate::model::{Config, Limits, Log, LogFormat, LogLevel, Rtp, Sip, SipListen, SipTimers, Transport};
+use crate::model::{
+    Config, Limits, Log, LogFormat, LogLevel, Prompts, Rtp, Sip, SipListen, SipTimers, Transport,
+};
 use crate::problem::Problems;
 use crate::reader::{Names, Reader, Section};
 
@@ -162,11 +164,11 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         store.string("path", "the path of the SQLite file").map(|(path, _)| files.folder.join(path));
     store.finish();
 
-    let (flows, prompts) = (root.table("flows"), root.table("prompts"));
+    let flows = root.table("flows");
     let flows_folder = files.folder(&flows, "folder");
-    let prompts_folder = files.folder(&prompts, "folder");
     flows.finish();
-    prompts.finish();
+    let prompts = read_prompts(root.table("prompts"), files);
+    let prompts_folder = prompts.as_ref().map(|prompts| prompts.folder.as_path());
 
     let dns = route::read_dns(root.table("dns"));
     let protection = protection::read_protection(root.table("protection"));
@@ -177,10 +179,10 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources, listen, files);
     let route_sets = route::read_route_sets(&root, &mut trunk_names);
     let contact_centre =
-        read_contact_centre(root.table("contact_centre"), &trunk_names, files, prompts_folder.as_deref());
+        read_contact_centre(root.table("contact_centre"), &trunk_names, files, prompts_folder);
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
-    let queues = entities::read_queues(&root, &agent_names, files, prompts_folder.as_deref());
+    let queues = entities::read_queues(&root, &agent_names, files, prompts_folder);
     let entry_points =
         entities::read_entry_points(&root, &trunk_names, &user_names, files, flows_folder.as_deref());
     root.finish();
@@ -196,7 +198,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         http_listen: http_listen?,
         store_path: store_path?,
         flows_folder: flows_folder?,
-        prompts_folder: prompts_folder?,
+        prompts: prompts?,
         dns: dns?,
         protection: protection?,
         emergency_numbers: emergency_numbers?,
@@ -209,6 +211,20 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         agents,
         queues,
         entry_points,
+    })
+}
+
+fn read_prompts(section: Section<'_, '_>, files: &Files<'_>) -> Option<Prompts> {
+    let folder = files.folder(&section, "folder");
+    section.know(&["grammars"]);
+    // Absent is well; wrong is not.
+    let grammars = section.has("grammars").then(|| files.folder(&section, "grammars"));
+    let max_memory_mib = section.integer_or("max_memory_mib", 1..=65_536, 512);
+    section.finish();
+    Some(Prompts {
+        folder: folder?,
+        grammars: grammars.map_or(Some(None), |folder| folder.map(Some))?,
+        max_memory_mib: max_memory_mib?,
     })
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "problems/entry_points.rs"]
 mod entry_points;
+#[path = "problems/prompts.rs"]
+mod prompts;
 #[path = "support/mod.rs"]
 mod support;
 

@@ -62,7 +62,9 @@ fn the_sample_is_the_demo_s_table() {
 #[test]
 fn paths_start_at_the_file_s_folder() {
     let config = support::parse(support::SAMPLE).unwrap();
-    assert_eq!(config.prompts_folder, Path::new("demo/prompts"));
+    assert_eq!(config.prompts.folder, Path::new("demo/prompts"));
+    assert_eq!(config.prompts.grammars.as_deref(), Some(Path::new("demo/grammars")));
+    assert_eq!(config.prompts.max_memory_mib, 512);
     let elsewhere = support::changed("\"calls.db\"", "\"/var/lib/tandem/calls.db\"");
     assert_eq!(support::parse(&elsewhere).unwrap().store_path, Path::new("/var/lib/tandem/calls.db"));
 }

@@ -159,7 +159,7 @@ impl ContactCentre {
         } else if let Some(route) = route {
             self.go_straight(now, call, leg, route, (user, trunk));
         } else if let Some(flow) = flow {
-            let run = Run::new(flow, &from.number, dialled, now);
+            let run = Run::new(flow, Arc::clone(&self.config.grammars), &from.number, dialled, now);
             let command = self.outbox.ask(Concern::Call(call), Command::Answer { leg });
             let stage = Stage::Answering { command };
             let from = from.number.clone();

@@ -1,11 +1,13 @@
 //! What an operator decides about the contact centre, and the proof that it fits together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_control_api::{DialTarget, Route};
 
-use crate::flow::{Flow, FlowError};
+use crate::flow::{Flow, FlowError, Inventory};
+use crate::say::Grammars;
 
 /// Everything an operator decides. [`crate::ContactCentre::new`] refuses one that does not fit together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct ContactCentreConfig {
     pub agents: Vec<AgentConfig>,
     /// The names of the node's prompts.
     pub prompts: BTreeSet<String>,
+    /// How values are said; every prompt that a grammar asks for is one of the node's.
+    pub grammars: Arc<Grammars>,
     /// How long an agent who did not answer is left alone; from one second to an hour.
     pub not_responding_pause: Duration,
     /// What a party hears whose other one puts it on hold; nothing when absent.
@@ -113,6 +117,18 @@ pub enum ConfigError {
         /// Those there are.
         known: Vec<String>,
     },
+    /// A grammar asks for prompts that the node does not have.
+    #[error(
+        "the grammar of language `{language}` needs prompts that do not exist: {}; record them, or take them out of \
+         the grammar",
+        missing.join(", ")
+    )]
+    Unspoken {
+        /// The language.
+        language: String,
+        /// The prompts.
+        missing: Vec<String>,
+    },
     /// A number outside its range.
     #[error("{place}: `{field}` must be {wanted}")]
     OutOfRange {
@@ -145,7 +161,13 @@ impl ContactCentreConfig {
             within(&place, "ring_timeout", route.ring_timeout, SECOND, Duration::from_secs(600))?;
         }
         for flow in &self.flows {
-            flow.check(&queues, &self.prompts)?;
+            flow.check(Inventory { queues: &queues, prompts: &self.prompts, grammars: &self.grammars })?;
+        }
+        for grammar in self.grammars.values() {
+            let missing: Vec<String> = grammar.prompts().difference(&self.prompts).cloned().collect();
+            if !missing.is_empty() {
+                return Err(ConfigError::Unspoken { language: grammar.language().to_owned(), missing });
+            }
         }
         for queue in &self.queues {
             self.check_queue(queue, &agents)?;

@@ -13,13 +13,16 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tandem_control_api::{CollectRules, Repeat};
+use tandem_control_api::{CollectRules, Prompt, Repeat};
 
+pub use check::Inventory;
 pub use error::{FlowError, FlowProblem};
 pub use parse::parse;
 pub(crate) use run::{Run, Step};
 pub(crate) use template::Template;
 pub use value::{Type, Value};
+
+use crate::say::Manner;
 
 /// A flow whose exits all lead somewhere, whose activities can all be reached, and whose variables have types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,18 +78,18 @@ pub(crate) struct Activity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Play {
-        prompts: Vec<String>,
+        prompts: Vec<Utterance>,
         repeat: Repeat,
         interruptible: bool,
     },
     Menu {
-        prompts: Vec<String>,
+        prompts: Vec<Utterance>,
         interruptible: bool,
         /// One digit.
         rules: CollectRules,
     },
     Collect {
-        prompts: Vec<String>,
+        prompts: Vec<Utterance>,
         interruptible: bool,
         rules: CollectRules,
         /// Takes the digits.
@@ -109,6 +112,15 @@ pub(crate) enum Kind {
     },
     Echo,
     Disconnect,
+}
+
+/// Something to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Utterance {
+    /// The same in every call.
+    Prompt(Prompt),
+    /// A value, by the grammar of a language.
+    Say { value: Template, manner: Manner, language: Template },
 }
 
 /// What a variable is set to.

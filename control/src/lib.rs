@@ -12,6 +12,7 @@ pub mod flow;
 mod outbox;
 mod queue;
 mod routing;
+pub mod say;
 
 pub use agent::{AgentState, NextState};
 pub use centre::ContactCentre;

@@ -21,6 +21,7 @@ mod ledger;
 mod load;
 mod load_streams;
 mod menu_to_softphone;
+mod prompts;
 mod redirects;
 mod registering;
 mod reload;

@@ -18,6 +18,19 @@ say enter-digits 'Please enter four digits, then the hash key.'
 say please-wait 'Please hold. An agent will be with you shortly.'
 say loop 'This is Tandem. You will hear this message until you hang up.'
 
+# The words of the grammars, in a folder of their own for each language.
+word() { # voice, name, text
+    espeak-ng -v "$1" -s 165 -w speech.wav "$3"
+    mkdir -p "$(dirname "$2")"
+    sox -D speech.wav -r 8000 -c 1 -e mu-law "$2.wav" gain -n -6 highpass 200 lowpass 3400 \
+        silence 1 0.01 0.5% reverse silence 1 0.01 0.5% reverse pad 0.02 0.04
+}
+
+# Words in German are written as they are spoken; the names of their files keep to ASCII.
+while IFS='|' read -r language name text; do
+    word "$language" "${language%%-*}/$name" "$text"
+done <words.txt
+
 # Music on hold: four bars of plucked chords, C, A minor, F, G, two seconds each; loops without a gap.
 bar() { # file, notes
     local file=$1 voices=() n=0 note

@@ -163,7 +163,7 @@ impl ContactCentre {
         }
         let Some(entry) = self.calls.get_mut(&call) else { return };
         if let Some((flow, number)) = transfer.flow {
-            entry.run = Run::new(flow, &entry.from, &number, now);
+            entry.run = Run::new(flow, Arc::clone(&self.config.grammars), &entry.from, &number, now);
             let step = entry.run.begin(now);
             return self.follow(now, call, step);
         }

@@ -2,32 +2,40 @@
 
 use std::collections::BTreeSet;
 
-use super::{Activity, Flow, FlowError, FlowProblem, Kind};
+use tandem_control_api::Prompt;
+
+use super::{Activity, Flow, FlowError, FlowProblem, Kind, Utterance};
+use crate::say::{Grammars, Manner};
+
+/// What flows may name.
+#[derive(Clone, Copy, Debug)]
+pub struct Inventory<'a> {
+    /// The names of the node's queues.
+    pub queues: &'a BTreeSet<String>,
+    /// … of its prompts.
+    pub prompts: &'a BTreeSet<String>,
+    /// Its grammars.
+    pub grammars: &'a Grammars,
+}
 
 impl Flow {
     /// Holds the flow against what the node has.
     ///
     /// # Errors
-    /// The first queue or prompt that does not exist.
-    pub fn check(&self, queues: &BTreeSet<String>, prompts: &BTreeSet<String>) -> Result<(), FlowError> {
+    /// The first queue, prompt or grammar that does not exist.
+    pub fn check(&self, inventory: Inventory<'_>) -> Result<(), FlowError> {
         self.activities.iter().try_for_each(|activity| {
-            let named = match &activity.kind {
+            let problem = match &activity.kind {
                 Kind::Play { prompts, .. } | Kind::Menu { prompts, .. } | Kind::Collect { prompts, .. } => {
-                    prompts.as_slice()
+                    prompts.iter().find_map(|utterance| utterance.problem(inventory))
                 }
-                _ => &[],
+                Kind::Queue { queue } if !inventory.queues.contains(queue) => {
+                    let known = inventory.queues.iter().cloned().collect();
+                    Some(FlowProblem::UnknownQueue { name: queue.clone(), known })
+                }
+                _ => None,
             };
-            if let Some(name) = named.iter().find(|name| !prompts.contains(*name)) {
-                let known = prompts.iter().cloned().collect();
-                return Err(self.error(activity, FlowProblem::UnknownPrompt { name: name.clone(), known }));
-            }
-            match &activity.kind {
-                Kind::Queue { queue } if !queues.contains(queue) => {
-                    let known = queues.iter().cloned().collect();
-                    Err(self.error(activity, FlowProblem::UnknownQueue { name: queue.clone(), known }))
-                }
-                _ => Ok(()),
-            }
+            problem.map_or(Ok(()), |problem| Err(self.error(activity, problem)))
         })
     }
 
@@ -37,6 +45,35 @@ impl Flow {
             line: activity.line,
             activity: Some(activity.name.clone()),
             problem: Box::new(problem),
+        }
+    }
+}
+
+impl Utterance {
+    fn problem(&self, inventory: Inventory<'_>) -> Option<FlowProblem> {
+        match self {
+            Self::Prompt(Prompt::Named(name) | Prompt::Part { name, .. }) => {
+                let known = || inventory.prompts.iter().cloned().collect();
+                let is_known = inventory.prompts.contains(name);
+                (!is_known).then(|| FlowProblem::UnknownPrompt { name: name.clone(), known: known() })
+            }
+            Self::Prompt(_) => None,
+            // A language that a variable names is known when the call is there.
+            Self::Say { manner, language, .. } => {
+                let language = language.literal()?;
+                let Some(grammar) = inventory.grammars.get(language) else {
+                    let known = inventory.grammars.keys().cloned().collect();
+                    return Some(FlowProblem::UnknownLanguage { name: language.to_owned(), known });
+                };
+                let missing = match manner {
+                    Manner::Money(code) if grammar.has(manner) && !grammar.has_currency(code) => {
+                        format!("currency `{code}`")
+                    }
+                    manner if !grammar.has(manner) => manner.plural().to_owned(),
+                    _ => return None,
+                };
+                Some(FlowProblem::Wordless { language: language.to_owned(), what: missing })
+            }
         }
     }
 }

@@ -168,6 +168,22 @@ pub enum FlowProblem {
         /// Those there are.
         known: Vec<String>,
     },
+    /// A language without a grammar.
+    #[error("there is no grammar for language `{name}`; write one of: {}", list(known))]
+    UnknownLanguage {
+        /// The name.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// Something that a grammar does not say.
+    #[error("the grammar of language `{language}` has no words for {what}; add them, or say something else")]
+    Wordless {
+        /// The language.
+        language: String,
+        /// What.
+        what: String,
+    },
     /// More activities than [`Flow::MAX_ACTIVITIES`].
     #[error("more than {} activities; split the flow", Flow::MAX_ACTIVITIES)]
     TooManyActivities,

@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! start = "ask"
+//! language = "en"    # in which values are said
 //!
 //! [variables]
 //! tries = 0
@@ -22,6 +23,7 @@
 //! ```
 
 mod activity;
+mod prompts;
 mod table;
 
 use std::collections::BTreeMap;
@@ -47,6 +49,7 @@ pub fn parse(name: &str, text: &str) -> Result<Flow, FlowError> {
     let (start_offset, start) = root.string("start", "start = \"welcome\"")?;
     let variables = variables(&root)?;
     let sections = sections(&root)?;
+    let language = root.find("language").map(|_| root.string("language", "language = \"en\"")).transpose()?;
     root.finish()?;
 
     let names: Vec<&str> = sections.iter().map(|section| section.name).collect();
@@ -54,8 +57,9 @@ pub fn parse(name: &str, text: &str) -> Result<Flow, FlowError> {
         let target = start.to_owned();
         return Err(place.error(start_offset, dangling("start".to_owned(), target, &names)));
     };
+    let scope = Scope { variables: &variables, language: language.map(|(_, language)| language) };
     let activities =
-        sections.iter().map(|section| section.read(place, &names, &variables)).collect::<Result<_, _>>()?;
+        sections.iter().map(|section| section.read(place, &names, &scope)).collect::<Result<_, _>>()?;
     let flow = Flow { name: name.to_owned(), start, activities, variables };
     check_graph(&flow)?;
     Ok(flow)
@@ -63,6 +67,13 @@ pub fn parse(name: &str, text: &str) -> Result<Flow, FlowError> {
 
 fn dangling(from: String, target: String, names: &[&str]) -> FlowProblem {
     FlowProblem::Dangling { from, target, known: names.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+/// What activities may refer to.
+struct Scope<'a> {
+    variables: &'a [Variable],
+    /// In which values are said, when they say no other.
+    language: Option<&'a str>,
 }
 
 /// An activity's table before it is understood.
@@ -90,13 +101,13 @@ fn sections<'a>(root: &Table<'a>) -> Result<Vec<Section<'a>>, FlowError> {
 }
 
 impl<'a> Section<'a> {
-    fn read(&self, place: Place<'a>, names: &[&str], variables: &[Variable]) -> Result<Activity, FlowError> {
+    fn read(&self, place: Place<'a>, names: &[&str], scope: &Scope<'_>) -> Result<Activity, FlowError> {
         let place = Place { activity: Some(self.name), ..place };
         let Some(entries) = self.entry.get_ref().as_table() else {
             return Err(place.wrong_type(self.name, self.offset, self.entry, "a table with a `type`"));
         };
         let table = Table::new(place, self.offset, entries);
-        let kind = activity::kind(&table, variables)?;
+        let kind = activity::kind(&table, scope)?;
         let exits = exits(&table, &kind, names)?;
         table.finish()?;
         Ok(Activity { name: self.name.to_owned(), line: place.line(self.offset), kind, exits })

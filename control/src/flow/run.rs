@@ -6,12 +6,14 @@ use std::time::Duration;
 use tandem_control_api::{CallFact, CollectEnd, CollectRules, Prompt, Repeat};
 use tandem_time::Instant;
 
-use super::{Activity, Assignment, Exit, Flow, Kind, Value};
+use super::{Activity, Assignment, Exit, Flow, Kind, Utterance, Value};
+use crate::say::Grammars;
 
 /// Where a call stands in its flow, and what its variables hold.
 #[derive(Debug)]
 pub(crate) struct Run {
     flow: Arc<Flow>,
+    grammars: Arc<Grammars>,
     at: usize,
     entered: Instant,
     values: Vec<Value>,
@@ -74,7 +76,7 @@ impl Run {
     const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
     /// A call at the flow's start; [`Run::begin`] takes the first step.
-    pub(crate) fn new(flow: Arc<Flow>, ani: &str, dnis: &str, now: Instant) -> Self {
+    pub(crate) fn new(flow: Arc<Flow>, grammars: Arc<Grammars>, ani: &str, dnis: &str, now: Instant) -> Self {
         let mut values: Vec<Value> = flow.variables.iter().map(|variable| variable.initial.clone()).collect();
         for (index, number) in [(Flow::ANI, ani), (Flow::DNIS, dnis)] {
             if let (Some(slot), Some(value)) =
@@ -85,7 +87,7 @@ impl Run {
         }
         let facts = vec![CallFact::FlowStarted { flow: flow.name.clone() }];
         let visits = vec![0; flow.activities.len()];
-        Self { at: flow.start, entered: now, values, visits, steps: 0, facts, flow }
+        Self { at: flow.start, entered: now, values, visits, steps: 0, facts, flow, grammars }
     }
 
     /// What happened in the flow since it was asked last, for the call's record.
@@ -199,26 +201,47 @@ impl Run {
                 let holds = operator.holds(&self.values[*variable], value);
                 Execution::Leaves(if holds { Exit::True } else { Exit::False })
             }
-            Kind::Play { prompts, repeat, interruptible } => Execution::Waits(Step::Play {
-                prompts: named(prompts),
-                repeat: *repeat,
-                interruptible: *interruptible,
-            }),
+            Kind::Play { prompts, repeat, interruptible } => {
+                let (repeat, interruptible) = (*repeat, *interruptible);
+                self.waits(prompts, |prompts| Step::Play { prompts, repeat, interruptible })
+            }
             Kind::PlayDigits { variable } => Execution::Waits(Step::Play {
                 prompts: vec![Prompt::Digits(self.values[*variable].to_string())],
                 repeat: Repeat::Times(1),
                 interruptible: false,
             }),
             Kind::Menu { prompts, interruptible, rules }
-            | Kind::Collect { prompts, interruptible, rules, .. } => Execution::Waits(Step::Collect {
-                prompts: named(prompts),
-                interruptible: *interruptible,
-                rules: rules.clone(),
-            }),
+            | Kind::Collect { prompts, interruptible, rules, .. } => {
+                let (interruptible, rules) = (*interruptible, rules.clone());
+                self.waits(prompts, |prompts| Step::Collect { prompts, interruptible, rules })
+            }
             Kind::Queue { queue } => Execution::Waits(Step::Queue { queue: queue.clone() }),
             Kind::Echo => Execution::Waits(Step::Echo),
             Kind::Disconnect => Execution::Waits(Step::Disconnect),
         }
+    }
+
+    /// Waits while something is heard; what cannot be said is an error.
+    fn waits(&self, heard: &[Utterance], step: impl FnOnce(Vec<Prompt>) -> Step) -> Execution {
+        let mut prompts = Vec::new();
+        for utterance in heard {
+            match utterance {
+                Utterance::Prompt(prompt) => prompts.push(prompt.clone()),
+                Utterance::Say { value, manner, language } => {
+                    let said = value
+                        .render(&self.values)
+                        .zip(language.render(&self.values))
+                        .and_then(|(value, language)| self.grammars.get(&language)?.say(manner, &value).ok());
+                    let Some(words) = said else { return Execution::Leaves(Exit::Error) };
+                    prompts.extend(words.into_iter().map(Prompt::Named));
+                }
+            }
+        }
+        // Of a value may be nothing to say, where more is said.
+        if prompts.is_empty() && !heard.is_empty() {
+            return Execution::Leaves(Exit::Error);
+        }
+        Execution::Waits(step(prompts))
     }
 
     fn set(&mut self, variable: usize, assignment: &Assignment) -> Exit {
@@ -255,8 +278,4 @@ impl Run {
 enum Execution {
     Leaves(Exit),
     Waits(Step),
-}
-
-fn named(prompts: &[String]) -> Vec<Prompt> {
-    prompts.iter().cloned().map(Prompt::Named).collect()
 }

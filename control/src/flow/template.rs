@@ -47,6 +47,15 @@ impl Template {
         Ok(Self { pieces })
     }
 
+    /// The text, when there is no variable in it.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The variables in it.
     pub(crate) fn variables(&self) -> impl Iterator<Item = usize> + '_ {
         self.pieces.iter().filter_map(|piece| match piece {

@@ -2,7 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use tandem_control::flow;
+use tandem_control::flow::{self, Inventory};
+use tandem_control::say::{self, Grammars};
+
+fn check(
+    flow: &flow::Flow,
+    queues: &BTreeSet<String>,
+    prompts: &BTreeSet<String>,
+) -> Result<(), flow::FlowError> {
+    flow.check(Inventory { queues, prompts, grammars: &demo_grammars() })
+}
+
+fn demo_grammars() -> Grammars {
+    [
+        ("en", include_str!("../../../config/demo/grammars/en.toml")),
+        ("de", include_str!("../../../config/demo/grammars/de.toml")),
+    ]
+    .map(|(language, text)| (language.to_owned(), say::parse(language, text).expect("a sound grammar")))
+    .into()
+}
 
 /// A flow with one fault, given as an extra or other activity.
 fn refusal(text: &str) -> String {
@@ -20,11 +38,12 @@ fn the_demo_flows_are_sound() {
         ("prompt-loop", include_str!("../../../config/demo/flows/prompt-loop.toml")),
         ("echo", include_str!("../../../config/demo/flows/echo.toml")),
         ("read-back", include_str!("../../../config/demo/flows/read-back.toml")),
+        ("say", include_str!("../../../config/demo/flows/say.toml")),
     ];
     for (name, text) in files {
         let flow = flow::parse(name, text).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(flow.name(), name);
-        flow.check(&queues, &prompts).unwrap_or_else(|error| panic!("{error}"));
+        check(&flow, &queues, &prompts).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
@@ -114,6 +133,46 @@ const FAULTS: &[(&str, &str)] = &[
         "start = \"a\"\n[variables]\nb = true\n[activities.a]\ntype = \"condition\"\nvariable = \"b\"\n\
              operator = \"<\"\nvalue = true\nexits = { true = \"a\", false = \"a\" }\n",
     ),
+    (
+        "a prompt that is a number",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [\"p\", 3]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "pause too long",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ pause_ms = 86_400_001 }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "unknown key of a prompt",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ prompt = \"p\", until_ms = 3 }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "a table without a prompt",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ from_ms = 3 }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "a tone there is not",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ tone = \"boop\" }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "said without a manner",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ say = \"{{ani}}\" }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "said in a manner there is not",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ say = \"{{ani}}\", as = \"poem\" }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "said in no language",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ say = \"{{ani}}\", as = \"digits\" }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "money without a currency",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ say = \"3\", as = \"money\", language = \"en\" }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "said of no variable",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ say = \"{{who}}\", as = \"digits\", language = \"en\" }]\nexits = { done = \"a\" }\n",
+    ),
 ];
 
 #[test]
@@ -129,16 +188,58 @@ fn queues_and_prompts_must_exist_on_the_node() {
                 [activities.q]\ntype = \"queue\"\nqueue = \"sales\"\nexits = { failure = \"a\" }\n";
     let flow = flow::parse("greeting", text).expect("sound in itself");
     let some = |name: &str| BTreeSet::from([name.to_owned()]);
-    let refusal = flow.check(&some("sales"), &some("helo")).expect_err("no prompt `hello`");
+    let refusal = check(&flow, &some("sales"), &some("helo")).expect_err("no prompt `hello`");
     assert_eq!(
         refusal.to_string(),
         "greeting.toml:2: activity `a`: there is no prompt `hello`; write one of: helo"
     );
-    let refusal = flow.check(&some("support"), &some("hello")).expect_err("no queue `sales`");
+    let refusal = check(&flow, &some("support"), &some("hello")).expect_err("no queue `sales`");
     assert_eq!(
         refusal.to_string(),
         "greeting.toml:6: activity `q`: there is no queue `sales`; write one of: support"
     );
+}
+
+/// In the language that it is said in, which must have a grammar with words for it.
+#[test]
+fn what_is_said_must_have_words() {
+    let german = include_str!("../../../config/demo/grammars/de.toml");
+    let bare = "number = \"n\"\n[rules.n]\n0 = \"#\"\n10 = \"!\"\n";
+    let grammars: Grammars = [("de", german), ("xx", bare)]
+        .map(|(language, text)| (language.to_owned(), say::parse(language, text).expect("sound")))
+        .into();
+    let nothing = BTreeSet::new();
+    let refusal = |prompt: &str| {
+        let text = format!(
+            "start = \"a\"\n[variables]\ntongue = \"\"\n[activities.a]\ntype = \"play\"\nprompts = [{prompt}]\n\
+             exits = {{ done = \"a\" }}\n"
+        );
+        let flow = flow::parse("said", &text).expect("sound in itself");
+        let inventory = Inventory { queues: &nothing, prompts: &nothing, grammars: &grammars };
+        flow.check(inventory).err().map_or_else(|| "sound".to_owned(), |error| error.to_string())
+    };
+    let said = |manner: &str, language: &str| {
+        refusal(&format!(
+            "{{ say = \"1\", as = \"{manner}\", currency = \"CHF\", language = \"{language}\" }}"
+        ))
+    };
+    let place = "said.toml:4: activity `a`:";
+    assert_eq!(said("money", "de"), "sound");
+    assert_eq!(said("money", "{{tongue}}"), "sound", "known when the call is there");
+    assert_eq!(
+        said("money", "fr"),
+        format!("{place} there is no grammar for language `fr`; write one of: de, xx")
+    );
+    let wordless = |what| {
+        format!(
+            "{place} the grammar of language `xx` has no words for {what}; add them, or say something else"
+        )
+    };
+    assert_eq!(said("money", "xx"), wordless("money"));
+    for (manner, what) in [("date", "dates"), ("time", "times"), ("ordinal", "ordinals")] {
+        let prompt = format!("{{ say = \"1\", as = \"{manner}\", language = \"xx\" }}");
+        assert_eq!(refusal(&prompt), wordless(what));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod flow_files;
 mod flows;
 mod hang_ups;
 mod random;
+mod said;
 mod straight_through;
 mod support;
 mod transfers;

@@ -1,6 +1,7 @@
 //! The demo's flows with two small queues, for tests.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_control::{
@@ -67,6 +68,7 @@ pub(crate) fn config() -> ContactCentreConfig {
         .into_iter()
         .map(str::to_owned)
         .collect::<BTreeSet<_>>(),
+        grammars: Arc::default(),
         not_responding_pause: PAUSE,
         hold_music: Some("music".to_owned()),
         outbound_trunk: Some("carrier".to_owned()),
@@ -160,6 +162,7 @@ fn told_shortly(command: &Command) -> String {
             let prompts = prompts.iter().map(|prompt| match prompt {
                 Prompt::Named(name) => name.clone(),
                 Prompt::Digits(digits) => format!("digits {digits}"),
+                Prompt::Part { name, offset, length } => format!("{name}[{offset:?}, {length:?}]"),
                 other => format!("{other:?}"),
             });
             let again = if *repeat == Repeat::Forever { " for ever" } else { "" };

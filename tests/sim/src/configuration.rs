@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
@@ -168,6 +169,7 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         queues: vec![queue("sales", 1..=5, sales), queue("support", 6..=9, support)],
         agents: inside.chain(outside).collect(),
         prompts: PROMPTS.iter().map(|(name, ..)| (*name).to_owned()).collect::<BTreeSet<_>>(),
+        grammars: Arc::default(),
         not_responding_pause: Duration::from_secs(10),
         hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
         outbound_trunk: None,

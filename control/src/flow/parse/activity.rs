@@ -2,6 +2,8 @@
 
 use tandem_control_api::{CollectRules, Repeat};
 
+use super::Scope;
+use super::prompts::prompts;
 use super::table::Table;
 use crate::flow::template::TemplateError;
 use crate::flow::{
@@ -12,12 +14,13 @@ const TYPES: [&str; 9] =
     ["play", "menu", "collect", "set", "condition", "queue", "play-digits", "echo", "disconnect"];
 
 /// Reads the activity's `type` and what belongs to it.
-pub(super) fn kind(table: &Table<'_>, variables: &[Variable]) -> Result<Kind, FlowError> {
+pub(super) fn kind(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
+    let variables = scope.variables;
     let (offset, name) = table.string("type", "type = \"play\"")?;
     match name {
-        "play" => play(table),
-        "menu" => menu(table),
-        "collect" => collect(table, variables),
+        "play" => play(table, scope),
+        "menu" => menu(table, scope),
+        "collect" => collect(table, scope),
         "set" => set(table, variables),
         "condition" => condition(table, variables),
         "queue" => Ok(Kind::Queue { queue: table.string("queue", "queue = \"sales\"")?.1.to_owned() }),
@@ -76,8 +79,8 @@ impl Kind {
     }
 }
 
-fn play(table: &Table<'_>) -> Result<Kind, FlowError> {
-    let prompts = table.prompts(false)?;
+fn play(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
+    let prompts = prompts(table, scope, false)?;
     let interruptible = table.boolean("interruptible", false)?;
     let forever = table.find("repeat").is_some_and(|(_, value)| value.get_ref().as_str() == Some("forever"));
     let repeat = if forever {
@@ -89,7 +92,7 @@ fn play(table: &Table<'_>) -> Result<Kind, FlowError> {
     Ok(Kind::Play { prompts, repeat, interruptible })
 }
 
-fn menu(table: &Table<'_>) -> Result<Kind, FlowError> {
+fn menu(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
     let interruptible = table.boolean("interruptible", true)?;
     let timeout = table.milliseconds("timeout_ms", 1_000..=30_000, 3_000)?;
     let rules = CollectRules {
@@ -101,10 +104,11 @@ fn menu(table: &Table<'_>) -> Result<Kind, FlowError> {
         clear_typeahead: !interruptible,
         sensitive: false,
     };
-    Ok(Kind::Menu { prompts: table.prompts(false)?, interruptible, rules })
+    Ok(Kind::Menu { prompts: prompts(table, scope, false)?, interruptible, rules })
 }
 
-fn collect(table: &Table<'_>, variables: &[Variable]) -> Result<Kind, FlowError> {
+fn collect(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
+    let variables = scope.variables;
     let digits = |key, default| {
         table.integer(key, 1..=20, default).map(|count| u8::try_from(count).unwrap_or(u8::MAX))
     };
@@ -125,7 +129,7 @@ fn collect(table: &Table<'_>, variables: &[Variable]) -> Result<Kind, FlowError>
         clear_typeahead: !interruptible,
         sensitive: variables[variable].sensitive,
     };
-    Ok(Kind::Collect { prompts: table.prompts(true)?, interruptible, rules, variable })
+    Ok(Kind::Collect { prompts: prompts(table, scope, true)?, interruptible, rules, variable })
 }
 
 fn terminator<'a>(table: &Table<'a>) -> Result<&'a str, FlowError> {
@@ -178,14 +182,7 @@ fn template(
     target: &Variable,
     variables: &[Variable],
 ) -> Result<Assignment, FlowError> {
-    let find = |name: &str| variables.iter().position(|variable| variable.name == name);
-    let template = Template::parse(text, find).map_err(|error| {
-        let problem = match error {
-            TemplateError::Unclosed => FlowProblem::BadTemplate { key: "to".into() },
-            TemplateError::UnknownVariable(name) => unknown_variable(name, variables),
-        };
-        table.place.error(offset, problem)
-    })?;
+    let template = template_of(table, "to", offset, text, variables)?;
     let leak = template.variables().find(|index| variables[*index].sensitive && !target.sensitive);
     match leak {
         None => Ok(Assignment::Template(template)),
@@ -194,6 +191,24 @@ fn template(
             Err(table.place.error(offset, problem))
         }
     }
+}
+
+/// A text with variables in it, which stands under `key`.
+pub(super) fn template_of(
+    table: &Table<'_>,
+    key: &str,
+    offset: usize,
+    text: &str,
+    variables: &[Variable],
+) -> Result<Template, FlowError> {
+    let find = |name: &str| variables.iter().position(|variable| variable.name == name);
+    Template::parse(text, find).map_err(|error| {
+        let problem = match error {
+            TemplateError::Unclosed => FlowProblem::BadTemplate { key: key.to_owned() },
+            TemplateError::UnknownVariable(name) => unknown_variable(name, variables),
+        };
+        table.place.error(offset, problem)
+    })
 }
 
 fn condition(table: &Table<'_>, variables: &[Variable]) -> Result<Kind, FlowError> {

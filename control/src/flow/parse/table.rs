@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::flow::{Flow, FlowError, FlowProblem, Value};
+use crate::flow::{FlowError, FlowProblem, Value};
 
 /// Where we are, for errors.
 #[derive(Clone, Copy, Debug)]
@@ -132,25 +132,6 @@ impl<'a> Table<'a> {
         default: i64,
     ) -> Result<Duration, FlowError> {
         Ok(Duration::from_millis(self.integer(key, range, default)?.unsigned_abs()))
-    }
-
-    /// The prompts an activity names. None at all only where that makes sense.
-    pub(super) fn prompts(&self, may_be_empty: bool) -> Result<Vec<String>, FlowError> {
-        const KEY: &str = "prompts";
-        let (offset, value) = match self.find(KEY) {
-            Some(found) => found,
-            None if may_be_empty => return Ok(Vec::new()),
-            None => self.require(KEY, "prompts = [\"welcome\"]")?,
-        };
-        let wrong = || self.wrong_type(KEY, offset, value, "a list such as [\"welcome\"]");
-        let items = value.get_ref().as_array().ok_or_else(wrong)?;
-        let names = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
-        let prompts: Vec<String> = names.collect::<Option<_>>().ok_or_else(wrong)?;
-        if prompts.len() > Flow::MAX_PROMPTS || (prompts.is_empty() && !may_be_empty) {
-            let wanted = format!("a list of 1 to {} prompts", Flow::MAX_PROMPTS);
-            return Err(self.place.error(offset, FlowProblem::OutOfRange { key: KEY.to_owned(), wanted }));
-        }
-        Ok(prompts)
     }
 
     /// A text, number or truth value.
