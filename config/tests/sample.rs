@@ -53,6 +53,7 @@ fn the_sample_is_the_demo_s_table() {
             ("+15550102", flow("prompt-loop")),
             ("+15550103", flow("echo")),
             ("+15550104", flow("read-back")),
+            ("+15550120", flow("say")),
             ("+15550110", straight(Reach::User("1005".into()))),
             ("+15550111", straight(zoe)),
         ]
