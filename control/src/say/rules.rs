@@ -109,7 +109,7 @@ impl Sets {
                 Piece::Whole(set) => self.apply(*set, number, depth, words)?,
                 Piece::Quotient(set) => self.apply(*set, number / divisor, depth, words)?,
                 Piece::Remainder(set) => self.apply(*set, number % divisor, depth, words)?,
-                Piece::Optional(_) if number % divisor == 0 => {}
+                Piece::Optional(_) if number.is_multiple_of(divisor) => {}
                 Piece::Optional(pieces) => self.follow(pieces, number, divisor, depth, words)?,
             }
             if words.len() > Grammar::MAX_WORDS {
