@@ -1,5 +1,7 @@
 //! What an operator decides, after every check.
 
+mod prompts;
+
 use std::fmt;
 mod identity;
 mod protection;
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::IpPrefix;
+
+pub use prompts::Prompts;
 
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use protection::Protection;
@@ -72,17 +76,6 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// Called numbers and the flows that answer them.
     pub entry_points: Vec<EntryPoint>,
-}
-
-/// What callers hear.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prompts {
-    /// The folder of prompts, `NAME.wav` each; those in a folder within it are `FOLDER/NAME`.
-    pub folder: PathBuf,
-    /// The folder of grammars, `LANGUAGE.toml` each; none when absent.
-    pub grammars: Option<PathBuf>,
-    /// The most that all of them may take when decoded, in MiB.
-    pub max_memory_mib: u32,
 }
 
 /// How to log.
