@@ -1,14 +1,14 @@
 //! What an operator decides, after every check.
 
-mod prompts;
-
-use std::fmt;
 mod identity;
+mod log;
+mod prompts;
 mod protection;
 mod route;
 mod rules;
 mod timers;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use crate::IpPrefix;
 
-pub use prompts::Prompts;
-
 pub use identity::{DiversionHeader, IdentityHeader};
+pub use log::{Log, LogFormat, LogLevel};
+pub use prompts::Prompts;
 pub use protection::Protection;
 pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
 pub use rules::{
@@ -76,39 +76,6 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// Called numbers and the flows that answer them.
     pub entry_points: Vec<EntryPoint>,
-}
-
-/// How to log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// The least level that is written.
-    pub level: LogLevel,
-    /// One line of text, or one JSON object, an event.
-    pub format: LogFormat,
-}
-
-/// Log levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Failures that need somebody.
-    Error,
-    /// Also what may need somebody.
-    Warn,
-    /// Also each call's start, answer and end.
-    Info,
-    /// Also decisions.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-/// Log formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
 }
 
 /// Signalling.
