@@ -29,6 +29,7 @@ use crate::report::{CallKey, Event, Output, Report, Side};
 use crate::retransmission::{Due, Retransmission};
 use crate::sdp::{AudioStream, Direction};
 use crate::stream::Stream;
+use crate::transfer::{Asked, Asking, Wish};
 
 /// How long a vanished party stays silent; then its phone answers again, with 481.
 const VANISHED: Duration = Duration::from_secs(3_600);
@@ -94,6 +95,7 @@ struct Plan {
     refresh_at: Option<Duration>,
     keys: VecDeque<(Duration, String)>,
     holds: VecDeque<(Duration, Direction)>,
+    transfer_at: Option<Duration>,
     /// Its 200 is not acknowledged, and it wants to go.
     leaves_when_acknowledged: bool,
 }
@@ -125,6 +127,12 @@ pub(crate) struct Call {
     pub(crate) sdp_version: u64,
     /// The last ACK, for when its response comes again.
     pub(crate) last_ack: Option<(SocketAddr, Vec<u8>)>,
+    /// Our REFER, and the other side's.
+    pub(crate) asking: Option<Asking>,
+    pub(crate) asked: Option<Asked>,
+    pub(crate) wish: Option<Wish>,
+    /// How long it lasts before it is joined with the call that it is the consultation of.
+    pub(crate) consults_for: Option<Duration>,
     plan: Plan,
 }
 
@@ -148,6 +156,10 @@ impl Call {
             sdp_session,
             sdp_version: 0,
             last_ack: None,
+            asking: None,
+            asked: None,
+            wish: None,
+            consults_for: None,
             plan: Plan::default(),
         }
     }
@@ -177,6 +189,8 @@ impl Call {
             Method::Invite => self.reinvited(scene, arrival),
             Method::Cancel => self.cancelled(scene, arrival),
             Method::Bye => self.bye_received(scene, arrival),
+            Method::Notify => self.notified(scene, arrival),
+            Method::Refer => self.asked_to_call(scene, arrival),
             Method::Options | Method::PRack => self.respond(scene, arrival, 200, Vec::new(), None),
             _ => self.respond(scene, arrival, 501, Vec::new(), None),
         }
@@ -186,6 +200,8 @@ impl Call {
         let status = response.status_code.code();
         match identity.method {
             Method::Invite => self.invite_answered(scene, identity, response, status),
+            Method::Refer if status >= 200 => self.refer_answered(scene, &identity.branch, Some(status)),
+            Method::Notify if status >= 200 => self.notify_answered(scene, identity),
             Method::Bye if status >= 200 => {
                 if let State::Leaving { since, .. } = self.state {
                     let took = scene.now - since;
@@ -200,6 +216,7 @@ impl Call {
     pub(crate) fn handle_timeout(&mut self, scene: &mut Scene<'_>) {
         self.send_media(scene);
         self.follow_plan(scene);
+        self.transfer_timeout(scene);
         match &mut self.state {
             State::Inviting(_) => self.inviting_timeout(scene),
             State::Alerting(_) => self.alerting_timeout(scene),
@@ -265,13 +282,18 @@ impl Call {
             State::Refused { answer: message } | State::Leaving { bye: message, .. } => {
                 Some(message.next_at())
             }
-            State::Over { until } | State::Vanished { until } => return Some(*until),
+            // A transfer may still be told of, or be under way.
+            State::Over { until } => Some(*until),
+            State::Vanished { until } => return Some(*until),
         };
         let keys = self.plan.keys.front().map(|(at, _)| *at);
         let holds = self.plan.holds.front().map(|(at, _)| *at);
         let media = self.stream.as_ref().and_then(Stream::poll_timeout);
         let plan = [self.plan.hang_up_at, self.plan.vanish_at, self.plan.refresh_at];
-        [state, keys, holds, media].into_iter().chain(plan).flatten().min()
+        let asking = self.asking.as_ref().and_then(Asking::next_at);
+        let asked = self.asked.as_ref().and_then(Asked::next_at);
+        let transfer = [self.plan.transfer_at, asking, asked];
+        [state, keys, holds, media].into_iter().chain(plan).chain(transfer).flatten().min()
     }
 
     pub(crate) fn is_forgotten(&self, now: Duration) -> bool {
@@ -324,6 +346,7 @@ impl Call {
             refresh_at: self.refreshes_every().map(|every| now + every),
             keys: self.manner.keys.iter().map(|(at, keys)| (now + *at, keys.clone())).collect(),
             holds: self.manner.holds.iter().flat_map(hold).collect(),
+            transfer_at: self.transfers_after().map(|after| now + after),
             leaves_when_acknowledged: false,
         };
         scene.outbox.event(Event::Answered { call: self.key });
@@ -532,6 +555,10 @@ impl Call {
             && let Some((_, direction)) = self.plan.holds.pop_front()
         {
             self.reinvite(scene, direction);
+        }
+        if self.plan.transfer_at.is_some_and(|at| at <= now) {
+            self.plan.transfer_at = None;
+            self.begin_transfer(scene);
         }
         if self.plan.refresh_at.is_some_and(|at| at <= now) {
             self.plan.refresh_at = self.refreshes_every().map(|every| now + every);

@@ -94,7 +94,7 @@ impl Call {
     }
 }
 
-fn other(name: &str, value: impl Into<String>) -> Header {
+pub(crate) fn other(name: &str, value: impl Into<String>) -> Header {
     Header::Other(name.to_owned(), value.into())
 }
 
@@ -104,7 +104,7 @@ fn interval_of(message: &impl HasHeaders) -> Option<Duration> {
 }
 
 /// The first value of a header, however `rsip` knows it.
-fn value(message: &impl HasHeaders, wanted: &str) -> Option<String> {
+pub(crate) fn value(message: &impl HasHeaders, wanted: &str) -> Option<String> {
     message.headers().iter().find_map(|header| value_of(header, wanted))
 }
 

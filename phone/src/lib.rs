@@ -41,6 +41,7 @@ mod sdp;
 mod secure;
 mod stream;
 mod tone;
+mod transfer;
 
 pub use access::{Access, Transport};
 pub use crowd::{Crowd, Place};
@@ -50,7 +51,7 @@ pub use framing::{Framer, NotSip};
 pub use g711::Law;
 pub use junk::{Junk, JunkKind};
 pub use line::Line;
-pub use manner::{Answer, Habit, Manner, Media, Srtp};
+pub use manner::{Answer, Habit, Manner, Media, Referred, Srtp, Transfer, TransferWay};
 pub use phone::{Phone, PhoneConfig};
 pub use report::{CallKey, Event, Output, Report, Side, Step};
 pub use stream::{HeardEvent, Received, Sent};

@@ -24,6 +24,10 @@ pub struct Manner {
     pub keys: Vec<(Duration, String)>,
     /// When it holds, and for how long, counted from the answer.
     pub holds: Vec<(Duration, Duration)>,
+    /// Whom it transfers the other side to, if anybody.
+    pub transfer: Option<Transfer>,
+    /// What it does when it is asked to call somebody.
+    pub referred: Referred,
     /// Whether its ringing is reliable, and it acknowledges that of others (RFC 3262), where the other side can.
     pub reliable: bool,
     /// How long its session lasts without being refreshed by it (RFC 4028), where the other side can; for ever when
@@ -35,6 +39,50 @@ pub struct Manner {
     pub media: Media,
     /// Its bad habits.
     pub habits: Vec<Habit>,
+}
+
+/// A transfer of the other side to somebody else (RFC 3515).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// How long after the answer it begins.
+    pub after: Duration,
+    /// The user or number, at the other side's server.
+    pub to: String,
+    /// How.
+    pub way: TransferWay,
+}
+
+/// How a party transfers the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferWay {
+    /// It asks (REFER) and waits what becomes of it.
+    Blind,
+    /// It asks, and hangs up as soon as that is accepted.
+    BlindAndLeave,
+    /// It holds, calls the other one itself, and asks for the two to be joined (Replaces, RFC 3891).
+    Attended {
+        /// How long it talks to the other one first.
+        talks: Duration,
+    },
+}
+
+/// What a party does that is asked to call somebody (REFER).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referred {
+    /// It does not.
+    Refuses {
+        /// 300 to 699.
+        status: u16,
+    },
+    /// It says that it tries, and how that ended; who is called is none of our business.
+    Tells {
+        /// How long it takes.
+        after: Duration,
+        /// 200 to 699.
+        status: u16,
+    },
+    /// It says that it tries, hangs up, and says no more.
+    Leaves,
 }
 
 /// Whether a party's media is protected, with keys in the session description (RFC 4568).
@@ -70,6 +118,8 @@ impl Manner {
             patience: None,
             keys: Vec::new(),
             holds: Vec::new(),
+            transfer: None,
+            referred: Referred::Refuses { status: 501 },
             reliable: false,
             session: None,
             srtp: Srtp::Off,

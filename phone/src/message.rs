@@ -100,7 +100,8 @@ pub(crate) fn response(
 
 fn with_body(headers: &mut Vec<Header>, sdp: Option<String>) -> Vec<u8> {
     let body = sdp.unwrap_or_default().into_bytes();
-    if !body.is_empty() {
+    let is_named = headers.iter().any(|header| matches!(header, Header::ContentType(_)));
+    if !body.is_empty() && !is_named {
         headers.push(Header::ContentType("application/sdp".into()));
     }
     headers.push(Header::ContentLength(body.len().to_string().into()));

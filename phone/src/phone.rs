@@ -25,6 +25,7 @@ use crate::registration::Registration;
 use crate::report::{CallKey, Event, Output};
 use crate::sdp::Direction;
 use crate::stream::{Received, Stream};
+use crate::transfer::Consultations;
 
 /// What a phone or carrier is told once.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ pub struct Phone {
     outbox: Outbox,
     registration: Registration,
     inquiries: Inquiries,
-    calls: BTreeMap<CallKey, Call>,
+    pub(crate) calls: BTreeMap<CallKey, Call>,
     by_call_id: BTreeMap<String, CallKey>,
     by_port: BTreeMap<u16, CallKey>,
     wakes: BTreeSet<(Duration, CallKey)>,
@@ -78,6 +79,7 @@ pub struct Phone {
     callers: BTreeMap<String, Manner>,
     next_key: u64,
     next_port: u16,
+    pub(crate) consultations: Consultations,
     live: usize,
     unreadable: u64,
 }
@@ -110,6 +112,7 @@ impl Phone {
             wake_of: BTreeMap::new(),
             callers: BTreeMap::new(),
             next_key: 0,
+            consultations: Consultations::default(),
             live: 0,
             unreadable: 0,
         }
@@ -337,7 +340,7 @@ impl Phone {
                 486
             }
             Method::Options => 200,
-            Method::Invite | Method::Bye | Method::Cancel => 481,
+            Method::Invite | Method::Bye | Method::Cancel | Method::Notify => 481,
             _ => 501,
         };
         let tag = message::token(&mut self.rng);
@@ -416,7 +419,12 @@ impl Phone {
     }
 
     /// Does something with a call, then notes when it wants to be woken.
-    fn with_call(&mut self, now: Duration, key: CallKey, act: impl FnOnce(&mut Call, &mut Scene<'_>)) {
+    pub(crate) fn with_call(
+        &mut self,
+        now: Duration,
+        key: CallKey,
+        act: impl FnOnce(&mut Call, &mut Scene<'_>),
+    ) {
         let Self { config, access, rng, outbox, calls, by_port, .. } = self;
         let Some(call) = calls.get_mut(&key) else { return };
         let mut scene = Scene { now, config, access, rng, outbox };
@@ -436,6 +444,7 @@ impl Phone {
             self.wakes.insert((at, key));
             self.wake_of.insert(key, at);
         }
+        self.fulfil(now, key);
     }
 
     fn forget(&mut self, key: CallKey) {

@@ -95,6 +95,22 @@ pub enum Event {
         /// From the BYE until then.
         took: Duration,
     },
+    /// Our REFER has its final response.
+    TransferAnswered {
+        /// The call that it was in.
+        call: CallKey,
+        /// None after a timeout.
+        status: Option<u16>,
+    },
+    /// What becomes of our REFER, as the other side tells (NOTIFY).
+    TransferProgress {
+        /// The call that it was in.
+        call: CallKey,
+        /// The status of the response that is told of.
+        status: u16,
+        /// Whether nothing more will be told.
+        is_last: bool,
+    },
     /// The answer to something asked outside any dialog, such as OPTIONS.
     Inquired {
         /// What [`crate::Phone::ask_options`] returned.

@@ -83,8 +83,9 @@ use crate::auth::Authenticator;
 pub use crate::ban::{Ban, BanReason, Protection, SourceChange, Tally};
 use crate::ban::{Bans, Offence};
 use crate::dns::Names;
+use crate::header::Via;
 use crate::health::{Destinations, ProbeId};
-use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message, Method};
+use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message};
 use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
 use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Transactions};
@@ -412,12 +413,10 @@ impl UserAgent {
 
     /// Answers a request that cannot be read well enough for a transaction, if its Via says where to.
     fn refuse_malformed(&mut self, packet: &Packet<'_>, peer: &Peer, request: &Message<'_>, status: u16) {
-        const NEEDED: [HeaderName; 4] =
-            [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
-        let is_answerable = request.method().is_some_and(|method| method != Method::Ack)
-            && NEEDED.into_iter().all(|name| request.has(name));
-        if let Ok(via) = request.top_via()
-            && is_answerable
+        // Broken parameters are no reason for silence: what stands before them says where to.
+        let sent_by = || Some(Via::parse_sent_by(request.values(HeaderName::Via).next()?).ok()?.0);
+        if let Some(via) = request.top_via().ok().or_else(sent_by)
+            && request.is_answerable()
         {
             let product = self.product(peer);
             let builder = compose::reply(request, packet.source, status, None, product);

@@ -168,9 +168,12 @@ impl ContactCentre {
             return self.follow(now, call, step);
         }
         if leg == entry.caller {
-            // Its own carrier has called the other party: the caller leaves us.
+            // Its own carrier has called the other party: the caller leaves us, and nobody is rung from here.
             entry.run.finish("transferred");
             entry.stage = Stage::Leaving;
+            if let Some(agent) = transfer.agent {
+                self.vacate(now, call, &agent);
+            }
             return self.report(call);
         }
         let agent = transfer.agent.or_else(|| self.moved.remove(&leg));

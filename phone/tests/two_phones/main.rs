@@ -7,7 +7,7 @@ mod wire;
 use std::time::Duration;
 
 use common::{config, ms, secs};
-use tandem_phone::{Answer, Habit, Law, Manner, Side, Srtp};
+use tandem_phone::{Answer, Habit, Law, Manner, Referred, Side, Srtp, Transfer, TransferWay};
 use wire::Wire;
 
 const ALICE_HZ: u16 = 500;
@@ -166,6 +166,44 @@ fn a_lossy_wire_changes_nothing_but_time() {
         assert_eq!((alice.status, alice.finals.len()), (200, 1), "seed {seed}");
         assert!(alice.heard.time_of_tone(BOB_HZ) > secs(3), "seed {seed}");
         assert!(bob.received.lost > 0, "seed {seed}");
+    }
+}
+
+/// RFC 3515 §2.4: who asks is told whether, and what became of it; lossy or not.
+#[test]
+fn a_transfer_is_asked_for_and_reported_on() {
+    let after = secs(1);
+    for (way, referred, told, ender) in [
+        (TransferWay::Blind, Referred::Refuses { status: 603 }, vec![(603, false)], Side::Ours),
+        (
+            TransferWay::Blind,
+            Referred::Tells { after, status: 486 },
+            vec![(202, false), (100, false), (486, true)],
+            Side::Ours,
+        ),
+        (
+            TransferWay::BlindAndLeave,
+            Referred::Tells { after, status: 200 },
+            vec![(202, false), (100, false), (200, true)],
+            Side::Ours,
+        ),
+        (TransferWay::Blind, Referred::Leaves, vec![(202, false)], Side::Theirs),
+    ] {
+        for loss in [0, 20] {
+            let mut wire = wire(Manner { referred, ..Manner::polite(BOB_HZ, ms(200)) });
+            wire.lose(1, loss);
+            let transfer = Some(Transfer { after: secs(2), to: "carol".into(), way });
+            wire.call(Manner { transfer, ..alice(secs(20)) });
+            wire.run(secs(200));
+            let (alice, bob) = wire.reports();
+            assert_eq!((&wire.told, alice.by), (&told, ender), "{referred:?}, {loss} %");
+            let left = alice.ended - alice.answered.unwrap();
+            assert!(
+                (left < secs(15)) == (way == TransferWay::BlindAndLeave || ender == Side::Theirs),
+                "{left:?}"
+            );
+            assert!(bob.heard.time_of_tone(ALICE_HZ) >= secs(1), "they talked before");
+        }
     }
 }
 

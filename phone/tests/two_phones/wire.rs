@@ -23,6 +23,8 @@ pub(crate) struct Wire {
     sequence: u64,
     loss: Option<(ChaCha8Rng, u32)>,
     pub(crate) sip_from_alice: usize,
+    /// What Alice is told of her transfers: the answer to her REFER, then each NOTIFY and whether it is the last.
+    pub(crate) told: Vec<(u16, bool)>,
 }
 
 impl Wire {
@@ -39,6 +41,7 @@ impl Wire {
             sequence: 0,
             loss: None,
             sip_from_alice: 0,
+            told: Vec::new(),
         }
     }
 
@@ -103,6 +106,12 @@ impl Wire {
                     Output::Event(Event::Ended { report, .. }) => {
                         assert!(self.reports[from].is_none(), "a call ends once");
                         self.reports[from] = Some(report);
+                    }
+                    Output::Event(Event::TransferAnswered { status, .. }) => {
+                        self.told.push((status.unwrap_or_default(), false));
+                    }
+                    Output::Event(Event::TransferProgress { status, is_last, .. }) => {
+                        self.told.push((status, is_last));
                     }
                     Output::Event(_) | Output::OpenMedia { .. } | Output::CloseMedia { .. } => {}
                 }

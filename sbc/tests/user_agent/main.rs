@@ -46,6 +46,7 @@ mod srtp;
 mod streams;
 mod support;
 mod through;
+mod torture;
 mod torture_semantics;
 mod trunk_timers;
 mod update;

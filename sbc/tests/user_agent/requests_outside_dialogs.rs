@@ -157,7 +157,8 @@ fn malformed_requests_are_answered_where_their_via_says() {
         ("CSeq: 1 INVITE", "CSeq: 1 BYE", Some("400")),
         ("INVITE sip:+15550100@127.0.0.1 SIP/2.0", "INVITE sip:+15550100@127.0.0.1 SIP/7.0", Some("505")),
         ("Content-Length: ", "Content-Length: 9", Some("400")),
-        ("Call-ID: call-1\r\n", "", None),
+        ("Call-ID: call-1\r\n", "", Some("400")),
+        ("CSeq: 1 INVITE\r\n", "", None),
         ("Via: ", "Vio: ", None),
     ] {
         let mut world = World::new();

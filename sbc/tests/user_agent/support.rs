@@ -255,8 +255,17 @@ impl World {
     }
 
     pub(crate) fn receive_on(&mut self, transport: Transport, flow: Option<FlowId>, from: &str, text: &str) {
-        let packet =
-            Packet { transport, local: address(US), source: address(from), flow, bytes: text.as_bytes() };
+        self.receive_bytes(transport, flow, from, text.as_bytes());
+    }
+
+    pub(crate) fn receive_bytes(
+        &mut self,
+        transport: Transport,
+        flow: Option<FlowId>,
+        from: &str,
+        bytes: &[u8],
+    ) {
+        let packet = Packet { transport, local: address(US), source: address(from), flow, bytes };
         self.agent.handle_packet(self.now, packet);
         self.collect();
     }

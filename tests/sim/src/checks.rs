@@ -6,7 +6,9 @@ mod parties;
 mod resources;
 mod rogues;
 mod signalling;
+mod talks;
 mod topology;
+mod transfers;
 
 use crate::world::Observed;
 
@@ -73,6 +75,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("an_agent_holds_at_most_one_offer", control::an_agent_holds_at_most_one_offer),
     ("nobody_hears_a_third_party", audio::nobody_hears_a_third_party),
     ("bridged_parties_hear_each_other", audio::bridged_parties_hear_each_other),
+    ("transferred_parties_hear_each_other", audio::transferred_parties_hear_each_other),
+    ("transferors_are_told_the_end", transfers::transferors_are_told_the_end),
+    ("no_call_is_answered_twice", transfers::no_call_is_answered_twice),
     ("waiting_callers_hear_music", audio::waiting_callers_hear_music),
     ("announcements_and_echo_are_heard", audio::announcements_and_echo_are_heard),
     ("digits_arrive_once_and_in_order", audio::digits_arrive_once_and_in_order),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
 use tandem_control_api::{DialTarget, MediaPath, Route};
 use tandem_sbc::user_agent::{
-    IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RouteConfig, Transport, TrunkConfig,
+    HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RouteConfig, Transport, TrunkConfig,
     TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 use tandem_switch::SwitchConfig;
@@ -22,12 +22,16 @@ use crate::voices::PROMPTS;
 pub(crate) const CARRIER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 10)), 5_070);
 /// A scanner among the phones' addresses.
 pub(crate) const SCANNER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77)), 5_060);
-/// Another host of the carrier's, by which its numbers are reached when the first is silent.
+/// Two hosts of another carrier's, by the second of which its numbers are reached when the first is silent.
+pub(crate) const FIRST_PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 14)), 5_070);
+/// See [`FIRST_PROXY`].
 pub(crate) const SECOND_PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 13)), 5_070);
 /// How many users there are: 1001, 1002, …
 pub(crate) const USERS: u16 = 10;
 /// The music of both queues.
 pub(crate) const MUSIC: &str = "music";
+/// A number of the carrier's that is nobody's here.
+pub(crate) const SUBSCRIBER: &str = "+15550195";
 /// The trunk with two destinations.
 const TWO_WAYS: &str = "carrier-c";
 /// What is said to those who wait for `sales`.
@@ -63,7 +67,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
     UserAgentConfig {
         trunks: vec![
             rogue_trunk(),
-            two_ways(),
+            two_ways(knobs),
             TrunkConfig {
                 credentials: Some(TrunkCredentials {
                     username: "us".into(),
@@ -72,11 +76,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 }),
                 max_calls: knobs.trunk_max_calls,
                 max_calls_per_second: knobs.trunk_max_calls_per_second,
-                profile: Profile {
-                    srtp: knobs.trunk_srtp,
-                    session_timers: knobs.session_timers,
-                    ..Profile::default()
-                },
+                profile: carrier_profile(knobs),
                 ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
             },
         ],
@@ -109,14 +109,23 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
     }
 }
 
-/// The carrier, by its first proxy or its second.
-fn two_ways() -> TrunkConfig {
+/// A carrier with two proxies.
+fn two_ways(knobs: &Knobs) -> TrunkConfig {
     let route = |address, priority| RouteConfig { priority, ..RouteConfig::new(address, Transport::Udp) };
-    let sources = vec![IpPrefix { address: SECOND_PROXY.ip(), bits: 32 }];
+    let host = |address: SocketAddr| IpPrefix { address: address.ip(), bits: 32 };
+    let sources = vec![host(FIRST_PROXY), host(SECOND_PROXY)];
+    let interval = Duration::from_secs(15);
+    let health = HealthConfig { interval, failures: 2, successes: 2, ..HealthConfig::default() };
     TrunkConfig {
-        routes: vec![route(CARRIER, 1), route(SECOND_PROXY, 2)],
-        ..TrunkConfig::new(TWO_WAYS, sources, SECOND_PROXY)
+        health: knobs.health.then_some(health),
+        profile: carrier_profile(knobs),
+        routes: vec![route(FIRST_PROXY, 1), route(SECOND_PROXY, 2)],
+        ..TrunkConfig::new(TWO_WAYS, sources, FIRST_PROXY)
     }
+}
+
+fn carrier_profile(knobs: &Knobs) -> Profile {
+    Profile { srtp: knobs.trunk_srtp, session_timers: knobs.session_timers, ..Profile::default() }
 }
 
 /// Listed, and kept short.
@@ -179,9 +188,8 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
 /// Numbers that lead straight to a phone, to a subscriber of the carrier's, there by two ways, and to the phone with its
 /// media past us.
 fn routes() -> BTreeMap<String, Route> {
-    let subscriber = "+15550190".to_owned();
     let phone = || DialTarget::User(user(1));
-    let trunk = |trunk: &str| DialTarget::Trunk { trunk: trunk.into(), number: subscriber.clone() };
+    let trunk = |trunk: &str| DialTarget::Trunk { trunk: trunk.into(), number: SUBSCRIBER.into() };
     let targets = [
         (phone(), MediaPath::Anchored),
         (trunk(TRUNK), MediaPath::Anchored),

@@ -11,7 +11,7 @@ use tandem_sbc::user_agent::{self as ua, FlowId};
 
 use crate::configuration::phone_address;
 use crate::network::Partition;
-use crate::scenario::Scenario;
+use crate::scenario::{Placer, Scenario};
 
 /// One connection of a phone to the node.
 #[derive(Debug)]
@@ -103,6 +103,13 @@ pub(crate) fn connect(scenario: &mut Scenario, fair: bool) {
             // Nothing else gets through meanwhile either.
             let host = phone_address(phone.host).ip();
             scenario.partitions.push(Partition { host, from, until: from + gap });
+        }
+    }
+    let Scenario { phones, callers, .. } = scenario;
+    for caller in callers {
+        let Placer::Phone(place) = caller.placer else { continue };
+        if phones.get(place).is_some_and(|phone| phone.over != Transport::Udp) {
+            caller.manner.habits.retain(|habit| *habit != Habit::RepeatsEverything);
         }
     }
 }

@@ -30,7 +30,9 @@ pub struct Ladder {
 impl Ladder {
     /// The carrier: its numbers are called through `+15550111`.
     pub const CARRIER: SocketAddr = configuration::CARRIER;
-    /// Another way to the carrier: `+15550112` tries it when the first is silent.
+    /// A carrier's proxy that `+15550112` leads to.
+    pub const FIRST_PROXY: SocketAddr = configuration::FIRST_PROXY;
+    /// Another one, which is tried when the first is silent.
     pub const SECOND_PROXY: SocketAddr = configuration::SECOND_PROXY;
     /// Where the node is.
     pub const NODE: SocketAddr = node::SIP;
@@ -69,6 +71,7 @@ impl Ladder {
             session_timers: SessionTimers::default(),
             hold_music: false,
             refer_out: false,
+            health: false,
         };
         change(&mut knobs);
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };

@@ -7,6 +7,7 @@
 pub mod checks;
 mod configuration;
 mod connection;
+mod gossip;
 pub mod ladder;
 mod network;
 mod node;

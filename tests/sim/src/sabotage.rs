@@ -57,11 +57,15 @@ pub enum Sabotage {
     ObeysThieves,
     /// Peers are told that sessions last one second.
     StretchesSessions,
+    /// Transferors are never told that they have heard all.
+    LeavesTransfersOpen,
+    /// Dialogs are not ended.
+    NeverHangsUp,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -83,6 +87,8 @@ impl Sabotage {
         Self::BansNobody,
         Self::ObeysThieves,
         Self::StretchesSessions,
+        Self::LeavesTransfersOpen,
+        Self::NeverHangsUp,
     ];
 
     /// Whether an incoming packet to an RTP port is lost.
@@ -126,6 +132,12 @@ impl Sabotage {
                     it.bytes.splice(8..11, *b"200");
                 }
             }
+            Self::LeavesTransfersOpen => {
+                departures.retain(|it| {
+                    !is_sip(it, b"NOTIFY") || !String::from_utf8_lossy(&it.bytes).contains("terminated")
+                });
+            }
+            Self::NeverHangsUp => departures.retain(|it| !is_sip(it, b"BYE ")),
             Self::StretchesSessions => departures.iter_mut().for_each(shorten_session),
             Self::LosesAcceptances => departures.retain(|it| !is_acceptance(it)),
             Self::ShowsPhones => {

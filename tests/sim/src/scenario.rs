@@ -1,7 +1,9 @@
 //! What is going to happen in a run, all of it drawn from the seed before the run begins.
 
+mod carriers;
 mod extensions;
 mod protection;
+mod transfers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -63,6 +65,8 @@ pub struct Knobs {
     pub hold_music: bool,
     /// Whether the carrier is asked to transfer its own callers to its own numbers.
     pub refer_out: bool,
+    /// Whether the carrier's two proxies are asked whether they are there.
+    pub health: bool,
 }
 
 impl Knobs {
@@ -96,6 +100,8 @@ pub struct Scenario {
     pub phones: Vec<PhonePlan>,
     /// The outside agents, `sales` before `support`.
     pub outside_agents: Vec<OutsideAgent>,
+    /// How [`Goal::Subscriber`] answers, and [`Goal::TwoWays`] at the carrier's first proxy and at its second.
+    pub subscriber: [Manner; 3],
     /// The callers.
     pub callers: Vec<CallerPlan>,
     /// What strangers send.
@@ -158,6 +164,14 @@ pub enum Goal {
     Echo,
     /// `+15550104`.
     ReadBack,
+    /// `+15550110`, which leads straight to user 1001.
+    Phone,
+    /// `+15550111`, which leads straight to a subscriber of the carrier's.
+    Subscriber,
+    /// `+15550112`: the same subscriber, by two proxies.
+    TwoWays,
+    /// `+15550113`: user 1001, with media past the node.
+    PhoneDirectly,
     /// A number that does not exist.
     Nowhere,
 }
@@ -172,8 +186,18 @@ impl Goal {
             Self::Prompt => "+15550102",
             Self::Echo => "+15550103",
             Self::ReadBack => "+15550104",
+            Self::Phone => "+15550110",
+            Self::Subscriber => "+15550111",
+            Self::TwoWays => "+15550112",
+            Self::PhoneDirectly => "+15550113",
             Self::Nowhere => "+15559999",
         }
+    }
+
+    /// Whether the node itself answers, whoever is there.
+    #[must_use]
+    pub const fn is_answered_here(self) -> bool {
+        matches!(self, Self::Menu | Self::Sales | Self::Prompt | Self::Echo | Self::ReadBack)
     }
 }
 
@@ -244,13 +268,16 @@ impl Scenario {
             partitions,
             phones,
             outside_agents,
+            subscriber: [0; 3].map(|hz| Manner::polite(hz, Duration::ZERO)),
             callers,
             strangers,
             rogues: rogue::plans(seed),
         };
         draw.protect(&mut scenario);
         draw.extend(&mut scenario);
+        draw.carriers(&mut scenario);
         connection::connect(&mut scenario, fair);
+        transfers::plan(&mut scenario);
         scenario
     }
 
@@ -347,6 +374,7 @@ impl Draw {
             session_timers: extensions::NO_TIMERS,
             hold_music: false,
             refer_out: false,
+            health: false,
         }
     }
 
@@ -493,7 +521,7 @@ impl Draw {
                 70..85 => vec![(when, format!("{}#", self.digits(1, 3)))],
                 _ => Vec::new(),
             },
-            Goal::Sales | Goal::Prompt | Goal::Nowhere => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -581,7 +609,8 @@ mod tests {
             let phones = scenario.phones.iter().map(|it| it.manner.hz);
             let outside = scenario.outside_agents.iter().map(|it| it.manner.hz);
             let callers = scenario.callers.iter().map(|it| it.manner.hz);
-            let voices: Vec<u16> = phones.chain(outside).chain(callers).collect();
+            let subscriber = scenario.subscriber.iter().map(|it| it.hz);
+            let voices: Vec<u16> = phones.chain(outside).chain(subscriber).chain(callers).collect();
             assert_eq!(voices.iter().collect::<BTreeSet<_>>().len(), voices.len(), "seed {seed}");
             assert!(voices.iter().all(|hz| crate::voices::PROMPTS.iter().all(|(_, prompt, _)| prompt != hz)));
         }

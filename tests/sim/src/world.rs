@@ -8,14 +8,12 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tandem_control_api::CallRecord;
-use tandem_phone::{
-    Access, CallKey, Credentials, Event, Habit, Law, Manner, Output, Phone, PhoneConfig, Report,
-};
+use tandem_phone::{CallKey, Event, Habit, Law, Manner, Output, Phone, Report};
 use tandem_sbc::user_agent::{FlowId, TransportFailure};
 use tandem_switch::Ledger;
 
-use crate::configuration::{self, CARRIER, phone_address};
 use crate::connection::{Connection, End};
+use crate::gossip;
 use crate::network::Network;
 use crate::node::{self, Making, Node};
 use crate::rogue::{self, Rogue, Sent};
@@ -23,10 +21,12 @@ use crate::sabotage::Sabotage;
 use crate::scenario::{CallerPlan, HEALS_AT, Placer, SETTLES_WITHIN, STRANGER, Scenario, StrangerPlan};
 use crate::tap::{Kind, Seen, Way};
 use crate::trace::Trace;
-use crate::voices;
 use crate::watched::Said;
 
+mod parties;
 mod streams;
+
+use self::parties::Party;
 
 /// A machine that is due so often in a row without time going on is in a loop.
 const MAX_STEPS_AT_ONE_TIME: u32 = 20_000;
@@ -93,6 +93,7 @@ impl PartyReport {
             return Some(&plan.manner);
         }
         let outside = run.scenario.outside_agents.iter().map(|agent| &agent.manner);
+        let outside = outside.chain(&run.scenario.subscriber);
         let inside = run.scenario.phones.iter().map(|phone| &phone.manner);
         outside.chain(inside).find(|manner| manner.hz == self.report.hz)
     }
@@ -123,13 +124,6 @@ enum Happening {
     EverybodyHangsUp,
 }
 
-struct Party {
-    name: String,
-    phone: Phone,
-    due: Option<Duration>,
-    callers: BTreeMap<CallKey, usize>,
-}
-
 pub(crate) struct World {
     now: Duration,
     queue: BTreeMap<(Duration, u64), Happening>,
@@ -154,8 +148,11 @@ impl World {
         };
         let node = Node::new(scenario.seed, &scenario.knobs, &scenario.agents(), sabotage);
         let network = Network::new(rng(2), scenario.weather, scenario.partitions.clone(), HEALS_AT);
-        let mut parties = vec![carrier(&scenario, rng(100))];
-        parties.extend((101..).zip(&scenario.phones).map(|(stream, plan)| softphone(plan, rng(stream))));
+        let mut parties = vec![parties::carrier(&scenario, rng(100))];
+        parties.extend(
+            (101..).zip(&scenario.phones).map(|(stream, plan)| parties::softphone(plan, rng(stream))),
+        );
+        parties.extend(parties::proxies(&scenario, [rng(98), rng(99)]));
         let by_host = (0..).zip(&parties).map(|(n, party)| (party.phone.config().address.ip(), n)).collect();
         let rogues =
             scenario.rogues.iter().enumerate().map(|(n, plan)| Rogue::new(n, plan.misdeed)).collect();
@@ -325,7 +322,7 @@ impl World {
             Happening::EverybodyHangsUp => {
                 self.trace.line(self.now, format_args!("the network heals, everybody hangs up and goes"));
                 for n in 0..self.parties.len() {
-                    if n > 0 {
+                    if (1..=self.seen.scenario.phones.len()).contains(&n) {
                         self.act(n, |phone, now| phone.unregister(now));
                     }
                     self.act(n, |phone, now| {
@@ -445,7 +442,9 @@ impl World {
         let mut packets = Vec::new();
         while let Some(output) = party.phone.poll_output() {
             match output {
-                Output::Sip { destination, bytes } => packets.push((address, destination, bytes)),
+                Output::Sip { destination, bytes } => {
+                    packets.push((address, destination, gossip::talkative(&party.mark, bytes)));
+                }
                 Output::Rtp { local, destination, bytes } => packets.push((local, destination, bytes)),
                 Output::OpenMedia { .. } | Output::CloseMedia { .. } => {}
                 Output::Event(event) => {
@@ -536,48 +535,4 @@ impl World {
             self.at(at, Happening::Packet { source, destination, bytes: bytes.clone() });
         }
     }
-}
-
-fn carrier(scenario: &Scenario, rng: ChaCha8Rng) -> Party {
-    let numbers: BTreeMap<_, _> =
-        scenario.outside_agents.iter().map(|agent| (agent.number.clone(), agent.manner.clone())).collect();
-    let config = PhoneConfig {
-        user: "carrier".into(),
-        address: CARRIER,
-        media_address: CARRIER.ip(),
-        media_ports: 30_000..=39_999,
-        server: node::SIP,
-        credentials: None,
-        expires: Duration::from_secs(60),
-        manner: tandem_phone::Manner {
-            answer: tandem_phone::Answer::Refuse { after: Duration::ZERO, status: 404 },
-            ..tandem_phone::Manner::polite(300, Duration::ZERO)
-        },
-        numbers,
-        lines: 1_000,
-        listen_for: voices::all_frequencies(),
-    };
-    Party { name: "carrier".to_owned(), phone: Phone::new(config, rng), due: None, callers: BTreeMap::new() }
-}
-
-fn softphone(plan: &crate::scenario::PhonePlan, rng: ChaCha8Rng) -> Party {
-    let user = configuration::user(plan.user);
-    let password = if plan.knows_password { configuration::password(&user) } else { "guessed".to_owned() };
-    let address = phone_address(plan.host);
-    let config = PhoneConfig {
-        user: user.clone(),
-        address,
-        media_address: address.ip(),
-        media_ports: 4_000..=4_099,
-        server: if plan.over == tandem_phone::Transport::Tls { node::SIPS } else { node::SIP },
-        credentials: Some(Credentials { user: user.clone(), password }),
-        expires: Duration::from_secs(60),
-        manner: plan.manner.clone(),
-        numbers: BTreeMap::new(),
-        lines: 4,
-        listen_for: voices::all_frequencies(),
-    };
-    let access = Access { transport: plan.over, ..Access::default() };
-    let phone = Phone::connected(config, access, rng);
-    Party { name: user, phone, due: None, callers: BTreeMap::new() }
 }

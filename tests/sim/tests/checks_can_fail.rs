@@ -34,6 +34,9 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::BansNobody, "scanners_are_banned"),
         (Sabotage::ObeysThieves, "rogues_get_nowhere"),
         (Sabotage::StretchesSessions, "no_session_outlives_its_interval"),
+        (Sabotage::Deaf, "transferred_parties_hear_each_other"),
+        (Sabotage::LeavesTransfersOpen, "transferors_are_told_the_end"),
+        (Sabotage::NeverHangsUp, "no_call_is_answered_twice"),
     ];
     let all: BTreeSet<&str> = tandem_sim::checks::names().collect();
     let shown: BTreeSet<&str> = table.iter().map(|(_, check)| *check).collect();

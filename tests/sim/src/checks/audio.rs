@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tandem_control_api::{CallFact, CallRecord, TimelineEntry};
-use tandem_phone::Report;
+use tandem_control_api::{CallFact, CallRecord, LegId, LegRecord, TimelineEntry};
+use tandem_phone::{Report, TransferWay};
 
 use super::Judge;
 use super::parties::Calls;
+use super::talks::Talks;
 use crate::configuration::{ANNOUNCEMENT, MUSIC};
 use crate::network::Weather;
 use crate::scenario::Goal;
@@ -54,35 +55,82 @@ fn enough(run: &Observed) -> Option<f64> {
     }
 }
 
-/// Nobody ever hears a party that is not in the same call, nor a stranger, nor anything else unexplained.
-pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
-    let calls = Calls::of(run);
-    let mut allowed: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
-    for (_, record) in &run.records {
-        let Some((caller_leg, agent_legs)) = record.legs.split_first() else { continue };
-        let caller = calls.party(caller_leg);
-        let agents = agent_legs.iter().filter_map(|leg| calls.party(leg));
-        let mut of_caller: Vec<u16> = PROMPTS.iter().map(|(_, hz, _)| *hz).collect();
-        of_caller.extend(agents.map(|agent| agent.report.hz));
-        if let Some(plan) = caller.and_then(|caller| caller.plan(run)) {
-            match plan.goal {
-                Goal::Echo => of_caller.push(plan.manner.hz),
-                Goal::ReadBack => {
-                    of_caller.extend([700, 750, 850, 900, 950, 1_200, 1_250, 1_300, 1_350, 1_450, 1_500])
-                }
-                _ => {}
+/// How long after two parties are parted the one may still hear the other: what is under way in a storm.
+const TRAILING: Duration = Duration::from_millis(1_500);
+
+/// A window of what is heard is known by its beginning, and may begin so long before what is in it.
+const WINDOW: Duration = Duration::from_millis(120);
+
+/// Everybody's calls as the node, the parties and the control plane tell of them.
+struct Conversations<'a> {
+    calls: Calls<'a>,
+    talks: Talks,
+    legs: BTreeMap<LegId, &'a LegRecord>,
+}
+
+impl<'a> Conversations<'a> {
+    fn of(run: &'a Observed) -> Self {
+        let legs = run.records.iter().flat_map(|(_, record)| &record.legs).map(|leg| (leg.id, leg)).collect();
+        Self { calls: Calls::of(run), talks: Talks::of(run), legs }
+    }
+
+    fn party(&self, leg: LegId) -> Option<&'a PartyReport> {
+        self.calls.party(self.legs.get(&leg)?)
+    }
+
+    /// What a leg may have heard: frequencies, each with the time in which.
+    fn audible(&self, run: &Observed, leg: LegId, is_caller: bool) -> Vec<(u16, Duration, Duration)> {
+        let always = |hz| (hz, Duration::ZERO, Duration::MAX);
+        let mut audible = Vec::new();
+        if is_caller || self.talks.prompted.contains(&leg) {
+            audible.extend(PROMPTS.iter().map(|(_, hz, _)| always(*hz)));
+        }
+        if let Some(plan) = self.party(leg).and_then(|party| party.plan(run))
+            && plan.goal == Goal::ReadBack
+        {
+            audible.extend(
+                [700, 750, 850, 900, 950, 1_200, 1_250, 1_300, 1_350, 1_450, 1_500].into_iter().map(always),
+            );
+        }
+        for talk in &self.talks.all {
+            if let Some(other) = talk.other(leg).and_then(|other| self.party(other)) {
+                audible.push((other.report.hz, talk.from.saturating_sub(WINDOW), talk.until + TRAILING));
             }
         }
-        allowed.insert(&caller_leg.sip_call_id, of_caller);
-        for leg in agent_legs {
-            allowed.insert(&leg.sip_call_id, caller.map(|caller| caller.report.hz).into_iter().collect());
+        // Where media goes past us, so does when it begins and ends; and of several phones that ring each can be heard.
+        let direct =
+            run.records.iter().map(|(_, record)| record).filter(|it| self.talks.direct.0.contains(&it.id));
+        for record in direct.filter(|record| record.legs.iter().any(|it| it.id == leg)) {
+            let is_there =
+                |call_id: &str| record.legs.iter().any(|it| it.id != leg && it.sip_call_id == call_id);
+            let others = run.reports.iter().filter(|it| is_there(&it.report.sip_call_id));
+            audible.extend(others.map(|other| always(other.report.hz)));
+        }
+        audible
+    }
+}
+
+/// Nobody ever hears a party it is not put together with at the time, nor a stranger, nor anything else unexplained.
+pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
+    let conversations = Conversations::of(run);
+    let mut legs: BTreeMap<&str, (LegId, bool)> = BTreeMap::new();
+    for (_, record) in &run.records {
+        for (place, leg) in record.legs.iter().enumerate() {
+            legs.insert(&leg.sip_call_id, (leg.id, place == 0));
         }
     }
     for party in &run.reports {
-        let allowed = allowed.get(party.report.sip_call_id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let leg = legs.get(party.report.sip_call_id.as_str());
+        let audible =
+            leg.map(|(leg, is_caller)| conversations.audible(run, *leg, *is_caller)).unwrap_or_default();
         for window in &party.report.heard.windows {
             judge.looked();
-            if let Some(hz) = window.tones.iter().find(|hz| !allowed.contains(hz)) {
+            let may_be_heard = |hz: u16| {
+                audible
+                    .iter()
+                    .any(|(known, from, until)| *known == hz && (*from..=*until).contains(&window.at))
+            };
+            if let Some(hz) = window.tones.iter().find(|hz| !may_be_heard(**hz)) {
                 let (name, call_id) = (&party.party, &party.report.sip_call_id);
                 judge.fail(format!("{name} in {call_id} hears {hz} Hz at {:?} ({window:?})", window.at));
                 break;
@@ -91,22 +139,47 @@ pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
     }
 }
 
-/// Caller and agent hear each other from the agent's answer to the first BYE, unless one of them sends from where it
-/// must not be believed: then it is not heard at all.
+/// Who is put together hears the other from then on until they are parted, unless one of them sends from where it must
+/// not be believed: then it is not heard at all.
 pub(super) fn bridged_parties_hear_each_other(run: &Observed, judge: &mut Judge) {
-    let calls = Calls::of(run);
-    for (_, record) in &run.records {
-        let Some((caller_leg, agent_legs)) = record.legs.split_first() else { continue };
-        let Some(caller) = calls.party(caller_leg) else { continue };
-        for leg in agent_legs {
-            let (Some(answered), Some(agent)) = (leg.answered, calls.party(leg)) else { continue };
-            let until = [caller.report.ended, agent.report.ended, leg.ended.since_start()].into_iter().min();
-            let Some(span) = Span::settled(answered.since_start(), until.unwrap_or_default()) else {
-                continue;
-            };
-            judge_direction(run, caller, agent, span, judge);
-            judge_direction(run, agent, caller, span, judge);
+    judge_talks(run, judge, false);
+}
+
+/// The same of those whom a transfer has put together.
+pub(super) fn transferred_parties_hear_each_other(run: &Observed, judge: &mut Judge) {
+    judge_talks(run, judge, true);
+}
+
+fn judge_talks(run: &Observed, judge: &mut Judge, by_transfer: bool) {
+    let conversations = Conversations::of(run);
+    for talk in conversations.talks.all.iter().filter(|talk| talk.by_transfer == by_transfer) {
+        let [a, b] = talk.legs;
+        let (Some(one), Some(other)) = (conversations.party(a), conversations.party(b)) else { continue };
+        let from = [Some(talk.from), one.report.answered, other.report.answered];
+        let until =
+            [talk.until, one.report.ended, other.report.ended, holds_at(run, one), holds_at(run, other)];
+        let span = Span::settled(
+            from.into_iter().flatten().max().unwrap_or_default(),
+            until.into_iter().min().unwrap_or_default(),
+        );
+        let Some(span) = span.filter(|_| a != b) else { continue };
+        // Between the two, what to believe is theirs to decide.
+        if conversations.talks.is_direct(talk) && (one.is_unbelievable(run) || other.is_unbelievable(run)) {
+            continue;
         }
+        judge_direction(run, one, other, span, judge);
+        judge_direction(run, other, one, span, judge);
+    }
+}
+
+/// When a party holds for a consultation; what it hears and says after that is between it and its phone.
+fn holds_at(run: &Observed, party: &PartyReport) -> Duration {
+    let transfer = party.manner(run).and_then(|manner| manner.transfer.as_ref());
+    let attended = transfer.filter(|transfer| matches!(transfer.way, TransferWay::Attended { .. }));
+    let is_consultation = party.report.caller && party.caller.is_none();
+    match (attended, party.report.answered) {
+        (Some(transfer), Some(answered)) if !is_consultation => answered + transfer.after,
+        _ => Duration::MAX,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, Event, LegRecord};
+use tandem_phone::{Manner, TransferWay};
 use tandem_time::Instant;
 
 use super::Judge;
@@ -128,6 +129,8 @@ struct Talk {
     accepted: Option<(Option<String>, u32)>,
     /// Whether the caller's INVITE had an offer; without one, the ACK must have the answer.
     offered: bool,
+    /// The sequence number of our latest INVITE: those before it were left for other destinations.
+    latest: u32,
     answered: Option<Duration>,
     ended: Option<Duration>,
 }
@@ -176,14 +179,21 @@ impl Talk {
     fn outbound(&mut self, seen: &Seen) {
         let tag = self.accepted.as_ref().and_then(|(tag, _)| tag.as_ref());
         match (&seen.kind, seen.way) {
-            (Kind::Response { status: 200..300 }, Way::In) if seen.method == "INVITE" => {
+            (Kind::Response { status: 200..300 }, Way::In)
+                if seen.method == "INVITE" && seen.cseq >= self.latest =>
+            {
                 if self.ended.is_none() && self.accepted.is_none() {
                     self.answered = Some(seen.at);
                 }
                 self.accepted.get_or_insert((seen.to_tag.clone(), seen.cseq));
             }
+            (Kind::Request { method, .. }, Way::Out) if method == "INVITE" && tag.is_none() => {
+                self.latest = seen.cseq;
+            }
             // With an answer, it is for the user's other phones.
-            (Kind::Request { method, .. }, Way::Out) if method == "CANCEL" && tag.is_none() => {
+            (Kind::Request { method, .. }, Way::Out)
+                if method == "CANCEL" && tag.is_none() && self.latest == seen.cseq =>
+            {
                 self.ended.get_or_insert(seen.at);
             }
             (Kind::Request { method, .. }, way) if method == "BYE" => {
@@ -211,15 +221,23 @@ fn check_totals(made: Duration, record: &CallRecord, judge: &mut Judge) {
     }
 }
 
-/// From the `Dial` that rings it to the end of that leg, an agent's phone is nobody else's.
+/// From the `Dial` of a queue that rings it to the end of that leg, an agent's phone is no other queue's. Phones may
+/// call it all the same.
 pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, judge: &mut Judge) {
+    let numbers = [Goal::Menu, Goal::Sales].map(Goal::number);
+    let mut of_flows = BTreeSet::new();
     let mut dials = BTreeMap::new();
     let mut legs = BTreeMap::new();
     let mut holding: BTreeMap<String, CommandId> = BTreeMap::new();
     for (at, said) in &run.control {
         match said {
+            Said::Event(Event::CallOffered { call, dialled, .. }) if numbers.contains(&dialled.as_str()) => {
+                of_flows.insert(*call);
+            }
             Said::Request(request) => {
-                if let Command::Dial { target, .. } = &request.command {
+                if let Command::Dial { call, target, .. } = &request.command
+                    && of_flows.contains(call)
+                {
                     let agent = match target {
                         DialTarget::User(user) => user.clone(),
                         DialTarget::Trunk { number, .. } => number.clone(),
@@ -284,7 +302,7 @@ pub(super) fn records_count_the_packets(run: &Observed, judge: &mut Judge) {
     let calls = Calls::of(run);
     for leg in run.records.iter().flat_map(|(_, record)| &record.legs).filter(|leg| leg.answered.is_some()) {
         let (Some(party), Some(media)) = (calls.party(leg), &leg.media) else { continue };
-        let held = party.manner(run).is_none_or(|manner| !manner.holds.is_empty());
+        let held = party.manner(run).is_none_or(holds);
         if held || party.is_unbelievable(run) {
             continue;
         }
@@ -297,6 +315,12 @@ pub(super) fn records_count_the_packets(run: &Observed, judge: &mut Judge) {
             judge.fail(format!("{} sent {sent} packets, the record has {media:?}", party.party));
         }
     }
+}
+
+fn holds(manner: &Manner) -> bool {
+    let transfer = manner.transfer.as_ref();
+    let consults = transfer.is_some_and(|it| matches!(it.way, TransferWay::Attended { .. }));
+    !manner.holds.is_empty() || consults
 }
 
 /// In fair weather, with room in the node, a caller without bad habits is answered at once.
@@ -313,7 +337,7 @@ pub(super) fn callers_get_through_when_nothing_is_wrong(run: &Observed, judge: &
         };
         let polite = plan.manner.habits.is_empty() && plan.manner.patience.is_none() && knows_password;
         let report = &party.report;
-        if polite && plan.goal != Goal::Nowhere {
+        if polite && plan.goal.is_answered_here() {
             judge.looked();
             if report.answered.is_none_or(|at| at - report.began > AT_ONCE) {
                 judge.fail(format!(

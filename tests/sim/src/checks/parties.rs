@@ -15,18 +15,21 @@ pub(super) struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     pub(super) fn of(run: &'a Observed) -> Self {
-        // A user's phones ring under one Call-ID: the one whose 200 came first is the one that counts.
-        let mut winners: BTreeMap<&str, IpAddr> = BTreeMap::new();
+        // A user's phones ring under one Call-ID: the one whose 200 came first is the one that counts. So do the
+        // destinations of a carrier, one after the other: there it is the last one's.
+        let mut winners: BTreeMap<&str, (u32, IpAddr)> = BTreeMap::new();
         for seen in run.sip.iter().filter(|seen| seen.way == Way::In) {
-            if matches!(seen.status_to("INVITE"), Some(200..300)) {
-                winners.entry(&seen.call_id).or_insert(seen.peer.ip());
+            if matches!(seen.status_to("INVITE"), Some(200..300))
+                && winners.get(seen.call_id.as_str()).is_none_or(|(cseq, _)| *cseq < seen.cseq)
+            {
+                winners.insert(&seen.call_id, (seen.cseq, seen.peer.ip()));
             }
         }
         let mut by_call_id: BTreeMap<&str, &PartyReport> = BTreeMap::new();
         for party in &run.reports {
             let call_id = party.report.sip_call_id.as_str();
             let first = by_call_id.entry(call_id).or_insert(party);
-            if winners.get(call_id) == Some(&party.host) {
+            if winners.get(call_id).is_some_and(|(_, host)| *host == party.host) {
                 *first = party;
             }
         }

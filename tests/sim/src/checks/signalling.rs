@@ -73,7 +73,7 @@ pub(super) fn final_answers_are_acknowledged(run: &Observed, judge: &mut Judge) 
 
 /// RFC 4028 §10: a session that was not refreshed within its interval is ended by then, whoever is gone.
 pub(super) fn no_session_outlives_its_interval(run: &Observed, judge: &mut Judge) {
-    // By dialog: our answers, which begin to count when they are acknowledged, and until when sessions last.
+    // By dialog: answers, which begin to count when they are acknowledged, and until when sessions last.
     let mut answered: BTreeMap<DialogKey<'_>, Duration> = BTreeMap::new();
     let mut running: BTreeMap<DialogKey<'_>, Duration> = BTreeMap::new();
     let mut ended: BTreeSet<DialogKey<'_>> = BTreeSet::new();
@@ -89,10 +89,11 @@ pub(super) fn no_session_outlives_its_interval(run: &Observed, judge: &mut Judge
             running.remove(&dialog);
             ended.insert(dialog);
         } else if (is_success("UPDATE") || is_success("INVITE")) && !ended.contains(&dialog) {
-            let is_first_of_ours = seen.way == Way::Out && !running.contains_key(&dialog);
+            // One that nobody acknowledges, since it came when the call was given up, made no session.
+            let is_first = is_success("INVITE") && !running.contains_key(&dialog);
             match session_expires(seen) {
                 None => drop(running.remove(&dialog)),
-                Some(interval) if is_first_of_ours => drop(answered.insert(dialog, interval)),
+                Some(interval) if is_first => drop(answered.insert(dialog, interval)),
                 Some(interval) => drop(running.insert(dialog, seen.at + interval)),
             }
         } else if seen.is_request("ACK")

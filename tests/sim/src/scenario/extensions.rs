@@ -38,7 +38,7 @@ impl Draw {
         }
     }
 
-    fn extend_manner(&mut self, manner: &mut Manner) {
+    pub(super) fn extend_manner(&mut self, manner: &mut Manner) {
         manner.reliable = self.chance(40);
         if self.chance(40) {
             let seconds = self.millis(MIN_SE.as_secs(), INTERVAL.as_secs()).as_millis();

@@ -11,7 +11,7 @@ impl Draw {
     }
 
     /// How a party protects its media, so that it gets on with the node. Who is called without must not insist.
-    fn srtp(&mut self, policy: SrtpPolicy, called: bool) -> Srtp {
+    pub(super) fn srtp(&mut self, policy: SrtpPolicy, called: bool) -> Srtp {
         match policy {
             SrtpPolicy::Off => Srtp::Off,
             SrtpPolicy::Required => Srtp::Required,

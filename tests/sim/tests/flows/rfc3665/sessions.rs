@@ -152,11 +152,11 @@ fn session_with_multiple_proxy_authentication() {
 fn successful_session_with_proxy_failure() {
     let mut ladder = Ladder::new();
     let caller = bob();
-    let unheard = call_from_phone(&mut ladder, caller, SUBSCRIBER_BY_TWO_WAYS, "s34", Ladder::CARRIER);
+    let unheard = call_from_phone(&mut ladder, caller, SUBSCRIBER_BY_TWO_WAYS, "s34", Ladder::FIRST_PROXY);
     ladder.pass(Duration::from_secs(4));
     // 500 ms, 1.5 s and 3.5 s after the first (RFC 3261 §17.1.1.2).
     for _ in 0..3 {
-        assert_eq!(ladder.gets(Ladder::CARRIER, "INVITE").branch, unheard.branch);
+        assert_eq!(ladder.gets(Ladder::FIRST_PROXY, "INVITE").branch, unheard.branch);
     }
     let out = ladder.gets(Ladder::SECOND_PROXY, "INVITE");
     assert_ne!(out.branch, unheard.branch);

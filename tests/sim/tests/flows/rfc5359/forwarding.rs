@@ -19,8 +19,8 @@ fn call_forwarding_unconditional() {
     phones_on(&mut ladder, &[bob]);
     calls(&mut ladder, alice, LEADS_ELSEWHERE, "unconditional");
     let invite = ladder.gets(Ladder::CARRIER, "INVITE");
-    assert!(invite.text.starts_with("INVITE sip:+15550190@127.0.0.10"), "{}", invite.text);
-    let elsewhere = Peer { user: "+15550190", at: Ladder::CARRIER };
+    assert!(invite.text.starts_with("INVITE sip:+15550195@127.0.0.10"), "{}", invite.text);
+    let elsewhere = Peer { user: "+15550195", at: Ladder::CARRIER };
     ladder.sends(elsewhere.at, &answer(&invite, "180 Ringing", elsewhere.user, "", ""));
     ladder.gets(alice.at, "180 INVITE");
     let theirs = picks_up(&mut ladder, elsewhere, invite);

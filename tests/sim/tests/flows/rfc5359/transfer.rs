@@ -90,10 +90,10 @@ fn unattended_transfer_by_the_carrier() {
     let (mut ladder, alice, bob) = (Ladder::with_transferring_carrier(), BIG_GUY, bob());
     phones_on(&mut ladder, &[bob]);
     let (mut alices, mut bobs) = alice_talks_to_bob(&mut ladder, alice, bob);
-    asks_for(&mut ladder, &mut bobs, "+15550190", "");
+    asks_for(&mut ladder, &mut bobs, "+15550195", "");
     let refer = ladder.gets(alice.at, "REFER");
     let to = header(&refer, "Refer-To");
-    assert!(to.starts_with("<sip:+15550190@127.0.0.10"), "{to}");
+    assert!(to.starts_with("<sip:+15550195@127.0.0.10"), "{to}");
     ladder.sends(alice.at, &answer(&refer, "202 Accepted", "", "", ""));
     for (fragment, state) in [("100 Trying", "active;expires=60"), ("200 OK", "terminated;reason=noresource")]
     {

@@ -1,0 +1,117 @@
+//! Who transfers whom, and what a carrier does that is asked to: from randomness of its own, so that all else is as it
+//! was without.
+
+use std::time::Duration;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use tandem_phone::{Habit, Manner, Referred, Transfer, TransferWay};
+
+use super::{Placer, Scenario};
+use crate::configuration::{self, USERS};
+
+/// Of a hundred agents so many transfer whom they talk to.
+const AGENTS_PERCENT: u32 = 45;
+/// Of a hundred callers: they may not, and are told so.
+const CALLERS_PERCENT: u32 = 10;
+
+struct Draw {
+    rng: ChaCha8Rng,
+}
+
+/// Gives agents and callers their transfers, and the node its part in them.
+pub(super) fn plan(scenario: &mut Scenario) {
+    let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
+    rng.set_stream(5);
+    let mut draw = Draw { rng };
+    scenario.knobs.hold_music = draw.chance(50);
+    scenario.knobs.refer_out = draw.chance(30);
+    let numbers: Vec<String> = scenario.outside_agents.iter().map(|agent| agent.number.clone()).collect();
+    for phone in &mut scenario.phones {
+        let attended = draw.chance(45);
+        draw.transfer(&mut phone.manner, AGENTS_PERCENT, &numbers, attended);
+    }
+    for agent in &mut scenario.outside_agents {
+        draw.transfer(&mut agent.manner, AGENTS_PERCENT, &numbers, false);
+    }
+    for caller in &mut scenario.callers {
+        draw.transfer(&mut caller.manner, CALLERS_PERCENT, &numbers, false);
+        if caller.placer == Placer::Carrier {
+            caller.manner.referred = draw.referred();
+        }
+    }
+}
+
+impl Draw {
+    fn chance(&mut self, percent: u32) -> bool {
+        self.rng.random_range(0..100) < percent
+    }
+
+    fn millis(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(self.rng.random_range(from..=to))
+    }
+
+    /// Whoever has other plans for its call keeps to them; and who vanishes while it holds is missed by nobody.
+    fn transfer(&mut self, manner: &mut Manner, percent: u32, numbers: &[String], attended: bool) {
+        let vanishes = manner.habits.iter().any(|habit| matches!(habit, Habit::Vanishes { .. }));
+        let wanted = self.chance(percent);
+        let (after, talks) = (self.millis(300, 6_000), self.millis(200, 5_000));
+        let way = match (attended && !vanishes, self.chance(40)) {
+            (true, _) => TransferWay::Attended { talks },
+            (false, true) => TransferWay::BlindAndLeave,
+            (false, false) => TransferWay::Blind,
+        };
+        let to = self.target(numbers);
+        if wanted && manner.holds.is_empty() {
+            manner.transfer = Some(Transfer { after, to, way });
+        }
+    }
+
+    /// A phone here, which may be off or busy, an agent outside, a queue, or nobody.
+    fn target(&mut self, numbers: &[String]) -> String {
+        let number = self.rng.random_range(0..numbers.len().max(1));
+        match (self.rng.random_range(0..100), numbers.get(number)) {
+            (0..60, _) | (60..75, None) => configuration::user(self.rng.random_range(1..=USERS)),
+            (60..75, Some(number)) => number.clone(),
+            (75..90, _) => "+15550101".to_owned(),
+            _ => "+15559999".to_owned(),
+        }
+    }
+
+    fn referred(&mut self) -> Referred {
+        let after = self.millis(0, 3_000);
+        match self.rng.random_range(0..100) {
+            0..25 => Referred::Refuses { status: 405 },
+            25..55 => Referred::Tells { after, status: 200 },
+            55..75 => Referred::Tells { after, status: 486 },
+            _ => Referred::Leaves,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every way of transferring is drawn in fair weather as well as in foul, and none by somebody who holds besides.
+    #[test]
+    fn all_ways_are_drawn() {
+        for fair in [true, false] {
+            let seeds = (0..600_u64).filter(|seed| seed.is_multiple_of(3) == fair).map(Scenario::of);
+            let manners: Vec<Manner> = seeds
+                .flat_map(|it| {
+                    let phones = it.phones.into_iter().map(|phone| phone.manner);
+                    phones.chain(it.outside_agents.into_iter().map(|agent| agent.manner))
+                })
+                .filter(|manner| manner.transfer.is_some())
+                .collect();
+            let of = |wanted: fn(&TransferWay) -> bool| {
+                manners.iter().filter_map(|it| it.transfer.as_ref()).filter(|it| wanted(&it.way)).count()
+            };
+            assert!(of(|way| *way == TransferWay::Blind) > 50);
+            assert!(of(|way| *way == TransferWay::BlindAndLeave) > 50);
+            assert!(of(|way| matches!(way, TransferWay::Attended { .. })) > 50);
+            assert!(manners.iter().all(|manner| manner.holds.is_empty()));
+        }
+    }
+}
