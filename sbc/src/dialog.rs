@@ -194,10 +194,11 @@ fn from_uri_of_old(invite: &Message<'_>, essentials: &Essentials<'_>) -> Option<
 /// The URI of the first Contact, if it is one that can be called.
 fn contact_uri(message: &Message<'_>) -> Option<String> {
     match message.contacts().next()?.ok()? {
-        Contact::Address(address) if matches!(address.uri(), Ok(Uri::Sip(_))) => {
-            std::str::from_utf8(address.uri_bytes).ok().map(str::to_owned)
+        Contact::Address(address) => {
+            let uri = address.uri().ok()?;
+            std::str::from_utf8(uri.as_sip()?.without_headers()).ok().map(str::to_owned)
         }
-        _ => None,
+        Contact::Star => None,
     }
 }
 

@@ -204,6 +204,13 @@ impl<'a> SipUri<'a> {
         Ok(Self { bytes, secure, user_bytes, password, host, port, params, headers })
     }
 
+    /// All of it but its headers, which are none of a Request-URI's (RFC 3261 §19.1.1, table 1).
+    #[must_use]
+    pub fn without_headers(&self) -> &'a [u8] {
+        let headers = self.headers.map_or(0, |headers| headers.len() + 1);
+        self.bytes.get(..self.bytes.len().saturating_sub(headers)).unwrap_or(self.bytes)
+    }
+
     /// The user part, unescaped; bytes that are no UTF-8 are replaced.
     #[must_use]
     pub fn user(&self) -> Option<Cow<'a, str>> {

@@ -530,7 +530,7 @@ fn destination_of(binding: &Binding) -> Destination {
         Some(named) if hop.flow.is_none() => named,
         _ => hop.destination,
     };
-    Destination { uri: binding.uri.clone(), hop: Hop { destination, ..hop }, host: None }
+    Destination { uri: compose::request_uri(&binding.uri), hop: Hop { destination, ..hop }, host: None }
 }
 
 fn phrase(received: Received<'_>) -> String {

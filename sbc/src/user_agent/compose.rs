@@ -10,7 +10,7 @@ use crate::header::{MediaType, parts};
 use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method, Reply, StartLine};
 use crate::session_timer::TIMER;
 use crate::transport::{Hop, Transport};
-use crate::uri::{Scheme, Uri};
+use crate::uri::{Scheme, SipUri, Uri};
 
 /// The methods we know what to do with (RFC 3261 §20.5).
 pub(super) const ALLOW: &str =
@@ -116,6 +116,13 @@ pub(super) fn reply(
     let reply = Reply { status, reason: None, to_tag, source: Some(source) };
     let builder = Builder::response(request, &reply);
     if status == 100 || product.is_empty() { builder } else { builder.header(HeaderName::Server, product) }
+}
+
+/// A registered URI as a request goes there.
+pub(super) fn request_uri(contact: &str) -> String {
+    let uri = Uri::parse(contact.as_bytes()).ok();
+    let bare = uri.as_ref().and_then(Uri::as_sip).map(SipUri::without_headers);
+    bare.and_then(|bare| std::str::from_utf8(bare).ok()).unwrap_or(contact).to_owned()
 }
 
 /// Adds User-Agent, unless `product` is empty.

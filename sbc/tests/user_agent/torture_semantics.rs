@@ -3,7 +3,7 @@
 
 use tandem_sbc::user_agent::Counters;
 
-use crate::support::{CARRIER, PHONE, Sent, World, credentials, media};
+use crate::support::{CARRIER, PHONE, Request, Sent, World, credentials, media};
 
 macro_rules! message {
     ($name:literal) => {
@@ -91,4 +91,21 @@ fn odd_contacts_are_registered_and_called() {
         let invite = world.expect("INVITE");
         assert_eq!((invite.request_uri(), invite.header("Route").as_str()), (called, ""), "§{section}");
     }
+}
+
+/// RFC 3261 §19.1.1: what a Contact's URI has of headers is not in the Request-URI of what goes there in the dialog.
+#[test]
+fn headers_of_a_contact_are_not_in_requests_to_it() {
+    let mut world = World::new();
+    let invite = Request::invite()
+        .with(|it| it.headers = "Contact: <sip:c@127.0.0.10:5070?Route=%3Csip:x%3E>\r\n".into());
+    world.receive(CARRIER, &invite.text());
+    let session = world.incoming();
+    world.own(|agent, now| agent.accept(now, session, media())).expect("offered");
+    world.expect("100 INVITE");
+    let ok = world.expect("200 INVITE");
+    world.receive(CARRIER, &Request::within("ACK", 1, &ok).text());
+    world.own(|agent, now| agent.hang_up(now, session, "")).expect("a session");
+    let bye = world.expect("BYE");
+    assert_eq!((bye.request_uri(), bye.header("Route").as_str()), ("sip:c@127.0.0.10:5070", ""));
 }
