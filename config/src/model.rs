@@ -228,6 +228,8 @@ pub struct Trunk {
     pub refer_out: bool,
     /// Where its 3xx may lead; they are refusals when absent.
     pub redirects: Option<Redirects>,
+    /// Whether two of its calls that were transferred to each other are joined by itself (REFER with Replaces).
+    pub refer_out_attended: bool,
     /// What we are registered as with it.
     pub registrations: Vec<Register>,
     /// How it is spoken to.
@@ -312,6 +314,8 @@ pub struct Profile {
     pub product_header: bool,
     /// What becomes of its REFERs.
     pub refer: ReferPolicy,
+    /// Whether it is to say what becomes of REFERs of ours.
+    pub refer_subscription: bool,
     /// Whether who it says that calls is believed.
     pub trust_identity: bool,
     /// Where it wants to see who calls.
@@ -347,6 +351,7 @@ impl Default for Profile {
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
+            refer_subscription: true,
             trust_identity: false,
             identity: IdentityHeader::From,
             diversion: DiversionHeader::Off,

@@ -123,6 +123,18 @@ fn a_profile_names_what_there_is() {
         "trunk.carrier-a.refer_out: found \"always\"; write true or false",
     );
     one_problem(
+        "# refer_out_attended = false #",
+        "refer_out_attended = 1     #",
+        "1     #",
+        "trunk.carrier-a.refer_out_attended: found 1; write true or false",
+    );
+    one_problem(
+        "# refer_subscription = true #",
+        "refer_subscription = \"no\" #",
+        "\"no\"",
+        "trunk.carrier-a.refer_subscription: found \"no\"; write true or false",
+    );
+    one_problem(
         "dtmf = \"rfc4733\"            # digits",
         "dtmf = \"pulses\"             # digits",
         "\"pulses\"",

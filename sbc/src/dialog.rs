@@ -10,7 +10,7 @@ pub(crate) use failure::{Ends, ends};
 use crate::header::Contact;
 use crate::message::{Builder, Essentials, HeaderName, Message, Method};
 use crate::transport::Hop;
-use crate::uri::{Scheme, Uri};
+use crate::uri::{Scheme, Uri, escaped_header};
 
 /// The most entries of a route set; what follows is left out.
 const ROUTES_MAX: usize = 16;
@@ -152,6 +152,16 @@ impl Dialog {
     /// The URI whose host a request goes to: the first route, else the peer itself (§12.2.1.1, §8.1.2).
     pub(crate) fn next_hop(&self) -> &str {
         next_hop_of(&self.route_set, &self.remote_target)
+    }
+
+    /// A URI by which a third party calls the peer in this dialog's place: the peer is the one with `to-tag`
+    /// (RFC 3891 §3, escaped as RFC 3261 §19.1.1 wants it).
+    pub(crate) fn replacing_uri(&self) -> String {
+        let target = self.remote_target.split('?').next().unwrap_or_default();
+        // RFC 3891 §3: a peer without a tag is named by zero.
+        let remote_tag = if self.remote_tag.is_empty() { "0" } else { &self.remote_tag };
+        let replaces = format!("{};to-tag={remote_tag};from-tag={}", self.call_id, self.local_tag);
+        format!("{target}?Replaces={}", escaped_header(&replaces))
     }
 
     /// A new request in the dialog, up to its CSeq (§12.2.1.1).

@@ -339,6 +339,20 @@ pub fn escaped_user(user: &str) -> String {
     escaped
 }
 
+/// The value of a header as a URI has it (RFC 3261 §25.1: hvalue).
+#[must_use]
+pub fn escaped_header(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()[]/?:+$".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
 impl std::fmt::Display for Host<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

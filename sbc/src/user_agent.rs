@@ -58,6 +58,7 @@ pub use config::{
     Target, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
 };
 pub use counters::Counters;
+pub use deflect::ReferTarget;
 pub use event::{
     AudioCodec, DtlsAssociation, DtlsRole, Ender, Event, Fingerprint, IceCredentials, Identity, Invite,
     InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, Reason, ReasonProtocol,

@@ -77,6 +77,9 @@ fn log_fact(call: CallId, fact: &CallFact) {
         CallFact::Transferred { by, to, outcome } => {
             tracing::info!(%call, %by, %to, %outcome, "transfer");
         }
+        CallFact::Referred { leg, outcome } => {
+            tracing::info!(%call, %leg, %outcome, "carrier asked to transfer")
+        }
         CallFact::LegJoined { leg, from } => tracing::debug!(%call, %leg, %from, "leg joined"),
         CallFact::LegReplaced { leg, party, .. } => tracing::debug!(%call, %leg, %party, "leg replaced"),
         CallFact::LegLeft { leg, to } => tracing::debug!(%call, %leg, %to, "leg left"),

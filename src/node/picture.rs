@@ -227,6 +227,7 @@ fn calls(counters: &Counters) -> Vec<Metric> {
         .commands
         .iter()
         .map(|((command, outcome), count)| sample([("command", *command), ("outcome", *outcome)], *count));
+    let refers = counters.refers.iter().map(|(word, count)| sample([("outcome", *word)], *count));
     vec![
         counter("calls_offered", "Calls the control plane was told of", counters.calls_offered),
         counter("calls_answered", "Calls whose caller was answered", counters.calls_answered),
@@ -234,6 +235,12 @@ fn calls(counters: &Counters) -> Vec<Metric> {
         family("calls_refused", "Calls refused before the control plane was told", Kind::Counter, refused),
         family("legs_ended", "Legs ended", Kind::Counter, ended),
         family("commands", "Commands of the control plane, by how they ended", Kind::Counter, commands),
+        family(
+            "refers_sent",
+            "Transfers that carriers were asked for, by what they said",
+            Kind::Counter,
+            refers,
+        ),
         counter(
             "digits_not_sent",
             "Digits to be sent as INFO when too many waited",

@@ -1,5 +1,6 @@
 //! The configuration in the words of each crate.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tandem_config as config;
@@ -70,8 +71,13 @@ pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
         max_call_duration: config.limits.max_call_duration,
         phones_behind_nat: config.rtp.phones_behind_nat,
         phone_gateway: config.rtp.phone_gateway,
-        refer_out: config.trunks.iter().filter(|it| it.refer_out).map(|it| it.name.clone()).collect(),
+        refer_out: trunks_that(config, |it| it.refer_out),
+        refer_out_attended: trunks_that(config, |it| it.refer_out_attended),
     }
+}
+
+fn trunks_that(config: &config::Config, are: impl Fn(&config::Trunk) -> bool) -> BTreeSet<String> {
+    config.trunks.iter().filter(|trunk| are(trunk)).map(|trunk| trunk.name.clone()).collect()
 }
 
 /// For the SIP transports.
@@ -256,6 +262,7 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         max_forwards: profile.max_forwards,
         product_header: profile.product_header,
         refer: refer(profile.refer),
+        refer_subscription: profile.refer_subscription,
         trust_identity: profile.trust_identity,
         identity: match profile.identity {
             config::IdentityHeader::From => IdentityHeader::From,

@@ -94,6 +94,7 @@ fn words(fact: &CallFact) -> Option<String> {
         CallFact::AgentMissed { agent, reason } => Some(format!("missed by {agent}: {reason}")),
         CallFact::AgentAnswered { agent } => Some(format!("answered by {agent}")),
         CallFact::Transferred { by, to, outcome } => Some(format!("{by} transfers to {to}: {outcome}")),
+        CallFact::Referred { leg, outcome } => Some(format!("{leg} is its carrier's: {outcome}")),
         CallFact::LegJoined { leg, from } => Some(format!("{leg} joins from {from}")),
         CallFact::LegReplaced { leg, party, .. } => Some(format!("{leg} is {party} no more")),
         CallFact::LegLeft { leg, to } => Some(format!("{leg} goes to {to}")),

@@ -160,6 +160,7 @@ fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
         CallFact::Transferred { by, to, outcome } => {
             ("transferred", by.into(), Some(format!("to {to}: {outcome}").into()))
         }
+        CallFact::Referred { leg, outcome } => ("referred", leg.to_string().into(), Some(outcome.into())),
         CallFact::LegJoined { leg, from } => {
             ("leg-joined", leg.to_string().into(), Some(from.to_string().into()))
         }

@@ -45,6 +45,7 @@ impl Summary {
                 | CallFact::AgentOffered { .. }
                 | CallFact::AgentMissed { .. }
                 | CallFact::Transferred { .. }
+                | CallFact::Referred { .. }
                 | CallFact::LegJoined { .. }
                 | CallFact::LegReplaced { .. }
                 | CallFact::LegLeft { .. } => {}

@@ -45,6 +45,7 @@ mod deflect;
 mod direct;
 mod ending;
 mod endpoints;
+mod hand_back;
 mod leg;
 mod media_events;
 mod moving;
@@ -65,7 +66,7 @@ use std::time::Duration;
 
 use tandem_control_api::{CallId, CommandError, Event, LegId, Request};
 use tandem_media as media;
-use tandem_sbc::user_agent::{Identity, Invite, InviteTarget, LocalMedia, Reason, SessionId};
+use tandem_sbc::user_agent::{Identity, Invite, InviteTarget, LocalMedia, Reason, ReferTarget, SessionId};
 use tandem_time::Instant;
 
 use crate::arena::Arena;
@@ -112,7 +113,7 @@ pub(crate) enum Action {
     /// Send a digit in SIP to a peer that wants them so; to any other it is not sent.
     SendDigit { session: SessionId, digit: char },
     /// Ask a peer to call somebody by itself; a failure goes to [`Calls::handle_not_referred`].
-    Deflect { session: SessionId, number: String, wait: Duration },
+    Deflect { session: SessionId, target: ReferTarget, wait: Duration },
     /// Let the message that ends a session say why, as the party of another leg did; the next action ends it.
     StateReason { session: SessionId, reason: Reason },
     /// Agree to a transfer that a peer asked for. That its session, or its patience, is gone is no failure; so with the

@@ -37,6 +37,9 @@ pub struct SwitchConfig {
     pub phone_gateway: Option<IpAddr>,
     /// The trunks whose own calls are transferred by them, when the target is theirs too (REFER, RFC 3515).
     pub refer_out: BTreeSet<String>,
+    /// The trunks that join two of their calls by themselves that were transferred to each other (REFER with Replaces,
+    /// RFC 5589 §7).
+    pub refer_out_attended: BTreeSet<String>,
 }
 
 impl SwitchConfig {
@@ -55,6 +58,7 @@ impl SwitchConfig {
             phones_behind_nat: false,
             phone_gateway: None,
             refer_out: BTreeSet::new(),
+            refer_out_attended: BTreeSet::new(),
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Counters {
     pub legs_ended: BTreeMap<EndCause, u64>,
     /// Commands by name and by how they ended: `ok`, or the name of the error.
     pub commands: BTreeMap<(&'static str, &'static str), u64>,
+    /// Transfers that carriers were asked for (REFER), by their last word.
+    pub refers: BTreeMap<&'static str, u64>,
     /// Media events for an endpoint, play or collection that is gone: they had crossed a command.
     pub media_events_stale: u64,
     /// Digits for a peer that takes them in SIP, when too many waited for their turn.

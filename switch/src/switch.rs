@@ -349,8 +349,8 @@ impl<P: ControlPlane> Switch<P> {
                     self.calls.digit_not_sent();
                 }
             }
-            Action::Deflect { session, number, wait } => {
-                if self.user_agent.refer(now, session, &number, wait).is_err() {
+            Action::Deflect { session, target, wait } => {
+                if self.user_agent.refer(now, session, &target, wait).is_err() {
                     self.calls.handle_not_referred(now, session);
                 }
             }

@@ -15,6 +15,7 @@ mod drain;
 mod echo_and_digits;
 mod extensions;
 mod flood;
+mod foreign_transfers;
 mod generator;
 mod ipv6;
 mod ledger;

@@ -71,6 +71,7 @@ pub(super) fn read_trunks(
             let credentials = read_credentials(&section);
             let refer_out = section.boolean_or("refer_out", false);
             let redirects = read_redirects(&section, name.as_deref(), names);
+            let refer_out_attended = section.boolean_or("refer_out_attended", false);
             let registrations = read_registrations(&section, prefixes.as_deref());
             let profile = read_profile(&section, Profile::default());
             let rules = read_rules(&section);
@@ -90,6 +91,7 @@ pub(super) fn read_trunks(
                 credentials: credentials?,
                 refer_out: refer_out?,
                 redirects: redirects?,
+                refer_out_attended: refer_out_attended?,
                 registrations: registrations?,
                 profile: profile?,
                 tls: tls?,

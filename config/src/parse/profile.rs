@@ -44,6 +44,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         "refuse" => Some(ReferPolicy::Refuse),
         _ => None,
     });
+    let refer_subscription = section.boolean_or("refer_subscription", usual.refer_subscription);
     let trust_identity = section.boolean_or("trust_identity", usual.trust_identity);
     let identity = section.parsed_or("identity", IDENTITY, usual.identity, parse_identity);
     let diversion = section.parsed_or(
@@ -72,6 +73,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         max_forwards: u8::try_from(max_forwards?).ok()?,
         product_header: product_header?,
         refer: refer?,
+        refer_subscription: refer_subscription?,
         trust_identity: trust_identity?,
         identity: identity?,
         diversion: diversion?,

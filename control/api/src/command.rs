@@ -354,6 +354,13 @@ pub enum CallFact {
         /// `answered`, `busy`, …; `refused` before anything was done.
         outcome: String,
     },
+    /// A party's carrier was asked to transfer it by itself (REFER), so that the call leaves us.
+    Referred {
+        /// The party's leg.
+        leg: LegId,
+        /// `taken`, `accepted` when it has agreed and said no more, `refused` with a status, `no word`.
+        outcome: String,
+    },
     /// A leg came from another call.
     LegJoined {
         /// The leg.

@@ -36,6 +36,7 @@ fn facts() -> Vec<CallFact> {
         CallFact::AgentMissed { agent: text(), reason: text() },
         CallFact::AgentAnswered { agent: text() },
         CallFact::Transferred { by: text(), to: text(), outcome: text() },
+        CallFact::Referred { leg: LEG, outcome: text() },
         CallFact::LegJoined { leg: LEG, from: CALL },
         CallFact::LegReplaced { leg: LEG, party: "1001".into(), sip_call_id: "abc".into() },
         CallFact::LegLeft { leg: LEG, to: CALL },

@@ -208,6 +208,7 @@ pub(crate) fn fact_shortly(fact: &CallFact) -> String {
         CallFact::AgentOffered { agent } => format!("offered to {agent}"),
         CallFact::AgentMissed { agent, reason } => format!("missed by {agent}: {reason}"),
         CallFact::Transferred { by, to, outcome } => format!("{by} transfers to {to}: {outcome}"),
+        CallFact::Referred { leg, outcome } => format!("{leg} is its carrier's: {outcome}"),
         CallFact::LegJoined { leg, from } => format!("{leg} joins from {from}"),
         CallFact::LegReplaced { leg, party, .. } => format!("{leg} is {party} no more"),
         CallFact::LegLeft { leg, to } => format!("{leg} leaves to {to}"),

@@ -5,7 +5,9 @@
 //!    └── refused, or no answer ──▶ (told)
 //! ```
 //!
-//! A NOTIFY may overtake the answer to the REFER (§2.4.4), and some peers say no more than that they accept.
+//! A NOTIFY may overtake the answer to the REFER (§2.4.4), and some peers say no more than that they accept. A peer may be
+//! asked to say no more (RFC 4488); one that was to call a number is then taken to have done it, while what becomes of a
+//! call that another one is to replace is seen by its end.
 //!
 //! Owner thread: the signalling core. This module must not end the session: that is the owner's, once it has heard.
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 use tandem_time::Instant;
 
 use super::compose;
+use super::refer::{REFER_SUB, says_no_subscription};
 use super::session::Phase;
 use super::{Event, Received, Role, SessionError, SessionId, UserAgent};
 use crate::message::{HeaderName, Message, Method};
@@ -21,9 +24,21 @@ use crate::message::{HeaderName, Message, Method};
 /// What stands for a subscription that ends without a final status.
 const NO_WORD: u16 = 480;
 
+/// Whom a peer is to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferTarget {
+    /// A number.
+    Number(String),
+    /// The party of another established session with the same peer, in the place of that session (Replaces, RFC 5589
+    /// §7.3).
+    Party(SessionId),
+}
+
 /// A REFER of ours.
 #[derive(Debug)]
 pub(super) struct Deflection {
+    /// What it asks for is seen by the end of the session that is replaced.
+    pub(super) is_attended: bool,
     /// It has no final response.
     pub(super) is_out: bool,
     /// Until when the owner waits to hear what came of it; none when it has heard.
@@ -31,43 +46,62 @@ pub(super) struct Deflection {
 }
 
 impl UserAgent {
-    /// Asks the peer of an established session to call a number by itself (REFER). [`Event::Referred`] tells what came
+    /// Asks the peer of an established session to call somebody by itself (REFER). [`Event::Referred`] tells what came
     /// of it within `wait`.
     ///
     /// # Errors
-    /// When the session is not established, or was asked before and has not said.
+    /// When the session is not established, or was asked before and has not said; or the one that is to be replaced is
+    /// not, or is with somebody else.
     pub fn refer(
         &mut self,
         now: Instant,
         session: SessionId,
-        number: &str,
+        target: &ReferTarget,
         wait: Duration,
     ) -> Result<(), SessionError> {
-        let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
+        let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
         let is_busy = kept.deflection.as_ref().is_some_and(|it| it.is_out || it.until.is_some());
         let (scheme, hop) = match &kept.phase {
             Phase::Confirmed(confirmed) if !is_busy => (confirmed.dialog.scheme, confirmed.dialog.hop),
             _ => return Err(SessionError::WrongState),
         };
-        kept.deflection = Some(Deflection { is_out: true, until: Some(now + wait) });
-        let refer_to =
-            compose::name_addr(None, compose::sip_uri(scheme, number, compose::host(hop.destination)));
+        let (uri, is_attended) = match target {
+            ReferTarget::Number(number) => (compose::sip_uri(scheme, number, compose::host(hop.destination)), false),
+            ReferTarget::Party(other) => (self.replacing_uri(session, *other)?, true),
+        };
+        let refer_to = compose::name_addr(None, uri);
+        let wants_word = self.profile_for(session).refer_subscription;
+        let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
+        kept.deflection = Some(Deflection { is_attended, is_out: true, until: Some(now + wait) });
         self.request_in_dialog(
             now,
             session,
             Method::Refer,
             Role::Refer(session),
             |builder| {
-                builder
+                let builder = builder
                     .header(HeaderName::ReferTo, refer_to)
                     // RFC 3892 §2.1: who asks, which is us.
                     .header(HeaderName::ReferredBy, compose::contact(scheme, &hop))
-                    .header(HeaderName::Supported, "norefersub")
+                    .header(HeaderName::Supported, "norefersub");
+                if wants_word { builder } else { builder.extension(REFER_SUB, "false") }
             },
             None,
         );
         self.settle(session);
         Ok(())
+    }
+
+    /// By which URI the peer of a session calls that of another one in its place.
+    fn replacing_uri(&self, session: SessionId, other: SessionId) -> Result<String, SessionError> {
+        let asked = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
+        let replaced = self.sessions.get(other).ok_or(SessionError::UnknownSession)?;
+        match &replaced.phase {
+            Phase::Confirmed(confirmed) if other != session && replaced.peer == asked.peer => {
+                Ok(confirmed.dialog.replacing_uri())
+            }
+            _ => Err(SessionError::WrongState),
+        }
     }
 
     /// A REFER of ours has its final response; `response` is none when none came.
@@ -79,15 +113,13 @@ impl UserAgent {
         response: Option<&Message<'_>>,
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if let Some(deflection) = &mut session.deflection {
-            deflection.is_out = false;
-        }
+        let Some(deflection) = &mut session.deflection else { return };
+        deflection.is_out = false;
         // RFC 4488 §4: nothing will follow.
-        let is_silent = response
-            .is_some_and(|it| it.extensions("Refer-Sub").any(|sub| sub.value.eq_ignore_ascii_case(b"false")));
+        let is_done = !deflection.is_attended && response.is_some_and(says_no_subscription);
         match status {
-            200..300 if !is_silent => self.tell_referred(now, id, 202),
-            200..300 => self.tell_referred(now, id, 200),
+            200..300 if is_done => self.tell_referred(now, id, 200),
+            200..300 => self.tell_referred(now, id, 202),
             _ => self.tell_referred(now, id, status),
         }
         self.settle(id);

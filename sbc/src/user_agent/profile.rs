@@ -38,6 +38,8 @@ pub struct Profile {
     pub product_header: bool,
     /// What becomes of its REFERs.
     pub refer: ReferPolicy,
+    /// Whether it is to say what becomes of our REFERs; else it is asked to make no subscription (RFC 4488).
+    pub refer_subscription: bool,
     /// Whether who it says that calls is believed (RFC 3325 §5): P-Asserted-Identity and Remote-Party-ID.
     pub trust_identity: bool,
     /// Where it wants to see who calls.
@@ -75,6 +77,7 @@ impl Default for Profile {
             max_forwards: 70,
             product_header: true,
             refer: ReferPolicy::Execute,
+            refer_subscription: true,
             trust_identity: false,
             identity: IdentityHeader::From,
             diversion: DiversionHeader::Off,

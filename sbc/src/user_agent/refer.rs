@@ -45,6 +45,9 @@ const SUBSCRIPTION: Duration = Duration::from_secs(600);
 /// RFC 3515 §3.
 pub(super) const EVENT: &str = "refer";
 
+/// RFC 4488 §4.
+pub(super) const REFER_SUB: &str = "Refer-Sub";
+
 /// A REFER of the peer that is not done with.
 #[derive(Debug)]
 pub(super) struct Referral {
@@ -128,7 +131,7 @@ impl UserAgent {
         let scheme = self.scheme_of(session);
         self.answer_refer(now, session, &asked, 202, |builder| {
             let builder = builder.header(HeaderName::Contact, compose::contact(scheme, &asked.hop));
-            if is_silent { builder.extension("Refer-Sub", "false") } else { builder }
+            if is_silent { builder.extension(REFER_SUB, "false") } else { builder }
         });
         if !is_silent {
             // RFC 3515 §2.4.4: the first NOTIFY follows at once.
@@ -496,7 +499,13 @@ fn wish(request: &Message<'_>) -> Result<Wish, u16> {
 
 /// RFC 4488 §4: `Refer-Sub: false`, or a Require of it.
 fn is_silent(request: &Message<'_>) -> bool {
-    let mut values = request.extensions("Refer-Sub").map(|header| header.value);
-    values.any(|value| value.split(|b| *b == b';').next().is_some_and(|v| v.eq_ignore_ascii_case(b"false")))
-        || request.lists(HeaderName::Require, "norefersub")
+    says_no_subscription(request) || request.lists(HeaderName::Require, "norefersub")
+}
+
+/// RFC 4488 §4: `Refer-Sub: false`.
+pub(super) fn says_no_subscription(message: &Message<'_>) -> bool {
+    let mut values = message.extensions(REFER_SUB).map(|header| header.value);
+    values.any(|value| {
+        value.split(|b| *b == b';').next().is_some_and(|v| v.trim_ascii().eq_ignore_ascii_case(b"false"))
+    })
 }

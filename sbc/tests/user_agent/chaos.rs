@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tandem_sbc::user_agent::{Event, FlowId, ReferId, SessionId, Transport};
+use tandem_sbc::user_agent::{Event, FlowId, ReferId, ReferTarget, SessionId, Transport};
 
 use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, contact, media, register};
 
@@ -257,7 +257,8 @@ impl Chaos {
             }
             Step::Refer { number, status } => self.refer(number, status),
             Step::Deflect(number) => self.own(number, |agent, now, session| {
-                agent.refer(now, session, "+15550199", std::time::Duration::from_secs(30))
+                let number = ReferTarget::Number("+15550199".to_owned());
+                agent.refer(now, session, &number, std::time::Duration::from_secs(30))
             }),
             Step::Pass(ms) => self.world.pass_ms(ms.into()),
             Step::Break(Broken::Carrier(transport)) => self.world.fail(transport, CARRIER, None),

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use tandem_sbc::user_agent::{Event, SessionError, SessionId};
+use tandem_sbc::user_agent::{Event, ReferTarget, SessionError, SessionId};
 
-use crate::support::{CARRIER, Request, Sent, World};
+use crate::support::{CARRIER, Request, SDP, Sent, World, config, contact};
 
 const WAIT: Duration = Duration::from_secs(30);
+
+fn number(number: &str) -> ReferTarget {
+    ReferTarget::Number(number.to_owned())
+}
 
 /// A call of the carrier's, who was asked to call somebody.
 fn asked() -> (World, SessionId, Sent, Sent) {
     let mut world = World::new();
     let (session, ok) = world.established();
-    world.own(|agent, now| agent.refer(now, session, "+15550199", WAIT)).expect("established");
+    world.own(|agent, now| agent.refer(now, session, &number("+15550199"), WAIT)).expect("established");
     let refer = world.expect("REFER");
     (world, session, ok, refer)
 }
@@ -84,7 +88,9 @@ fn the_peer_does_not() {
         world.pass(WAIT);
         world.messages();
         assert_eq!(told(&mut world), Vec::<u16>::new(), "{answer} {notified:?}");
-        world.own(|agent, now| agent.refer(now, session, "+15550198", WAIT)).expect("it may be asked again");
+        world
+            .own(|agent, now| agent.refer(now, session, &number("+15550198"), WAIT))
+            .expect("it may be asked again");
     }
 }
 
@@ -108,8 +114,8 @@ fn notifies_that_nobody_waits_for() {
     let (session, ok) = world.established();
     world.receive(CARRIER, &notify(2, &ok, "active", "SIP/2.0 200 OK\r\n"));
     world.expect("481 NOTIFY");
-    world.own(|agent, now| agent.refer(now, session, "+15550199", WAIT)).expect("established");
-    let again = world.own(|agent, now| agent.refer(now, session, "+15550199", WAIT));
+    world.own(|agent, now| agent.refer(now, session, &number("+15550199"), WAIT)).expect("established");
+    let again = world.own(|agent, now| agent.refer(now, session, &number("+15550199"), WAIT));
     assert_eq!(again, Err(SessionError::WrongState), "one at a time");
     world.expect("REFER");
     let other = notify(3, &ok, "active", "SIP/2.0 200 OK\r\n").replace("Event: refer", "Event: presence");
@@ -131,4 +137,91 @@ fn the_peer_hangs_up() {
     world.receive(CARRIER, &refer.answer("202 Accepted", "", "", ""));
     assert_eq!(world.event_names(), ["Released"]);
     world.rest();
+}
+
+/// A call of the carrier's and one to it, both established.
+fn two_calls(mut world: World) -> (World, [SessionId; 2], Sent, Sent) {
+    let (session, ok) = world.established();
+    let other = world.call_carrier();
+    let invite = world.expect("INVITE");
+    world.receive(CARRIER, &invite.answer("200 OK", "theirs", &contact("gw@127.0.0.10:5070;x=1"), SDP));
+    world.expect("ACK");
+    world.events();
+    (world, [session, other], ok, invite)
+}
+
+/// RFC 5589 §7.3, RFC 3891 §3: the one that is called has the `to-tag`, and is called at its Contact; escaped by RFC 3261
+/// §19.1.1.
+#[test]
+fn a_call_is_to_be_replaced() {
+    for is_first in [true, false] {
+        let (mut world, [first, second], _, invite) = two_calls(World::new());
+        let (asked, replaced) = if is_first { (first, second) } else { (second, first) };
+        let target = ReferTarget::Party(replaced);
+        world.own(|agent, now| agent.refer(now, asked, &target, WAIT)).expect("both are established");
+        let refer = world.expect("REFER");
+        let call_id = invite.header("Call-ID").replace('@', "%40");
+        let (expected, within) = if is_first {
+            let from_tag = invite.tag("From");
+            let replaces = format!("{call_id}%3Bto-tag%3Dtheirs%3Bfrom-tag%3D{from_tag}");
+            (format!("<sip:gw@127.0.0.10:5070;x=1?Replaces={replaces}>"), "call-1".to_owned())
+        } else {
+            let own = world.agent.call_id(second).expect("there").to_owned();
+            let start = "<sip:127.0.0.10:5070?Replaces=call-1%3Bto-tag%3Dthem%3Bfrom-tag%3D";
+            assert!(refer.header("Refer-To").starts_with(start), "{}", refer.text);
+            (refer.header("Refer-To"), own)
+        };
+        assert_eq!((refer.header("Refer-To"), refer.header("Call-ID")), (expected, within));
+    }
+}
+
+/// RFC 4488 §4: who is to say nothing is asked so. Without a word a number is taken to be called, while a call that is to
+/// be replaced is not gone yet.
+#[test]
+fn no_word_is_wanted() {
+    let mut quiet = config();
+    quiet.trunks[0].profile.refer_subscription = false;
+    let (mut world, [first, second], ..) = two_calls(World::with(quiet));
+    let targets = [(first, number("+15550199"), vec![200]), (second, ReferTarget::Party(first), vec![202])];
+    for (session, target, expected) in targets {
+        world.own(|agent, now| agent.refer(now, session, &target, WAIT)).expect("established");
+        let refer = world.expect("REFER");
+        assert_eq!(refer.header("Refer-Sub"), "false");
+        world.receive(CARRIER, &refer.answer("202 Accepted", "", "Refer-Sub: false\r\n", ""));
+        assert_eq!(told(&mut world), expected, "{target:?}");
+    }
+    world.pass(WAIT);
+    assert_eq!(told(&mut world), [408], "nobody hung up");
+}
+
+/// A peer that makes a subscription all the same tells what becomes of it.
+#[test]
+fn a_word_comes_although_none_is_wanted() {
+    let mut quiet = config();
+    quiet.trunks[0].profile.refer_subscription = false;
+    let mut world = World::with(quiet);
+    let (session, ok) = world.established();
+    world.own(|agent, now| agent.refer(now, session, &number("+15550199"), WAIT)).expect("established");
+    let refer = world.expect("REFER");
+    world.receive(CARRIER, &refer.answer("202 Accepted", "", "", ""));
+    world.receive(CARRIER, &notify(2, &ok, "terminated;reason=noresource", "SIP/2.0 486 Busy Here\r\n"));
+    world.expect("200 NOTIFY");
+    assert_eq!(told(&mut world), [202, 486]);
+}
+
+/// A session cannot be replaced by itself, nor one that is not established or is with somebody else.
+#[test]
+fn what_cannot_be_replaced() {
+    let (mut world, [first, second], ok, _) = two_calls(World::new());
+    let refer = |world: &mut World, session, other| {
+        world.own(|agent, now| agent.refer(now, session, &ReferTarget::Party(other), WAIT))
+    };
+    assert_eq!(refer(&mut world, first, first), Err(SessionError::WrongState));
+    let ringing = world.call_carrier();
+    world.messages();
+    assert_eq!(refer(&mut world, first, ringing), Err(SessionError::WrongState));
+    let unknown = SessionId { index: 99, generation: 0 };
+    assert_eq!(refer(&mut world, first, unknown), Err(SessionError::UnknownSession));
+    world.receive(CARRIER, &Request::within("BYE", 2, &ok).text());
+    assert_eq!(refer(&mut world, second, first), Err(SessionError::UnknownSession), "it has ended");
 }

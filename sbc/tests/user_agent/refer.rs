@@ -356,3 +356,22 @@ fn a_refer_before_the_ack_is_to_come_again() {
     world.receive(CARRIER, &refer(2, &ok, "<sip:1002@127.0.0.1>").text());
     assert_eq!(world.expect("500 REFER").header("Retry-After"), "5");
 }
+
+/// RFC 3261 §14.2: an offer that comes while nobody has decided on the REFER is answered, and the REFER goes on.
+#[test]
+fn an_offer_crosses_the_decision() {
+    let mut world = World::new();
+    let (session, ok) = world.established();
+    world.receive(CARRIER, &refer(2, &ok, "<sip:1002@127.0.0.1>").text());
+    asked(&mut world);
+    let hold = Request::within("INVITE", 3, &ok).with(|hold| {
+        hold.headers = contact(CARRIER);
+        hold.body = crate::support::SDP.replace("RTP/AVP 0 101\r\n", "RTP/AVP 0 101\r\na=sendonly\r\n");
+    });
+    world.receive(CARRIER, &hold.text());
+    world.own(|agent, now| agent.accept_refer(now, session, ReferId(2))).expect("it waits");
+    assert!(world.expect("200 INVITE").body().contains("a=recvonly"));
+    world.expect("202 REFER");
+    notified(&mut world, "refer", "active;expires=600", "100 Trying", "200 OK");
+    assert_eq!(world.event_names(), ["Media"]);
+}

@@ -9,6 +9,7 @@ use tandem_sbc::user_agent::{Identity, Reason};
 use tandem_time::Instant;
 
 use super::deflect::Deflection;
+use super::hand_back::HandBack;
 use super::transfer::Transfer;
 use crate::{SwitchConfig, WorkerIndex};
 
@@ -35,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) transfer: Option<Transfer>,
     /// The transfer that a carrier was asked for.
     pub(crate) deflection: Option<Box<Deflection>>,
+    /// The joining of two parties that their carrier was asked for.
+    pub(crate) hand_back: Option<HandBack>,
     /// When it has lasted too long.
     pub(crate) too_long_at: Instant,
     /// The legs that are not freed. Each but the few live ones holds a session that the user agent still keeps, and
@@ -92,6 +95,7 @@ impl Call {
             phase: CallPhase::CallerUp,
             transfer: None,
             deflection: None,
+            hand_back: None,
             legs: Vec::new(),
             live: 0,
             unrecorded: 0,
@@ -119,7 +123,7 @@ impl Call {
 
     /// Whether a transfer is under way; one at a time.
     pub(crate) const fn is_transferring(&self) -> bool {
-        self.transfer.is_some() || self.deflection.is_some()
+        self.transfer.is_some() || self.deflection.is_some() || self.hand_back.is_some()
     }
 
     /// Whether commands still make sense.

@@ -11,9 +11,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{CallId, CommandError, CommandId, DialTarget, LegId};
+use tandem_control_api::{CallFact, CallId, CommandError, CommandId, DialTarget, LegId};
 use tandem_media as media;
-use tandem_sbc::user_agent::SessionId;
+use tandem_sbc::user_agent::{ReferTarget, SessionId};
 use tandem_time::Instant;
 
 use super::cause::EndCause;
@@ -32,6 +32,37 @@ pub(crate) struct Deflection {
     ring_timeout: Duration,
     /// The carrier has said that it will try.
     is_accepted: bool,
+}
+
+/// What a carrier's last word was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It has done it.
+    Taken,
+    /// It would, and said no more.
+    Accepted,
+    Refused(u16),
+    None,
+}
+
+impl Word {
+    pub(super) const fn of(status: u16) -> Self {
+        match status {
+            ..300 => Self::Taken,
+            408 => Self::None,
+            _ => Self::Refused(status),
+        }
+    }
+
+    /// As metrics show it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Accepted => "accepted",
+            Self::Refused(_) => "refused",
+            Self::None => "no word",
+        }
+    }
 }
 
 /// A transfer to somebody who is rung.
@@ -69,12 +100,14 @@ impl Calls {
             let deflection = Deflection { parties, target, caller_id, ring_timeout, is_accepted: false };
             call.deflection = Some(Box::new(deflection));
         }
-        self.actions.push_back(Action::Deflect { session, number, wait: ring_timeout });
+        let target = ReferTarget::Number(number);
+        self.actions.push_back(Action::Deflect { session, target, wait: ring_timeout });
     }
 
     /// The carrier of a leg has said how far it is: 202 that it tries, else what the target said.
     pub(super) fn referred(&mut self, now: Instant, leg_id: LegId, status: u16) {
         let Some(call_id) = self.legs.get(leg_id).map(|leg| leg.call) else { return };
+        self.hand_back_referred(now, call_id, leg_id, status);
         let Some(call) = self.calls.get_mut(call_id) else { return };
         let Some(deflection) = call.deflection.as_mut().filter(|it| it.parties.transferee == leg_id) else {
             return;
@@ -87,12 +120,25 @@ impl Calls {
             }
             _ => {
                 let Some(deflection) = call.deflection.take() else { return };
+                self.note_referred(now, call_id, leg_id, Word::of(status));
                 if status < 300 {
                     self.deflected(now, deflection.parties);
                 } else {
                     self.dial_instead(now, call_id, *deflection);
                 }
             }
+        }
+    }
+
+    /// What a leg's carrier made of a REFER goes into the record.
+    pub(super) fn note_referred(&mut self, now: Instant, call: CallId, leg: LegId, word: Word) {
+        *self.counters.refers.entry(word.name()).or_default() += 1;
+        let outcome = match word {
+            Word::Refused(status) => format!("refused {status}"),
+            word => word.name().to_owned(),
+        };
+        if let Some(call) = self.calls.get_mut(call) {
+            call.add_fact(now, CallFact::Referred { leg, outcome });
         }
     }
 
@@ -138,6 +184,9 @@ impl Calls {
             && let Some(deflection) = call.deflection.take()
         {
             let Parties { command, refer, .. } = deflection.parties;
+            if deflection.is_accepted {
+                self.note_referred(now, call_id, leg, Word::Accepted);
+            }
             let status = if deflection.is_accepted { 200 } else { 487 };
             self.report(refer, status);
             if deflection.is_accepted {

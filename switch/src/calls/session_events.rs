@@ -350,8 +350,16 @@ impl Calls {
         let Some(leg) = self.legs.get(leg_id) else { return };
         let rang = leg.ringing.is_some();
         let dial_failure = cause::dial_failure(&end, rang);
+        let is_handed_back = self.is_handed_back(leg_id);
         let (end, cause) = match leg.state {
             LegState::Ended { .. } => return,
+            LegState::Bridged { .. } | LegState::Answered { .. }
+                if is_handed_back && end.by == ua::Ender::Peer =>
+            {
+                let cause = EndCause::Transferred;
+                let by = EndedBy::Party;
+                (LegEnd { by, status: end.status, cause: cause.name().to_owned() }, cause)
+            }
             LegState::Ending { by, cause, .. } if end.by != ua::Ender::Peer => {
                 (LegEnd { by, status: end.status, cause: cause.name().to_owned() }, cause)
             }

@@ -7,6 +7,7 @@ mod deflect;
 mod dialling;
 mod direct;
 mod ending;
+mod hand_back;
 mod limits;
 mod progress;
 mod property;

@@ -139,6 +139,7 @@ impl Calls {
                 self.hand_over(now, transferor, transferee);
                 self.hand_over(now, consulted_on, party);
                 self.transferred(id, party);
+                self.hand_back(call, transferee, party);
                 Ok(Progress::UnderWay)
             }
             TransferTo::Control => {
@@ -352,6 +353,7 @@ impl Calls {
     /// nobody to transfer.
     pub(super) fn leg_leaves_transfer(&mut self, now: Instant, call: CallId, leg: LegId) {
         self.leg_leaves_deflection(now, call, leg);
+        self.leg_leaves_hand_back(now, call, leg);
         let Some(transfer) = self.calls.get(call).and_then(|call| call.transfer) else { return };
         if leg == transfer.parties.transferor {
             self.pass_on(leg, transfer.parties.transferee);

@@ -475,7 +475,12 @@ impl Bench {
                 self.asked.push(format!("refuse {status}"));
                 self.owner_ends(session, status);
             }
-            Action::Deflect { number, .. } => self.asked.push(format!("refer to {number}")),
+            Action::Deflect { target: ua::ReferTarget::Number(number), .. } => {
+                self.asked.push(format!("refer to {number}"));
+            }
+            Action::Deflect { target: ua::ReferTarget::Party(session), .. } => {
+                self.asked.push(format!("refer to the party of {}", session.index));
+            }
             Action::SendDigit { digit, .. } => self.asked.push(format!("send {digit}")),
             Action::AcceptRefer { .. } => self.asked.push("accept transfer".to_owned()),
             Action::ReportRefer { status, .. } => self.asked.push(format!("report {status}")),

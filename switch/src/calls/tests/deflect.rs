@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem_control_api::{CallId, Command, CommandId, DialTarget, LegId, Prompt, Tone, TransferTo};
+use tandem_control_api::{CallFact, CallId, Command, CommandId, DialTarget, LegId, Prompt, Tone, TransferTo};
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::SessionId;
 
@@ -149,7 +149,10 @@ fn the_transferor_leaves_and_comes_too_late() {
     assert_eq!(scene.bench.ending(scene.command), "transferred");
     scene.bench.close_all();
     assert_eq!(scene.bench.records.len(), 1);
-    assert!(scene.bench.records[0].id == scene.call);
+    let record = &scene.bench.records[0];
+    assert_eq!(record.id, scene.call);
+    let taken = CallFact::Referred { leg: scene.caller.1, outcome: "taken".to_owned() };
+    assert_eq!(record.timeline.iter().map(|entry| &entry.fact).collect::<Vec<_>>(), [&taken]);
     scene.wind_up();
 }
 
