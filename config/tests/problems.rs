@@ -123,6 +123,12 @@ fn a_profile_names_what_there_is() {
         "trunk.carrier-a.refer_out: found \"always\"; write true or false",
     );
     one_problem(
+        "alive_check_s = 300         #",
+        "alive_check_s = 90000       #",
+        "90000",
+        "trunk.carrier-a.alive_check_s: found 90000; write a whole number from 0 to 86400",
+    );
+    one_problem(
         "# refer_out_attended = false #",
         "refer_out_attended = 1     #",
         "1     #",

@@ -285,7 +285,7 @@ impl ContactCentre {
 impl ControlPlane for ContactCentre {
     fn handle_event(&mut self, now: Instant, event: &Event) {
         match event {
-            Event::CallOffered { call, leg, from, dialled, origin } => {
+            Event::CallOffered { call, leg, from, dialled, origin, .. } => {
                 self.call_offered(now, (*call, *leg), origin, from, dialled);
             }
             Event::TransferAsked { call, leg, to, consulted_on } => {

@@ -8,14 +8,18 @@
 use std::fmt::Write;
 
 use crate::header::NameAddr;
+use crate::lex;
 use crate::message::{Builder, HeaderName, Message};
 use crate::uri::{Uri, escaped_user};
-use crate::user_agent::Identity;
+use crate::user_agent::{Identity, RedirectReason, Redirection};
 
 /// The most asserted identities that are looked at: RFC 3325 §9.1 allows a sip and a tel URI.
 const ASSERTED_MAX: usize = 4;
+/// The most entries of a History-Info that are looked at.
+const HISTORY_MAX: usize = 32;
 /// RFC 3323 §4.1.1.3.
 const ANONYMOUS_HOST: &str = "anonymous.invalid";
+const ANONYMOUS_URI: &str = "sip:anonymous@anonymous.invalid";
 const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
 /// Where a peer wants to see who calls, besides From.
@@ -57,6 +61,77 @@ pub(crate) fn caller(request: &Message<'_>, is_trusted: bool) -> Identity {
         },
         None => Identity { restricted: wants_privacy || from.restricted, ..from },
     }
+}
+
+/// Who sent a call on before it came to us, and why: the topmost Diversion is the latest (RFC 5806 §4.2), and else the
+/// History-Info has it.
+pub(crate) fn redirection(request: &Message<'_>) -> Option<Redirection> {
+    let diverting = request.addresses(HeaderName::Diversion).flatten().next();
+    diverting.map(|diverting| of_diversion(&diverting)).or_else(|| of_history(request))
+}
+
+fn of_diversion(diverting: &NameAddr<'_>) -> Redirection {
+    let param = |name| diverting.params.token(name).map(|value| value.trim_matches('"'));
+    let reason = param("reason").map(RedirectReason::of_diversion).unwrap_or_default();
+    let wants_privacy = param("privacy").is_some_and(|it| !it.eq_ignore_ascii_case("off"));
+    let by = of_address(diverting);
+    Redirection { by: Identity { restricted: wants_privacy || by.restricted, ..by }, reason }
+}
+
+/// RFC 7044 §5: the last entry that another user's stood before, by `mp` or, with RFC 4244, by the cause of RFC 4458. A
+/// call sent on has the entry that it came from in `mp`, else before it.
+fn of_history(request: &Message<'_>) -> Option<Redirection> {
+    let entries: Vec<NameAddr<'_>> =
+        request.addresses(HeaderName::HistoryInfo).take(HISTORY_MAX).flatten().collect();
+    let (at, target) = entries
+        .iter()
+        .enumerate()
+        .rev()
+        .find(|(at, entry)| *at > 0 && (entry.params.has("mp") || cause_of(entry).is_some()))?;
+    let index_of = |entry: &NameAddr<'_>| entry.params.token("index").map(str::to_owned);
+    let named = target
+        .params
+        .token("mp")
+        .and_then(|mp| entries.iter().find(|entry| index_of(entry).as_deref() == Some(mp)));
+    let diverting = named.or_else(|| entries.get(at.checked_sub(1)?))?;
+    let cause = cause_of(target).or_else(|| embedded_cause(diverting));
+    let is_private = |value: &[u8]| {
+        let mut tokens = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        tokens.any(|token| token.eq_ignore_ascii_case(b"history") || token.eq_ignore_ascii_case(b"header"))
+    };
+    let wants_privacy = request.lines(HeaderName::Privacy).any(|line| is_private(line.value))
+        || embedded(diverting, b"Privacy").is_some_and(|value| is_private(&value));
+    let by = of_address(diverting);
+    let by = Identity { restricted: wants_privacy || by.restricted, display_name: None, ..by };
+    Some(Redirection { by, reason: cause.map(RedirectReason::of_cause).unwrap_or_default() })
+}
+
+/// RFC 4458 §2: why a call was sent to this URI.
+fn cause_of(entry: &NameAddr<'_>) -> Option<u16> {
+    let uri = entry.uri().ok()?;
+    uri.as_sip()?.params.token("cause")?.parse().ok()
+}
+
+/// RFC 7044 §5.1: `?Reason=SIP%3Bcause%3D486`, what came of the call to this URI.
+fn embedded_cause(entry: &NameAddr<'_>) -> Option<u16> {
+    let reason = embedded(entry, b"Reason")?;
+    let reason = std::str::from_utf8(&reason).ok()?;
+    let cause = reason
+        .split(';')
+        .filter_map(|part| part.trim().split_once('='))
+        .find(|(name, _)| *name == "cause")?;
+    cause.1.trim().parse().ok()
+}
+
+/// A header in an entry's URI.
+fn embedded(entry: &NameAddr<'_>, wanted: &[u8]) -> Option<Vec<u8>> {
+    let uri = entry.uri().ok()?;
+    let mut headers = uri.as_sip()?.headers?.split(|byte| *byte == b'&');
+    headers.find_map(|header| {
+        let equals = memchr::memchr(b'=', header)?;
+        let (name, value) = (header.get(..equals)?, header.get(equals + 1..)?);
+        lex::unescape(name).eq_ignore_ascii_case(wanted).then(|| lex::unescape(value).into_owned())
+    })
 }
 
 /// RFC 3323 §4.2 and RFC 3325 §9.3; `full` is of the Remote-Party-ID drafts.
@@ -131,10 +206,25 @@ impl Shown<'_> {
         if self.caller.restricted || self.caller.user.is_empty() {
             builder = builder.header(HeaderName::Privacy, "id");
         }
-        match &self.caller.diverting {
-            Some(diverting) => self.add_diversion(builder, diverting),
-            None => builder,
+        match self.diversion {
+            DiversionHeader::Off => builder,
+            DiversionHeader::Diversion => self.add_diversion(builder),
+            DiversionHeader::HistoryInfo => self.add_history(builder),
         }
+    }
+
+    /// Who sent the call on, the earliest first: before it came to us, and we.
+    fn diverting(&self) -> impl DoubleEndedIterator<Item = (String, bool, RedirectReason)> {
+        let before = self.caller.redirection.as_ref().map(|before| {
+            let is_hidden = before.by.restricted || before.by.user.is_empty();
+            let uri = format!("sip:{}@{}", escaped_user(&before.by.user), self.host);
+            (if is_hidden { ANONYMOUS_URI.to_owned() } else { uri }, is_hidden, before.reason)
+        });
+        let ours = self.caller.diverting.as_ref().map(|number| {
+            let uri = format!("sip:{}@{}", escaped_user(number), self.host);
+            (uri, false, RedirectReason::Unconditional)
+        });
+        before.into_iter().chain(ours)
     }
 
     fn add_identity(&self, builder: Builder) -> Builder {
@@ -155,23 +245,37 @@ impl Shown<'_> {
         }
     }
 
-    /// RFC 5806 §4; RFC 7044 §10.1 with the target mapped from the one before.
-    fn add_diversion(&self, builder: Builder, diverting: &str) -> Builder {
-        let (host, diverting) = (self.host, escaped_user(diverting));
-        match self.diversion {
-            DiversionHeader::Off => builder,
-            DiversionHeader::Diversion => builder.header(
+    /// RFC 5806 §4: the latest on top. Who is not to be known is anonymous, whoever asks.
+    fn add_diversion(&self, builder: Builder) -> Builder {
+        self.diverting().rev().fold(builder, |builder, (uri, is_hidden, reason)| {
+            let privacy = if is_hidden { "full" } else { "off" };
+            let reason = reason.name();
+            builder.header(
                 HeaderName::Diversion,
-                format_args!("<sip:{diverting}@{host}>;reason=unconditional;privacy=off;screen=yes"),
-            ),
-            DiversionHeader::HistoryInfo => {
-                let callee = escaped_user(self.callee);
-                builder.header(
-                    HeaderName::HistoryInfo,
-                    format_args!("<sip:{diverting}@{host}>;index=1, <sip:{callee}@{host}>;index=1.1;mp=1"),
-                )
-            }
+                format_args!("<{uri}>;reason={reason};privacy={privacy};screen=yes"),
+            )
+        })
+    }
+
+    /// RFC 7044 §10.1, each target mapped from the one before, for the cause of RFC 4458.
+    fn add_history(&self, builder: Builder) -> Builder {
+        let (mut history, mut index, mut why) = (String::new(), "1".to_owned(), None::<RedirectReason>);
+        let callee = format!("sip:{}@{}", escaped_user(self.callee), self.host);
+        let diverting = self.diverting().map(|(uri, _, reason)| (uri, Some(reason)));
+        for (uri, reason) in diverting.chain([(callee, None)]) {
+            // Writing to memory cannot fail.
+            let _ = match why {
+                None => write!(history, "<{uri}>;index={index}"),
+                Some(why) => {
+                    let before = index.clone();
+                    index.push_str(".1");
+                    write!(history, ", <{uri};cause={}>;index={index};mp={before}", why.cause())
+                }
+            };
+            why = reason;
         }
+        // The callee alone has no history.
+        if index == "1" { builder } else { builder.header(HeaderName::HistoryInfo, history) }
     }
 
     fn address(&self) -> String {

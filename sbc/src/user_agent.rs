@@ -43,6 +43,7 @@ mod session;
 mod sips;
 mod through;
 mod update;
+mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -62,7 +63,8 @@ pub use deflect::ReferTarget;
 pub use event::{
     AudioCodec, DtlsAssociation, DtlsRole, Ender, Event, Fingerprint, IceCredentials, Identity, Invite,
     InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, Reason, ReasonProtocol,
-    ReferId, Reoffer, SessionEnd, SessionError, SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
+    RedirectReason, Redirection, ReferId, Reoffer, SessionEnd, SessionError, SessionId, Source, SrtpKey,
+    SrtpKeys, SrtpSuite, Usage,
 };
 
 pub use crate::dns::{Answer, Domain, LookupFailed, NameLimits, Question, Record, RecordKind};
@@ -162,6 +164,8 @@ enum Role {
     Refer(SessionId),
     /// A NOTIFY of ours, on what became of a REFER.
     Notify(SessionId, ReferId),
+    /// An OPTIONS of ours in a dialog, to see whether the peer is there.
+    Watch(SessionId),
     /// A REGISTER of ours.
     Register(RegistrantId),
     /// An OPTIONS of ours, to a destination.
@@ -185,6 +189,7 @@ impl Role {
             | Self::Key(id)
             | Self::Refer(id)
             | Self::Notify(id, _)
+            | Self::Watch(id)
             | Self::Incoming(id) => Some(id),
             Self::Register(_) | Self::Probe(_) | Self::Unattended => None,
         }
@@ -470,6 +475,9 @@ impl UserAgent {
             }
             ResponseMatch::Deliver { user: Role::Notify(session, refer), .. } if status >= 200 => {
                 self.handle_notified(now, session, refer, status);
+            }
+            ResponseMatch::Deliver { user: Role::Watch(session), .. } if status >= 200 => {
+                self.handle_watched(now, session, status);
             }
             ResponseMatch::Deliver { transaction, user: Role::Register(id), .. } if status >= 200 => {
                 self.handle_registered(now, id, transaction, received, status);

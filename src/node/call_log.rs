@@ -36,7 +36,7 @@ impl<P> CallLog<P> {
 
     fn log(&mut self, event: &Event) {
         match event {
-            Event::CallOffered { call, leg, origin, from, dialled } => {
+            Event::CallOffered { call, leg, origin, from, dialled, .. } => {
                 self.unanswered.insert(*leg, Unanswered::Caller(*call));
                 let (kind, origin) = match origin {
                     Origin::Trunk(name) => ("trunk", name),

@@ -263,6 +263,7 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         product_header: profile.product_header,
         refer: refer(profile.refer),
         refer_subscription: profile.refer_subscription,
+        alive_check: profile.alive_check,
         trust_identity: profile.trust_identity,
         identity: match profile.identity {
             config::IdentityHeader::From => IdentityHeader::From,

@@ -29,6 +29,12 @@ pub struct StoredCall {
     pub from: String,
     /// What was dialled.
     pub dialled: String,
+    /// Whether the caller wanted not to be known.
+    pub from_withheld: bool,
+    /// Who had sent it on before it came to us; empty when that one wanted not to be known.
+    pub redirected_by: Option<String>,
+    /// Why it had been sent on.
+    pub redirect_reason: Option<String>,
     /// When it was offered.
     pub started: String,
     /// When the caller was answered.
@@ -170,6 +176,9 @@ fn read_call(row: &Row<'_>) -> rusqlite::Result<StoredCall> {
         origin: row.get("origin")?,
         from: row.get("from_number")?,
         dialled: row.get("dialled")?,
+        from_withheld: row.get("from_withheld")?,
+        redirected_by: row.get("redirected_by")?,
+        redirect_reason: row.get("redirect_reason")?,
         started: row.get("started")?,
         answered: row.get("answered")?,
         ended: row.get("ended")?,

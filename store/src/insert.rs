@@ -40,13 +40,14 @@ fn insert_call(
         Origin::User(name) => ("user", name),
     };
     let summary = Summary::of(record);
+    let redirected = record.redirected.as_ref();
     let answered = record.answered.map(|at| record.ended - at).unwrap_or_default();
     transaction
         .prepare_cached(
             "INSERT INTO calls (run, call, origin_kind, origin, from_number, from_name, dialled, started, answered, \
              ended, duration_ms, answered_ms, end_side, end_cause, end_status, flow, queue, wait_ms, agent, talk_ms, \
-             legs_dropped, timeline_dropped) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-             ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+             legs_dropped, timeline_dropped, from_withheld, redirected_by, redirect_reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+             ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
         )?
         .execute(params![
             run,
@@ -71,6 +72,9 @@ fn insert_call(
             millis(summary.talk),
             record.legs_dropped,
             record.timeline_dropped,
+            record.from.withheld,
+            redirected.map(|redirected| &redirected.by.number),
+            redirected.map(|redirected| &redirected.reason),
         ])?;
     Ok(())
 }

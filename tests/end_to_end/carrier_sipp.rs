@@ -113,6 +113,9 @@ fn numbers_are_understood_as_the_carrier_writes_them() {
         let records = records(&mut node);
         let [record] = &records[..] else { panic!("one record: {records:#?}") };
         assert_eq!((record.from.as_str(), record.dialled.as_str()), (from, "+15550102"), "{options:?}");
+        assert_eq!(record.from_withheld, from.is_empty(), "{options:?}");
+        let sent_on = (record.redirected_by.as_deref(), record.redirect_reason.as_deref());
+        assert_eq!(sent_on, (Some("+15550199"), Some("unconditional")), "{options:?}");
         assert!(record.legs[0].packets_sent > 10, "the prompt was played: {record:#?}");
     }
 }

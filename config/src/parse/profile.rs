@@ -45,6 +45,8 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         _ => None,
     });
     let refer_subscription = section.boolean_or("refer_subscription", usual.refer_subscription);
+    let usual_check = usual.alive_check.map_or(0, |check| u32::try_from(check.as_secs()).unwrap_or(u32::MAX));
+    let alive_check = section.seconds_or("alive_check_s", 0..=86_400, usual_check);
     let trust_identity = section.boolean_or("trust_identity", usual.trust_identity);
     let identity = section.parsed_or("identity", IDENTITY, usual.identity, parse_identity);
     let diversion = section.parsed_or(
@@ -74,6 +76,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         product_header: product_header?,
         refer: refer?,
         refer_subscription: refer_subscription?,
+        alive_check: alive_check.map(|check| (!check.is_zero()).then_some(check))?,
         trust_identity: trust_identity?,
         identity: identity?,
         diversion: diversion?,

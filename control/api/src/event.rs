@@ -19,6 +19,9 @@ pub enum Event {
         from: Party,
         /// What was dialled: the Request-URI's user part, `+` kept.
         dialled: String,
+        /// Who sent the call on before it came to us.
+        #[serde(default)]
+        redirected: Option<Redirection>,
     },
     /// A command's one outcome.
     Done {
@@ -262,6 +265,18 @@ pub struct Party {
     pub number: String,
     /// The display name, if any.
     pub name: Option<String>,
+    /// Whether the party wants not to be known (RFC 3323); then it has neither number nor name here.
+    #[serde(default)]
+    pub withheld: bool,
+}
+
+/// Who sent a call on before it came to us (RFC 5806, RFC 7044).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redirection {
+    /// Who; the latest when there were several.
+    pub by: Party,
+    /// Why, in the words of RFC 5806 §4: `unconditional`, `user-busy`, `no-answer`, `unknown`, …
+    pub reason: String,
 }
 
 /// How a leg ended.

@@ -19,6 +19,7 @@ pub use command::{
 };
 pub use event::{
     CollectEnd, CommandError, DialFailure, EndedBy, Event, LegEnd, Origin, Outcome, Party, PlayEnd,
+    Redirection,
 };
 pub use id::{CallId, CommandId, LegId};
 pub use plane::ControlPlane;

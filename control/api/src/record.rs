@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tandem_time::Instant;
 
-use crate::{CallFact, CallId, LegEnd, LegId, MediaPath, Origin, Party};
+use crate::{CallFact, CallId, LegEnd, LegId, MediaPath, Origin, Party, Redirection};
 
 /// One call, from offer to release. Instants are turned into dates by the shell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct CallRecord {
     pub from: Party,
     /// What was dialled.
     pub dialled: String,
+    /// Who had sent it on before it came to us.
+    #[serde(default)]
+    pub redirected: Option<Redirection>,
     /// When it was offered.
     #[serde(with = "nanos")]
     pub offered: Instant,

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
     DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, MediaPath, MediaStatistics,
-    Origin, Outcome, Party, PlayEnd, Prompt, RejectReason, Repeat, Request, TimelineEntry, Tone, TransferTo,
+    Origin, Outcome, Party, PlayEnd, Prompt, Redirection, RejectReason, Repeat, Request, TimelineEntry, Tone,
+    TransferTo,
 };
 use tandem_time::Instant;
 
@@ -150,6 +151,11 @@ fn outcomes() -> Vec<Result<Outcome, CommandError>> {
     outcomes
 }
 
+fn redirection() -> Redirection {
+    let by = Party { number: "+15550122".into(), name: Some("Yan".into()), withheld: false };
+    Redirection { by, reason: "user-busy".into() }
+}
+
 fn record() -> CallRecord {
     let at = Instant::from_nanos;
     let end = |by| LegEnd { by, status: 487, cause: "cancelled".into() };
@@ -183,8 +189,9 @@ fn record() -> CallRecord {
     CallRecord {
         id: CALL,
         origin: Origin::User("1002".into()),
-        from: Party { number: String::new(), name: Some("Zoë".into()) },
+        from: Party { number: String::new(), name: Some("Zoë".into()), withheld: true },
         dialled: "+15550100".into(),
+        redirected: Some(redirection()),
         offered: at(0),
         answered: Some(at(10)),
         ended: at(20),
@@ -198,7 +205,7 @@ fn record() -> CallRecord {
 
 #[test]
 fn events() {
-    let from = Party { number: "+15550111".into(), name: None };
+    let from = Party { number: "+15550111".into(), ..Party::default() };
     let mut events = vec![
         Event::CallOffered {
             call: CALL,
@@ -206,6 +213,7 @@ fn events() {
             origin: Origin::Trunk("carrier-a".into()),
             from,
             dialled: "+15550100".into(),
+            redirected: Some(redirection()),
         },
         Event::LegCreated { call: CALL, leg: LEG, command: CommandId(7) },
         Event::LegRinging { call: CALL, leg: LEG },

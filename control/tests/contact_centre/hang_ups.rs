@@ -82,6 +82,7 @@ impl Hand {
             origin: Origin::Trunk("carrier".into()),
             from: Party::default(),
             dialled: "+15550101".into(),
+            redirected: None,
         });
         if point >= Point::Dialled {
             self.done(self.dial, Ok(Outcome::Answered { leg: CALLER }));

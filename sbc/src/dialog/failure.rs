@@ -54,8 +54,15 @@ mod tests {
             486, 487, 488, 489, 491, 493, 494, 500, 501, 502, 503, 504, 505, 513, 580, 600, 603, 604, 606,
             607, 608, 699,
         ];
-        const METHODS: [Method<'static>; 6] =
-            [Method::Invite, Method::Update, Method::Prack, Method::Info, Method::Refer, Method::Notify];
+        const METHODS: [Method<'static>; 7] = [
+            Method::Invite,
+            Method::Update,
+            Method::Prack,
+            Method::Info,
+            Method::Refer,
+            Method::Notify,
+            Method::Options,
+        ];
         let mut table = String::from("status");
         METHODS.iter().for_each(|method| write!(table, "  {:11}", method.as_str()).expect("a String"));
         for status in STATUSES {

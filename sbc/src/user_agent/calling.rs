@@ -9,7 +9,7 @@ use super::compose::{self, Description};
 use super::late;
 use super::profile::EarlyMedia;
 use super::route::Plan;
-use super::session::{Calling, Confirmed, Fork, ForkState, Peer, Phase, Refusal, Session};
+use super::session::{Calling, Fork, ForkState, Peer, Phase, Refusal, Session};
 use super::through::Through;
 use super::{
     DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, Received, Role,
@@ -437,10 +437,7 @@ impl UserAgent {
             self.tell_ended(now, id, Ender::Failure, 488, "no common codec");
             return self.settle(id);
         };
-        if let Some(session) = self.sessions.get_mut(id) {
-            let media = Some(media);
-            session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media, success: None }));
-        }
+        self.begin_confirmed(now, id, dialog, Some(media));
         self.take_expiry(now, id, received.message);
         self.events.push_back(Event::Media { session: id, audio });
         self.events.push_back(Event::Answered { session: id });

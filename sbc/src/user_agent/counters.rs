@@ -118,6 +118,8 @@ counters! {
     sessions_refreshed,
     /// Sessions ended since nobody refreshed them.
     sessions_expired,
+    /// Sessions ended since their peer was not there any more when it was asked.
+    peers_gone,
     /// Requests refused since they wanted sessions refreshed more often than we allow (422).
     session_intervals_refused,
     /// REGISTERs that succeeded.

@@ -173,6 +173,109 @@ pub struct Identity {
     pub restricted: bool,
     /// Whom the call was for, when it goes on to somebody else. Of calls that we make; none of those that come.
     pub diverting: Option<String>,
+    /// Who had sent the call on before it came to us; by a trunk's word, which nothing proves.
+    pub redirection: Option<Box<Redirection>>,
+}
+
+/// Who sent a call on, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redirection {
+    /// Who; may be known to those only who are trusted.
+    pub by: Identity,
+    /// Why.
+    pub reason: RedirectReason,
+}
+
+/// Why a call was sent on (RFC 5806 §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RedirectReason {
+    /// Nobody says.
+    #[default]
+    Unknown,
+    /// Busy.
+    UserBusy,
+    /// Not answered.
+    NoAnswer,
+    /// Not reachable.
+    Unavailable,
+    /// All calls are.
+    Unconditional,
+    /// At this time of day.
+    TimeOfDay,
+    /// Not to be disturbed.
+    DoNotDisturb,
+    /// Sent on by hand while it rang.
+    Deflection,
+    /// The user is somewhere else.
+    FollowMe,
+    /// The phone is out of service.
+    OutOfService,
+    /// The user is away.
+    Away,
+}
+
+impl RedirectReason {
+    const ALL: [Self; 11] = [
+        Self::Unknown,
+        Self::UserBusy,
+        Self::NoAnswer,
+        Self::Unavailable,
+        Self::Unconditional,
+        Self::TimeOfDay,
+        Self::DoNotDisturb,
+        Self::Deflection,
+        Self::FollowMe,
+        Self::OutOfService,
+        Self::Away,
+    ];
+
+    /// As Diversion has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::UserBusy => "user-busy",
+            Self::NoAnswer => "no-answer",
+            Self::Unavailable => "unavailable",
+            Self::Unconditional => "unconditional",
+            Self::TimeOfDay => "time-of-day",
+            Self::DoNotDisturb => "do-not-disturb",
+            Self::Deflection => "deflection",
+            Self::FollowMe => "follow-me",
+            Self::OutOfService => "out-of-service",
+            Self::Away => "away",
+        }
+    }
+
+    pub(crate) fn of_diversion(reason: &str) -> Self {
+        let found = Self::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(reason));
+        found.unwrap_or(Self::Unknown)
+    }
+
+    /// RFC 4458 §2; and the final responses that lead to it (RFC 7044 §10.1.2).
+    pub(crate) const fn of_cause(cause: u16) -> Self {
+        match cause {
+            302 => Self::Unconditional,
+            486 | 600 => Self::UserBusy,
+            408 => Self::NoAnswer,
+            480 | 487 => Self::Deflection,
+            503 => Self::Unavailable,
+            603 => Self::DoNotDisturb,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// RFC 4458 §2.
+    pub(crate) const fn cause(self) -> u16 {
+        match self {
+            Self::Unknown => 404,
+            Self::UserBusy => 486,
+            Self::NoAnswer => 408,
+            Self::Deflection => 480,
+            Self::Unavailable | Self::OutOfService => 503,
+            Self::Unconditional | Self::TimeOfDay | Self::DoNotDisturb | Self::FollowMe | Self::Away => 302,
+        }
+    }
 }
 
 /// A call to make.

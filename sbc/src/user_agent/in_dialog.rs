@@ -23,7 +23,7 @@ use super::compose::{self, Description};
 use super::expiry::with_agreement;
 use super::owner::with_capabilities;
 use super::serving::way_of_dialog;
-use super::session::{Confirmed, Phase, Success};
+use super::session::{Phase, Success};
 use super::{Ender, Event, Received, Role, SessionId, UserAgent};
 use crate::dialog::{Dialog, OutOfOrder};
 use crate::message::{HeaderName, Method};
@@ -256,10 +256,7 @@ impl UserAgent {
         if before.as_ref() != Some(&audio) {
             self.events.push_back(Event::Media { session: id, audio });
         }
-        if let Some(session) = self.sessions.get_mut(id) {
-            let media = Some(media);
-            session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media, success: None }));
-        }
+        self.begin_confirmed(now, id, dialog, Some(media));
         self.events.push_back(Event::Confirmed { session: id });
         self.settle(id);
     }

@@ -43,6 +43,9 @@ impl UserAgent {
                 (Role::Notify(session, refer), Tell::Timeout | Tell::TransportError) => {
                     self.handle_notified(now, session, refer, 408);
                 }
+                (Role::Watch(session), Tell::Timeout | Tell::TransportError) => {
+                    self.handle_watched(now, session, 408);
+                }
                 (Role::Register(id), Tell::Timeout | Tell::TransportError) => {
                     self.handle_register_failure(now, id, notice.transaction);
                 }

@@ -15,6 +15,9 @@ use crate::session_timer;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::uri::Scheme;
 
+/// §21.4.18: what a caller is told whom nobody answers, for no other reason.
+const NOT_NOW: u16 = 480;
+
 impl UserAgent {
     /// Answers an incoming session (200) with our side of the media. [`Event::Media`] and [`Event::Confirmed`]
     /// follow.
@@ -151,8 +154,8 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Ends a session in whatever state it is: 603 (or 487), CANCEL, or BYE. [`Event::Ended`] follows at once.
-    /// `cause` goes into a Reason header (RFC 3326).
+    /// Ends a session in whatever state it is: 480 ([`UserAgent::reject`] says more), CANCEL, or BYE. [`Event::Ended`]
+    /// follows at once. `cause` goes into a Reason header (RFC 3326).
     ///
     /// # Errors
     /// When the session is unknown or already ended.
@@ -162,8 +165,8 @@ impl UserAgent {
         let status = match std::mem::replace(&mut kept.phase, Phase::Over) {
             Phase::Offered(offered) => {
                 kept.phase = Phase::Offered(offered);
-                self.refuse_offered(now, session, 603);
-                603
+                self.refuse_offered(now, session, NOT_NOW);
+                NOT_NOW
             }
             Phase::Answered(answered) => {
                 // §15: BYE must wait for the ACK.
@@ -313,6 +316,7 @@ impl UserAgent {
         self.give_up_cancelled_forks(now, id);
         self.advance_change(now, id);
         self.keep_session(now, id);
+        self.watch_peer(now, id);
         self.give_up_passed_on(now, id);
         self.expire_referrals(now, id);
         self.expire_deflection(now, id);

@@ -28,6 +28,9 @@ pub struct Profile {
     pub reliable_provisional: ReliableProvisional,
     /// How long sessions last without being refreshed.
     pub session_timers: SessionTimers,
+    /// How often it is asked whether it is there (OPTIONS) while nothing else would tell: when it is on hold, or its media
+    /// does not pass us, and the session has no timer. Never when absent.
+    pub alive_check: Option<Duration>,
     /// The timers of its transactions; those of the node when absent.
     pub timers: Option<Timers>,
     /// How long it may ring before we cancel, no longer than the node's limit; that one when absent.
@@ -72,6 +75,7 @@ impl Default for Profile {
             early_media: EarlyMedia::Accept,
             reliable_provisional: ReliableProvisional::Supported,
             session_timers: SessionTimers::default(),
+            alive_check: Some(Duration::from_secs(300)),
             timers: None,
             max_ringing: None,
             max_forwards: 70,

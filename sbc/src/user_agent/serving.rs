@@ -287,7 +287,10 @@ impl UserAgent {
         if let (Some(kept), Source::User(user)) = (self.sessions.get_mut(session), &source) {
             kept.user = Some(user.clone());
         }
-        let from = identity::caller(received.parties, self.profile(received.peer).trust_identity);
+        let mut from = identity::caller(received.parties, self.profile(received.peer).trust_identity);
+        if !received.peer.is_phone() {
+            from.redirection = identity::redirection(received.parties).map(Box::new);
+        }
         let call_id = received.essentials.call_id.to_owned();
         self.events.push_back(match replaced {
             Some(replaced) => Event::Replacing { session, replaced, source, from, call_id, acceptable },

@@ -15,6 +15,7 @@ use super::reliable::Reliable;
 use super::reoffer::Change;
 use super::route::Plan;
 use super::through::Through;
+use super::watching::Watch;
 use super::{Ender, NegotiatedAudio, Reason, SessionId};
 use crate::auth::Challenge;
 use crate::dialog::Dialog;
@@ -167,6 +168,8 @@ pub(super) struct Confirmed {
     pub(super) media: Option<Negotiation>,
     /// Our 2xx to a re-INVITE whose ACK is not here.
     pub(super) success: Option<Success>,
+    /// When it is looked whether the peer is still there.
+    pub(super) watch: Watch,
 }
 
 #[derive(Debug)]
@@ -412,7 +415,10 @@ impl Session {
         let phase = match &self.phase {
             Phase::Offered(offered) => offered.deadline(),
             Phase::Answered(answered) | Phase::Leaving(answered) => Some(answered.success.deadline()),
-            Phase::Confirmed(confirmed) => confirmed.success.as_ref().map(Success::deadline),
+            Phase::Confirmed(confirmed) => {
+                let success = confirmed.success.as_ref().map(Success::deadline);
+                success.into_iter().chain(confirmed.watch.deadline()).min()
+            }
             Phase::Calling(calling) => {
                 let plan = calling.plan.as_ref().and_then(|plan| plan.fails_over_at);
                 Some(plan.map_or(calling.give_up, |at| at.min(calling.give_up)))

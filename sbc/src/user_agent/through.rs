@@ -14,7 +14,7 @@ use super::calling::{Side, Wanted};
 use super::compose::{self, Description};
 use super::passing::{PassedOn, Waiting};
 use super::profile::EarlyMedia;
-use super::session::{Confirmed, Phase, Session};
+use super::session::{Phase, Session};
 use super::{Ender, Event, Identity, InviteTarget, Received, SessionError, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::message::HeaderName;
@@ -214,11 +214,9 @@ impl UserAgent {
             self.tell_ended(now, id, Ender::Failure, 488, "no session description");
             return self.settle(id);
         };
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media: None, success: None }));
-            if let Some(through) = &mut session.through {
-                through.described = described;
-            }
+        self.begin_confirmed(now, id, dialog, None);
+        if let Some(through) = self.sessions.get_mut(id).and_then(|session| session.through.as_mut()) {
+            through.described = described;
         }
         self.take_expiry(now, id, received.message);
         self.events.push_back(Event::Answered { session: id });
@@ -268,9 +266,7 @@ impl UserAgent {
             self.tell_ended(now, id, Ender::Failure, 488, "no answer to the offer");
             return self.settle(id);
         }
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, media: None, success: None }));
-        }
+        self.begin_confirmed(now, id, dialog, None);
         self.events.push_back(Event::Confirmed { session: id });
         self.settle(id);
     }

@@ -1,7 +1,8 @@
 //! Who calls: what a trunk says of it, and what a trunk is told.
 
 use tandem_sbc::user_agent::{
-    DiversionHeader, Event, Identity, IdentityHeader, Invite, InviteTarget, Profile,
+    DiversionHeader, Event, Identity, IdentityHeader, Invite, InviteTarget, Profile, RedirectReason,
+    Redirection,
 };
 
 use crate::support::{CARRIER, Request, Sent, World, config, media};
@@ -160,8 +161,123 @@ fn a_call_that_goes_out_again_says_whom_it_was_for() {
     );
     assert_eq!(
         sent(DiversionHeader::HistoryInfo).header("History-Info"),
-        "<sip:+15550100@127.0.0.1>;index=1, <sip:+15557777@127.0.0.1>;index=1.1;mp=1"
+        "<sip:+15550100@127.0.0.1>;index=1, <sip:+15557777@127.0.0.1;cause=302>;index=1.1;mp=1"
     );
     let off = sent(DiversionHeader::Off);
     assert!(!off.text.contains("+15550100"), "{}", off.text);
+}
+
+/// By whom, and why, a call was sent on; whether that one wants not to be known.
+fn sent_on(headers: &str) -> Option<(String, RedirectReason, bool)> {
+    let redirection = caller(&Profile::default(), FROM, headers).redirection?;
+    Some((redirection.by.user, redirection.reason, redirection.by.restricted))
+}
+
+/// RFC 5806 §4.2: the topmost is the latest; §4: a reason, and who may see it.
+#[test]
+fn a_diversion_says_who_sent_the_call_on() {
+    let latest = "Diversion: \"Desk\" <sip:+15550011@c.example>;reason=user-busy;counter=1\r\n\
+                  Diversion: <sip:+15550012@c.example>;reason=no-answer\r\n";
+    let expected = |user: &str, reason, restricted| Some((user.to_owned(), reason, restricted));
+    assert_eq!(sent_on(latest), expected("+15550011", RedirectReason::UserBusy, false));
+    for (headers, user, reason, restricted) in [
+        (
+            "Diversion: <tel:+1-555-0011>;reason=\"no-answer\"\r\n",
+            "+15550011",
+            RedirectReason::NoAnswer,
+            false,
+        ),
+        (
+            "Diversion: <sip:+15550011@c>;privacy=full;reason=away\r\n",
+            "+15550011",
+            RedirectReason::Away,
+            true,
+        ),
+        ("Diversion: <sip:+15550011@c>;reason=weather\r\n", "+15550011", RedirectReason::Unknown, false),
+        ("Diversion: <sip:anonymous@anonymous.invalid>\r\n", "", RedirectReason::Unknown, true),
+    ] {
+        assert_eq!(sent_on(headers), expected(user, reason, restricted), "{headers}");
+    }
+    assert_eq!(sent_on(""), None);
+    assert_eq!(sent_on("Diversion: <<>\r\n"), None);
+}
+
+/// RFC 7044 §10.1: by `mp`, which names the entry that was mapped; RFC 4244 and RFC 4458: by the cause in the URI that it
+/// was sent to, or by what came of the one before. A Diversion beside it says more.
+#[test]
+fn a_history_says_who_sent_the_call_on() {
+    for (headers, user, reason, restricted) in [
+        (
+            "History-Info: <sip:+15550011@c?Reason=SIP%3Bcause%3D486>;index=1, <sip:+15550100@c>;index=1.1;mp=1\r\n",
+            "+15550011",
+            RedirectReason::UserBusy,
+            false,
+        ),
+        (
+            "History-Info: <sip:a@c>;index=1, <sip:b@c;cause=408>;index=1.1;mp=1, <sip:b@phone>;index=1.1.1;rc=1.1\r\n",
+            "a",
+            RedirectReason::NoAnswer,
+            false,
+        ),
+        (
+            "History-Info: <sip:a@c>;index=1\r\nHistory-Info: <sip:b@c;cause=302>;index=1.1\r\n",
+            "a",
+            RedirectReason::Unconditional,
+            false,
+        ),
+        (
+            "History-Info: <sip:a@c?Privacy=history>;index=1, <sip:b@c;cause=480>;index=1.1;mp=1\r\n",
+            "a",
+            RedirectReason::Deflection,
+            true,
+        ),
+        (
+            "Diversion: <sip:d@c>;reason=follow-me\r\nHistory-Info: <sip:a@c>;index=1, <sip:b@c>;index=1.1;mp=1\r\n",
+            "d",
+            RedirectReason::FollowMe,
+            false,
+        ),
+    ] {
+        assert_eq!(sent_on(headers), Some((user.to_owned(), reason, restricted)), "{headers}");
+    }
+    for nobody in [
+        "History-Info: <sip:a@c>;index=1\r\n",
+        "History-Info: <sip:a@c>;index=1, <sip:a@phone>;index=1.1;rc=1\r\n",
+        "History-Info: <sip:b@c;cause=302>;index=1\r\n",
+    ] {
+        assert_eq!(sent_on(nobody), None, "{nobody}");
+    }
+}
+
+/// RFC 5806 §4.2: we stand above who sent it on before; RFC 7044: below. Who wants not to be known is not, whatever the
+/// trunk is.
+#[test]
+fn who_sent_a_call_on_before_us_goes_along() {
+    let by = |user: &str, restricted| Identity { restricted, ..shown(user, None) };
+    let redirection = |restricted| {
+        let reason = RedirectReason::UserBusy;
+        Some(Box::new(Redirection { by: by("+15550011", restricted), reason }))
+    };
+    let from = |restricted, diverting: Option<&str>| Identity {
+        diverting: diverting.map(str::to_owned),
+        redirection: redirection(restricted),
+        ..shown("+15550001", None)
+    };
+    let sent = |diversion, from| invite(Profile { diversion, ..Profile::default() }, from);
+    let both = sent(DiversionHeader::Diversion, from(false, Some("+15550100")));
+    let ours = "<sip:+15550100@127.0.0.1>;reason=unconditional;privacy=off;screen=yes";
+    let theirs = "<sip:+15550011@127.0.0.1>;reason=user-busy;privacy=off;screen=yes";
+    assert_eq!(both.headers("Diversion"), [ours, theirs]);
+    let history = sent(DiversionHeader::HistoryInfo, from(false, Some("+15550100")));
+    assert_eq!(
+        history.header("History-Info"),
+        "<sip:+15550011@127.0.0.1>;index=1, <sip:+15550100@127.0.0.1;cause=486>;index=1.1;mp=1, \
+         <sip:+15557777@127.0.0.1;cause=302>;index=1.1.1;mp=1.1"
+    );
+    for diversion in [DiversionHeader::Diversion, DiversionHeader::HistoryInfo] {
+        let hidden = sent(diversion, from(true, None));
+        assert!(!hidden.text.contains("+15550011") && hidden.text.contains("anonymous"), "{}", hidden.text);
+    }
+    let off = sent(DiversionHeader::Off, from(false, None));
+    assert!(!off.text.contains("+15550011"), "{}", off.text);
 }

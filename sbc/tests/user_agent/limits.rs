@@ -181,7 +181,7 @@ fn the_owner_may_ask_at_any_time() {
     }
     world.own(|agent, now| agent.hang_up(now, offered, "")).expect("a session");
     world.expect("100 INVITE");
-    world.expect("603 INVITE");
+    world.expect("480 INVITE");
     world.own(|agent, now| agent.hang_up(now, session, "")).expect("a session");
     assert_eq!(world.own(|agent, now| agent.hang_up(now, session, "")), Err(SessionError::UnknownSession));
 }

@@ -50,3 +50,4 @@ mod torture;
 mod torture_semantics;
 mod trunk_timers;
 mod update;
+mod watching;

@@ -26,8 +26,9 @@ pub(crate) fn short_call(index: u32) -> Box<CallRecord> {
     Box::new(CallRecord {
         id: CallId { index, generation: 0 },
         origin: Origin::Trunk("carrier-a".into()),
-        from: Party { number: "+15550001".into(), name: None },
+        from: Party { number: "+15550001".into(), ..Party::default() },
         dialled: "+15550999".into(),
+        redirected: None,
         offered: Instant::from_millis(1_000),
         answered: None,
         ended: Instant::from_millis(1_010),

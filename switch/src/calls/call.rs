@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tandem_control_api::{
-    CallFact, CallId, CallRecord, Direction, LegEnd, LegId, LegRecord, Origin, Party, TimelineEntry,
+    CallFact, CallId, CallRecord, Direction, LegEnd, LegId, LegRecord, Origin, Party, Redirection,
+    TimelineEntry,
 };
 use tandem_sbc::user_agent::{Identity, Reason};
 use tandem_time::Instant;
@@ -22,6 +23,8 @@ pub(crate) struct Call {
     /// As it goes on to others, a withheld number included.
     pub(crate) caller_identity: Identity,
     pub(crate) dialled: String,
+    /// Who had sent it on before it came to us.
+    pub(crate) redirected: Option<Redirection>,
     /// What it began with.
     pub(crate) config: Arc<SwitchConfig>,
     pub(crate) caller: LegId,
@@ -86,6 +89,7 @@ impl Call {
             from,
             caller_identity: Identity::default(),
             dialled,
+            redirected: None,
             too_long_at: now + config.max_call_duration,
             config,
             caller,
@@ -181,6 +185,7 @@ impl Call {
             origin: self.origin.clone(),
             from: std::mem::take(&mut self.from),
             dialled: std::mem::take(&mut self.dialled),
+            redirected: self.redirected.take(),
             offered: self.offered,
             answered: self.answered,
             ended: at,

@@ -63,6 +63,25 @@ impl EndCause {
             Self::SignallingFailure => "signalling failure",
         }
     }
+
+    /// What a caller is told whose call ends before it was answered (RFC 3261 §21): that nobody is there now, unless
+    /// there is more to say. 6xx would say that it need not try anywhere else.
+    pub(crate) const fn refusal_status(self) -> u16 {
+        match self {
+            Self::NotFound | Self::Unreachable => 404,
+            Self::Busy => 486,
+            Self::NoMedia | Self::NoKeys => 488,
+            Self::Declined => 603,
+            Self::Unavailable | Self::NodeStops => 503,
+            Self::ControlError | Self::SignallingFailure => 500,
+            Self::Normal
+            | Self::NoAnswer
+            | Self::Cancelled
+            | Self::TooLong
+            | Self::CallerGone
+            | Self::Transferred => 480,
+        }
+    }
 }
 
 impl From<HangupCause> for EndCause {

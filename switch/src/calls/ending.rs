@@ -61,7 +61,13 @@ impl Calls {
             self.settled(now, call, settled);
         }
         self.pass_reason(now, leg_id, session);
-        self.actions.push_back(Action::HangUp { session, cause: cause.name() });
+        self.actions.push_back(match state {
+            // A caller who is not answered is told why.
+            LegState::Offered { .. } | LegState::Preparing { .. } | LegState::Progressing { .. } => {
+                Action::Reject { session, status: cause.refusal_status() }
+            }
+            _ => Action::HangUp { session, cause: cause.name() },
+        });
         self.leg_leaves_transfer(now, call, leg_id);
     }
 

@@ -1,6 +1,8 @@
 //! What the user agent reports of sessions.
 
-use tandem_control_api::{CallId, DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party};
+use tandem_control_api::{
+    CallId, DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party, Redirection as ControlRedirection,
+};
 use tandem_media::{EndpointId, StreamParameters};
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{
@@ -178,6 +180,10 @@ impl Calls {
     fn offer(&mut self, now: Instant, caller: Caller) -> Option<()> {
         let config = std::sync::Arc::clone(&self.config);
         let from = visible(&caller.from);
+        let redirected = caller.from.redirection.as_deref().map(|redirection| ControlRedirection {
+            by: visible(&redirection.by),
+            reason: redirection.reason.name().to_owned(),
+        });
         let caller_identity = caller.from;
         let (origin, party, peer) = match caller.source {
             Source::Trunk(trunk) => (Origin::Trunk(trunk), from.number.clone(), PeerKind::Trunk),
@@ -187,6 +193,7 @@ impl Calls {
         let (legs, dialled) = (&mut self.legs, caller.dialled);
         let (session, sip_call_id) = (caller.session, caller.sip_call_id);
         let (event_origin, event_from, event_dialled) = (origin.clone(), from.clone(), dialled.clone());
+        let event_redirected = redirected.clone();
         let call_id = self.calls.insert_with(|call_id| {
             let leg = legs.insert_with(|_| {
                 let state = LegState::Offered { session };
@@ -194,6 +201,7 @@ impl Calls {
             })?;
             let mut call = Call::new(now, origin, from, dialled, config, leg);
             call.caller_identity = caller_identity;
+            call.redirected = redirected;
             call.add_leg(leg);
             Some(call)
         })?;
@@ -210,6 +218,7 @@ impl Calls {
             origin: event_origin,
             from: event_from,
             dialled: event_dialled,
+            redirected: event_redirected,
         });
         Some(())
     }
@@ -427,7 +436,7 @@ const fn is_hold(direction: ua::MediaDirection) -> bool {
 /// RFC 3325 §7: a withheld number goes to nobody but those who are trusted, and neither agents nor records are.
 fn visible(caller: &Identity) -> Party {
     if caller.restricted {
-        return Party::default();
+        return Party { withheld: true, ..Party::default() };
     }
-    Party { number: caller.user.clone(), name: caller.display_name.clone() }
+    Party { number: caller.user.clone(), name: caller.display_name.clone(), withheld: false }
 }

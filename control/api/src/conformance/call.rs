@@ -31,6 +31,7 @@ impl Call {
             origin,
             from,
             dialled: dialled.to_owned(),
+            redirected: None,
             offered: now,
             answered: None,
             ended: now,

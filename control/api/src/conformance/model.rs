@@ -273,7 +273,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         let (index, generation) = self.ids.take();
         let leg = LegId { index, generation };
         let origin = Origin::Trunk("carrier".to_owned());
-        let from = Party { number: caller.number, name: None };
+        let from = Party { number: caller.number, ..Party::default() };
         let party = from.number.clone();
         self.calls
             .insert(call, Call::new(call, leg, self.now, from.clone(), origin.clone(), &caller.dialled));
@@ -281,7 +281,14 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             leg,
             Leg { call, party, started: self.now, answered: None, asks: false, state: LegState::Offered },
         );
-        self.tell.push_back(Event::CallOffered { call, leg, origin, from, dialled: caller.dialled });
+        self.tell.push_back(Event::CallOffered {
+            call,
+            leg,
+            origin,
+            from,
+            dialled: caller.dialled,
+            redirected: None,
+        });
         if let Some(patience) = caller.patience {
             self.after(patience, Happening::PartyHangsUp { leg });
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem_control_api::{Command, DialTarget, EndedBy, Event, Origin, RejectReason};
+use tandem_control_api::{Command, DialTarget, EndedBy, Event, Origin, Party, RejectReason};
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::SessionError;
@@ -327,7 +327,7 @@ fn a_withheld_number_is_told_to_nobody_and_goes_on_to_whom_is_dialled() {
     let session = bench.incoming_withheld();
     let Some(Event::CallOffered { call, leg, from, .. }) = bench.told.last() else { panic!("not offered") };
     let (call, leg) = (*call, *leg);
-    assert_eq!(*from, tandem_control_api::Party::default());
+    assert_eq!(*from, Party { withheld: true, ..Party::default() });
     bench.command(Command::Answer { leg });
     bench.open_all();
     bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
@@ -344,6 +344,37 @@ fn a_withheld_number_is_told_to_nobody_and_goes_on_to_whom_is_dialled() {
     });
     let record = record.expect("a record");
     assert!(!format!("{record:?}").contains("5550199"), "{record:?}");
+    assert!(record.from.withheld, "{record:?}");
+}
+
+/// RFC 5806 §2: who had sent the call on, and why, is told and kept, and goes along; but not who wants not to be known.
+#[test]
+fn who_sent_a_call_on_is_told_and_kept() {
+    for restricted in [false, true] {
+        let mut bench = Bench::new();
+        let by = ua::Identity { user: "+15550122".to_owned(), restricted, ..ua::Identity::default() };
+        let reason = ua::RedirectReason::UserBusy;
+        let redirection = Some(Box::new(ua::Redirection { by, reason }));
+        let session = bench.incoming_sent_on(redirection.clone());
+        let Some(Event::CallOffered { call, leg, redirected, .. }) = bench.told.last() else {
+            panic!("not offered")
+        };
+        let (call, leg, redirected) = (*call, *leg, redirected.clone().expect("sent on"));
+        let number = if restricted { "" } else { "+15550122" };
+        assert_eq!((redirected.by.number.as_str(), redirected.by.withheld), (number, restricted));
+        assert_eq!(redirected.reason, "user-busy");
+        bench.command(Command::Answer { leg });
+        bench.open_all();
+        bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        bench.session_event(ua::Event::Confirmed { session });
+        let (callee, _) = bench.inviting(call);
+        assert_eq!(bench.invites[0].from.redirection, redirection);
+        bench.peer_ends(callee, 486);
+        bench.peer_ends(session, 200);
+        bench.close_all();
+        bench.release_all();
+        assert_eq!(bench.records[0].redirected, Some(redirected));
+    }
 }
 
 /// RFC 5806 §2: a carrier's call that goes out again was for the number it came to.

@@ -248,6 +248,11 @@ impl Bench {
         self.incoming_as(from, ua::Source::Trunk("carrier-a".to_owned()), true, false)
     }
 
+    pub(super) fn incoming_sent_on(&mut self, redirection: Option<Box<ua::Redirection>>) -> SessionId {
+        let from = ua::Identity { user: "+15550199".to_owned(), redirection, ..ua::Identity::default() };
+        self.incoming_as(from, ua::Source::Trunk("carrier-a".to_owned()), true, false)
+    }
+
     fn incoming_as(
         &mut self,
         from: ua::Identity,

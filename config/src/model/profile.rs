@@ -1,0 +1,151 @@
+//! How a peer is spoken to.
+
+use std::time::Duration;
+
+use super::{Codec, DiversionHeader, IdentityHeader, PeerTimers, SessionTimers};
+
+/// How a peer is spoken to: the keys a trunk and the phones have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Whether media is protected.
+    pub srtp: SrtpPolicy,
+    /// How our offers ask for its keys.
+    pub srtp_keys: Keying,
+    /// Whether the peer may find its way to us by ICE.
+    pub ice: bool,
+    /// The codecs that may be spoken, in the order of our offers; empty when the operator leaves it to the call.
+    pub codecs: Vec<Codec>,
+    /// The packet time of our offers.
+    pub ptime: Duration,
+    /// How digits travel.
+    pub dtmf: Dtmf,
+    /// Whether what it sends before it answers is heard.
+    pub early_media: EarlyMedia,
+    /// Whether provisional responses are acknowledged (100rel).
+    pub reliable_provisional: ReliableProvisional,
+    /// How long sessions last without being refreshed.
+    pub session_timers: SessionTimers,
+    /// How long its transactions take, where that is not as with others.
+    pub timers: PeerTimers,
+    /// Max-Forwards of our requests.
+    pub max_forwards: u8,
+    /// Whether Server and User-Agent headers say what we are.
+    pub product_header: bool,
+    /// What becomes of its REFERs.
+    pub refer: ReferPolicy,
+    /// Whether it is to say what becomes of REFERs of ours.
+    pub refer_subscription: bool,
+    /// How often it is asked whether it is there when nothing else would tell; never when absent.
+    pub alive_check: Option<Duration>,
+    /// Whether who it says that calls is believed.
+    pub trust_identity: bool,
+    /// Where it wants to see who calls.
+    pub identity: IdentityHeader,
+    /// How it is told that a call was for somebody else.
+    pub diversion: DiversionHeader,
+    /// The number shown when the caller's own may not be.
+    pub caller_id: Option<String>,
+    /// What numbers that may be shown begin with; any when empty.
+    pub caller_id_prefixes: Vec<String>,
+}
+
+impl Profile {
+    /// What WebRTC demands (RFC 8827): keys by DTLS, and ICE.
+    pub fn web_rtc() -> Self {
+        Self { srtp: SrtpPolicy::Required, srtp_keys: Keying::Dtls, ice: true, ..Self::default() }
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            srtp: SrtpPolicy::Off,
+            srtp_keys: Keying::Sdes,
+            ice: false,
+            codecs: Vec::new(),
+            ptime: Duration::from_millis(20),
+            dtmf: Dtmf::Rfc4733,
+            early_media: EarlyMedia::Accept,
+            reliable_provisional: ReliableProvisional::Supported,
+            session_timers: SessionTimers::default(),
+            timers: PeerTimers::default(),
+            max_forwards: 70,
+            product_header: true,
+            refer: ReferPolicy::Execute,
+            refer_subscription: true,
+            alive_check: Some(Duration::from_secs(300)),
+            trust_identity: false,
+            identity: IdentityHeader::From,
+            diversion: DiversionHeader::Off,
+            caller_id: None,
+            caller_id_prefixes: Vec::new(),
+        }
+    }
+}
+
+/// Whether provisional responses are acknowledged (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReliableProvisional {
+    /// Never.
+    Off,
+    /// Where the peer can.
+    Supported,
+    /// Always.
+    Required,
+}
+
+/// What becomes of media that comes before the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyMedia {
+    /// It is heard.
+    Accept,
+    /// It is not.
+    Ignore,
+}
+
+/// How digits travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtmf {
+    /// As telephone events (RFC 4733), or as tones with a peer that has none.
+    Rfc4733,
+    /// As tones in the audio.
+    InBand,
+    /// In SIP: INFO with `application/dtmf-relay`.
+    Info,
+    /// In SIP: INFO with `application/dtmf`.
+    InfoDtmf,
+    /// Not at all.
+    Off,
+}
+
+/// What becomes of a peer's REFERs (RFC 3515).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReferPolicy {
+    /// The control plane decides.
+    #[default]
+    Execute,
+    /// They are refused.
+    Refuse,
+}
+
+/// How the keys of SRTP are agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keying {
+    /// They stand in the session description (RFC 4568).
+    #[default]
+    Sdes,
+    /// By a DTLS handshake (RFC 5763).
+    Dtls,
+}
+
+/// Whether media is protected by SRTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SrtpPolicy {
+    /// Never.
+    #[default]
+    Off,
+    /// When the other side can.
+    Offered,
+    /// Always; calls without are refused.
+    Required,
+}
