@@ -67,13 +67,15 @@ pub(crate) fn caller(request: &Message<'_>, is_trusted: bool) -> Identity {
 /// History-Info has it.
 pub(crate) fn redirection(request: &Message<'_>) -> Option<Redirection> {
     let diverting = request.addresses(HeaderName::Diversion).flatten().next();
-    diverting.map(|diverting| of_diversion(&diverting)).or_else(|| of_history(request))
+    let says_who = |it: &Redirection| it.by.restricted || !it.by.user.is_empty();
+    let by_diversion = diverting.map(|diverting| of_diversion(&diverting)).filter(says_who);
+    by_diversion.or_else(|| of_history(request).filter(says_who))
 }
 
 fn of_diversion(diverting: &NameAddr<'_>) -> Redirection {
-    let param = |name| diverting.params.token(name).map(|value| value.trim_matches('"'));
-    let reason = param("reason").map(RedirectReason::of_diversion).unwrap_or_default();
-    let wants_privacy = param("privacy").is_some_and(|it| !it.eq_ignore_ascii_case("off"));
+    let param = |name| diverting.params.unquoted(name);
+    let reason = param("reason").map(|reason| RedirectReason::of_diversion(&reason)).unwrap_or_default();
+    let wants_privacy = param("privacy").is_some_and(|it| !it.eq_ignore_ascii_case(b"off"));
     let by = of_address(diverting);
     Redirection { by: Identity { restricted: wants_privacy || by.restricted, ..by }, reason }
 }

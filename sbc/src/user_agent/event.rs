@@ -247,8 +247,8 @@ impl RedirectReason {
         }
     }
 
-    pub(crate) fn of_diversion(reason: &str) -> Self {
-        let found = Self::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(reason));
+    pub(crate) fn of_diversion(reason: &[u8]) -> Self {
+        let found = Self::ALL.into_iter().find(|it| it.name().as_bytes().eq_ignore_ascii_case(reason));
         found.unwrap_or(Self::Unknown)
     }
 
