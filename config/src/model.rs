@@ -2,8 +2,8 @@
 
 mod identity;
 mod log;
-mod prompts;
 mod profile;
+mod prompts;
 mod protection;
 mod route;
 mod rules;
@@ -19,8 +19,8 @@ use crate::IpPrefix;
 
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use log::{Log, LogFormat, LogLevel};
-pub use prompts::Prompts;
 pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
+pub use prompts::Prompts;
 pub use protection::Protection;
 pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
 pub use rules::{

@@ -88,7 +88,7 @@ use crate::ban::{Bans, Offence};
 use crate::dns::Names;
 use crate::header::Via;
 use crate::health::{Destinations, ProbeId};
-use crate::message::{Builder, Essentials, HeaderIndex, HeaderName, Malformed, Message};
+use crate::message::{Builder, Essentials, HeaderIndex, Message};
 use crate::registrar::{Reachability, Registrar};
 use crate::source::{AllowList, SourceClass};
 use crate::transaction::{MAGIC_COOKIE, ResponseMatch, Transactions};
@@ -407,26 +407,6 @@ impl UserAgent {
                 self.transactions.handle_timeout(now);
             }
             None => self.handle_request(now, received),
-        }
-    }
-
-    fn handle_malformed(&mut self, packet: &Packet<'_>, peer: &Peer, malformed: &Malformed<'_>) {
-        self.counters.parse_errors += 1;
-        if let Some(request) = malformed.answerable() {
-            self.refuse_malformed(packet, peer, &request, malformed.error.status());
-        }
-    }
-
-    /// Answers a request that cannot be read well enough for a transaction, if its Via says where to.
-    fn refuse_malformed(&mut self, packet: &Packet<'_>, peer: &Peer, request: &Message<'_>, status: u16) {
-        // Broken parameters are no reason for silence: what stands before them says where to.
-        let sent_by = || Some(Via::parse_sent_by(request.values(HeaderName::Via).next()?).ok()?.0);
-        if let Some(via) = request.top_via().ok().or_else(sent_by)
-            && request.is_answerable()
-        {
-            let product = self.product(peer);
-            let builder = compose::reply(request, packet.source, status, None, product);
-            self.answer_without_state(serving::way_back(packet, &via), status, builder);
         }
     }
 

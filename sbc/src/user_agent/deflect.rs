@@ -66,7 +66,9 @@ impl UserAgent {
             _ => return Err(SessionError::WrongState),
         };
         let (uri, is_attended) = match target {
-            ReferTarget::Number(number) => (compose::sip_uri(scheme, number, compose::host(hop.destination)), false),
+            ReferTarget::Number(number) => {
+                (compose::sip_uri(scheme, number, compose::host(hop.destination)), false)
+            }
             ReferTarget::Party(other) => (self.replacing_uri(session, *other)?, true),
         };
         let refer_to = compose::name_addr(None, uri);

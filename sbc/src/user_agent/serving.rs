@@ -13,7 +13,7 @@ use crate::ban::Offence;
 use crate::dialog::Dialog;
 use crate::header::{NameAddr, Via};
 use crate::identity;
-use crate::message::{Builder, HeaderName, Message, Method};
+use crate::message::{Builder, HeaderName, Malformed, Message, Method};
 use crate::offer_answer;
 use crate::transaction::{RequestMatch, TransactionId};
 use crate::transport::{Hop, Packet};
@@ -131,6 +131,32 @@ impl UserAgent {
             builder.raw(HeaderName::Unsupported, &required.join(&b", "[..]))
         });
         true
+    }
+
+    pub(super) fn handle_malformed(&mut self, packet: &Packet<'_>, peer: &Peer, malformed: &Malformed<'_>) {
+        self.counters.parse_errors += 1;
+        if let Some(request) = malformed.answerable() {
+            self.refuse_malformed(packet, peer, &request, malformed.error.status());
+        }
+    }
+
+    /// Answers a request that cannot be read well enough for a transaction, if its Via says where to.
+    pub(super) fn refuse_malformed(
+        &mut self,
+        packet: &Packet<'_>,
+        peer: &Peer,
+        request: &Message<'_>,
+        status: u16,
+    ) {
+        // Broken parameters are no reason for silence: what stands before them says where to.
+        let sent_by = || Some(Via::parse_sent_by(request.values(HeaderName::Via).next()?).ok()?.0);
+        if let Some(via) = request.top_via().ok().or_else(sent_by)
+            && request.is_answerable()
+        {
+            let product = self.product(peer);
+            let builder = compose::reply(request, packet.source, status, None, product);
+            self.answer_without_state(way_back(packet, &via), status, builder);
+        }
     }
 
     /// §8.2.1 and §21.5.2: 405 for what we know and do not do, 501 for the rest; both say what we do.

@@ -1,7 +1,8 @@
 //! What the user agent reports of sessions.
 
 use tandem_control_api::{
-    CallId, DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party, Redirection as ControlRedirection,
+    CallId, DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party,
+    Redirection as ControlRedirection,
 };
 use tandem_media::{EndpointId, StreamParameters};
 use tandem_sbc::user_agent as ua;
