@@ -6,6 +6,8 @@ mod entry_points;
 mod prompts;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "problems/transfers.rs"]
+mod transfers;
 
 use std::time::Duration;
 
@@ -115,30 +117,6 @@ fn a_profile_names_what_there_is() {
         "max_forwards = 0            # hops",
         "0 ",
         "trunk.carrier-a.max_forwards: found 0; write a whole number from 1 to 255",
-    );
-    one_problem(
-        "# refer_out = false         #",
-        "refer_out = \"always\"       #",
-        "\"always\"",
-        "trunk.carrier-a.refer_out: found \"always\"; write true or false",
-    );
-    one_problem(
-        "alive_check_s = 300         #",
-        "alive_check_s = 90000       #",
-        "90000",
-        "trunk.carrier-a.alive_check_s: found 90000; write a whole number from 0 to 86400",
-    );
-    one_problem(
-        "# refer_out_attended = false #",
-        "refer_out_attended = 1     #",
-        "1     #",
-        "trunk.carrier-a.refer_out_attended: found 1; write true or false",
-    );
-    one_problem(
-        "# refer_subscription = true #",
-        "refer_subscription = \"no\" #",
-        "\"no\"",
-        "trunk.carrier-a.refer_subscription: found \"no\"; write true or false",
     );
     one_problem(
         "dtmf = \"rfc4733\"            # digits",

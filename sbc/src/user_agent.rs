@@ -86,7 +86,6 @@ use crate::auth::Authenticator;
 pub use crate::ban::{Ban, BanReason, Protection, SourceChange, Tally};
 use crate::ban::{Bans, Offence};
 use crate::dns::Names;
-use crate::header::Via;
 use crate::health::{Destinations, ProbeId};
 use crate::message::{Builder, Essentials, HeaderIndex, Message};
 use crate::registrar::{Reachability, Registrar};
