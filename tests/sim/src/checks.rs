@@ -3,6 +3,7 @@
 mod audio;
 mod control;
 mod parties;
+mod registrations;
 mod resources;
 mod rogues;
 mod signalling;
@@ -61,6 +62,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("one_final_answer_per_invite", signalling::one_final_answer_per_invite),
     ("final_answers_are_acknowledged", signalling::final_answers_are_acknowledged),
     ("no_session_outlives_its_interval", signalling::no_session_outlives_its_interval),
+    ("registrations_are_kept", registrations::registrations_are_kept),
     ("the_nodes_messages_can_be_read", signalling::the_nodes_messages_can_be_read),
     ("one_outcome_per_command", control::one_outcome_per_command),
     ("one_record_per_call", control::one_record_per_call),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
 use tandem_control_api::{DialTarget, MediaPath, Route};
 use tandem_sbc::user_agent::{
-    HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RouteConfig, Transport, TrunkConfig,
-    TrunkCredentials, UserAgentConfig, UserCredentials,
+    HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RegisterConfig, RouteConfig, Target,
+    Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 use tandem_switch::SwitchConfig;
 
@@ -24,6 +24,8 @@ pub(crate) const CARRIER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(
 pub(crate) const SCANNER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77)), 5_060);
 /// Two hosts of another carrier's, by the second of which its numbers are reached when the first is silent.
 pub(crate) const FIRST_PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 14)), 5_070);
+/// That carrier's registrar.
+pub(crate) const REGISTRAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 15)), 5_070);
 /// See [`FIRST_PROXY`].
 pub(crate) const SECOND_PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 13)), 5_070);
 /// How many users there are: 1001, 1002, …
@@ -113,11 +115,15 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
 fn two_ways(knobs: &Knobs) -> TrunkConfig {
     let route = |address, priority| RouteConfig { priority, ..RouteConfig::new(address, Transport::Udp) };
     let host = |address: SocketAddr| IpPrefix { address: address.ip(), bits: 32 };
-    let sources = vec![host(FIRST_PROXY), host(SECOND_PROXY)];
+    let sources = vec![host(FIRST_PROXY), host(SECOND_PROXY), host(REGISTRAR)];
+    let registrar = Target::Address { address: REGISTRAR, transport: Transport::Udp };
+    let registration =
+        RegisterConfig { registrar: Some(registrar), ..RegisterConfig::new("sip:4711@carrier-c.sim") };
     let interval = Duration::from_secs(15);
     let health = HealthConfig { interval, failures: 2, successes: 2, ..HealthConfig::default() };
     TrunkConfig {
         health: knobs.health.then_some(health),
+        registrations: knobs.registers.then(|| registration.into()).into_iter().collect(),
         profile: carrier_profile(knobs),
         routes: vec![route(FIRST_PROXY, 1), route(SECOND_PROXY, 2)],
         ..TrunkConfig::new(TWO_WAYS, sources, FIRST_PROXY)

@@ -72,6 +72,7 @@ impl Ladder {
             hold_music: false,
             refer_out: false,
             health: false,
+            registers: false,
         };
         change(&mut knobs);
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };

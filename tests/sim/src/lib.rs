@@ -11,6 +11,7 @@ mod gossip;
 pub mod ladder;
 mod network;
 mod node;
+mod registrar;
 mod rogue;
 mod sabotage;
 mod scenario;
@@ -21,6 +22,7 @@ mod watched;
 mod world;
 
 pub use network::{Partition, Weather};
+pub use registrar::{RegistrarPlan, Trouble};
 pub use rogue::{Misdeed, RoguePlan};
 pub use sabotage::Sabotage;
 pub use scenario::{CallerPlan, Goal, Knobs, OutsideAgent, PhonePlan, Placer, Scenario, StrangerPlan};

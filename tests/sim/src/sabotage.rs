@@ -61,11 +61,13 @@ pub enum Sabotage {
     LeavesTransfersOpen,
     /// Dialogs are not ended.
     NeverHangsUp,
+    /// Registrations with carriers are not refreshed.
+    ForgetsToRegister,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -89,6 +91,7 @@ impl Sabotage {
         Self::StretchesSessions,
         Self::LeavesTransfersOpen,
         Self::NeverHangsUp,
+        Self::ForgetsToRegister,
     ];
 
     /// Whether an incoming packet to an RTP port is lost.
@@ -136,6 +139,11 @@ impl Sabotage {
                 departures.retain(|it| {
                     !is_sip(it, b"NOTIFY") || !String::from_utf8_lossy(&it.bytes).contains("terminated")
                 });
+            }
+            Self::ForgetsToRegister => {
+                let is_first =
+                    |it: &Departure| String::from_utf8_lossy(&it.bytes).contains("CSeq: 1 REGISTER");
+                departures.retain(|it| !is_sip(it, b"REGISTER ") || is_first(it));
             }
             Self::NeverHangsUp => departures.retain(|it| !is_sip(it, b"BYE ")),
             Self::StretchesSessions => departures.iter_mut().for_each(shorten_session),

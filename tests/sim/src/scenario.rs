@@ -3,6 +3,7 @@
 mod carriers;
 mod extensions;
 mod protection;
+mod strangers;
 mod transfers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,9 +14,10 @@ use rand_chacha::ChaCha8Rng;
 use tandem_phone::{Answer, Habit, Law, Manner, Transport};
 use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
 
-use crate::configuration::{self, CARRIER, SCANNER, USERS, phone_address};
+use crate::configuration::{self, CARRIER, USERS, phone_address};
 use crate::connection;
 use crate::network::{Partition, Weather};
+use crate::registrar::RegistrarPlan;
 use crate::rogue::{self, RoguePlan};
 use crate::voices::party_frequencies;
 
@@ -67,6 +69,8 @@ pub struct Knobs {
     pub refer_out: bool,
     /// Whether the carrier's two proxies are asked whether they are there.
     pub health: bool,
+    /// Whether the node registers with a carrier.
+    pub registers: bool,
 }
 
 impl Knobs {
@@ -106,6 +110,8 @@ pub struct Scenario {
     pub callers: Vec<CallerPlan>,
     /// What strangers send.
     pub strangers: Vec<StrangerPlan>,
+    /// The registrar that the node registers with, if it does.
+    pub registrar: Option<RegistrarPlan>,
     /// Who means harm.
     pub rogues: Vec<RoguePlan>,
 }
@@ -259,7 +265,7 @@ impl Scenario {
         let outside_agents = draw.outside_agents();
         let callers = draw.callers(&phones);
         let partitions = if fair { Vec::new() } else { draw.partitions() };
-        let strangers = draw.strangers().into_iter().chain(scan()).collect();
+        let strangers = draw.strangers().into_iter().chain(strangers::scan()).collect();
         let mut scenario = Self {
             seed,
             knobs,
@@ -271,11 +277,13 @@ impl Scenario {
             subscriber: [0; 3].map(|hz| Manner::polite(hz, Duration::ZERO)),
             callers,
             strangers,
+            registrar: RegistrarPlan::of(seed),
             rogues: rogue::plans(seed),
         };
         draw.protect(&mut scenario);
         draw.extend(&mut scenario);
         draw.carriers(&mut scenario);
+        scenario.knobs.registers = scenario.registrar.is_some();
         connection::connect(&mut scenario, fair);
         transfers::plan(&mut scenario);
         scenario
@@ -375,6 +383,7 @@ impl Draw {
             hold_music: false,
             refer_out: false,
             health: false,
+            registers: false,
         }
     }
 
@@ -536,44 +545,6 @@ impl Draw {
             })
             .collect()
     }
-
-    fn strangers(&mut self) -> Vec<StrangerPlan> {
-        let hz = self.voice();
-        let count = self.rng.random_range(0..=6);
-        (0..count)
-            .map(|n| {
-                let at = self.millis(1_000, 60_000);
-                let source = SocketAddr::new(STRANGER, self.rng.random_range(1_024..=60_000));
-                if self.chance(50) {
-                    let port = 20_000 + self.rng.random_range(0..20_u16);
-                    StrangerPlan::Rtp { at, source, port, hz }
-                } else {
-                    StrangerPlan::Sip { at, source, bytes: self.strangers_message(n, source) }
-                }
-            })
-            .collect()
-    }
-
-    fn strangers_message(&mut self, n: usize, source: SocketAddr) -> Vec<u8> {
-        let (method, uri) = self.one_of(&[
-            ("INVITE", "sip:+15550102@127.0.0.1"),
-            ("REGISTER", "sip:127.0.0.1"),
-            ("OPTIONS", "sip:127.0.0.1"),
-            ("BYE", "sip:127.0.0.1"),
-        ]);
-        let sdp = format!(
-            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
-            source.ip()
-        );
-        format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {source};branch=z9hG4bKstranger{n};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:1001@127.0.0.1>;tag=s{n}\r\nTo: <{uri}>\r\nCall-ID: stranger-{n}\r\n\
-             CSeq: 1 {method}\r\nContact: <sip:1001@{source}>\r\nContent-Type: application/sdp\r\n\
-             Content-Length: {}\r\n\r\n{sdp}",
-            sdp.len()
-        )
-        .into_bytes()
-    }
 }
 
 /// Who vanishes while it holds is missed by nobody until the call has lasted as long as it may: nothing but its
@@ -581,19 +552,6 @@ impl Draw {
 fn found_out(manner: Manner) -> Manner {
     let vanishes = manner.habits.iter().any(|habit| matches!(habit, Habit::Vanishes { .. }));
     if vanishes { Manner { holds: Vec::new(), ..manner } } else { manner }
-}
-
-/// Names tried four a second from a listed address, and whether it is still heard asked now and then.
-fn scan() -> impl Iterator<Item = StrangerPlan> {
-    (0..60_u32).map(|n| {
-        let at = Duration::from_secs(8) + Duration::from_millis(250) * n;
-        let bytes = format!(
-            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {SCANNER};branch=z9hG4bK-scan-{n}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:2{n:03}@127.0.0.1>;tag=scan\r\nTo: <sip:2{n:03}@127.0.0.1>\r\n\
-             Call-ID: scan-{n}\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n"
-        );
-        StrangerPlan::Sip { at, source: SCANNER, bytes: bytes.into_bytes() }
-    })
 }
 
 #[cfg(test)]

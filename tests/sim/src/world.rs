@@ -12,6 +12,7 @@ use tandem_phone::{CallKey, Event, Habit, Law, Manner, Output, Phone, Report};
 use tandem_sbc::user_agent::{FlowId, TransportFailure};
 use tandem_switch::Ledger;
 
+use crate::configuration::REGISTRAR;
 use crate::connection::{Connection, End};
 use crate::gossip;
 use crate::network::Network;
@@ -410,6 +411,12 @@ impl World {
             self.trace.packet(self.now, bytes);
             self.node.handle_media(self.now, destination.port(), source, bytes);
             self.drain_node();
+        } else if destination == REGISTRAR {
+            let plan = self.seen.scenario.registrar.as_ref();
+            let register = std::str::from_utf8(bytes).ok().filter(|text| text.starts_with("REGISTER "));
+            if let Some(answer) = plan.zip(register).and_then(|(plan, text)| plan.answer(self.now, text)) {
+                self.send(REGISTRAR, source, answer);
+            }
         } else if rogue::is_rogue(destination) {
             self.rogue_hears(destination, bytes);
         } else if let Some(n) = self.by_host.get(&destination.ip()).copied() {

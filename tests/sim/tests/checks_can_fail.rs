@@ -37,6 +37,7 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::Deaf, "transferred_parties_hear_each_other"),
         (Sabotage::LeavesTransfersOpen, "transferors_are_told_the_end"),
         (Sabotage::NeverHangsUp, "no_call_is_answered_twice"),
+        (Sabotage::ForgetsToRegister, "registrations_are_kept"),
     ];
     let all: BTreeSet<&str> = tandem_sim::checks::names().collect();
     let shown: BTreeSet<&str> = table.iter().map(|(_, check)| *check).collect();
