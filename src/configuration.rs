@@ -76,7 +76,8 @@ impl Loaded {
         for flow in &contact_centre.flows {
             let queues = contact_centre.queues.iter().map(|queue| queue.name.clone()).collect();
             let (prompts, grammars) = (&contact_centre.prompts, contact_centre.grammars.as_ref());
-            if let Err(error) = flow.check(Inventory { queues: &queues, prompts, grammars }) {
+            let speech = contact_centre.speech;
+            if let Err(error) = flow.check(Inventory { queues: &queues, prompts, grammars, speech }) {
                 mistakes.push(in_folder(&config.flows_folder, &error));
             }
         }
@@ -235,6 +236,7 @@ fn contact_centre(
         agents: agents.collect(),
         prompts: prompts.keys().cloned().collect(),
         grammars: Arc::new(grammars),
+        speech: config.speech.is_some(),
         not_responding_pause: config.not_responding_pause,
         hold_music: config.hold_music.clone(),
         outbound_trunk: config.outbound_trunk.clone(),

@@ -9,6 +9,7 @@ mod node;
 mod replay;
 mod rules;
 mod serve;
+mod speech;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

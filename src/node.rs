@@ -44,6 +44,7 @@ use self::core::{Core, MediaLink, Order, Reload};
 pub(crate) use self::core::{Seen, Tap, Way};
 use self::picture::{NodeStatus, Picture};
 use crate::configuration::Loaded;
+use crate::speech::Speaker;
 
 /// SIP messages that may wait for the core; more are dropped, as a busy network would.
 const INBOX_CAPACITY: usize = 16_384;
@@ -112,6 +113,7 @@ impl Node {
         let transports = Arc::new(transports);
         tell_about_filter(&transports.filter());
         let resolver = Arc::new(Resolver::new(&wiring::dns(config), &inbox));
+        let speaker = start_speaker(config, &wake)?;
         let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
         let store_counters = store.counters();
 
@@ -137,6 +139,7 @@ impl Node {
             media: handles.into_iter().map(MediaLink::new).collect(),
             transports: Arc::clone(&transports),
             resolver: Arc::clone(&resolver),
+            speaker,
             store,
             orders: orders_received,
             picture: show,
@@ -181,6 +184,7 @@ impl Node {
             user_agent: Arc::new(wiring::user_agent(&loaded.config, &loaded.rules, self.certificate)),
             prompts: loaded.prompts.clone(),
             contact_centre: loaded.contact_centre.clone(),
+            speech: loaded.config.speech.clone(),
         };
         self.order(Order::Reload(Box::new(reload)));
         match self.transports.reload(&wiring::transports(&loaded.config, &loaded.tls)) {
@@ -267,6 +271,11 @@ fn wake_up() -> Result<(Arc<Bell>, Wake), StartError> {
     let bell = Arc::new(bell);
     let rung = Arc::clone(&bell);
     Ok((bell, Arc::new(move || rung.ring())))
+}
+
+fn start_speaker(config: &tandem_config::Config, wake: &Wake) -> Result<Speaker, StartError> {
+    let started = Speaker::start(config.speech.as_ref(), wake);
+    started.map_err(|source| StartError::Thread { what: "the speakers", source })
 }
 
 fn media_threads_config(

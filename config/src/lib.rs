@@ -19,8 +19,8 @@ pub use model::{
     LogLevel, MediaPath, NumberFormat, NumberForms, PeerTimers, Phones, Place, Placed, Profile, Prompts,
     Protection, Queue, Reach, Redirects, ReferPolicy, Register, ReliableProvisional, Route, RouteSet, Rtp,
     Rule, RuleAction, RuleCondition, RuleOn, RuleSubject, RuleTest, SessionRefresher, SessionTimerPolicy,
-    SessionTimers, Sip, SipListen, SipTimers, SrtpPolicy, Target, Tls, Transport, Treatment, Trunk,
-    TrunkCredentials, TrunkTls, User,
+    SessionTimers, Sip, SipListen, SipTimers, Speech, SpeechProvider, SrtpPolicy, Target, Tls, Transport,
+    Treatment, Trunk, TrunkCredentials, TrunkTls, User,
 };
 pub use parse::Disk;
 pub use problem::{Problem, Problems};

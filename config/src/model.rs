@@ -20,7 +20,7 @@ use crate::IpPrefix;
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use log::{Log, LogFormat, LogLevel};
 pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
-pub use prompts::Prompts;
+pub use prompts::{Prompts, Speech, SpeechProvider};
 pub use protection::Protection;
 pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
 pub use rules::{
@@ -54,6 +54,8 @@ pub struct Config {
     pub flows_folder: PathBuf,
     /// What callers hear.
     pub prompts: Prompts,
+    /// How words are spoken that are not recorded; not at all when absent.
+    pub speech: Option<Speech>,
     /// What is done about those who guess, scan and flood.
     pub protection: Protection,
     /// Numbers and services (`urn:service:sos`) whose calls pass every limit.

@@ -7,6 +7,7 @@ mod redirect;
 mod register;
 mod route;
 mod rules;
+mod speech;
 mod timers;
 mod tls;
 
@@ -164,10 +165,9 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         store.string("path", "the path of the SQLite file").map(|(path, _)| files.folder.join(path));
     store.finish();
 
-    let flows = root.table("flows");
-    let flows_folder = files.folder(&flows, "folder");
-    flows.finish();
+    let flows_folder = read_flows(root.table("flows"), files);
     let prompts = read_prompts(root.table("prompts"), files);
+    let speech = speech::read_speech(&root, files, prompts.as_ref());
     let prompts_folder = prompts.as_ref().map(|prompts| prompts.folder.as_path());
 
     let dns = route::read_dns(root.table("dns"));
@@ -199,6 +199,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         store_path: store_path?,
         flows_folder: flows_folder?,
         prompts: prompts?,
+        speech: speech?,
         dns: dns?,
         protection: protection?,
         emergency_numbers: emergency_numbers?,
@@ -212,6 +213,12 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         queues,
         entry_points,
     })
+}
+
+fn read_flows(section: Section<'_, '_>, files: &Files<'_>) -> Option<PathBuf> {
+    let folder = files.folder(&section, "folder");
+    section.finish();
+    folder
 }
 
 fn read_prompts(section: Section<'_, '_>, files: &Files<'_>) -> Option<Prompts> {

@@ -27,6 +27,8 @@ pub struct ContactCentreConfig {
     pub prompts: BTreeSet<String>,
     /// How values are said; every prompt that a grammar asks for is one of the node's.
     pub grammars: Arc<Grammars>,
+    /// Whether the node speaks words that are not recorded.
+    pub speech: bool,
     /// How long an agent who did not answer is left alone; from one second to an hour.
     pub not_responding_pause: Duration,
     /// What a party hears whose other one puts it on hold; nothing when absent.
@@ -161,7 +163,8 @@ impl ContactCentreConfig {
             within(&place, "ring_timeout", route.ring_timeout, SECOND, Duration::from_secs(600))?;
         }
         for flow in &self.flows {
-            flow.check(Inventory { queues: &queues, prompts: &self.prompts, grammars: &self.grammars })?;
+            let (prompts, grammars) = (&self.prompts, &*self.grammars);
+            flow.check(Inventory { queues: &queues, prompts, grammars, speech: self.speech })?;
         }
         for grammar in self.grammars.values() {
             let missing: Vec<String> = grammar.prompts().difference(&self.prompts).cloned().collect();

@@ -121,6 +121,8 @@ pub(crate) enum Utterance {
     Prompt(Prompt),
     /// A value, by the grammar of a language.
     Say { value: Template, manner: Manner, language: Template },
+    /// Words, by the node's provider of speech.
+    Speak { text: Template, language: Template },
 }
 
 /// What a variable is set to.

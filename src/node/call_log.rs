@@ -83,6 +83,7 @@ fn log_fact(call: CallId, fact: &CallFact) {
         CallFact::LegJoined { leg, from } => tracing::debug!(%call, %leg, %from, "leg joined"),
         CallFact::LegReplaced { leg, party, .. } => tracing::debug!(%call, %leg, %party, "leg replaced"),
         CallFact::LegLeft { leg, to } => tracing::debug!(%call, %leg, %to, "leg left"),
+        CallFact::NotSpoken { language } => tracing::warn!(%call, %language, "speech could not be rendered"),
         CallFact::FlowStarted { flow } => tracing::debug!(%call, %flow, "flow started"),
         CallFact::FlowStep { activity, exit } => tracing::debug!(%call, %activity, %exit, "flow step"),
         CallFact::QueueEntered { queue } => tracing::debug!(%call, %queue, "queue entered"),

@@ -112,6 +112,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         ("protection", old.protection != new.protection),
         ("emergency", old.emergency_numbers != new.emergency_numbers),
         ("phones", phones(old) != phones(new)),
+        ("speech", old.speech != new.speech),
         ("contact_centre", contact_centre(old) != contact_centre(new)),
     ]
     .into_iter()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
+use tandem_config::Speech;
 use tandem_control::{ContactCentre, ContactCentreConfig};
 use tandem_media::Command;
 use tandem_media_net::{MediaHandle, RingFull};
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use super::call_log::CallLog;
 use super::clock::Clock;
 use super::picture::{self, Picture};
+use crate::speech::Speaker;
 
 /// SIP messages, or events of one media thread, taken before the others get their turn.
 const BATCH: usize = 64;
@@ -52,6 +54,7 @@ pub(super) struct Reload {
     pub(super) user_agent: Arc<UserAgentConfig>,
     pub(super) prompts: PromptLibrary,
     pub(super) contact_centre: ContactCentreConfig,
+    pub(super) speech: Option<Speech>,
 }
 
 /// A SIP message that came or went.
@@ -90,6 +93,7 @@ pub(super) struct Core {
     pub(super) media: Vec<MediaLink>,
     pub(super) transports: Arc<Transports>,
     pub(super) resolver: Arc<Resolver>,
+    pub(super) speaker: Speaker,
     pub(super) store: Store,
     pub(super) orders: Receiver<Order>,
     pub(super) picture: watch::Sender<Arc<Picture>>,
@@ -162,6 +166,7 @@ impl Core {
             let datagrams = self.datagrams.receive();
             let packets = self.take_packets();
             let events = self.take_media_events();
+            self.take_speech();
             self.do_what_is_due();
             self.show();
             if !datagrams && !packets && !events {
@@ -172,6 +177,7 @@ impl Core {
 
     fn reload(&mut self, reload: Reload) {
         let now = self.clock.now();
+        self.speaker.reload(reload.speech.as_ref());
         self.switch.reload(reload.switch, reload.user_agent, reload.prompts);
         if let Err(error) = self.switch.plane_mut().plane_mut().reload(now, reload.contact_centre) {
             tracing::error!(%error, "the contact centre keeps its old configuration");
@@ -216,6 +222,16 @@ impl Core {
         }
         self.media.iter_mut().for_each(MediaLink::flush);
         any
+    }
+
+    fn take_speech(&mut self) {
+        while let Some((utterance, spoken)) = self.speaker.poll() {
+            if let Err(error) = &spoken {
+                tracing::warn!(language = utterance.language, %error, "words could not be spoken");
+            }
+            self.switch.handle_speech(self.clock.now(), utterance, spoken.ok());
+            self.send_outputs();
+        }
     }
 
     fn do_what_is_due(&mut self) {
@@ -286,6 +302,9 @@ impl Core {
         self.tell_news();
         while let Some(question) = self.switch.poll_question() {
             self.resolver.ask(question);
+        }
+        while let Some(utterance) = self.switch.poll_speech() {
+            self.speaker.ask(utterance);
         }
         let mut failures: Vec<TransportFailure> = Vec::new();
         loop {

@@ -247,6 +247,9 @@ fn calls(counters: &Counters) -> Vec<Metric> {
             counters.digits_not_sent,
         ),
         counter("media_events_stale", "Media events that had crossed a command", counters.media_events_stale),
+        counter("speech_asked", "Utterances to be rendered", counters.speech_asked),
+        counter("speech_failed", "Utterances that could not be rendered", counters.speech_failed),
+        counter("speech_late", "Plays that gave up waiting for words", counters.speech_late),
         counter("endpoints_failed", "Media endpoints that could not be opened", counters.endpoints_failed),
     ]
 }

@@ -92,6 +92,7 @@ fn words(fact: &CallFact) -> Option<String> {
         CallFact::QueueLeft { queue, reason } => Some(format!("leaves {queue}: {reason}")),
         CallFact::AgentOffered { agent } => Some(format!("offered to {agent}")),
         CallFact::AgentMissed { agent, reason } => Some(format!("missed by {agent}: {reason}")),
+        CallFact::NotSpoken { language } => Some(format!("nothing said in {language}")),
         CallFact::AgentAnswered { agent } => Some(format!("answered by {agent}")),
         CallFact::Transferred { by, to, outcome } => Some(format!("{by} transfers to {to}: {outcome}")),
         CallFact::Referred { leg, outcome } => Some(format!("{leg} is its carrier's: {outcome}")),

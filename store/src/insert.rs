@@ -160,6 +160,7 @@ fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
         CallFact::QueueLeft { queue, reason } => ("queue-left", queue.into(), Some(reason.into())),
         CallFact::AgentOffered { agent } => ("agent-offered", agent.into(), None),
         CallFact::AgentMissed { agent, reason } => ("agent-missed", agent.into(), Some(reason.into())),
+        CallFact::NotSpoken { language } => ("not-spoken", language.into(), None),
         CallFact::AgentAnswered { agent } => ("agent-answered", agent.into(), None),
         CallFact::Transferred { by, to, outcome } => {
             ("transferred", by.into(), Some(format!("to {to}: {outcome}").into()))

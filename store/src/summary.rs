@@ -43,6 +43,7 @@ impl Summary {
                 CallFact::FlowStep { .. }
                 | CallFact::Variable { .. }
                 | CallFact::AgentOffered { .. }
+                | CallFact::NotSpoken { .. }
                 | CallFact::AgentMissed { .. }
                 | CallFact::Transferred { .. }
                 | CallFact::Referred { .. }

@@ -53,6 +53,7 @@ mod placing;
 mod progress;
 mod replace;
 mod session_events;
+mod speech;
 mod timers;
 mod transfer;
 mod translate;
@@ -77,6 +78,8 @@ pub use cause::EndCause;
 use endpoints::Endpoints;
 use leg::{Leg, LegState, Settled};
 use replace::Replacement;
+use speech::Speech;
+pub use speech::Utterance;
 use timers::{Timer, Timers};
 use transfer::Refer;
 
@@ -148,6 +151,7 @@ pub(crate) struct Calls {
     phones: BTreeMap<String, Vec<LegId>>,
     endpoints: Endpoints,
     timers: Timers,
+    speech: Speech,
     counters: Counters,
     actions: VecDeque<Action>,
     /// Calls that may have become complete since the control plane was last quiet.
@@ -173,6 +177,7 @@ impl Calls {
             phones: BTreeMap::new(),
             endpoints,
             timers: Timers::default(),
+            speech: Speech::default(),
             counters: Counters::default(),
             actions: VecDeque::new(),
             settling: VecDeque::new(),

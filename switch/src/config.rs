@@ -40,6 +40,15 @@ pub struct SwitchConfig {
     /// The trunks that join two of their calls by themselves that were transferred to each other (REFER with Replaces,
     /// RFC 5589 §7).
     pub refer_out_attended: BTreeSet<String>,
+    /// How words are spoken; not at all when absent.
+    pub speech: Option<SpeechConfig>,
+}
+
+/// How words are spoken that somebody else renders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpeechConfig {
+    /// The prompt that is heard instead of words that could not be rendered.
+    pub fallback: Option<String>,
 }
 
 impl SwitchConfig {
@@ -59,6 +68,7 @@ impl SwitchConfig {
             phone_gateway: None,
             refer_out: BTreeSet::new(),
             refer_out_attended: BTreeSet::new(),
+            speech: None,
         }
     }
 

@@ -27,6 +27,12 @@ pub struct Counters {
     pub media_events_stale: u64,
     /// Digits for a peer that takes them in SIP, when too many waited for their turn.
     pub digits_not_sent: u64,
+    /// Utterances that the provider of speech was asked for.
+    pub speech_asked: u64,
+    /// Utterances that it failed to render.
+    pub speech_failed: u64,
+    /// Plays that gave up waiting for words.
+    pub speech_late: u64,
     /// Endpoints that could not be opened.
     pub endpoints_failed: u64,
 }
@@ -85,6 +91,7 @@ pub(crate) const fn error_name(error: &CommandError) -> &'static str {
         CommandError::WrongState { .. } => "wrong-state",
         CommandError::DifferentCalls => "different-calls",
         CommandError::UnknownPrompt(_) => "unknown-prompt",
+        CommandError::NotSpoken => "not-spoken",
         CommandError::LegEnded => "leg-ended",
         CommandError::NotAnswered(_) => "not-answered",
         CommandError::Limit(_) => "limit",

@@ -15,7 +15,7 @@ use tandem_sbc::user_agent::{
 use tandem_time::Instant;
 
 use crate::calls::{Action, Calls};
-use crate::{Counters, PromptLibrary, SwitchConfig};
+use crate::{Counters, PromptLibrary, SwitchConfig, Utterance};
 
 /// Which media worker; all endpoints of a call share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -202,6 +202,17 @@ impl<P: ControlPlane> Switch<P> {
     /// Takes the news that something could not be sent.
     pub fn handle_transport_failure(&mut self, now: Instant, failure: TransportFailure) {
         self.user_agent.handle_transport_failure(now, failure);
+        self.run(now);
+    }
+
+    /// The next words to be spoken; what became of them goes to [`Switch::handle_speech`].
+    pub fn poll_speech(&mut self) -> Option<Utterance> {
+        self.calls.poll_speech()
+    }
+
+    /// Takes words that were spoken, or nothing when they could not be.
+    pub fn handle_speech(&mut self, now: Instant, utterance: Utterance, spoken: Option<Arc<media::Audio>>) {
+        self.calls.handle_speech(now, utterance, spoken);
         self.run(now);
     }
 

@@ -98,6 +98,60 @@ fn values_are_heard_word_by_word_and_prompts_in_part() {
     assert!(record.legs[0].packets_received > 100, "the caller was received meanwhile: {record:?}");
 }
 
+const SPEAKING: &str = "\
+start = \"speak\"
+language = \"en\"
+
+[variables]
+name = \"Ada\"
+
+[activities.speak]
+type = \"play\"
+prompts = [{ text = \"Hello {{name}}\" }, \"after\"]
+exits = { done = \"again\" }
+
+[activities.again]
+type = \"play\"
+prompts = [{ text = \"Hello {{name}}\" }]
+exits = { done = \"lost\" }
+
+[activities.lost]
+type = \"play\"
+prompts = [{ text = \"Goodbye\", language = \"lost\" }]
+exits = { done = \"end\" }
+
+[activities.end]
+type = \"disconnect\"
+";
+
+/// A provider that knows one language: words are a tone. What it does not know is another tone, and in the record.
+#[test]
+fn words_are_spoken_once_and_what_cannot_be_is_replaced() {
+    let mut node = node_with(|folder, config| {
+        write(&folder.join("en.wav"), 22_050, 1, 16, &[600]);
+        write(&folder.join("prompts/after.wav"), 8_000, 1, 16, &[800]);
+        write(&folder.join("prompts/sorry.wav"), 8_000, 1, 16, &[1_000]);
+        fs::write(folder.join("flows/speaking.toml"), SPEAKING).expect("the flow is written");
+        let speech = format!(
+            "[speech]\ncommand = [\"cat\", \"{}/{{language}}.wav\"]\ncache = \"spoken\"\nfallback = \"sorry\"\n",
+            folder.display()
+        );
+        format!("{config}\n[[entry_point]]\nnumber = \"+15550122\"\nflow = \"speaking\"\n\n{speech}")
+    });
+    let runtime = runtime();
+    let carrier = carrier(&runtime, &node);
+    let call = carrier.call("+15551234", "+15550122", caller()).expect("a call");
+    let report = carrier.ended(call, PATIENCE).expect("the node hangs up");
+    let heard: Vec<u16> = in_order(&report.heard).into_iter().filter(|hz| *hz > 0).collect();
+    assert_eq!(heard, [600, 800, 600, 1_000], "{:?}", report.heard.windows);
+    let kept = fs::read_dir(node.folder().join("spoken")).expect("the cache").count();
+    assert_eq!(kept, 1, "what was spoken, once");
+    let metrics = node.metrics("tandem_speech").expect("metrics");
+    assert_eq!(metrics.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [2.0, 1.0, 0.0], "{metrics:?}");
+    let record = only_record(&mut node);
+    assert_eq!((record.end_side.as_str(), record.end_status), ("control", 200));
+}
+
 #[test]
 fn a_word_that_is_not_recorded_and_prompts_beyond_their_memory_are_named() {
     let check = |edit: &dyn Fn(&Path, String) -> String| {

@@ -197,6 +197,14 @@ pub enum Prompt {
     Tone(Tone),
     /// Nothing, for so long.
     Silence(Duration),
+    /// Words that the node's provider of speech renders. What cannot be is passed over, or the node's fallback prompt is
+    /// heard instead; the record says so.
+    Speech {
+        /// The words.
+        text: String,
+        /// Their language, as the provider knows it.
+        language: String,
+    },
 }
 
 /// Call-progress tones (ITU-T E.180; frequencies of the North American plan).
@@ -383,6 +391,11 @@ pub enum CallFact {
         party: String,
         /// The Call-ID that it had.
         sip_call_id: String,
+    },
+    /// Words could not be spoken.
+    NotSpoken {
+        /// Their language; what they were may be nobody's business.
+        language: String,
     },
     /// The agent took it.
     AgentAnswered {

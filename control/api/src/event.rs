@@ -212,6 +212,9 @@ pub enum CommandError {
     /// No prompt of that name, or a digit string with something else in it.
     #[error("unknown prompt {0}")]
     UnknownPrompt(String),
+    /// Nothing of what was to be spoken could be, and there is nothing else to hear.
+    #[error("nothing could be spoken")]
+    NotSpoken,
     /// The leg ended before the command could be completed.
     #[error("the leg ended")]
     LegEnded,

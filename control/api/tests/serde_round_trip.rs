@@ -36,6 +36,7 @@ fn facts() -> Vec<CallFact> {
         CallFact::AgentOffered { agent: text() },
         CallFact::AgentMissed { agent: text(), reason: text() },
         CallFact::AgentAnswered { agent: text() },
+        CallFact::NotSpoken { language: text() },
         CallFact::Transferred { by: text(), to: text(), outcome: text() },
         CallFact::Referred { leg: LEG, outcome: text() },
         CallFact::LegJoined { leg: LEG, from: CALL },
@@ -55,16 +56,26 @@ fn failures() -> Vec<DialFailure> {
     ]
 }
 
-#[test]
-fn requests() {
-    let prompts = vec![
+fn prompts() -> Vec<Prompt> {
+    vec![
         Prompt::Named("welcome".into()),
+        Prompt::Part {
+            name: "terms".into(),
+            offset: Duration::from_secs(1),
+            length: Some(Duration::from_millis(1)),
+        },
+        Prompt::Speech { text: "hello".into(), language: "en".into() },
         Prompt::Digits("0123456789*#ABCD".into()),
         Prompt::Tone(Tone::Ringback),
         Prompt::Tone(Tone::Busy),
         Prompt::Tone(Tone::Beep),
         Prompt::Silence(Duration::from_nanos(1_500_000_001)),
-    ];
+    ]
+}
+
+#[test]
+fn requests() {
+    let prompts = prompts();
     let rules = CollectRules {
         min_digits: 1,
         max_digits: 20,

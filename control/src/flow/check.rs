@@ -16,6 +16,8 @@ pub struct Inventory<'a> {
     pub prompts: &'a BTreeSet<String>,
     /// Its grammars.
     pub grammars: &'a Grammars,
+    /// Whether it speaks words that are not recorded.
+    pub speech: bool,
 }
 
 impl Flow {
@@ -58,6 +60,7 @@ impl Utterance {
                 (!is_known).then(|| FlowProblem::UnknownPrompt { name: name.clone(), known: known() })
             }
             Self::Prompt(_) => None,
+            Self::Speak { .. } => (!inventory.speech).then_some(FlowProblem::Speechless),
             // A language that a variable names is known when the call is there.
             Self::Say { manner, language, .. } => {
                 let language = language.literal()?;

@@ -184,6 +184,17 @@ pub enum FlowProblem {
         /// What.
         what: String,
     },
+    /// Words, on a node without a provider of speech.
+    #[error("the node speaks no text; add [speech] to its configuration, or record a prompt")]
+    Speechless,
+    /// A sensitive value would be handed to the provider of speech.
+    #[error(
+        "sensitive `{name}` would be told to the provider of speech; say it with `say`, by prompts of the node's own"
+    )]
+    Told {
+        /// The sensitive variable.
+        name: String,
+    },
     /// More activities than [`Flow::MAX_ACTIVITIES`].
     #[error("more than {} activities; split the flow", Flow::MAX_ACTIVITIES)]
     TooManyActivities,

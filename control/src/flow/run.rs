@@ -227,6 +227,11 @@ impl Run {
         for utterance in heard {
             match utterance {
                 Utterance::Prompt(prompt) => prompts.push(prompt.clone()),
+                Utterance::Speak { text, language } => {
+                    let rendered = text.render(&self.values).zip(language.render(&self.values));
+                    let Some((text, language)) = rendered else { return Execution::Leaves(Exit::Error) };
+                    prompts.push(Prompt::Speech { text, language });
+                }
                 Utterance::Say { value, manner, language } => {
                     let said = value
                         .render(&self.values)

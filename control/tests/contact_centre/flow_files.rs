@@ -10,7 +10,7 @@ fn check(
     queues: &BTreeSet<String>,
     prompts: &BTreeSet<String>,
 ) -> Result<(), flow::FlowError> {
-    flow.check(Inventory { queues, prompts, grammars: &demo_grammars() })
+    flow.check(Inventory { queues, prompts, grammars: &demo_grammars(), speech: false })
 }
 
 fn demo_grammars() -> Grammars {
@@ -173,6 +173,15 @@ const FAULTS: &[(&str, &str)] = &[
         "said of no variable",
         "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ say = \"{{who}}\", as = \"digits\", language = \"en\" }]\nexits = { done = \"a\" }\n",
     ),
+    (
+        "sensitive value spoken",
+        "start = \"a\"\nlanguage = \"en\"\n[variables]\npin = { value = \"\", sensitive = true }\n[activities.a]\n\
+         type = \"play\"\nprompts = [{ text = \"pin {{pin}}\" }]\nexits = { done = \"a\" }\n",
+    ),
+    (
+        "spoken in no language",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ text = \"hi\" }]\nexits = { done = \"a\" }\n",
+    ),
 ];
 
 #[test]
@@ -215,7 +224,7 @@ fn what_is_said_must_have_words() {
              exits = {{ done = \"a\" }}\n"
         );
         let flow = flow::parse("said", &text).expect("sound in itself");
-        let inventory = Inventory { queues: &nothing, prompts: &nothing, grammars: &grammars };
+        let inventory = Inventory { queues: &nothing, prompts: &nothing, grammars: &grammars, speech: false };
         flow.check(inventory).err().map_or_else(|| "sound".to_owned(), |error| error.to_string())
     };
     let said = |manner: &str, language: &str| {
@@ -226,6 +235,10 @@ fn what_is_said_must_have_words() {
     let place = "said.toml:4: activity `a`:";
     assert_eq!(said("money", "de"), "sound");
     assert_eq!(said("money", "{{tongue}}"), "sound", "known when the call is there");
+    assert_eq!(
+        refusal("{ text = \"hello\", language = \"en\" }"),
+        format!("{place} the node speaks no text; add [speech] to its configuration, or record a prompt")
+    );
     assert_eq!(
         said("money", "fr"),
         format!("{place} there is no grammar for language `fr`; write one of: de, xx")

@@ -69,6 +69,7 @@ pub(crate) fn config() -> ContactCentreConfig {
         .map(str::to_owned)
         .collect::<BTreeSet<_>>(),
         grammars: Arc::default(),
+        speech: false,
         not_responding_pause: PAUSE,
         hold_music: Some("music".to_owned()),
         outbound_trunk: Some("carrier".to_owned()),
@@ -162,6 +163,7 @@ fn told_shortly(command: &Command) -> String {
             let prompts = prompts.iter().map(|prompt| match prompt {
                 Prompt::Named(name) => name.clone(),
                 Prompt::Digits(digits) => format!("digits {digits}"),
+                Prompt::Speech { text, language } => format!("\"{text}\" in {language}"),
                 Prompt::Part { name, offset, length } => format!("{name}[{offset:?}, {length:?}]"),
                 other => format!("{other:?}"),
             });
@@ -212,6 +214,7 @@ pub(crate) fn fact_shortly(fact: &CallFact) -> String {
         CallFact::LegJoined { leg, from } => format!("{leg} joins from {from}"),
         CallFact::LegReplaced { leg, party, .. } => format!("{leg} is {party} no more"),
         CallFact::LegLeft { leg, to } => format!("{leg} leaves to {to}"),
+        CallFact::NotSpoken { language } => format!("nothing said in {language}"),
         CallFact::AgentAnswered { agent } => format!("answered by {agent}"),
     }
 }

@@ -131,10 +131,12 @@ impl Calls {
         let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = state else {
             return Err(wrong_state("play", &state));
         };
-        let segments = translate::segments(prompts, &self.prompts)?;
+        let id_of_play = media::PlayId(self.plays + 1);
+        let times = translate::times(repeat);
+        let (segments, times) = self.compose(id_of_play, leg, prompts, (times, barge_in))?;
         self.attend(call);
         self.plays += 1;
-        let next = Play { id: media::PlayId(self.plays), command: id };
+        let next = Play { id: id_of_play, command: id };
         self.set_state(
             leg,
             LegState::Answered { session, endpoint: Some(endpoint), play: Some(next), collect },
@@ -142,7 +144,6 @@ impl Calls {
         if let Some(replaced) = play {
             self.done(Settled::stopped_play(replaced));
         }
-        let times = translate::times(repeat);
         self.command_endpoint(endpoint, |endpoint| media::Command::Play {
             endpoint,
             play: next.id,

@@ -18,7 +18,9 @@ impl Calls {
         let taken = match event {
             media::Event::Opened { endpoint } => self.opened(worker, endpoint),
             media::Event::OpenFailed { endpoint } => self.open_failed(now, worker, endpoint),
-            media::Event::PlayEnded { endpoint, play, end } => self.play_ended(worker, endpoint, play, end),
+            media::Event::PlayEnded { endpoint, play, end } => {
+                self.play_ended(now, worker, endpoint, play, end)
+            }
             media::Event::Collected { endpoint, collect, digits, end } => {
                 self.collected(worker, endpoint, collect, &digits, end)
             }
@@ -102,19 +104,24 @@ impl Calls {
 
     fn play_ended(
         &mut self,
+        now: Instant,
         worker: WorkerIndex,
         endpoint: EndpointId,
         id: media::PlayId,
         end: media::PlayEnd,
     ) -> Option<()> {
         let leg_id = self.endpoints.leg_of(endpoint, worker)?;
-        let leg = self.legs.get_mut(leg_id)?;
+        let leg = self.legs.get(leg_id)?;
         let LegState::Answered { session, endpoint, play: Some(play), collect } = leg.state else {
             return None;
         };
         if play.id != id {
             return None;
         }
+        if end == media::PlayEnd::Finished && self.speech_is_late(now, id) {
+            return Some(());
+        }
+        let leg = self.legs.get_mut(leg_id)?;
         leg.state = LegState::Answered { session, endpoint, play: None, collect };
         let outcome = Outcome::Played { end: translate::play_end(end) };
         self.done(Settled::new("play", play.command, Ok(outcome)));

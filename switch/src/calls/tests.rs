@@ -12,5 +12,6 @@ mod limits;
 mod progress;
 mod property;
 mod replace;
+mod speech;
 mod table;
 mod transfers;

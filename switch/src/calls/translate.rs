@@ -39,7 +39,11 @@ pub(crate) fn segments(
     Ok(segments)
 }
 
-fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<media::Segment, CommandError> {
+/// A piece of a play.
+///
+/// # Errors
+/// As [`segments`]; `Invalid` for words, which only a play of its own can wait for.
+pub(super) fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<media::Segment, CommandError> {
     match prompt {
         api::Prompt::Named(name) => Ok(media::Segment::Audio(named(name, library)?)),
         api::Prompt::Part { name, offset, length } => {
@@ -64,15 +68,20 @@ fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<media::Segme
             api::Tone::Busy => media::Tone::Busy,
             api::Tone::Beep => media::Tone::Beep,
         })),
+        api::Prompt::Speech { .. } => {
+            Err(CommandError::Invalid("speech: not while somebody is rung".to_owned()))
+        }
         api::Prompt::Silence(duration) => Ok(media::Segment::Silence(*duration)),
     }
 }
 
-fn named(name: &str, library: &PromptLibrary) -> Result<Arc<media::Audio>, CommandError> {
+/// A prompt of the library.
+pub(super) fn named(name: &str, library: &PromptLibrary) -> Result<Arc<media::Audio>, CommandError> {
     library.get(name).cloned().ok_or_else(|| CommandError::UnknownPrompt(name.to_owned()))
 }
 
-fn is_empty(segment: &media::Segment) -> bool {
+/// Whether there is nothing to hear, nor silence to wait for.
+pub(super) fn is_empty(segment: &media::Segment) -> bool {
     match segment {
         media::Segment::Audio(_) | media::Segment::Part { .. } => {
             segment.samples().is_none_or(<[i16]>::is_empty)

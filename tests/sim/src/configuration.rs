@@ -185,6 +185,7 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         agents: inside.chain(outside).collect(),
         prompts: PROMPTS.iter().map(|(name, ..)| (*name).to_owned()).collect::<BTreeSet<_>>(),
         grammars: Arc::default(),
+        speech: false,
         not_responding_pause: Duration::from_secs(10),
         hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
         outbound_trunk: None,

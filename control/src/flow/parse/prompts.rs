@@ -8,6 +8,7 @@
 //!     { tone = "beep" },                                            # or "busy", "ringback"
 //!     { say = "{{balance}}", as = "money", currency = "EUR" },      # a value, by the grammar of the flow's language
 //!     { say = "{{place}}", as = "ordinal", language = "de" },       # … or of another one
+//!     { text = "Hello {{name}}", language = "en-gb" },              # words, by the node's provider of speech
 //! ]
 //! ```
 
@@ -60,6 +61,8 @@ fn utterance(
             let item = Table::new(table.place, offset, entries);
             let utterance = if item.find("say").is_some() {
                 say(&item, scope)?
+            } else if item.find("text").is_some() {
+                speak(&item, scope)?
             } else {
                 Utterance::Prompt(prompt(&item)?)
             };
@@ -119,6 +122,17 @@ fn say(item: &Table<'_>, scope: &Scope<'_>) -> Result<Utterance, FlowError> {
         }
     };
     Ok(Utterance::Say { value, manner, language: language(item, scope)? })
+}
+
+fn speak(item: &Table<'_>, scope: &Scope<'_>) -> Result<Utterance, FlowError> {
+    let (offset, text) = item.string("text", "text = \"Hello\"")?;
+    let text = template_of(item, "text", offset, text, scope.variables)?;
+    // A service elsewhere may be told.
+    if let Some(index) = text.variables().find(|index| scope.variables[*index].sensitive) {
+        let name = scope.variables[index].name.clone();
+        return Err(item.place.error(offset, FlowProblem::Told { name }));
+    }
+    Ok(Utterance::Speak { text, language: language(item, scope)? })
 }
 
 /// The item's own, or the flow's.
