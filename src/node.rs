@@ -290,6 +290,7 @@ fn media_threads_config(
         threads,
         pin_to,
         realtime: config.rtp.realtime,
+        other_address: config.rtp.other_address,
         max_endpoints: switch.max_endpoints(),
         seed,
         epoch: clock.epoch(),

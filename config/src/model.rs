@@ -6,11 +6,12 @@ mod profile;
 mod prompts;
 mod protection;
 mod route;
+mod rtp;
 mod rules;
 mod timers;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvis
 pub use prompts::{Prompts, Speech, SpeechProvider};
 pub use protection::Protection;
 pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
+pub use rtp::Rtp;
 pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,
@@ -159,27 +161,6 @@ pub struct SipTimers {
     pub t2: Duration,
     /// Longest life of a message in the network.
     pub t4: Duration,
-}
-
-/// Media.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rtp {
-    /// Our address in SDP, and where sockets are bound.
-    pub address: IpAddr,
-    /// RTP on even ports, RTCP on the odd one above.
-    pub ports: RangeInclusive<u16>,
-    /// How long a port rests after a call before another one may have it.
-    pub port_rest: Duration,
-    /// Media threads; one a core when absent.
-    pub threads: Option<usize>,
-    /// Whether they run in the kernel's real-time class, where it lets them.
-    pub realtime: bool,
-    /// A leg from which nothing is heard for so long is ended; never when absent.
-    pub media_timeout: Option<Duration>,
-    /// Whether a phone may send RTP from where its signalling comes.
-    pub phones_behind_nat: bool,
-    /// One more address that RTP of phones behind NAT may come from.
-    pub phone_gateway: Option<IpAddr>,
 }
 
 /// The most of everything.

@@ -352,9 +352,7 @@ fn parse_transport(text: &str) -> Option<Transport> {
 }
 
 fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
-    let address = section.parsed("address", "the IP address to receive RTP on", |text| {
-        text.parse::<IpAddr>().ok().filter(|address| !address.is_unspecified())
-    });
+    let addresses = read_addresses(&section);
     let ports = read_ports(&section);
     let port_rest = section.millis_or("port_rest_ms", 0..=60_000, 2_000);
     // 0 is a thread a core.
@@ -366,7 +364,8 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
         section.parsed_or("phone_gateway", "an IP address", None, |text| text.parse().ok().map(Some));
     section.finish();
     Some(Rtp {
-        address: address?,
+        address: addresses?.0,
+        other_address: addresses?.1,
         ports: ports?,
         port_rest: port_rest?,
         threads: usize::try_from(threads?).ok().filter(|threads| *threads > 0),
@@ -375,6 +374,37 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
         phones_behind_nat: phones_behind_nat?,
         phone_gateway: phone_gateway?,
     })
+}
+
+/// One address, or one of each family, the one of the sockets that matter more first.
+fn read_addresses(section: &Section<'_, '_>) -> Option<(IpAddr, Option<IpAddr>)> {
+    const EXPECTED: &str = "the IP address to receive RTP on, or one of IPv4 and one of IPv6 such as [\"192.0.2.1\", \"2001:db8::1\"]";
+    let parse = |text: &str| text.parse::<IpAddr>().ok().filter(|address| !address.is_unspecified());
+    if !section.is_list("address") {
+        return section.parsed("address", EXPECTED, parse).map(|address| (address, None));
+    }
+    let mut addresses = Vec::new();
+    for (text, field) in section.strings("address", EXPECTED, 2)? {
+        let Some(address) = parse(&text) else {
+            section.problem(&field, format!("found {text:?}"), "write an IP address".to_owned());
+            return None;
+        };
+        addresses.push(address);
+    }
+    match addresses[..] {
+        [one, other] if one.is_ipv4() != other.is_ipv4() => Some((one, Some(other))),
+        [_, _] => {
+            let message = "both addresses are of one family".to_owned();
+            section.problem_at("address", message, format!("write {EXPECTED}"));
+            None
+        }
+        [one] => Some((one, None)),
+        _ => {
+            let message = "address is empty, so there would be no media".to_owned();
+            section.problem_at("address", message, format!("write {EXPECTED}"));
+            None
+        }
+    }
 }
 
 fn read_ports(section: &Section<'_, '_>) -> Option<RangeInclusive<u16>> {

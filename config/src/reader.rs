@@ -306,6 +306,11 @@ impl<'r, 't> Section<'r, 't> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    /// Whether what stands under `key` is a list.
+    pub(crate) fn is_list(&self, key: &'static str) -> bool {
+        self.field(key).is_some_and(|field| field.value.as_array().is_some())
+    }
+
     /// Notes a problem with `field`.
     pub(crate) fn problem(&self, field: &Field<'_, '_>, message: String, advice: String) {
         self.reader.problem(&field.span, &field.path, message, advice);

@@ -119,6 +119,29 @@ fn a_route_may_be_sips() {
     assert!(problems.contains("the registrar is asked for TLS on every hop, and aor is not"), "{problems}");
 }
 
+/// RFC 6157: media may have an address of each family.
+#[test]
+fn media_may_be_of_both_families() {
+    let own = |value: &str| changed("address = \"127.0.0.1\"  ", &format!("address = {value} "));
+    let read = |value: &str| {
+        let rtp = parse(&own(value)).expect("a sound configuration").rtp;
+        (rtp.address.to_string(), rtp.other_address.map(|address| address.to_string()))
+    };
+    assert_eq!(read("\"127.0.0.1\""), ("127.0.0.1".to_owned(), None));
+    assert_eq!(read("[\"127.0.0.1\"]"), ("127.0.0.1".to_owned(), None));
+    assert_eq!(read("[\"::1\", \"127.0.0.1\"]"), ("::1".to_owned(), Some("127.0.0.1".to_owned())));
+    for (wrong, expected) in [
+        ("[\"127.0.0.1\", \"127.0.0.2\"]", "rtp.address: both addresses are of one family; write"),
+        ("[]", "rtp.address: address is empty, so there would be no media; write"),
+        ("[\"127.0.0.1\", \"::\"]", "rtp.address[2]: found \"::\"; write an IP address"),
+        ("[\"127.0.0.1\", \"::1\", \"::2\"]", "rtp.address: there are 3 entries; at most 2 are possible"),
+        ("\"localhost\"", "rtp.address: found \"localhost\"; write the IP address to receive RTP on"),
+    ] {
+        let problems = parse(&own(wrong)).expect_err("a problem").to_string();
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
+
 /// RFC 3263: a carrier may be a name, which DNS leads on from.
 #[test]
 fn a_trunk_may_be_a_name() {

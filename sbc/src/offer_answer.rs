@@ -2,14 +2,17 @@
 //!
 //! Owner thread: the signalling core. This module must not know messages: it is handed descriptions and gives them.
 
+mod address;
 mod exchange;
 mod protection;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
+pub(crate) use address::is_reachable_over;
+use address::{remote_address, remote_rtcp};
 use exchange::Exchange;
 pub(crate) use exchange::{Step, Verdict};
 
@@ -48,6 +51,8 @@ pub(crate) struct Negotiation {
     origin_id: u64,
     version: u64,
     local: LocalMedia,
+    /// Where we are too, at the same ports: of the other family.
+    other_address: Option<IpAddr>,
     terms: Terms,
     dtmf: Dtmf,
     /// Our side of ICE, and the peer's fragment that it answers; both are new when the peer begins anew.
@@ -70,6 +75,7 @@ pub(crate) struct Negotiation {
 #[derive(Clone, Debug)]
 struct Before {
     local: LocalMedia,
+    other_address: Option<IpAddr>,
     direction: MediaDirection,
     offered_keys: Vec<Crypto>,
     described: Option<SessionDescription>,
@@ -119,6 +125,7 @@ impl Negotiation {
             origin_id,
             version: 0,
             local: profile.fit(local),
+            other_address: None,
             terms: Terms::new(profile, certificate),
             dtmf: profile.dtmf,
             ice: None,
@@ -142,6 +149,7 @@ impl Negotiation {
     pub(crate) fn change(&mut self, reoffer: &Reoffer) {
         self.before = Some(Box::new(Before {
             local: self.local.clone(),
+            other_address: self.other_address,
             direction: self.direction,
             offered_keys: self.offered_keys.clone(),
             described: self.described.clone(),
@@ -149,7 +157,12 @@ impl Negotiation {
         }));
         self.direction = reoffer.direction.unwrap_or(self.direction);
         if let Some(local) = &reoffer.media {
+            let (before, is_ipv4) = (self.local.rtp.ip(), self.local.rtp.is_ipv4());
             self.local.clone_from(local);
+            if self.local.rtp.is_ipv4() != is_ipv4 {
+                self.other_address = self.other_address.map(|_| before);
+            }
+            self.turn_to(is_ipv4);
         }
     }
 
@@ -161,9 +174,10 @@ impl Negotiation {
     /// The change was refused. What stood before is said again as another version, since the peer has seen this one.
     pub(crate) fn undo(&mut self) {
         if let Some(before) = self.before.take() {
-            let Before { local, direction, offered_keys, described, agreed } = *before;
+            let Before { local, other_address, direction, offered_keys, described, agreed } = *before;
             self.version += 1;
             self.local = local;
+            self.other_address = other_address;
             self.direction = direction;
             self.offered_keys = offered_keys;
             self.described = described;
@@ -218,6 +232,10 @@ impl Negotiation {
             Secured::Sdes(crypto) => Some(crypto.tag),
             Secured::Plain | Secured::Dtls { .. } => None,
         };
+        // An address that says "send me nothing" says nothing of where we are to be heard.
+        if !audio.remote_rtp.ip().is_unspecified() && self.can_speak_to(&audio.remote_rtp) {
+            self.turn_to(audio.remote_rtp.is_ipv4());
+        }
         audio.security = self.answering(theirs, rng);
         let fragment = offer.media.get(place).and_then(|media| self.terms.ice_asked(&offer, media));
         audio.ice = fragment.map(|fragment| self.ice_for(fragment, rng));
@@ -244,9 +262,13 @@ impl Negotiation {
         let (place, ours) = ours.ok_or(Disagreement::NothingInCommon)?;
         let media = answer.media.get(place).ok_or(Disagreement::NothingInCommon)?;
         let mut audio = self.agree(&answer, media, signalling_source).ok_or(Disagreement::NothingInCommon)?;
+        let is_found_by_ice = self.terms.ice_asked(&answer, media).is_some();
+        if !is_found_by_ice && audio.remote_rtp.is_ipv4() != self.local.rtp.is_ipv4() {
+            // It was told of the other family.
+            return Err(Disagreement::NothingInCommon);
+        }
         let theirs = self.terms.secured(&answer, media).ok_or(Disagreement::NothingInCommon)?;
         audio.security = self.answered(theirs).ok_or(Disagreement::NothingInCommon)?;
-        let is_found_by_ice = self.terms.ice_asked(&answer, media).is_some();
         audio.ice = self.ice.as_ref().filter(|_| is_found_by_ice).map(|(_, ours)| ours.clone());
         // §5.1: each side sends with the numbers the other one gave.
         let receive = codec_in(ours, &[audio.codec]).map(|(_, number)| number);
@@ -277,7 +299,7 @@ impl Negotiation {
         let remote_rtp = remote_address(theirs, media)?;
         // With ICE the address of the description is a guess, or says that there is none yet (RFC 8839 §4.3.1).
         let is_found_by_ice = self.terms.ice_asked(theirs, media).is_some();
-        if !is_found_by_ice && remote_rtp.is_ipv4() != self.local.rtp.is_ipv4() {
+        if !is_found_by_ice && !self.can_speak_to(&remote_rtp) {
             return None;
         }
         let hold_address = if is_found_by_ice { self.local.rtp.ip() } else { remote_rtp.ip() };
@@ -387,8 +409,9 @@ impl Negotiation {
             protection.push(Attribute::flag("rtcp-mux"));
         }
         if self.terms.offers_ice() {
+            let addresses = self.addresses();
             let (_, ours) = self.ice.get_or_insert_with(|| (String::new(), draw_ice(rng)));
-            protection.extend(ice_attributes(ours, &self.local, shares_port));
+            protection.extend(ice_attributes(ours, self.local.rtp.port(), &addresses, shares_port));
         }
         let protocol = self.terms.offered_protocol();
         let codecs: Vec<(AudioCodec, u8)> =
@@ -413,7 +436,7 @@ impl Negotiation {
             protection.push(Attribute::flag("rtcp-mux"));
         }
         if let Some(ice) = &audio.ice {
-            protection.extend(ice_attributes(ice, &self.local, audio.rtcp_mux));
+            protection.extend(ice_attributes(ice, self.local.rtp.port(), &self.addresses(), audio.rtcp_mux));
         }
         let direction = written(audio.direction);
         let codec = (audio.codec, audio.receive_payload_type);
@@ -478,24 +501,6 @@ fn refused(media: &Media) -> Media {
     let mut refused = Media::new(media.kind.clone(), 0, media.protocol.clone());
     refused.formats.clone_from(&media.formats);
     refused
-}
-
-/// Where an audio stream wants RTP; `None` when it is not one we can speak to.
-fn remote_address(description: &SessionDescription, media: &Media) -> Option<SocketAddr> {
-    if media.kind != "audio" || media.port == 0 {
-        return None;
-    }
-    let connection = description.connection_of(media)?;
-    let address = connection.address.ip().filter(|address| !address.is_multicast())?;
-    Some(SocketAddr::new(address, media.port))
-}
-
-/// RFC 3605, else the next port (RFC 3550 §11).
-fn remote_rtcp(media: &Media, remote_rtp: SocketAddr) -> SocketAddr {
-    match media.rtcp() {
-        Some(rtcp) => SocketAddr::new(rtcp.ip().unwrap_or(remote_rtp.ip()), rtcp.port),
-        None => SocketAddr::new(remote_rtp.ip(), remote_rtp.port().saturating_add(1)),
-    }
 }
 
 /// The first format of a stream that is one of `ours`, with its number.

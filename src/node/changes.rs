@@ -52,7 +52,7 @@ impl Changes {
         new.log = old.log;
         new.sip.listen.clone_from(&old.sip.listen);
         new.sip.kernel_filter = old.sip.kernel_filter;
-        new.rtp.address = old.rtp.address;
+        (new.rtp.address, new.rtp.other_address) = (old.rtp.address, old.rtp.other_address);
         new.rtp.ports.clone_from(&old.rtp.ports);
         new.rtp.threads = old.rtp.threads;
         new.rtp.realtime = old.rtp.realtime;
@@ -122,12 +122,13 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
 
 /// Fields whose new value waits for a restart.
 fn fields_kept(old: &Config, new: &Config) -> Vec<&'static str> {
+    let addresses = |config: &Config| (config.rtp.address, config.rtp.other_address);
     [
         ("node.name", old.node_name != new.node_name),
         ("log", old.log != new.log),
         ("sip.listen", old.sip.listen != new.sip.listen),
         ("sip.kernel_filter", old.sip.kernel_filter != new.sip.kernel_filter),
-        ("rtp.address", old.rtp.address != new.rtp.address),
+        ("rtp.address", addresses(old) != addresses(new)),
         ("rtp.ports", old.rtp.ports != new.rtp.ports),
         ("rtp.threads", old.rtp.threads != new.rtp.threads),
         ("rtp.realtime", old.rtp.realtime != new.rtp.realtime),

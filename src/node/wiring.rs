@@ -45,6 +45,7 @@ pub(crate) fn user_agent(
         emergency: config.emergency_numbers.clone(),
         direct: config.entry_points.iter().filter(|it| goes_direct(it)).map(|it| it.number.clone()).collect(),
         dtls_certificate: certificate,
+        other_media_address: config.rtp.other_address,
         protection: protection(&config.protection),
     }
 }

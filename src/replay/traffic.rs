@@ -116,7 +116,9 @@ impl<'a> Sorter<'a> {
     }
 
     fn is_media(&self, address: SocketAddr) -> bool {
-        address.ip() == self.config.rtp.address && self.config.rtp.ports.contains(&address.port())
+        let rtp = &self.config.rtp;
+        (address.ip() == rtp.address || Some(address.ip()) == rtp.other_address)
+            && self.config.rtp.ports.contains(&address.port())
     }
 
     fn datagram(&mut self, at: Duration, source: SocketAddr, destination: SocketAddr, bytes: Vec<u8>) {

@@ -12,6 +12,7 @@ mod check;
 mod crash;
 mod demo;
 mod drain;
+mod dual_stack;
 mod echo_and_digits;
 mod extensions;
 mod flood;

@@ -29,6 +29,7 @@ impl Ours {
             threads: 1,
             pin_to: vec![placement.relay_core],
             realtime: placement.realtime,
+            other_address: None,
             max_endpoints: parties.len(),
             seed: [7; 32],
             epoch: Instant::now(),

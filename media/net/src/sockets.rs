@@ -1,7 +1,7 @@
 //! The socket pairs of a media thread, found by endpoint and by epoll token.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_media::{Channel, EndpointId};
@@ -19,33 +19,42 @@ pub(crate) const WAKE_TOKEN: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pairs: Vec<Option<Pair>>,
+    /// Our address of the other family, when we have both: each endpoint is at both, at the same ports.
+    other_address: Option<IpAddr>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Pair {
     generation: u32,
+    bound: Bound,
+    /// At our address of the other family.
+    other: Option<Bound>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    is_ipv4: bool,
     rtp: UdpSocket,
     rtcp: UdpSocket,
 }
 
 impl Sockets {
     /// Room for endpoints with an index below `max_endpoints`.
-    pub(crate) fn new(max_endpoints: usize) -> Self {
-        Self { pairs: (0..max_endpoints).map(|_| None).collect() }
+    pub(crate) fn new(max_endpoints: usize, other_address: Option<IpAddr>) -> Self {
+        Self { pairs: (0..max_endpoints).map(|_| None).collect(), other_address }
     }
 
-    /// Binds an endpoint's pair, RTCP on the port after RTP's, and watches both.
+    /// Binds an endpoint's pair, RTCP on the port after RTP's, and watches both; the same at our other address.
     pub(crate) fn bind(&mut self, epoll: &Epoll, endpoint: EndpointId, local: SocketAddr) -> io::Result<()> {
+        let other = self.other_address.filter(|other| other.is_ipv4() != local.is_ipv4());
         let slot = self.slot(endpoint).ok_or(io::ErrorKind::OutOfMemory)?;
         if slot.is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let rtcp_port = local.port().checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
-        let rtp = open(local)?;
-        let rtcp = open(SocketAddr::new(local.ip(), rtcp_port))?;
-        epoll.watch(&rtp, token(endpoint, Channel::Rtp))?;
-        epoll.watch(&rtcp, token(endpoint, Channel::Rtcp))?;
-        *slot = Some(Pair { generation: endpoint.generation, rtp, rtcp });
+        let bound = Bound::open(epoll, endpoint, local, 0)?;
+        let at_other = |ip| Bound::open(epoll, endpoint, SocketAddr::new(ip, local.port()), OTHER_FAMILY);
+        let other = other.map(at_other).transpose()?;
+        *slot = Some(Pair { generation: endpoint.generation, bound, other });
         Ok(())
     }
 
@@ -54,10 +63,30 @@ impl Sockets {
         self.slot(endpoint)?.take_if(|pair| pair.generation == endpoint.generation)
     }
 
-    /// An endpoint's socket, if it is this use of the slot that is bound.
-    pub(crate) fn socket(&self, endpoint: EndpointId, channel: Channel) -> Option<&UdpSocket> {
+    /// The socket by which an endpoint sends there, if it is this use of the slot that is bound.
+    pub(crate) fn socket_to(
+        &self,
+        endpoint: EndpointId,
+        channel: Channel,
+        destination: SocketAddr,
+    ) -> Option<&UdpSocket> {
+        let pair = self.pair(endpoint)?;
+        let fits = |bound: &&Bound| bound.is_ipv4 == destination.is_ipv4();
+        let other = pair.other.as_ref().filter(fits);
+        Some(other.unwrap_or(&pair.bound).socket(channel))
+    }
+
+    /// The socket that a token was reported for.
+    pub(crate) fn socket_of(&self, token: u64) -> Option<&UdpSocket> {
+        let (endpoint, channel) = from_token(token);
+        let pair = self.pair(endpoint)?;
+        let bound = if token & OTHER_FAMILY == 0 { Some(&pair.bound) } else { pair.other.as_ref() };
+        bound.map(|bound| bound.socket(channel))
+    }
+
+    fn pair(&self, endpoint: EndpointId) -> Option<&Pair> {
         let pair = self.pairs.get(endpoint.index as usize)?.as_ref()?;
-        (pair.generation == endpoint.generation).then(|| pair.socket(channel))
+        (pair.generation == endpoint.generation).then_some(pair)
     }
 
     fn slot(&mut self, endpoint: EndpointId) -> Option<&mut Option<Pair>> {
@@ -66,16 +95,28 @@ impl Sockets {
 }
 
 impl Pair {
-    pub(crate) fn socket(&self, channel: Channel) -> &UdpSocket {
+    /// Packets that found the RTP sockets' buffers full, over their life.
+    pub(crate) fn dropped_by_kernel(&self) -> u64 {
+        let bound = std::iter::once(&self.bound).chain(&self.other);
+        bound.map(|bound| u64::from(dropped_by_kernel(&bound.rtp).unwrap_or(0))).sum()
+    }
+}
+
+impl Bound {
+    fn open(epoll: &Epoll, endpoint: EndpointId, local: SocketAddr, family: u64) -> io::Result<Self> {
+        let rtcp_port = local.port().checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
+        let rtp = open(local)?;
+        let rtcp = open(SocketAddr::new(local.ip(), rtcp_port))?;
+        epoll.watch(&rtp, token(endpoint, Channel::Rtp) | family)?;
+        epoll.watch(&rtcp, token(endpoint, Channel::Rtcp) | family)?;
+        Ok(Self { is_ipv4: local.is_ipv4(), rtp, rtcp })
+    }
+
+    fn socket(&self, channel: Channel) -> &UdpSocket {
         match channel {
             Channel::Rtp => &self.rtp,
             Channel::Rtcp => &self.rtcp,
         }
-    }
-
-    /// Packets that found the RTP socket's buffer full, over its life.
-    pub(crate) fn dropped_by_kernel(&self) -> u64 {
-        dropped_by_kernel(&self.rtp).unwrap_or(0).into()
     }
 }
 
@@ -91,7 +132,10 @@ fn open(local: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Index below 2^31, channel, generation: a token that outlives its endpoint is recognised by its generation.
+/// Set in the token of a socket at our address of the other family.
+const OTHER_FAMILY: u64 = 1 << 31;
+
+/// Index below 2^30, channel, generation: a token that outlives its endpoint is recognised by its generation.
 fn token(endpoint: EndpointId, channel: Channel) -> u64 {
     let channel = match channel {
         Channel::Rtp => 0,
@@ -103,11 +147,11 @@ fn token(endpoint: EndpointId, channel: Channel) -> u64 {
 /// The endpoint and channel of a [`token`].
 pub(crate) fn from_token(token: u64) -> (EndpointId, Channel) {
     let low = token as u32;
-    let endpoint = EndpointId { index: low >> 1, generation: (token >> 32) as u32 };
+    let endpoint = EndpointId { index: low >> 1 & INDEX_MASK, generation: (token >> 32) as u32 };
     (endpoint, if low & 1 == 0 { Channel::Rtp } else { Channel::Rtcp })
 }
 
-const INDEX_MASK: u32 = u32::MAX >> 1;
+const INDEX_MASK: u32 = u32::MAX >> 2;
 
 #[cfg(test)]
 mod tests {
@@ -118,6 +162,7 @@ mod tests {
         for channel in [Channel::Rtp, Channel::Rtcp] {
             let endpoint = EndpointId { index: 70_000, generation: u32::MAX };
             assert_eq!(from_token(token(endpoint, channel)), (endpoint, channel));
+            assert_eq!(from_token(token(endpoint, channel) | OTHER_FAMILY), (endpoint, channel));
             assert_ne!(token(endpoint, channel), WAKE_TOKEN);
         }
     }

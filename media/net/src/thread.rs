@@ -83,7 +83,7 @@ impl MediaThread {
         epoll.watch(&shared.wake, WAKE_TOKEN)?;
         Ok(Self {
             worker,
-            sockets: Sockets::new(config.max_endpoints),
+            sockets: Sockets::new(config.max_endpoints, config.other_address),
             epoll,
             commands,
             events,
@@ -152,7 +152,8 @@ impl MediaThread {
                 News::Send { endpoint, handshake, packet } => {
                     let is_under_way = self.worker.handshake(endpoint).is_some_and(|(id, _)| id == handshake);
                     let destination = self.worker.handshake_destination(endpoint);
-                    let socket = self.sockets.socket(endpoint, Channel::Rtp);
+                    let socket = destination
+                        .and_then(|destination| self.sockets.socket_to(endpoint, Channel::Rtp, destination));
                     if let (true, Some(destination), Some(socket)) = (is_under_way, destination, socket) {
                         // The handshake says it again when it is lost.
                         let _ = socket.send_to(&packet, destination);
@@ -226,7 +227,9 @@ impl MediaThread {
     /// Each goes out of another socket, so there is nothing to batch, and sending at once spares a copy.
     fn drain_transmits(&mut self) {
         while let Some(transmit) = self.worker.poll_transmit() {
-            let Some(socket) = self.sockets.socket(transmit.endpoint, transmit.channel) else { continue };
+            let (endpoint, channel, destination) =
+                (transmit.endpoint, transmit.channel, transmit.destination);
+            let Some(socket) = self.sockets.socket_to(endpoint, channel, destination) else { continue };
             let sent = socket.send_to(transmit.bytes, transmit.destination).is_ok();
             let counters = &self.shared.counters;
             add(if sent { &counters.packets_sent } else { &counters.send_failures }, 1);
@@ -289,8 +292,7 @@ impl MediaThread {
             match ready.token(index) {
                 Some(WAKE_TOKEN) => self.shared.wake.clear(),
                 Some(token) => {
-                    let (endpoint, channel) = from_token(token);
-                    self.receive(endpoint, channel, behind);
+                    self.receive(token, behind);
                     self.busy_since = Some(began);
                 }
                 None => break,
@@ -298,13 +300,14 @@ impl MediaThread {
         }
     }
 
-    fn receive(&mut self, endpoint: EndpointId, channel: Channel, behind: bool) {
-        let Some(socket) = self.sockets.socket(endpoint, channel) else { return };
+    fn receive(&mut self, token: u64, behind: bool) {
+        let (endpoint, channel) = from_token(token);
+        let Some(socket) = self.sockets.socket_of(token) else { return };
         let received = if behind { self.batch.receive(socket) } else { self.batch.receive_one(socket) };
         let Ok(count) = received else { return };
         add(&self.shared.counters.packets_received, count as u64);
         let now = self.now();
-        let mut run: Option<EndpointId> = None;
+        let mut run: Option<(EndpointId, bool)> = None;
         for index in 0..count {
             let Some(packet) = self.batch.packet(index) else { continue };
             if packet.len > MAX_PACKET {
@@ -316,7 +319,7 @@ impl MediaThread {
             let (to, destination, len) = match disposition {
                 Disposition::Forward { endpoint, destination, len } => (endpoint, destination, len),
                 Disposition::Answer { len } => {
-                    if let Some(socket) = self.sockets.socket(endpoint, channel) {
+                    if let Some(socket) = self.sockets.socket_of(token) {
                         answer(socket, source, packet.buffer, len);
                     }
                     continue;
@@ -329,18 +332,20 @@ impl MediaThread {
                 }
                 Disposition::Done => continue,
             };
-            if run.is_some_and(|run| run != to) {
+            let way = (to, destination.is_ipv4());
+            if run.is_some_and(|run| run != way) {
                 self.send_gathered(run);
             }
-            run = Some(to);
+            run = Some(way);
             self.outgoing.push(Outgoing { index, len, destination });
         }
         self.send_gathered(run);
     }
 
-    /// Sends what one read gave to one socket.
-    fn send_gathered(&mut self, to: Option<EndpointId>) {
-        let socket: Option<&UdpSocket> = to.and_then(|to| self.sockets.socket(to, Channel::Rtp));
+    /// Sends what one read gave to one socket: an endpoint's, and of which family.
+    fn send_gathered(&mut self, to: Option<(EndpointId, bool)>) {
+        let first = self.outgoing.first().map(|first| first.destination);
+        let socket = to.zip(first).and_then(|((to, _), at)| self.sockets.socket_to(to, Channel::Rtp, at));
         if let Some(socket) = socket {
             let sent = self.batch.send(socket, &self.outgoing);
             add(&self.shared.counters.packets_sent, sent as u64);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::thread::JoinHandle;
@@ -39,6 +40,8 @@ pub struct MediaThreadsConfig {
     /// Whether packets go before whatever else runs on those cores (SCHED_RR), as far as the process may ask for it.
     /// A refusal is logged and not fatal.
     pub realtime: bool,
+    /// Our address of the other family than that of the endpoints' own: each is there too, at the same ports.
+    pub other_address: Option<IpAddr>,
     /// Endpoints a thread can hold; also the bound of [`tandem_media::EndpointId`]'s `index`.
     pub max_endpoints: usize,
     /// Where SSRCs and first sequence numbers come from. Random in production.

@@ -97,6 +97,7 @@ fn relaying_playing_and_transcoding_allocate_nothing_per_packet() {
         threads: 1,
         pin_to: vec![],
         realtime: false,
+        other_address: None,
         max_endpoints: MAX_ENDPOINTS,
         seed: [1; 32],
         epoch: Instant::now(),

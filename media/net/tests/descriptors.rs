@@ -30,6 +30,7 @@ fn no_descriptor_is_left_after_a_thousand_opens_and_closes() {
         threads: 1,
         pin_to: vec![],
         realtime: false,
+        other_address: None,
         max_endpoints: 4,
         seed: [1; 32],
         epoch: Instant::now(),

@@ -1,10 +1,12 @@
 //! How an audio stream is protected, and how its party is found: what a peer's lines say, and what ours do.
 
+use std::net::IpAddr;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng as _;
 
 use crate::sdp::{Attribute, Crypto, Fingerprint, Media, SessionDescription, Setup};
-use crate::user_agent::{DtlsRole, IceCredentials, Keying, LocalMedia, Profile, SrtpPolicy};
+use crate::user_agent::{DtlsRole, IceCredentials, Keying, Profile, SrtpPolicy};
 
 /// What we may agree to.
 #[derive(Clone, Copy, Debug)]
@@ -123,23 +125,29 @@ pub(super) fn draw_ice(rng: &mut ChaCha8Rng) -> IceCredentials {
 }
 
 /// Our lines of ICE: one host candidate a component, since we are where we say (RFC 8839 §5.1).
-pub(super) fn ice_attributes(ice: &IceCredentials, local: &LocalMedia, rtcp_mux: bool) -> Vec<Attribute> {
-    /// RFC 8445 §5.1.2.1: type preference 126 and local preference 65535 for component 1.
+pub(super) fn ice_attributes(
+    ice: &IceCredentials,
+    port: u16,
+    addresses: &[IpAddr],
+    rtcp_mux: bool,
+) -> Vec<Attribute> {
+    /// RFC 8445 §5.1.2.1: type preference 126 and local preference 65535 for component 1; of a second address less.
     const PRIORITY: u32 = 126 << 24 | 65_535 << 8 | 255;
-    let candidate = |component: u16| {
-        let (priority, port) = (PRIORITY + 1 - u32::from(component), local.rtp.port() + component - 1);
-        Attribute::new(
-            "candidate",
-            format!("1 {component} UDP {priority} {} {port} typ host", local.rtp.ip()),
-        )
+    let candidate = |place: u16, address: &IpAddr, component: u16| {
+        let priority = PRIORITY + 1 - u32::from(component) - (u32::from(place) << 8);
+        let (foundation, port) = (place + 1, port + component - 1);
+        let candidate = format!("{foundation} {component} UDP {priority} {address} {port} typ host");
+        Attribute::new("candidate", candidate)
     };
     let mut attributes = vec![
         Attribute::new("ice-ufrag", ice.local_fragment.as_str()),
         Attribute::new("ice-pwd", ice.local_password.as_str()),
-        candidate(1),
     ];
-    if !rtcp_mux {
-        attributes.push(candidate(2));
+    for (place, address) in (0..).zip(addresses) {
+        attributes.push(candidate(place, address, 1));
+        if !rtcp_mux {
+            attributes.push(candidate(place, address, 2));
+        }
     }
     attributes
 }

@@ -154,6 +154,79 @@ fn another_address_family_is_out_of_reach() {
     assert!(String::from_utf8(answer).expect("text").contains("c=IN IP6 2001:db8::2\r\n"));
 }
 
+/// RFC 6157 §3.1: with an address of each family the answer is of the offer's, and what we offer of the peer's signalling.
+#[test]
+fn each_peer_is_told_the_address_that_it_can_reach() {
+    let sixth: IpAddr = "2001:db8::2".parse().expect("an address");
+    let both = |is_ipv4| negotiation().also_at(Some(sixth), is_ipv4);
+    let connection = |text: Vec<u8>| {
+        let text = String::from_utf8(text).expect("text");
+        text.lines().find(|line| line.starts_with("c=")).expect("a connection").to_owned()
+    };
+    assert_eq!(connection(both(true).offer(&mut rng())), "c=IN IP4 127.0.0.1");
+    assert_eq!(connection(both(false).offer(&mut rng())), "c=IN IP6 2001:db8::2");
+    let of_six = description(&["m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::1"]);
+    let of_four = description(&["m=audio 4000 RTP/AVP 0"]);
+    let mut talking = both(true);
+    for (offer, answer) in [(&of_six, "c=IN IP6 2001:db8::2"), (&of_four, "c=IN IP4 127.0.0.1")] {
+        let (text, audio) = talking.answer(offer, SOURCE, &mut rng()).expect("agreed");
+        assert_eq!(connection(text), answer);
+        assert_eq!(audio.remote_rtp.is_ipv6(), answer.contains("IP6"));
+    }
+    // A hold of RFC 2543 has no family; who is told of one cannot answer with the other.
+    talking.answer(&of_six, SOURCE, &mut rng()).expect("agreed");
+    let hold = description(&["m=audio 4000 RTP/AVP 0", "c=IN IP4 0.0.0.0"]);
+    let (text, audio) = talking.answer(&hold, SOURCE, &mut rng()).expect("agreed");
+    assert_eq!(
+        (connection(text).as_str(), audio.direction),
+        ("c=IN IP6 2001:db8::2", MediaDirection::ReceiveOnly)
+    );
+    let mut offering = both(true);
+    offering.offer(&mut rng());
+    assert_eq!(offering.accept_answer(&of_six, SOURCE), Err(Disagreement::NothingInCommon));
+}
+
+/// A change to other media of ours stays with the family that was agreed, also when it is refused.
+#[test]
+fn a_change_keeps_the_family() {
+    let sixth: IpAddr = "2001:db8::2".parse().expect("an address");
+    let mut talking = negotiation().also_at(Some(sixth), false);
+    talking.offer(&mut rng());
+    let mut moved = local(&[AudioCodec::Pcmu]);
+    moved.rtp.set_port(20_010);
+    talking.change(&Reoffer { media: Some(moved), ..Reoffer::default() });
+    let offer = String::from_utf8(talking.offer(&mut rng())).expect("text");
+    assert!(offer.contains("c=IN IP6 2001:db8::2\r\n") && offer.contains("m=audio 20010 "), "{offer}");
+    talking.undo();
+    let offer = String::from_utf8(talking.offer(&mut rng())).expect("text");
+    assert!(offer.contains("c=IN IP6 2001:db8::2\r\n") && offer.contains("m=audio 20000 "), "{offer}");
+}
+
+/// RFC 8445 §5.1.1.1: a host candidate for each address, the peer's family preferred.
+#[test]
+fn each_address_is_a_candidate() {
+    let profile = Profile { ice: true, ..Profile::default() };
+    let local = local(&[AudioCodec::Pcmu]);
+    let mut answering =
+        Negotiation::new(84, local, &profile, None).also_at("2001:db8::2".parse().ok(), false);
+    let offer = description(&[
+        "m=audio 9 RTP/AVP 0",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:0123456789012345678901",
+        "a=rtcp-mux",
+    ]);
+    let (text, _) = answering.answer(&offer, SOURCE, &mut rng()).expect("agreed");
+    let text = String::from_utf8(text).expect("text");
+    let candidates: Vec<&str> = text.lines().filter(|line| line.starts_with("a=candidate")).collect();
+    assert_eq!(
+        candidates,
+        [
+            "a=candidate:1 1 UDP 2130706431 2001:db8::2 20000 typ host",
+            "a=candidate:2 1 UDP 2130706175 127.0.0.1 20000 typ host"
+        ]
+    );
+}
+
 #[test]
 fn an_answer_that_refuses_or_misses_our_stream_agrees_nothing() {
     for lines in [&["m=audio 0 RTP/AVP 0"][..], &["m=audio 4000 RTP/AVP 18"], &[]] {

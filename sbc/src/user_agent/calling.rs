@@ -9,7 +9,7 @@ use super::compose::{self, Description};
 use super::late;
 use super::profile::EarlyMedia;
 use super::route::Plan;
-use super::session::{Calling, Fork, ForkState, Peer, Phase, Refusal, Session};
+use super::session::{Calling, Fork, ForkState, OfferedTo, Peer, Phase, Refusal, Session};
 use super::through::Through;
 use super::{
     DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, Received, Role,
@@ -18,7 +18,7 @@ use super::{
 use crate::dialog::Dialog;
 use crate::identity::Shown;
 use crate::message::{Builder, HeaderName, Method, StartLine};
-use crate::offer_answer::{Negotiation, Step, Verdict};
+use crate::offer_answer::{Negotiation, Step, Verdict, is_reachable_over};
 use crate::registrar::Binding;
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::{Hop, Transport};
@@ -121,15 +121,17 @@ impl UserAgent {
         let call_id = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let local_tag = self.tag();
         let Offer { media, through, description: offer } = self.offer_of(&invite.side, &peer, hop);
-        let to_browsers = self.offer_to_browsers(&invite.side, &peer, &destinations);
+        let beside = self.offers_beside(&invite.side, &peer, hop, &destinations);
         let caller = self.profile(&peer).present(wanted.from);
         let longest = self.config.limits.max_ringing;
         let max_ringing = self.profile(&peer).max_ringing.map_or(longest, |limit| limit.min(longest));
-        let (browsers, browsers_offer) =
-            to_browsers.map_or((None, None), |it| (it.media, Some(it.description)));
+        let (beside, offers_beside): (Vec<_>, Vec<_>) = beside
+            .into_iter()
+            .filter_map(|(to, offer)| Some(((to, offer.media?), (to, offer.description))))
+            .unzip();
         let calling = Calling {
             media,
-            browsers,
+            beside,
             give_up: now + max_ringing,
             has_rung: false,
             early: Vec::new(),
@@ -146,14 +148,15 @@ impl UserAgent {
         session.admission = Some(admission);
         let id = self.sessions.insert(session);
         for destination in destinations {
-            let browsers_offer = browsers_offer.as_ref().filter(|_| destination.hop.transport.is_websocket());
+            let to = OfferedTo::over(&destination.hop);
+            let beside = offers_beside.iter().find(|(offered, _)| *offered == to).map(|(_, offer)| offer);
             let call = Call {
                 session: id,
                 from: &caller,
                 call_id: &call_id,
                 local_tag: &local_tag,
                 callee: &callee,
-                offer: browsers_offer.unwrap_or(&offer),
+                offer: beside.unwrap_or(&offer),
                 cseq: 1,
             };
             self.send_invite(now, &call, &destination);
@@ -176,6 +179,7 @@ impl UserAgent {
                 Ok(Targets { peer: way.peer(), callee, destinations, admission, plan })
             }
             InviteTarget::User(user) => {
+                let is_reached = |it: &&Binding| self.is_reached_from(&invite.side, it.hop.destination);
                 let bindings = self.registrar.bindings(user);
                 if bindings.is_empty() {
                     return Err(SessionError::NotRegistered);
@@ -184,9 +188,13 @@ impl UserAgent {
                     // RFC 5630 §5.3: what was registered without asking for TLS is not called with asking for it.
                     invite.scheme == Scheme::Sip || Scheme::of(it.uri.as_bytes()) == Scheme::Sips
                 };
-                let destinations: Vec<_> = bindings.iter().filter(fits).map(destination_of).collect();
-                if destinations.is_empty() {
+                if !bindings.iter().any(|it| fits(&it)) {
                     return Err(SessionError::NotSecure);
+                }
+                let fitting = bindings.iter().filter(fits).filter(is_reached);
+                let destinations: Vec<_> = fitting.map(destination_of).collect();
+                if destinations.is_empty() {
+                    return Err(SessionError::OutOfReach);
                 }
                 let is_browser = |it: &Destination| it.hop.transport.is_websocket();
                 let peer = if destinations.iter().all(is_browser) { Peer::Browser } else { Peer::Phone };
@@ -197,13 +205,27 @@ impl UserAgent {
         }
     }
 
+    /// Whether a callee could send media to whoever's side it is told of: ours always, a caller's over the IP version
+    /// that it has.
+    pub(super) fn is_reached_from(&self, side: &Side, destination: SocketAddr) -> bool {
+        let Side::Caller(caller) = side else { return true };
+        match self.sessions.get(*caller).map(|session| &session.phase) {
+            Some(Phase::Offered(offered)) => match compose::description(&offered.invite.view()) {
+                Description::Sdp(offer) => is_reachable_over(offer, destination.is_ipv4()),
+                Description::None | Description::Unsupported => true,
+            },
+            _ => true,
+        }
+    }
+
     /// What a peer is offered on that way.
     pub(super) fn offer_of(&mut self, side: &Side, peer: &Peer, hop: Hop) -> Offer {
         let origin_id = self.rng.next_u64();
         match side {
             Side::Ours(local) => {
                 let (profile, certificate) = (self.profile(peer), self.config.dtls_certificate);
-                let mut media = Negotiation::new(origin_id, local.clone(), profile, certificate);
+                let mut media = Negotiation::new(origin_id, local.clone(), profile, certificate)
+                    .also_at(self.config.other_media_address, hop.destination.is_ipv4());
                 media.step(Step::SendInvite);
                 let description = media.offer(&mut self.rng);
                 Offer { media: Some(media), through: None, description }
@@ -215,11 +237,31 @@ impl UserAgent {
         }
     }
 
-    /// What browsers are offered beside other phones of the same user, which would not understand it.
-    fn offer_to_browsers(&mut self, side: &Side, peer: &Peer, destinations: &[Destination]) -> Option<Offer> {
-        let is_mixed = *peer == Peer::Phone && matches!(side, Side::Ours(_));
-        let browser = destinations.iter().find(|it| is_mixed && it.hop.transport.is_websocket())?;
-        Some(self.offer_of(side, &Peer::Browser, browser.hop))
+    /// What those phones of a user are offered that would not understand what is offered on `hop`, or could not reach it:
+    /// browsers beside others, and those of another IP version where we have addresses of both.
+    fn offers_beside(
+        &mut self,
+        side: &Side,
+        peer: &Peer,
+        hop: Hop,
+        destinations: &[Destination],
+    ) -> Vec<(OfferedTo, Offer)> {
+        let mut beside: Vec<(OfferedTo, Offer)> = Vec::new();
+        if !peer.is_phone() || matches!(side, Side::Caller(_)) {
+            return beside;
+        }
+        for destination in destinations {
+            let (to, hop_to) = (OfferedTo::over(&destination.hop), destination.hop);
+            let is_browser = hop_to.transport.is_websocket();
+            let is_other = is_browser && *peer == Peer::Phone
+                || self.config.other_media_address.is_some()
+                    && hop_to.destination.is_ipv4() != hop.destination.is_ipv4();
+            if is_other && !beside.iter().any(|(offered, _)| *offered == to) {
+                let peer = Peer::phone(hop_to.transport);
+                beside.push((to, self.offer_of(side, &peer, hop_to)));
+            }
+        }
+        beside
     }
 
     pub(super) fn send_invite(&mut self, now: Instant, call: &Call<'_>, destination: &Destination) {
@@ -383,7 +425,7 @@ impl UserAgent {
             let was_left = session.is_left(transaction);
             session.forks.retain(|fork| fork.transaction != transaction);
             if matches!(session.phase, Phase::Calling(_)) && !was_left {
-                return self.win(now, id, dialog, sent_on.transport, received);
+                return self.win(now, id, dialog, sent_on, received);
             }
         }
         if let Some(session) = self.sessions.get(id) {
@@ -397,20 +439,13 @@ impl UserAgent {
         self.settle(id);
     }
 
-    fn win(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        mut dialog: Dialog,
-        transport: Transport,
-        received: Received<'_>,
-    ) {
+    fn win(&mut self, now: Instant, id: SessionId, mut dialog: Dialog, sent_on: Hop, received: Received<'_>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Phase::Calling(calling) = std::mem::replace(&mut session.phase, Phase::Over) else { return };
         if session.peer.is_phone() {
-            session.peer = Peer::phone(transport);
+            session.peer = Peer::phone(sent_on.transport);
         }
-        let media = calling.media_by(transport).cloned();
+        let media = calling.media_by(&sent_on).cloned();
         let Calling { early, .. } = *calling;
         let early = early.into_iter().find(|early| early.dialog.remote_tag == dialog.remote_tag);
         let (media, described) = match early {

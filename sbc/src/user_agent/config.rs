@@ -1,7 +1,7 @@
 //! What the user agent is told by its operator.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +47,9 @@ pub struct UserAgentConfig {
     pub product: String,
     /// Of the certificate that this node shows in DTLS handshakes (RFC 8122); without one, media is not keyed by DTLS.
     pub dtls_certificate: Option<Fingerprint>,
+    /// Our media address of the other family than that of [`LocalMedia`](super::LocalMedia), at the same ports: then each
+    /// peer is told the one that it can reach.
+    pub other_media_address: Option<IpAddr>,
 }
 
 impl UserAgentConfig {
@@ -66,6 +69,7 @@ impl UserAgentConfig {
             timers: Timers::default(),
             product: "Tandem".to_owned(),
             dtls_certificate: None,
+            other_media_address: None,
         }
     }
 }

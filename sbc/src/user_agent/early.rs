@@ -87,7 +87,7 @@ impl UserAgent {
             dialog
         };
         let tag = received.essentials.to.tag().unwrap_or_default();
-        let Some(early) = calling.early_dialog(tag, sent_on.transport, dialog) else { return true };
+        let Some(early) = calling.early_dialog(tag, &sent_on, dialog) else { return true };
         let rseq = rseq(received.message);
         if rseq.is_some_and(|rseq| !in_order(early.rseq, rseq)) {
             return false;

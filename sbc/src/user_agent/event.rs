@@ -528,6 +528,9 @@ pub enum SessionError {
     /// The caller asked for TLS on every hop, and it cannot be had.
     #[error("no way to it is protected as the caller asks")]
     NotSecure,
+    /// Its media would go directly to a caller of another IP version.
+    #[error("caller and callee have no IP version in common")]
+    OutOfReach,
     /// The trunk's or our own limit is reached.
     #[error("limit of concurrent sessions reached")]
     Limit,

@@ -130,7 +130,8 @@ impl UserAgent {
         let kept = self.sessions.get(session).ok_or(SessionError::UnknownSession)?;
         let Phase::Offered(offered) = &kept.phase else { return Err(SessionError::WrongState) };
         let mut media =
-            Negotiation::new(origin_id, media, self.profile(&kept.peer), self.config.dtls_certificate);
+            Negotiation::new(origin_id, media, self.profile(&kept.peer), self.config.dtls_certificate)
+                .also_at(self.config.other_media_address, offered.asked.source.is_ipv4());
         let offer = matches!(compose::description(&offered.invite.view()), Description::Sdp(_));
         media.step(Step::Invite { offer });
         Ok(media)

@@ -123,7 +123,13 @@ impl UserAgent {
         let error = if is_known(name) { SessionError::Nowhere } else { SessionError::UnknownTrunk };
         let is_somewhere = !all.is_empty();
         let left: VecDeque<Way> = all.into_iter().filter_map(|way| way.with(invite.scheme)).collect();
-        let error = if is_somewhere { SessionError::NotSecure } else { error };
+        let error = match (is_somewhere, left.is_empty()) {
+            (true, true) => SessionError::NotSecure,
+            (true, false) => SessionError::OutOfReach,
+            (false, _) => error,
+        };
+        let is_reached = |way: &Way| self.is_reached_from(&invite.side, way.hop.destination);
+        let left: VecDeque<Way> = left.into_iter().filter(is_reached).collect();
         let first = left.front().ok_or(error)?.clone();
         let mut plan = Plan {
             from: invite.from.clone(),

@@ -176,8 +176,8 @@ pub(super) struct Confirmed {
 pub(super) struct Calling {
     /// With our offer out, and no answer.
     pub(super) media: Option<Negotiation>,
-    /// The same with browsers, when other phones are called as well.
-    pub(super) browsers: Option<Negotiation>,
+    /// The same with those of the called phones that were offered something else.
+    pub(super) beside: Vec<(OfferedTo, Negotiation)>,
     pub(super) give_up: Instant,
     pub(super) has_rung: bool,
     /// The dialogs that provisional responses made.
@@ -188,6 +188,19 @@ pub(super) struct Calling {
     pub(super) plan: Option<Box<Plan>>,
     /// The best of the refusals so far.
     pub(super) refusal: Option<Refusal>,
+}
+
+/// What decides which of a user's phones can take one and the same offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OfferedTo {
+    is_browser: bool,
+    is_ipv4: bool,
+}
+
+impl OfferedTo {
+    pub(super) fn over(hop: &Hop) -> Self {
+        Self { is_browser: hop.transport.is_websocket(), is_ipv4: hop.destination.is_ipv4() }
+    }
 }
 
 /// A dialog that a provisional response to our INVITE made.
@@ -205,22 +218,23 @@ pub(super) struct EarlyDialog {
 }
 
 impl Calling {
-    /// The offer that went out by this transport.
-    pub(super) fn media_by(&self, transport: Transport) -> Option<&Negotiation> {
-        self.browsers.as_ref().filter(|_| transport.is_websocket()).or(self.media.as_ref())
+    /// The offer that went out on this way.
+    pub(super) fn media_by(&self, hop: &Hop) -> Option<&Negotiation> {
+        let offered = self.beside.iter().find(|(offered, _)| *offered == OfferedTo::over(hop));
+        offered.map(|(_, media)| media).or(self.media.as_ref())
     }
 
     /// The early dialog of a remote tag, made of its first response; none when there are too many.
     pub(super) fn early_dialog(
         &mut self,
         remote_tag: &str,
-        transport: Transport,
+        hop: &Hop,
         dialog: impl FnOnce() -> Dialog,
     ) -> Option<&mut EarlyDialog> {
         let place = match self.early.iter().position(|early| early.dialog.remote_tag == remote_tag) {
             Some(place) => place,
             None if self.early.len() < EARLY_DIALOGS_MAX => {
-                let (dialog, media) = (dialog(), self.media_by(transport).cloned());
+                let (dialog, media) = (dialog(), self.media_by(hop).cloned());
                 let described = None;
                 self.early.push(EarlyDialog { dialog, media, described, rseq: None, is_gate_closed: false });
                 self.early.len() - 1

@@ -203,6 +203,7 @@ pub(crate) const fn invite_failure(error: SessionError) -> DialFailure {
         | SessionError::UnknownTrunk
         | SessionError::Nowhere
         | SessionError::NotSecure
+        | SessionError::OutOfReach
         | SessionError::Limit
         | SessionError::UnknownSession
         | SessionError::WrongState => DialFailure::Unreachable,

@@ -29,6 +29,7 @@ pub(crate) fn config(wake: Wake) -> MediaThreadsConfig {
         threads: 1,
         pin_to: vec![],
         realtime: false,
+        other_address: None,
         max_endpoints: MAX_ENDPOINTS,
         seed: [1; 32],
         epoch: Instant::now(),
