@@ -292,6 +292,8 @@ pub struct Phones {
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
+    /// How often phones behind NAT are sent something that keeps them in reach; not at all when absent.
+    pub keep_alive: Option<Duration>,
     /// Concurrent calls that phones at one address may begin.
     pub max_calls_per_source: u32,
     /// New calls a second from one address.

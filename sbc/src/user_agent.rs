@@ -135,6 +135,7 @@ pub struct UserAgent {
     overload: Overload,
     shed_calls: Shed,
     given_up: late::GivenUp,
+    keep_alives: keep_alive::KeepAlives,
     bans: Bans,
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
@@ -215,7 +216,7 @@ impl UserAgent {
         let mut agent = Self {
             allow_list: allow_list(&config),
             trunks: trunks(&config),
-            passwords: passwords(&config),
+            passwords: config.phones.passwords(),
             transactions: Transactions::new([rng.next_u64(), rng.next_u64()]),
             config,
             rng,
@@ -234,6 +235,7 @@ impl UserAgent {
             overload: Overload::default(),
             shed_calls: Shed::default(),
             given_up: late::GivenUp::default(),
+            keep_alives: keep_alive::KeepAlives::default(),
             bans: Bans::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
@@ -247,7 +249,7 @@ impl UserAgent {
     pub fn reload(&mut self, config: Arc<UserAgentConfig>) {
         self.allow_list = allow_list(&config);
         self.trunks = trunks(&config);
-        self.passwords = passwords(&config);
+        self.passwords = config.phones.passwords();
         self.config = config;
         self.is_reconfigured = self.wants_renewal();
         let trunks = &self.config.trunks;
@@ -319,6 +321,7 @@ impl UserAgent {
         self.refresh_names(now);
         self.advance_registrations(now);
         self.ask_destinations(now);
+        self.send_keep_alives(now);
         while let Some(session) = self.sessions.due(now) {
             self.handle_session_timeout(now, session);
         }
@@ -338,6 +341,7 @@ impl UserAgent {
             self.destinations.poll_timeout(),
             self.names.poll_timeout(),
             self.registrants.poll_timeout(),
+            self.keep_alives.poll_timeout(),
             self.is_reconfigured.then_some(Instant::START),
         ];
         deadlines.into_iter().flatten().min()
@@ -577,8 +581,4 @@ fn allow_list(config: &UserAgentConfig) -> AllowList {
 
 fn trunks(config: &UserAgentConfig) -> Vec<Peer> {
     config.trunks.iter().map(|trunk| Peer::Trunk(trunk.name.as_str().into())).collect()
-}
-
-fn passwords(config: &UserAgentConfig) -> BTreeMap<String, String> {
-    config.phones.users.iter().map(|user| (user.name.clone(), user.password.clone())).collect()
 }

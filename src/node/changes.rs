@@ -83,7 +83,8 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
             it.sources.clone(),
             it.realm.clone(),
             it.digest.clone(),
-            (it.min_expires, it.max_expires, it.max_calls_per_source, it.max_calls_per_second_per_source),
+            (it.min_expires, it.max_expires, it.keep_alive),
+            (it.max_calls_per_source, it.max_calls_per_second_per_source),
             (it.profile.clone(), it.browsers.clone()),
         )
     };

@@ -225,6 +225,7 @@ fn phones(phones: &config::Phones, usual: &config::SipTimers) -> PhoneConfig {
             .collect(),
         min_expires: phones.min_expires,
         max_expires: phones.max_expires,
+        keep_alive: phones.keep_alive,
         max_calls_per_source: phones.max_calls_per_source,
         max_calls_per_second_per_source: phones.max_calls_per_second_per_source,
         profile: profile(&phones.profile, usual),

@@ -132,6 +132,7 @@ pub(super) fn read_phones(
     if let (Some(low), Some(high)) = (min_expires, max_expires) {
         ordered(&section, ("min_expires_s", low), ("max_expires_s", high));
     }
+    let keep_alive = section.seconds_or("keep_alive_s", 0..=3_600, 25);
     let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, 100);
     let max_calls_per_second_per_source =
         section.integer_or("max_calls_per_second_per_source", 1..=100_000, 20);
@@ -145,6 +146,7 @@ pub(super) fn read_phones(
         digest: digest?,
         min_expires: min_expires?,
         max_expires: max_expires?,
+        keep_alive: Some(keep_alive?).filter(|interval| !interval.is_zero()),
         max_calls_per_source: max_calls_per_source?,
         max_calls_per_second_per_source: max_calls_per_second_per_source?,
         profile: profile?,

@@ -1,6 +1,6 @@
 //! What the user agent is told by its operator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -339,6 +339,8 @@ pub struct PhoneConfig {
     pub min_expires: Duration,
     /// Longest registration granted.
     pub max_expires: Duration,
+    /// How often phones behind NAT are sent something over UDP that keeps their mapping; not at all when absent.
+    pub keep_alive: Option<Duration>,
     /// The most concurrent calls that phones at one address may begin; 503 beyond.
     pub max_calls_per_source: u32,
     /// The most new calls a second from one address; 503 beyond.
@@ -356,9 +358,16 @@ impl Default for PhoneConfig {
             users: Vec::new(),
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
+            keep_alive: None,
             max_calls_per_source: 100,
             max_calls_per_second_per_source: 20,
         }
+    }
+}
+
+impl PhoneConfig {
+    pub(super) fn passwords(&self) -> BTreeMap<String, String> {
+        self.users.iter().map(|user| (user.name.clone(), user.password.clone())).collect()
     }
 }
 

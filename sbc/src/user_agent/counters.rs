@@ -128,7 +128,7 @@ counters! {
     registers_sent,
     /// Attempts to register with a carrier that failed.
     registers_failed,
-    /// Keep-alives that we sent (RFC 5626 §4.4).
+    /// Keep-alives that we sent: to registrars (RFC 5626 §4.4), and to phones behind NAT.
     keep_alives_sent,
     /// Connections of ours to registrars that were gone or did not answer.
     flows_lost,

@@ -44,6 +44,7 @@ impl UserAgent {
         match self.registrar.register(now, &user, registration, policy) {
             Ok(change) => {
                 self.counters.registrations += 1;
+                self.keep_in_reach(now, &user);
                 self.confirm_registration(now, received, &user, is_outbound);
                 if let Some(change) = change {
                     self.tell_reachability(change);

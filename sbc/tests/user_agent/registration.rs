@@ -1,5 +1,7 @@
 //! Phones register (RFC 3261 §10.3, RFC 3665 §2).
 
+use std::time::Duration;
+
 use tandem_sbc::user_agent::{Event, FlowId, InviteTarget, SessionError, Transport};
 
 use crate::support::{CARRIER, PHONE, World, address, contact, credentials, media, register};
@@ -260,6 +262,36 @@ fn a_phone_that_comes_again_on_another_flow_replaces_itself() {
     world.call_user();
     let flows = [world.expect("INVITE").flow, world.expect("INVITE").flow];
     assert_eq!(flows, [Some(FlowId(8)), Some(FlowId(9))]);
+}
+
+/// RFC 4787 §4.3: a mapping may be gone after half a minute. Phones that are where they say, and those on streams, keep
+/// themselves in reach; who is registered no more is left alone.
+#[test]
+fn phones_behind_nat_are_kept_in_reach() {
+    let interval = Duration::from_secs(25);
+    let kept = |keep_alive: Option<Duration>, contact: &str, transport: Transport| {
+        let mut config = crate::support::config();
+        config.phones.keep_alive = keep_alive;
+        let mut world = World::with(config);
+        let flow = transport.is_reliable().then_some(FlowId(7));
+        let request = register(1, contact);
+        assert_eq!(world.register_on(transport, flow, PHONE, &request).what(), "200 REGISTER");
+        for _ in 0..3 {
+            world.pass(interval);
+        }
+        let sent = world.messages();
+        assert!(sent.iter().all(|it| it.text == "\r\n\r\n" && it.to == address(PHONE)), "{sent:?}");
+        world.pass(Duration::from_secs(4_000));
+        world.messages();
+        world.pass(Duration::from_secs(4_000));
+        assert_eq!(world.messages().len(), 0, "it is registered no more");
+        sent.len()
+    };
+    let inside = "Contact: <sip:1001@192.168.1.5:5060>\r\n";
+    assert_eq!(kept(Some(interval), inside, Transport::Udp), 3);
+    assert_eq!(kept(None, inside, Transport::Udp), 0);
+    assert_eq!(kept(Some(interval), inside, Transport::Tcp), 0);
+    assert_eq!(kept(Some(interval), &contact_of_phone(), Transport::Udp), 0);
 }
 
 /// RFC 5626 §6: who names its flow and knows what that is hears that we know too; §11.6: not through somebody who does not.
