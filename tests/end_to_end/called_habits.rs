@@ -41,6 +41,7 @@ pub(crate) const CALLED: &[(&str, Outcome)] = &[
     ("habits/answers-in-parts", Heard),
     ("habits/answers-on-hold", Heard),
     ("habits/answers-through-proxies", Heard),
+    ("habits/answers-too-late", Ends(408)),
     ("habits/answers-unannounced", Heard),
     ("habits/answers-with-newcomers", Ends(603)),
     ("habits/answers-without-description", Ends(488)),
