@@ -43,13 +43,15 @@ enum Info {
 }
 
 impl UserAgent {
-    /// Sends a digit of `0-9 * # A-D` to a peer that wants them in SIP.
+    /// Sends a digit of `0-9 * # A-D` to a peer that wants them in SIP, or whose media does not pass us: what the other
+    /// end says in SIP reaches it no other way.
     ///
     /// # Errors
     /// When the peer wants them otherwise, or the session is not established; [`SessionError::Limit`] when too many
     /// wait.
     pub fn send_digit(&mut self, now: Instant, session: SessionId, digit: char) -> Result<(), SessionError> {
-        let is_wanted = matches!(self.profile_for(session).dtmf, Dtmf::Info | Dtmf::InfoDtmf);
+        let is_wanted =
+            matches!(self.profile_for(session).dtmf, Dtmf::Info | Dtmf::InfoDtmf) || self.is_through(session);
         let kept = self.sessions.get_mut(session).ok_or(SessionError::UnknownSession)?;
         if !is_wanted || !matches!(kept.phase, Phase::Confirmed(_)) {
             return Err(SessionError::WrongState);

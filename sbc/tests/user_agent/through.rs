@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use tandem_sbc::user_agent::{Event, Identity, InviteTarget, SessionError, SessionId, UserAgentConfig};
+use tandem_sbc::user_agent::{
+    Event, Identity, InviteTarget, RouteConfig, SessionError, SessionId, Transport, UserAgentConfig,
+};
 
-use crate::support::{CARRIER, Request, SDP, Sent, World, config, contact, media};
+use crate::support::{CARRIER, Request, SDP, Sent, World, address, config, contact, media};
 
 /// What the called party answers: a codec that we do not know, keys that are not ours, at an address of its own.
 const ANSWER: &str = "v=0\r\no=callee 5 5 IN IP4 10.9.9.9\r\ns=Desk 7\r\nc=IN IP4 192.0.2.99\r\nt=0 0\r\n\
@@ -434,4 +436,54 @@ fn a_refresh_repeats_what_the_peer_was_told() {
     world.expect("ACK");
     world.expect_silence();
     Pair { caller, party, invite, ok }.end(&mut world);
+}
+
+/// RFC 6086: a key that one party says in SIP is told, and goes to the other one whatever way it takes digits in RTP.
+#[test]
+fn keys_in_sip_are_told_and_sent() {
+    let mut world = World::new();
+    let pair = talking(&mut world);
+    let info =
+        Request::within("INFO", 2, &pair.ok).with(|info| info.body = "Signal=5\r\nDuration=160\r\n".into());
+    world.receive(CARRIER, &info.text().replace("application/sdp", "application/dtmf-relay"));
+    world.expect("200 INFO");
+    assert_eq!(world.events(), [Event::Digit { session: pair.caller, digit: '5' }]);
+    world.own(|agent, now| agent.send_digit(now, pair.party, '5')).expect("it talks");
+    let info = world.expect("INFO");
+    assert_eq!((info.header("Call-ID"), info.tag("To")), (pair.invite.header("Call-ID"), "b".into()));
+    assert!(info.body().starts_with("Signal=5\r\n"), "{}", info.text);
+    world.receive(CARRIER, &info.answer("200 OK", "", "", ""));
+    pair.end(&mut world);
+}
+
+/// RFC 3263 §4.3: the next destination is offered what the caller offered, and its answer is the one that goes back.
+#[test]
+fn a_call_fails_over_with_the_caller_s_description() {
+    const FIRST: &str = "127.0.0.10:5071";
+    const SECOND: &str = "127.0.0.10:5072";
+    let mut config = config();
+    config.trunks[0].routes = [FIRST, SECOND]
+        .into_iter()
+        .zip(1..)
+        .map(|(at, priority)| RouteConfig { priority, ..RouteConfig::new(address(at), Transport::Udp) })
+        .collect();
+    let mut world = World::with(config);
+    let (caller, party, first) = called(&mut world, &Request::invite());
+    assert_eq!(first.to, address(FIRST));
+    world.receive(FIRST, &first.answer("183 Session Progress", "a", &contact(FIRST), HELD));
+    world.own(|agent, now| agent.ring(now, caller)).expect("ringing");
+    same_media(world.expect("183 INVITE").body(), HELD);
+    world.receive(FIRST, &first.answer("503 Service Unavailable", "a", "", ""));
+    world.expect("ACK");
+    let second = world.expect("INVITE");
+    assert_eq!(second.to, address(SECOND));
+    same_media(second.body(), SDP);
+    world.receive(SECOND, &second.answer("200 OK", "b", &contact(SECOND), ANSWER));
+    assert_eq!(world.expect("ACK").to, address(SECOND));
+    world.own(|agent, now| agent.accept_through(now, caller)).expect("answered");
+    let ok = world.expect("200 INVITE");
+    same_media(ok.body(), ANSWER);
+    world.receive(CARRIER, &Request::within("ACK", 1, &ok).text());
+    assert_eq!(world.event_names(), ["Ringing", "Answered", "Confirmed"]);
+    Pair { caller, party, invite: second, ok }.end(&mut world);
 }

@@ -387,11 +387,22 @@ impl Calls {
         }
     }
 
-    /// A key came in SIP: the worker takes it where it takes those that come in RTP.
+    /// A key came in SIP: the worker takes it where it takes those that come in RTP. Of a leg whose media does not pass us
+    /// it goes on to the other one in SIP.
     fn key_pressed(&mut self, leg_id: LegId, digit: char) {
-        let endpoint = self.legs.get(leg_id).and_then(|leg| leg.state.endpoint());
-        let (Some(endpoint), Some(digit)) = (endpoint, tandem_media::Digit::from_char(digit)) else { return };
-        self.command_endpoint(endpoint, |endpoint| tandem_media::Command::Digit { endpoint, digit });
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        match (leg.state.endpoint(), tandem_media::Digit::from_char(digit)) {
+            (Some(endpoint), Some(digit)) => {
+                self.command_endpoint(endpoint, |endpoint| tandem_media::Command::Digit { endpoint, digit });
+            }
+            (None, _) => {
+                let peer = leg.state.peer().and_then(|peer| self.legs.get(peer));
+                if let Some(session) = peer.and_then(|peer| peer.state.session()) {
+                    self.actions.push_back(Action::SendDigit { session, digit });
+                }
+            }
+            _ => {}
+        }
     }
 
     fn session_released(&mut self, leg_id: LegId) {

@@ -47,6 +47,24 @@ fn two_parties_are_joined_without_an_endpoint() {
     assert!(record.legs.iter().all(|leg| leg.media_path == MediaPath::Direct && leg.media.is_none()));
 }
 
+/// RFC 6086: what a party says in SIP reaches the other one no other way.
+#[test]
+fn keys_in_sip_go_on_to_the_other_party() {
+    let mut bench = Bench::new();
+    let (session, _, caller, party, _) = dialled(&mut bench);
+    let called = bench.last_session();
+    bench.session_event(ua::Event::Answered { session: called });
+    bench.command(Command::Answer { leg: caller });
+    bench.session_event(ua::Event::Confirmed { session });
+    bench.asked.clear();
+    bench.session_event(ua::Event::Digit { session, digit: '5' });
+    assert_eq!(bench.asked, Vec::<String>::new(), "they are not joined yet");
+    bench.command(Command::Bridge { a: caller, b: party });
+    bench.session_event(ua::Event::Digit { session, digit: '7' });
+    bench.session_event(ua::Event::Digit { session: called, digit: '#' });
+    assert_eq!(bench.asked, ["send 7", "send #"]);
+}
+
 #[test]
 fn what_needs_media_of_ours_is_refused() {
     let mut bench = Bench::new();
