@@ -1,6 +1,7 @@
 //! `tandem-sim SEED [--trace]` plays one seed and says what became of it; `tandem-sim FROM..TO` plays many and shows
-//! those that fail. Ends with 1 when a check failed.
+//! those that fail, and how many things each check looked at. Ends with 1 when a check failed.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -10,7 +11,11 @@ fn main() -> ExitCode {
         eprintln!("usage: tandem-sim SEED [--trace] | FROM..TO");
         return ExitCode::from(2);
     };
-    let failed = (from..to).filter(|seed| !play(*seed, keep_trace, to - from == 1)).count();
+    let mut judged = BTreeMap::new();
+    let failed = (from..to).filter(|seed| !play(*seed, keep_trace, to - from == 1, &mut judged)).count();
+    for (check, looked) in judged.iter().filter(|_| to - from > 1) {
+        println!("{check} looked at {looked} things");
+    }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -23,9 +28,12 @@ fn seeds(argument: &str) -> Option<(u64, u64)> {
 }
 
 /// Whether the seed passed.
-fn play(seed: u64, keep_trace: bool, tell: bool) -> bool {
+fn play(seed: u64, keep_trace: bool, tell: bool, judged: &mut BTreeMap<&'static str, u64>) -> bool {
     let verdict = tandem_sim::run(seed, keep_trace);
     let failures = &verdict.judgement.failures;
+    for (check, looked) in &verdict.judgement.judged {
+        *judged.entry(*check).or_default() += looked;
+    }
     for line in verdict.trace.lines() {
         println!("{line}");
     }

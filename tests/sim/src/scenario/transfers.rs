@@ -5,37 +5,44 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tandem_phone::{Habit, Manner, Referred, Transfer, TransferWay};
+use tandem_phone::{Answer, Habit, Manner, Referred, Transfer, TransferWay};
 
 use super::{Placer, Scenario};
 use crate::configuration::{self, USERS};
 
 /// Of a hundred agents so many transfer whom they talk to.
-const AGENTS_PERCENT: u32 = 45;
+const AGENTS_PERCENT: u32 = 65;
 /// Of a hundred callers: they may not, and are told so.
 const CALLERS_PERCENT: u32 = 10;
 
 struct Draw {
     rng: ChaCha8Rng,
+    /// Users whose phones are there and answer.
+    willing: Vec<String>,
+    /// Agents' numbers outside.
+    numbers: Vec<String>,
 }
 
 /// Gives agents and callers their transfers, and the node its part in them.
 pub(super) fn plan(scenario: &mut Scenario) {
     let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
     rng.set_stream(5);
-    let mut draw = Draw { rng };
+    let answers = |manner: &Manner| matches!(manner.answer, Answer::After(_));
+    let there = scenario.phones.iter().filter(|it| it.knows_password && answers(&it.manner));
+    let willing = there.map(|phone| configuration::user(phone.user)).collect();
+    let numbers = scenario.outside_agents.iter().map(|agent| agent.number.clone()).collect();
+    let mut draw = Draw { rng, willing, numbers };
     scenario.knobs.hold_music = draw.chance(50);
     scenario.knobs.refer_out = draw.chance(30);
-    let numbers: Vec<String> = scenario.outside_agents.iter().map(|agent| agent.number.clone()).collect();
     for phone in &mut scenario.phones {
         let attended = draw.chance(45);
-        draw.transfer(&mut phone.manner, AGENTS_PERCENT, &numbers, attended);
+        draw.transfer(&mut phone.manner, AGENTS_PERCENT, attended);
     }
     for agent in &mut scenario.outside_agents {
-        draw.transfer(&mut agent.manner, AGENTS_PERCENT, &numbers, false);
+        draw.transfer(&mut agent.manner, AGENTS_PERCENT, false);
     }
     for caller in &mut scenario.callers {
-        draw.transfer(&mut caller.manner, CALLERS_PERCENT, &numbers, false);
+        draw.transfer(&mut caller.manner, CALLERS_PERCENT, false);
         if caller.placer == Placer::Carrier {
             caller.manner.referred = draw.referred();
         }
@@ -52,30 +59,39 @@ impl Draw {
     }
 
     /// Whoever has other plans for its call keeps to them; and who vanishes while it holds is missed by nobody.
-    fn transfer(&mut self, manner: &mut Manner, percent: u32, numbers: &[String], attended: bool) {
+    fn transfer(&mut self, manner: &mut Manner, percent: u32, attended: bool) {
         let vanishes = manner.habits.iter().any(|habit| matches!(habit, Habit::Vanishes { .. }));
         let wanted = self.chance(percent);
-        let (after, talks) = (self.millis(300, 6_000), self.millis(200, 5_000));
+        let (after, talks) = (self.millis(300, 4_000), self.millis(200, 4_000));
         let way = match (attended && !vanishes, self.chance(40)) {
             (true, _) => TransferWay::Attended { talks },
             (false, true) => TransferWay::BlindAndLeave,
             (false, false) => TransferWay::Blind,
         };
-        let to = self.target(numbers);
+        let to = self.target();
         if wanted && manner.holds.is_empty() {
             manner.transfer = Some(Transfer { after, to, way });
+            // It does not hang up before.
+            manner.talk = manner.talk.map(|talk| talk + after + Duration::from_secs(8));
         }
     }
 
     /// A phone here, which may be off or busy, an agent outside, a queue, or nobody.
-    fn target(&mut self, numbers: &[String]) -> String {
-        let number = self.rng.random_range(0..numbers.len().max(1));
-        match (self.rng.random_range(0..100), numbers.get(number)) {
-            (0..60, _) | (60..75, None) => configuration::user(self.rng.random_range(1..=USERS)),
-            (60..75, Some(number)) => number.clone(),
-            (75..90, _) => "+15550101".to_owned(),
+    fn target(&mut self) -> String {
+        let (user, number) = (self.one_of(&self.willing.clone()), self.one_of(&self.numbers.clone()));
+        let anybody = configuration::user(self.rng.random_range(1..=USERS));
+        match self.rng.random_range(0..100) {
+            0..70 => user.unwrap_or(anybody),
+            70..76 => anybody,
+            76..84 => number.unwrap_or(anybody),
+            84..94 => "+15550101".to_owned(),
             _ => "+15559999".to_owned(),
         }
+    }
+
+    fn one_of(&mut self, choices: &[String]) -> Option<String> {
+        let place = self.rng.random_range(0..choices.len().max(1));
+        choices.get(place).cloned()
     }
 
     fn referred(&mut self) -> Referred {
