@@ -169,7 +169,7 @@ impl Voice {
 }
 
 fn decode(file: &[u8]) -> Result<Audio, SpeechError> {
-    tandem_media::decode_wav(file).map_err(|error| SpeechError::NoAudio(error.to_string()))
+    tandem_media::decode_prompt(file).map_err(|error| SpeechError::NoAudio(error.to_string()))
 }
 
 #[cfg(test)]

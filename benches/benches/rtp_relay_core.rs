@@ -10,9 +10,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rtp::packet::Packet;
+use tandem_media::codec::OpusParameters;
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
-    Audio, Channel, Codec, Command, Direction, Disposition, EndpointId, InBand, LatchPolicy, PlayId,
+    Audio, BargeIn, Channel, Codec, Command, Direction, Disposition, EndpointId, InBand, LatchPolicy, PlayId,
     Security, Segment, StreamParameters, Worker,
 };
 use tandem_time::Instant;
@@ -195,6 +196,44 @@ fn number(buffer: &mut [u8], round: u32) {
     buffer[4..8].copy_from_slice(&(round * 160).to_be_bytes());
 }
 
+/// One tick of callers on hold, with Opus: what 1,000 cost against one, and against each coding for itself.
+fn music(c: &mut Criterion) {
+    const OPUS: Codec = Codec::Opus(OpusParameters {
+        in_band_fec: false,
+        dtx: false,
+        constant_bitrate: false,
+        max_average_bitrate: OpusParameters::MAX_BITRATE,
+        max_playback_rate_hz: 48_000,
+    });
+    let sample = |n| (8_000.0 * (f64::from(n) * 0.3).sin()) as i16;
+    let audio = Arc::new(Audio::from_samples((0..80_000).map(sample).collect::<Vec<_>>()));
+    let shared: Arc<[Segment]> = [Segment::Music(Arc::clone(&audio))].into();
+    let own: Arc<[Segment]> = [Segment::Audio(audio)].into();
+    let mut group = c.benchmark_group("music on hold, Opus");
+    for (name, segments, callers) in
+        [("1 caller", &shared, 1), ("1000 callers", &shared, 1_000), ("20 callers, each its own", &own, 20)]
+    {
+        let (mut worker, ids) = worker(callers, OPUS);
+        for endpoint in ids {
+            let (play, segments) = (PlayId(1), Arc::clone(segments));
+            let barge_in = BargeIn::Never;
+            let play = Command::Play { endpoint, play, segments, times: None, barge_in };
+            worker.handle_command(Instant::START, play);
+        }
+        let mut round = 0;
+        group.throughput(Throughput::Elements(callers.into()));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                worker.handle_timeout(Instant::from_millis(round * 20));
+                round += 1;
+                while let Some(transmit) = worker.poll_transmit() {
+                    black_box(transmit.bytes);
+                }
+            });
+        });
+    }
+}
+
 /// One tick of 1,000 players, as cost of a frame.
 fn players(c: &mut Criterion) {
     const PLAYERS: u32 = 1_000;
@@ -204,7 +243,7 @@ fn players(c: &mut Criterion) {
         let (play, segments) = (PlayId(1), Arc::clone(&music));
         worker.handle_command(
             Instant::START,
-            Command::Play { endpoint, play, segments, times: None, barge_in: false },
+            Command::Play { endpoint, play, segments, times: None, barge_in: BargeIn::Never },
         );
     }
     let mut round = 0;
@@ -224,5 +263,5 @@ fn players(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, relays, secure_relays, players);
+criterion_group!(benches, relays, secure_relays, players, music);
 criterion_main!(benches);

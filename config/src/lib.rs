@@ -22,5 +22,5 @@ pub use model::{
     SessionTimers, Sip, SipListen, SipTimers, Speech, SpeechProvider, SrtpPolicy, Target, Tls, Transport,
     Treatment, Trunk, TrunkCredentials, TrunkTls, User,
 };
-pub use parse::Disk;
+pub use parse::{Disk, PROMPT_ENDINGS};
 pub use problem::{Problem, Problems};

@@ -33,6 +33,9 @@ const MAX_CALLS: u32 = 1_000_000;
 
 const SOCKET_ADDRESS: &str = "an address and a port such as \"127.0.0.1:5060\"";
 
+/// The endings of prompts' files.
+pub const PROMPT_ENDINGS: [&str; 3] = ["wav", "opus", "ogg"];
+
 /// How the files a configuration names are looked for.
 pub trait Disk {
     /// Whether there is a file at `path`.
@@ -97,6 +100,21 @@ impl Files<'_> {
         Some(path)
     }
 
+    /// The prompt that `key` names; its file must exist.
+    fn prompt(&self, section: &Section<'_, '_>, key: &'static str, folder: Option<&Path>) -> Option<String> {
+        let (name, field) = section.string(key, "the name of a prompt's file, without the ending")?;
+        // Without its folder, which is a problem of its own, nothing can be said about the file.
+        let file = |ending: &&str| folder.map(|folder| folder.join(format!("{name}.{ending}")));
+        let files: Vec<PathBuf> = PROMPT_ENDINGS.iter().map(file).collect::<Option<_>>()?;
+        if !files.iter().any(|file| self.disk.is_file(file)) {
+            let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            let message = format!("there is no file {}", files.join(" or "));
+            section.problem(&field, message, "create it, or write the name of one that is there".into());
+            return None;
+        }
+        Some(name)
+    }
+
     /// `folder/NAME.extension` for the name under `key`; it must exist.
     fn named(
         &self,
@@ -135,7 +153,7 @@ fn read_contact_centre(
     section.know(&["hold_music", "outbound_trunk"]);
     let if_there = |key| section.has(key).then_some(key);
     // Absent is well; wrong is not.
-    let hold_music = if_there("hold_music").map(|key| files.named(&section, key, prompts, "wav"));
+    let hold_music = if_there("hold_music").map(|key| files.prompt(&section, key, prompts));
     let outbound_trunk = if_there("outbound_trunk").map(|key| section.reference(key, "trunk", trunks));
     section.finish();
     Some(ContactCentre {

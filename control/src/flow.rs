@@ -13,7 +13,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tandem_control_api::{CollectRules, Prompt, Repeat};
+use tandem_control_api::{BargeIn, CollectRules, Prompt, Repeat};
 
 pub use check::Inventory;
 pub use error::{FlowError, FlowProblem};
@@ -80,17 +80,17 @@ pub(crate) enum Kind {
     Play {
         prompts: Vec<Utterance>,
         repeat: Repeat,
-        interruptible: bool,
+        interruptible: BargeIn,
     },
     Menu {
         prompts: Vec<Utterance>,
-        interruptible: bool,
+        interruptible: BargeIn,
         /// One digit.
         rules: CollectRules,
     },
     Collect {
         prompts: Vec<Utterance>,
-        interruptible: bool,
+        interruptible: BargeIn,
         rules: CollectRules,
         /// Takes the digits.
         variable: usize,

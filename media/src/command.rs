@@ -71,8 +71,8 @@ pub enum Command {
         segments: Arc<[Segment]>,
         /// How often all of them are played; `None` is for ever.
         times: Option<u32>,
-        /// Whether a digit ends it: one keyed now, or one typed ahead that a collection takes.
-        barge_in: bool,
+        /// What of the party's ends it.
+        barge_in: BargeIn,
     },
     /// Collects digits, first those typed ahead; replaces a collection under way. Ends in one [`Event::Collected`].
     Collect {
@@ -225,6 +225,9 @@ pub enum Segment {
         /// At most so long.
         length: Duration,
     },
+    /// Audio that goes on for ever, the same for all who hear it: whoever begins hears it where it is. What follows it in a
+    /// play is never heard.
+    Music(Arc<Audio>),
     /// Digits as in-band dual tones, 100 ms on and 100 ms off.
     Digits(Arc<str>),
     /// A call-progress tone, one cadence.
@@ -243,7 +246,7 @@ impl Segment {
                 let rest = audio.samples().get(samples_in(*offset)..).unwrap_or_default();
                 Some(rest.get(..samples_in(*length)).unwrap_or(rest))
             }
-            Self::Digits(_) | Self::Tone(_) | Self::Silence(_) => None,
+            Self::Music(_) | Self::Digits(_) | Self::Tone(_) | Self::Silence(_) => None,
         }
     }
 }
@@ -253,6 +256,7 @@ impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Audio(audio) => audio.fmt(f),
+            Self::Music(audio) => write!(f, "{audio:?} for ever"),
             Self::Part { audio, offset, length } => write!(f, "{length:?} of {audio:?} from {offset:?}"),
             Self::Digits(digits) => write!(f, "Digits({} of them)", digits.len()),
             Self::Tone(tone) => tone.fmt(f),
@@ -357,12 +361,24 @@ pub enum Event {
     },
 }
 
+/// What of a party's ends what it hears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BargeIn {
+    /// Nothing.
+    #[default]
+    Never,
+    /// A digit: one keyed now, or one typed ahead that a collection takes.
+    Digit,
+    /// A digit, or its voice: −38 dBm0 or more, for 120 ms of 200.
+    DigitOrVoice,
+}
+
 /// Why a play ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlayEnd {
     /// All of it was played.
     Finished,
-    /// A digit barged in.
+    /// A digit or a voice barged in.
     BargedIn,
     /// Stopped, replaced, bridged or closed.
     Stopped,

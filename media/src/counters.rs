@@ -80,6 +80,8 @@ pub struct Counters {
     pub frames_skipped: u64,
     /// Frames made of what a bridged party says in another codec.
     pub frames_transcoded: u64,
+    /// Frames of music coded, however many heard them.
+    pub music_frames: u64,
     /// Packets for which a bridged party hears something else: lost, or not here in time.
     pub packets_concealed: u64,
     /// Key presses not kept: the type-ahead was full.

@@ -1,8 +1,10 @@
 //! One open endpoint: what it receives, what it sends, and what it is asked to play and collect.
 
 mod agreed;
+mod ear;
 mod keys;
 mod security;
+mod sending;
 mod voice;
 
 use std::net::SocketAddr;
@@ -12,11 +14,12 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use agreed::Agreed;
+use ear::Ear;
 pub(crate) use keys::Way;
 use keys::{Listener, Pressed};
 use voice::Conversation;
 
-use crate::codec::{Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
+use crate::codec::{Encoder, MAX_PAYLOAD_LEN, comfort_noise};
 use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
 use crate::event_queue::EventQueue;
@@ -34,7 +37,7 @@ use crate::rtp::{HEADER_LEN, Header};
 use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, PressDetector};
 use crate::{
-    Channel, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, HandshakeId,
+    BargeIn, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, HandshakeId,
     InBand, PlayEnd, StreamParameters,
 };
 
@@ -107,6 +110,8 @@ pub(crate) struct Endpoint {
     /// Keys to be pressed for the party to hear.
     keying: Keying,
     playing: Option<Playing>,
+    /// Listens for the party's voice, which ends what plays.
+    ear: Option<Box<Ear>>,
     /// Of what is made here for the party; none before there was anything.
     encoder: Option<Encoder>,
     /// With a bridged party whose packets are not for this one as they are.
@@ -142,6 +147,7 @@ impl Endpoint {
             collector: Collector::default(),
             keying: Keying::default(),
             playing: None,
+            ear: None,
             encoder: None,
             conversation: None,
             relays_events: true,
@@ -201,6 +207,9 @@ impl Endpoint {
         };
         self.heard_at = now;
         self.outgoing.resynchronise();
+        if self.ear.as_ref().is_some_and(|ear| ear.codec() != agreed.stream.codec) {
+            self.ear = Some(Box::new(Ear::new(agreed.stream.codec)));
+        }
         self.rtcp.start(now, rng);
         self.agreed = Some(agreed);
         begins
@@ -210,6 +219,7 @@ impl Endpoint {
         self.end_play(now, PlayEnd::Stopped, events);
         self.collector.play_started();
         self.outgoing.resynchronise();
+        self.ear = self.ear_for(player.barge_in);
         self.playing = Some(Playing::new(player, now.max(self.free_at)));
     }
 
@@ -314,6 +324,7 @@ impl Endpoint {
             }
             Payload::ComfortNoise => {}
         }
+        self.hear_voice(now, packet, &mut inbound, events);
         self.converse(now, &inbound, packet);
         Ok(inbound)
     }
@@ -510,60 +521,6 @@ impl Endpoint {
         }
     }
 
-    /// Whether [`Endpoint::next_packet`] may have something to send.
-    pub(crate) fn has_packet(&self) -> bool {
-        self.report_due
-            || self.keying.is_due()
-            || self.playing.as_ref().is_some_and(Playing::has_frame)
-            || self.has_turn()
-    }
-
-    /// Writes the next packet that is due.
-    pub(crate) fn next_packet(
-        &mut self,
-        now: Instant,
-        buffer: &mut [u8; MAX_PACKET_LEN],
-    ) -> Option<(Channel, SocketAddr, usize)> {
-        while self.playing.as_ref().is_some_and(Playing::has_frame) {
-            if let Some((destination, len)) = self.next_frame(buffer) {
-                return Some((Channel::Rtp, destination, len));
-            }
-        }
-        if let Some((destination, len)) =
-            self.keying.next_packet().and_then(|key| self.write_key(now, key, buffer))
-        {
-            return Some((Channel::Rtp, destination, len));
-        }
-        if std::mem::take(&mut self.report_due) {
-            return self.write_report(now, false, buffer);
-        }
-        None
-    }
-
-    fn next_frame(&mut self, buffer: &mut [u8; MAX_PACKET_LEN]) -> Option<(SocketAddr, usize)> {
-        let ptime = self.ptime();
-        let mut samples = [0; Rate::Narrowband.samples_in(MAX_PTIME)];
-        let samples = samples.get_mut(..Rate::Narrowband.samples_in(ptime))?;
-        let at = self.playing.as_mut()?.next_frame(ptime, samples)?;
-        self.write_audio(at, samples, Rate::Narrowband, buffer)
-    }
-
-    /// Writes a report to the party, with a goodbye when the endpoint leaves.
-    pub(crate) fn write_report(
-        &mut self,
-        now: Instant,
-        goodbye: bool,
-        buffer: &mut [u8; MAX_PACKET_LEN],
-    ) -> Option<(Channel, SocketAddr, usize)> {
-        let agreed = self.agreed.as_ref()?;
-        let destination = agreed.report_to()?;
-        let channel = if agreed.stream.rtcp_mux { Channel::Rtp } else { Channel::Rtcp };
-        let compound = buffer.first_chunk_mut()?;
-        let len = self.rtcp.write(now, &self.outgoing, &mut self.reception, goodbye, compound);
-        let len = self.guard.protect_rtcp(buffer, len)?;
-        Some((channel, destination, len))
-    }
-
     fn ptime(&self) -> Duration {
         self.agreed.as_ref().map_or(DEFAULT_PTIME, |agreed| agreed.stream.ptime)
     }
@@ -571,13 +528,14 @@ impl Endpoint {
     // Plays and collections.
 
     fn barge_in(&mut self, now: Instant, events: &mut EventQueue) {
-        if self.playing.as_ref().is_some_and(Playing::barge_in) {
+        if self.playing.as_ref().is_some_and(|playing| playing.barge_in() != BargeIn::Never) {
             self.end_play(now, PlayEnd::BargedIn, events);
         }
     }
 
     fn end_play(&mut self, now: Instant, end: PlayEnd, events: &mut EventQueue) {
         if let Some(playing) = self.playing.take() {
+            self.ear = None;
             self.free_at = playing.tick_at();
             self.outgoing.resynchronise();
             self.collector.play_ended(now);

@@ -15,11 +15,14 @@ mod event_queue;
 pub mod jitter;
 mod keying;
 mod latch;
+mod music;
+mod ogg_opus;
 mod outgoing;
 mod player;
 mod playing;
 mod port_pool;
 mod prompt;
+mod prompt_file;
 mod protection;
 pub mod quality;
 pub mod reception;
@@ -33,18 +36,21 @@ pub mod srtp;
 mod stun;
 pub mod telephone_event;
 mod tone;
+mod voice_detector;
 mod wav;
 mod worker;
 
 pub use codec::Codec;
 pub use command::{
-    CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event, InBand,
-    LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
+    BargeIn, CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event,
+    InBand, LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
 };
 pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};
+pub use ogg_opus::{OggOpusError, decode_ogg_opus};
 pub use port_pool::{PortLease, PortPool};
 pub use prompt::{Audio, Tone};
+pub use prompt_file::{PromptError, decode_prompt};
 pub use security::{
     DtlsParameters, DtlsRole, Fingerprint, HandshakeFailed, HandshakeId, HandshakeOutcome, IceCredentials,
     Security,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::tone::{Burst, samples_in};
-use crate::{Digit, PlayId, Segment};
+use crate::{Audio, BargeIn, Digit, PlayId, Segment};
 
 /// A play under way.
 #[derive(Debug)]
 pub(crate) struct Player {
     pub(crate) play: PlayId,
-    pub(crate) barge_in: bool,
+    pub(crate) barge_in: BargeIn,
     segments: Arc<[Segment]>,
     /// Rounds that follow this one; `None` is for ever.
     rounds_left: Option<u32>,
@@ -28,6 +28,8 @@ enum Sound {
     Audio { position: usize },
     /// In a burst; `next` is the byte of the segment's digits that follows.
     Burst { burst: Burst, next: usize },
+    /// In music, which has no end.
+    Music,
     /// In silence.
     Silence { left: usize },
     /// After the last segment's last round.
@@ -35,7 +37,7 @@ enum Sound {
 }
 
 impl Player {
-    pub(crate) fn new(play: PlayId, segments: Arc<[Segment]>, times: Option<u32>, barge_in: bool) -> Self {
+    pub(crate) fn new(play: PlayId, segments: Arc<[Segment]>, times: Option<u32>, barge_in: BargeIn) -> Self {
         let (rounds_left, sound) = match times {
             Some(0) => (Some(0), Sound::Ended),
             Some(times) => (Some(times - 1), Sound::Start),
@@ -48,6 +50,15 @@ impl Player {
     pub(crate) fn is_over(&mut self) -> bool {
         self.advance_to_sample();
         matches!(self.sound, Sound::Ended)
+    }
+
+    /// The music that it has come to.
+    pub(crate) fn music(&mut self) -> Option<&Arc<Audio>> {
+        self.advance_to_sample();
+        match (&self.sound, self.segments.get(self.index)) {
+            (Sound::Music, Some(Segment::Music(audio))) => Some(audio),
+            _ => None,
+        }
     }
 
     /// Fills `out` with the next samples, with silence after the end.
@@ -78,6 +89,7 @@ impl Player {
             Sound::Audio { position } => *position < self.recorded().len(),
             Sound::Burst { burst, .. } => burst.on + burst.off > 0,
             Sound::Silence { left } => *left > 0,
+            Sound::Music => true,
             Sound::Start | Sound::Ended => false,
         }
     }
@@ -99,6 +111,11 @@ impl Player {
                 count
             }
             (Sound::Burst { burst, .. }, _) => take_burst(burst, out),
+            // Until its first whole frame.
+            (Sound::Music, _) => {
+                out.fill(0);
+                out.len()
+            }
             (Sound::Silence { left }, _) => {
                 let count = out.len().min(*left);
                 out.iter_mut().take(count).for_each(|sample| *sample = 0);
@@ -114,6 +131,8 @@ impl Player {
         match (&self.sound, self.segments.get(self.index)) {
             (Sound::Start, Some(segment)) => match segment {
                 Segment::Audio(_) | Segment::Part { .. } => return Sound::Audio { position: 0 },
+                Segment::Music(audio) if !audio.samples().is_empty() => return Sound::Music,
+                Segment::Music(_) => {}
                 Segment::Silence(duration) => return Sound::Silence { left: samples_in(*duration) },
                 Segment::Tone(tone) => return Sound::Burst { burst: Burst::tone(*tone), next: usize::MAX },
                 Segment::Digits(digits) => {

@@ -1,12 +1,13 @@
 //! A play with its schedule.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_time::Instant;
 
-use crate::PlayId;
 use crate::player::Player;
 use crate::schedule::{Schedule, Tick};
+use crate::{Audio, BargeIn, PlayId};
 
 /// A play under way.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Playing {
         self.player.play
     }
 
-    pub(crate) const fn barge_in(&self) -> bool {
+    pub(crate) const fn barge_in(&self) -> BargeIn {
         self.player.barge_in
     }
 
@@ -45,6 +46,12 @@ impl Playing {
     /// Whether a frame is due.
     pub(crate) fn has_frame(&self) -> bool {
         self.schedule.has_frame()
+    }
+
+    /// Takes the turn of a frame of music that is due; its time, and which.
+    pub(crate) fn next_music(&mut self, ptime: Duration) -> Option<(Instant, Arc<Audio>)> {
+        let music = Arc::clone(self.player.music()?);
+        Some((self.schedule.take_frame(ptime)?, music))
     }
 
     /// Fills a frame that is due; its time.

@@ -11,7 +11,7 @@ pub(crate) const DIGIT_ON: Duration = Duration::from_millis(100);
 pub(crate) const DIGIT_OFF: Duration = Duration::from_millis(100);
 
 /// Peak of a 0 dBm0 sine: G.711's full scale is +3.17 dBm0.
-const PEAK_0_DBM0: f64 = 32_124.0 / 1.440_4;
+pub(crate) const PEAK_0_DBM0: f64 = 32_124.0 / 1.440_4;
 
 /// A single tone, or each of a pair's (in dBm0).
 const SINGLE_DBM0: f64 = -10.0;

@@ -37,6 +37,7 @@ use crate::counters::{Counters, Refusal};
 use crate::deadlines::Deadlines;
 use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
 use crate::event_queue::EventQueue;
+use crate::music::Music;
 use crate::player::Player;
 use crate::stun;
 use crate::{
@@ -137,6 +138,7 @@ pub struct Worker {
     requests: VecDeque<IoRequest>,
     events: EventQueue,
     counters: Counters,
+    music: Music,
     buffer: Box<[u8; MAX_PACKET_LEN]>,
     /// A frame on its way from one party to another.
     samples: Box<[i16; MAX_FRAME_SAMPLES]>,
@@ -156,6 +158,7 @@ impl Worker {
             requests: VecDeque::with_capacity(max_endpoints),
             events: EventQueue::new(max_endpoints),
             counters: Counters::default(),
+            music: Music::default(),
             buffer: Box::new([0; MAX_PACKET_LEN]),
             samples: Box::new([0; MAX_FRAME_SAMPLES]),
         }
@@ -399,7 +402,10 @@ impl Worker {
             }
             let made = match self.slots.get_mut(index as usize) {
                 Some(Slot::Opened(endpoint)) => {
-                    let made = endpoint.next_packet(self.now, &mut self.buffer);
+                    let made = {
+                        let room = &mut self.buffer;
+                        endpoint.next_packet(self.now, &mut self.music, &mut self.counters, room)
+                    };
                     if !endpoint.has_packet() {
                         endpoint.queued = false;
                         self.outbox.pop_front();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tandem_config::Prompts;
+use tandem_config::{PROMPT_ENDINGS as ENDINGS, Prompts};
 use tandem_media::Audio;
 use tandem_switch::PromptLibrary;
 
@@ -54,7 +54,7 @@ fn decode(path: &Path) -> Result<Audio, String> {
         return Err(format!("is larger than {} MiB: cut it into pieces", MAX_FILE_BYTES >> 20));
     }
     let bytes = fs::read(path).map_err(unreadable)?;
-    tandem_media::decode_wav(&bytes).map_err(|error| error.to_string())
+    tandem_media::decode_prompt(&bytes).map_err(|error| error.to_string())
 }
 
 /// Finds the prompts of a folder, whose names begin with `prefix`, and of those in it.
@@ -71,8 +71,11 @@ fn find(
     };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
-        if path.extension().is_some_and(|ending| ending == "wav") {
-            files.insert(format!("{prefix}{name}"), path);
+        if path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known)) {
+            if let Some(other) = files.insert(format!("{prefix}{name}"), path.clone()) {
+                let (path, other) = (path.display(), other.display());
+                mistakes.push(format!("{path}: {other} has the same name; rename or remove one"));
+            }
         } else if path.is_dir() && depth > 1 && files.len() <= MAX_FILES {
             find(&path, &format!("{prefix}{name}/"), depth - 1, files, mistakes);
         }

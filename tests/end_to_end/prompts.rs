@@ -178,6 +178,13 @@ fn a_word_that_is_not_recorded_and_prompts_beyond_their_memory_are_named() {
     });
     assert!(said.starts_with("demo/grammars/de.toml:1: `rules` is missing"), "{said}");
     let said = check(&|folder, text| {
+        fs::write(folder.join("prompts/cut.opus"), "OggS").expect("written");
+        fs::write(folder.join("prompts/welcome.ogg"), "OggS").expect("written");
+        text
+    });
+    assert!(said.contains("demo/prompts/cut.opus: not an Ogg file, or a damaged one"), "{said}");
+    assert!(said.contains("has the same name; rename or remove one"), "{said}");
+    let said = check(&|folder, text| {
         write(&folder.join("prompts/zz.wav"), 8_000, 1, 16, &[600; 200]);
         text.replace("max_memory_mib = 512", "max_memory_mib = 1")
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What callers hear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompts {
-    /// The folder of prompts, `NAME.wav` each; those in a folder within it are `FOLDER/NAME`.
+    /// The folder of prompts, `NAME.wav`, `NAME.opus` or `NAME.ogg` each; those in a folder within it are `FOLDER/NAME`.
     pub folder: PathBuf,
     /// The folder of grammars, `LANGUAGE.toml` each; none when absent.
     pub grammars: Option<PathBuf>,

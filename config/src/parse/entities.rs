@@ -231,7 +231,7 @@ pub(super) fn read_queues(
             let wrap_up = section.seconds_or("wrap_up_s", 0..=3_600, 10);
             let max_wait = section.seconds_or("max_wait_s", 1..=86_400, 3_600);
             let max_waiting = section.integer_or("max_waiting", 1..=100_000, 1_000);
-            let music = files.named(&section, "music", prompts, "wav");
+            let music = files.prompt(&section, "music", prompts);
             let announcement = read_announcement(&section, files, prompts);
             section.finish();
             Some(Queue {
@@ -258,7 +258,7 @@ fn read_announcement(
     if !queue.has("announcement") && !queue.has("announcement_every_s") {
         return Some(None);
     }
-    let prompt = files.named(queue, "announcement", prompts, "wav");
+    let prompt = files.prompt(queue, "announcement", prompts);
     let every = queue.seconds_or("announcement_every_s", 5..=3_600, 30);
     Some(Some(Announcement { prompt: prompt?, every: every? }))
 }

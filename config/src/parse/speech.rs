@@ -26,7 +26,7 @@ pub(super) fn read_speech(
     let text = |key| section.string(key, "the path of a folder").map(|(path, _)| files.folder.join(path));
     let cache = section.has("cache").then(|| text("cache"));
     let folder = prompts.map(|prompts| prompts.folder.as_path());
-    let fallback = section.has("fallback").then(|| files.named(&section, "fallback", folder, "wav"));
+    let fallback = section.has("fallback").then(|| files.prompt(&section, "fallback", folder));
     section.finish();
     Some(Some(Speech {
         provider: provider?,

@@ -40,7 +40,7 @@ fn speech_has_one_provider() {
         ),
         (
             "command = [\"x\"]\nfallback = \"missing\"",
-            "speech.fallback: there is no file demo/prompts/missing.wav; create it, or write the name of one that is there",
+            "speech.fallback: there is no file demo/prompts/missing.wav or demo/prompts/missing.opus or demo/prompts/missing.ogg; create it, or write the name of one that is there",
         ),
     ] {
         assert!(problem(speech).contains(expected), "{speech}: {}", problem(speech));

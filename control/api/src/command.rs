@@ -57,8 +57,9 @@ pub enum Command {
         prompts: Vec<Prompt>,
         /// How often the whole sequence is played.
         repeat: Repeat,
-        /// Whether a digit ends it. The digit stays in the type-ahead for the next [`Command::Collect`].
-        barge_in: bool,
+        /// What of the party's ends it. A digit stays in the type-ahead for the next [`Command::Collect`].
+        #[serde(default)]
+        barge_in: BargeIn,
     },
     /// Stops what a leg hears, and a collection under way; their commands end as stopped.
     Stop {
@@ -182,6 +183,9 @@ pub enum TransferTo {
 pub enum Prompt {
     /// A prompt of the node's library, by name.
     Named(String),
+    /// A prompt that goes on for ever, the same for all who hear it: whoever begins hears it where it is. What follows it is
+    /// never heard.
+    Music(String),
     /// A part of one.
     Part {
         /// Its name.
@@ -225,6 +229,18 @@ pub enum Repeat {
     Times(u32),
     /// Until stopped.
     Forever,
+}
+
+/// What of a party's ends what it hears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BargeIn {
+    /// Nothing.
+    #[default]
+    Never,
+    /// A digit.
+    Digit,
+    /// A digit, or its voice.
+    DigitOrVoice,
 }
 
 /// The rules of a digit collection.

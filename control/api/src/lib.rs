@@ -14,8 +14,8 @@ mod static_routes;
 mod straight_through;
 
 pub use command::{
-    CallFact, CollectRules, Command, DialTarget, HangupCause, MediaPath, Prompt, RejectReason, Repeat,
-    Request, Tone, TransferTo,
+    BargeIn, CallFact, CollectRules, Command, DialTarget, HangupCause, MediaPath, Prompt, RejectReason,
+    Repeat, Request, Tone, TransferTo,
 };
 pub use event::{
     CollectEnd, CommandError, DialFailure, EndedBy, Event, LegEnd, Origin, Outcome, Party, PlayEnd,

@@ -100,7 +100,8 @@ impl StaticRoutes {
             Call::Connected(connected) => connected.done(command, outcome, ask),
             Call::Greeting { caller, answer, prompts, repeat } if *answer == command && outcome.is_ok() => {
                 let (leg, prompts) = (*caller, std::mem::take(prompts));
-                let play = ask(Command::Play { leg, prompts, repeat: *repeat, barge_in: false });
+                let play =
+                    ask(Command::Play { leg, prompts, repeat: *repeat, barge_in: crate::BargeIn::Never });
                 *call = Call::Playing { caller: leg, play };
             }
             // The end of the leg follows.

@@ -1,7 +1,8 @@
 //! What a flow asks for is asked of the switch, and what comes of it is given back to the flow.
 
 use tandem_control_api::{
-    CallId, CollectRules, Command, CommandError, CommandId, HangupCause, LegId, Outcome, Prompt, Repeat,
+    BargeIn, CallId, CollectRules, Command, CommandError, CommandId, HangupCause, LegId, Outcome, Prompt,
+    Repeat,
 };
 use tandem_time::Instant;
 
@@ -42,13 +43,13 @@ impl ContactCentre {
             Step::Collect { prompts, rules, .. } if prompts.is_empty() => {
                 Waiting::Digits { play: None, collect: self.collect(call, leg, rules) }
             }
-            Step::Collect { prompts, interruptible: true, rules } => {
-                let play = self.play(call, leg, prompts, Repeat::Times(1), true);
-                Waiting::Digits { play: Some(play), collect: self.collect(call, leg, rules) }
-            }
-            Step::Collect { prompts, interruptible: false, rules } => {
-                let command = self.play(call, leg, prompts, Repeat::Times(1), false);
+            Step::Collect { prompts, interruptible: BargeIn::Never, rules } => {
+                let command = self.play(call, leg, prompts, Repeat::Times(1), BargeIn::Never);
                 Waiting::Prompt { command, rules }
+            }
+            Step::Collect { prompts, interruptible, rules } => {
+                let play = self.play(call, leg, prompts, Repeat::Times(1), interruptible);
+                Waiting::Digits { play: Some(play), collect: self.collect(call, leg, rules) }
             }
             Step::Echo => {
                 let command = self.outbox.ask(Concern::Call(call), Command::Bridge { a: leg, b: leg });
@@ -76,7 +77,7 @@ impl ContactCentre {
         leg: LegId,
         prompts: Vec<Prompt>,
         repeat: Repeat,
-        barge_in: bool,
+        barge_in: BargeIn,
     ) -> CommandId {
         self.outbox.ask(Concern::Call(call), Command::Play { leg, prompts, repeat, barge_in })
     }

@@ -55,9 +55,9 @@ impl ContactCentre {
         let Some(entry) = self.calls.get(&call) else { return };
         self.outbox.send(Command::Play {
             leg: entry.caller,
-            prompts: vec![Prompt::Named(music)],
+            prompts: vec![Prompt::Music(music)],
             repeat: Repeat::Forever,
-            barge_in: false,
+            barge_in: tandem_control_api::BargeIn::Never,
         });
     }
 
@@ -72,7 +72,7 @@ impl ContactCentre {
                 leg: entry.caller,
                 prompts: vec![Prompt::Named(announcement.prompt.clone())],
                 repeat: Repeat::Times(1),
-                barge_in: false,
+                barge_in: tandem_control_api::BargeIn::Never,
             },
         );
         visit.treatment = Treatment::Announcement(command);

@@ -395,8 +395,13 @@ impl ContactCentre {
 
     fn play_hold_music(&mut self, leg: LegId) {
         let Some(music) = self.config.hold_music.clone() else { return };
-        let prompts = vec![Prompt::Named(music)];
-        self.outbox.send(Command::Play { leg, prompts, repeat: Repeat::Forever, barge_in: false });
+        let prompts = vec![Prompt::Music(music)];
+        self.outbox.send(Command::Play {
+            leg,
+            prompts,
+            repeat: Repeat::Forever,
+            barge_in: tandem_control_api::BargeIn::Never,
+        });
     }
 }
 

@@ -54,7 +54,7 @@ impl Flow {
 impl Utterance {
     fn problem(&self, inventory: Inventory<'_>) -> Option<FlowProblem> {
         match self {
-            Self::Prompt(Prompt::Named(name) | Prompt::Part { name, .. }) => {
+            Self::Prompt(Prompt::Named(name) | Prompt::Music(name) | Prompt::Part { name, .. }) => {
                 let known = || inventory.prompts.iter().cloned().collect();
                 let is_known = inventory.prompts.contains(name);
                 (!is_known).then(|| FlowProblem::UnknownPrompt { name: name.clone(), known: known() })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{CallFact, CollectEnd, CollectRules, Prompt, Repeat};
+use tandem_control_api::{BargeIn, CallFact, CollectEnd, CollectRules, Prompt, Repeat};
 use tandem_time::Instant;
 
 use super::{Activity, Assignment, Exit, Flow, Kind, Utterance, Value};
@@ -30,11 +30,11 @@ pub(crate) enum Step {
     Play {
         prompts: Vec<Prompt>,
         repeat: Repeat,
-        interruptible: bool,
+        interruptible: BargeIn,
     },
     Collect {
         prompts: Vec<Prompt>,
-        interruptible: bool,
+        interruptible: BargeIn,
         rules: CollectRules,
     },
     Queue {
@@ -208,7 +208,7 @@ impl Run {
             Kind::PlayDigits { variable } => Execution::Waits(Step::Play {
                 prompts: vec![Prompt::Digits(self.values[*variable].to_string())],
                 repeat: Repeat::Times(1),
-                interruptible: false,
+                interruptible: BargeIn::Never,
             }),
             Kind::Menu { prompts, interruptible, rules }
             | Kind::Collect { prompts, interruptible, rules, .. } => {

@@ -174,6 +174,10 @@ const FAULTS: &[(&str, &str)] = &[
         "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [{ say = \"{{who}}\", as = \"digits\", language = \"en\" }]\nexits = { done = \"a\" }\n",
     ),
     (
+        "interruptible by what there is not",
+        "start = \"a\"\n[activities.a]\ntype = \"play\"\nprompts = [\"p\"]\ninterruptible = \"cough\"\nexits = { done = \"a\" }\n",
+    ),
+    (
         "sensitive value spoken",
         "start = \"a\"\nlanguage = \"en\"\n[variables]\npin = { value = \"\", sensitive = true }\n[activities.a]\n\
          type = \"play\"\nprompts = [{ text = \"pin {{pin}}\" }]\nexits = { done = \"a\" }\n",

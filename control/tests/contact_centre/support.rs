@@ -164,6 +164,7 @@ fn told_shortly(command: &Command) -> String {
                 Prompt::Named(name) => name.clone(),
                 Prompt::Digits(digits) => format!("digits {digits}"),
                 Prompt::Speech { text, language } => format!("\"{text}\" in {language}"),
+                Prompt::Music(name) => name.clone(),
                 Prompt::Part { name, offset, length } => format!("{name}[{offset:?}, {length:?}]"),
                 other => format!("{other:?}"),
             });

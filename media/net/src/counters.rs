@@ -115,6 +115,8 @@ counters! {
         frames_skipped,
         /// Frames made of what a bridged party says in another codec.
         frames_transcoded,
+        /// Frames of music coded, however many heard them.
+        music_frames,
         /// Packets for which a bridged party hears something else: lost, or not here in time.
         packets_concealed,
         /// Key presses not kept: the type-ahead was full.

@@ -122,7 +122,13 @@ fn relaying_playing_and_transcoding_allocate_nothing_per_packet() {
         handle.send(Command::Bridge { a, b }).expect("room");
     }
     let segments: Arc<[Segment]> = Arc::new([Segment::Audio(Arc::new(Audio::from_samples(vec![9; 800])))]);
-    let play = Command::Play { endpoint: listening, play: PlayId(1), segments, times: None, barge_in: false };
+    let play = Command::Play {
+        endpoint: listening,
+        play: PlayId(1),
+        segments,
+        times: None,
+        barge_in: tandem_media::BargeIn::Never,
+    };
     handle.send(play).expect("room");
     // The answer to an impossible command: what was sent before it has been taken.
     let nobody = EndpointId { index: MAX_ENDPOINTS as u32, generation: 0 };

@@ -110,7 +110,13 @@ fn worker() -> Worker {
             let (play, segments) = (PlayId(1), Arc::clone(&music));
             worker.handle_command(
                 now,
-                Command::Play { endpoint, play, segments, times: None, barge_in: false },
+                Command::Play {
+                    endpoint,
+                    play,
+                    segments,
+                    times: None,
+                    barge_in: tandem_media::BargeIn::Never,
+                },
             );
             let (collect, rules) = (CollectId(1), rules.clone());
             worker.handle_command(now, Command::Collect { endpoint, collect, rules });

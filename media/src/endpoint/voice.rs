@@ -149,6 +149,27 @@ impl Endpoint {
     }
 
     /// Writes a packet of samples, when it is to be sent.
+    /// Writes a packet of what is coded already; nothing is sent for nothing.
+    pub(super) fn write_music(
+        &mut self,
+        at: Instant,
+        coded: Option<&[u8]>,
+        buffer: &mut [u8; MAX_PACKET_LEN],
+    ) -> Option<(SocketAddr, usize)> {
+        let agreed = self.agreed.as_ref()?;
+        let destination = agreed.send_to()?;
+        let Some(coded) = coded else {
+            self.outgoing.resynchronise();
+            return None;
+        };
+        buffer.get_mut(HEADER_LEN..HEADER_LEN + coded.len())?.copy_from_slice(coded);
+        let ticks = agreed.packet_ticks;
+        self.outgoing.generate(at, ticks, agreed.stream.send_payload_type).write(buffer);
+        let len = self.guard.protect_rtp(buffer, HEADER_LEN + coded.len())?;
+        self.outgoing.sent(coded.len());
+        Some((destination, len))
+    }
+
     pub(super) fn write_audio(
         &mut self,
         at: Instant,

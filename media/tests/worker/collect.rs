@@ -78,6 +78,7 @@ impl Caller {
     }
 
     fn play(&mut self, id: u64, ms: usize, barge_in: bool) {
+        let barge_in = if barge_in { BargeIn::Digit } else { BargeIn::Never };
         let segments = [Segment::Audio(audio_of_ms(ms))].into();
         let (endpoint, play) = (self.endpoint, PlayId(id));
         self.bench.command(Command::Play { endpoint, play, segments, times: Some(1), barge_in });

@@ -41,7 +41,13 @@ fn keys_in_the_audio_stop_the_prompt_and_are_collected() {
         let mut caller = Source::new(5, payload_type);
         let segments = [Segment::Audio(audio_of_ms(5_000))].into();
         let play = PlayId(1);
-        bench.command(Command::Play { endpoint, play, segments, times: Some(1), barge_in: true });
+        bench.command(Command::Play {
+            endpoint,
+            play,
+            segments,
+            times: Some(1),
+            barge_in: tandem_media::BargeIn::Digit,
+        });
         let collect = CollectId(2);
         bench.command(Command::Collect { endpoint, collect, rules: rules(8, "#") });
         for (low, high) in KEYS_HZ {

@@ -39,7 +39,13 @@ fn segments_follow_one_another_without_a_gap_and_as_often_as_asked() {
     ]
     .into();
     let round: Vec<i16> = [vec![4_000; 100], vec![0; 40], vec![-4_000; 60]].concat();
-    bench.command(Command::Play { endpoint, play: PlayId(1), segments, times: Some(4), barge_in: false });
+    bench.command(Command::Play {
+        endpoint,
+        play: PlayId(1),
+        segments,
+        times: Some(4),
+        barge_in: BargeIn::Never,
+    });
     bench.run(MS * 500);
     let heard = decode(Law::Pcma, &bench.take_rtp(endpoint));
     let meant: Vec<i16> =
@@ -76,7 +82,13 @@ fn a_play_for_ever_of_nothing_ends() {
     let mut bench = Bench::new(1);
     let endpoint = bench.open(0, stream(0));
     let segments: Arc<[Segment]> = [Segment::Digits("".into()), Segment::Silence(Duration::ZERO)].into();
-    bench.command(Command::Play { endpoint, play: PlayId(1), segments, times: None, barge_in: false });
+    bench.command(Command::Play {
+        endpoint,
+        play: PlayId(1),
+        segments,
+        times: None,
+        barge_in: BargeIn::Never,
+    });
     bench.run(MS * 20);
     let ended = Event::PlayEnded { endpoint, play: PlayId(1), end: PlayEnd::Finished };
     assert_eq!(bench.take_events(), [ended]);
@@ -131,7 +143,13 @@ fn a_thousand_plays_keep_their_schedules() {
     for index in 0..1_000 {
         let endpoint = bench.open(index, stream(index));
         let segments: Arc<[Segment]> = [Segment::Audio(audio_of_ms(50))].into();
-        bench.command(Command::Play { endpoint, play: PlayId(1), segments, times: None, barge_in: false });
+        bench.command(Command::Play {
+            endpoint,
+            play: PlayId(1),
+            segments,
+            times: None,
+            barge_in: BargeIn::Never,
+        });
         bench.run(Duration::from_micros(137));
     }
     bench.run(Duration::from_secs(1));

@@ -259,7 +259,13 @@ pub(crate) fn audio_of_ms(milliseconds: usize) -> std::sync::Arc<Audio> {
 }
 
 pub(crate) fn play(endpoint: EndpointId, play: u64, segments: Vec<Segment>) -> Command {
-    Command::Play { endpoint, play: PlayId(play), segments: segments.into(), times: Some(1), barge_in: false }
+    Command::Play {
+        endpoint,
+        play: PlayId(play),
+        segments: segments.into(),
+        times: Some(1),
+        barge_in: BargeIn::Never,
+    }
 }
 
 pub(crate) fn rules(max_digits: u8, terminators: &str) -> CollectRules {

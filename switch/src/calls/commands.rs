@@ -1,8 +1,8 @@
 //! The commands of the control plane; the table is in the documentation of [`super`].
 
 use tandem_control_api::{
-    CallFact, CallId, CollectRules, Command, CommandError, CommandId, DialFailure, DialTarget, EndedBy,
-    Event, HangupCause, LegId, MediaPath, Origin, Prompt, RejectReason, Repeat,
+    BargeIn, CallFact, CallId, CollectRules, Command, CommandError, CommandId, DialFailure, DialTarget,
+    EndedBy, Event, HangupCause, LegId, MediaPath, Origin, Prompt, RejectReason, Repeat,
 };
 use tandem_media as media;
 use tandem_sbc::user_agent::Identity;
@@ -125,14 +125,14 @@ impl Calls {
         leg: LegId,
         prompts: &[Prompt],
         repeat: Repeat,
-        barge_in: bool,
+        barge_in: BargeIn,
     ) -> Begun {
         let (state, call) = self.commanded(leg)?;
         let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = state else {
             return Err(wrong_state("play", &state));
         };
         let id_of_play = media::PlayId(self.plays + 1);
-        let times = translate::times(repeat);
+        let (times, barge_in) = (translate::times(repeat), translate::barge_in(barge_in));
         let (segments, times) = self.compose(id_of_play, leg, prompts, (times, barge_in))?;
         self.attend(call);
         self.plays += 1;

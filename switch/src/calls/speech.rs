@@ -71,7 +71,7 @@ struct Waiting {
     leg: LegId,
     prompts: Vec<Prompt>,
     times: Option<u32>,
-    barge_in: bool,
+    barge_in: media::BargeIn,
     /// What has failed of it.
     failed: BTreeSet<Utterance>,
 }
@@ -141,7 +141,7 @@ impl Calls {
         id: PlayId,
         leg: LegId,
         prompts: &[Prompt],
-        (times, barge_in): (Option<u32>, bool),
+        (times, barge_in): (Option<u32>, media::BargeIn),
     ) -> Result<Composition, CommandError> {
         if !prompts.iter().any(|prompt| matches!(prompt, Prompt::Speech { .. })) {
             return Ok((translate::segments(prompts, &self.prompts)?, times));

@@ -211,7 +211,7 @@ impl Calls {
             play,
             segments,
             times: None,
-            barge_in: false,
+            barge_in: media::BargeIn::Never,
         });
     }
 

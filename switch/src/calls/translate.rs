@@ -46,6 +46,7 @@ pub(crate) fn segments(
 pub(super) fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<media::Segment, CommandError> {
     match prompt {
         api::Prompt::Named(name) => Ok(media::Segment::Audio(named(name, library)?)),
+        api::Prompt::Music(name) => Ok(media::Segment::Music(named(name, library)?)),
         api::Prompt::Part { name, offset, length } => {
             let audio = named(name, library)?;
             if *offset >= audio.duration() {
@@ -86,9 +87,18 @@ pub(super) fn is_empty(segment: &media::Segment) -> bool {
         media::Segment::Audio(_) | media::Segment::Part { .. } => {
             segment.samples().is_none_or(<[i16]>::is_empty)
         }
+        media::Segment::Music(audio) => audio.samples().is_empty(),
         media::Segment::Digits(digits) => digits.is_empty(),
         media::Segment::Tone(_) => false,
         media::Segment::Silence(duration) => duration.is_zero(),
+    }
+}
+
+pub(crate) const fn barge_in(barge_in: api::BargeIn) -> media::BargeIn {
+    match barge_in {
+        api::BargeIn::Never => media::BargeIn::Never,
+        api::BargeIn::Digit => media::BargeIn::Digit,
+        api::BargeIn::DigitOrVoice => media::BargeIn::DigitOrVoice,
     }
 }
 

@@ -83,7 +83,12 @@ impl Script {
         match (step, outcome) {
             (Step::Answering, Ok(_)) => {
                 let prompts = vec![Prompt::Named("welcome".to_owned())];
-                let play = Command::Play { leg, prompts, repeat: Repeat::Forever, barge_in: true };
+                let play = Command::Play {
+                    leg,
+                    prompts,
+                    repeat: Repeat::Forever,
+                    barge_in: tandem_control_api::BargeIn::Digit,
+                };
                 self.ask(call, Step::Other, play);
                 self.ask(call, Step::Collecting, Command::Collect { leg, rules: rules() });
             }

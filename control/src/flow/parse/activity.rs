@@ -1,6 +1,7 @@
 //! What each type of activity may and must say.
 
-use tandem_control_api::{CollectRules, Repeat};
+use tandem_control_api::{BargeIn, CollectRules, Repeat};
+use toml::de::DeValue;
 
 use super::Scope;
 use super::prompts::prompts;
@@ -38,7 +39,7 @@ pub(super) fn kind(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowErr
 impl Kind {
     pub(super) fn required_exits(&self) -> &'static [Exit] {
         match self {
-            Self::Play { repeat: Repeat::Forever, interruptible: false, .. } => &[],
+            Self::Play { repeat: Repeat::Forever, interruptible: BargeIn::Never, .. } => &[],
             Self::Play { .. } | Self::Set { .. } | Self::PlayDigits { .. } => &[Exit::Done],
             Self::Menu { .. } => &[Exit::Timeout, Exit::Invalid],
             Self::Collect { .. } => &[Exit::Done, Exit::Timeout, Exit::Invalid],
@@ -81,7 +82,7 @@ impl Kind {
 
 fn play(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
     let prompts = prompts(table, scope, false)?;
-    let interruptible = table.boolean("interruptible", false)?;
+    let interruptible = interruptible(table, BargeIn::Never)?;
     let forever = table.find("repeat").is_some_and(|(_, value)| value.get_ref().as_str() == Some("forever"));
     let repeat = if forever {
         Repeat::Forever
@@ -92,8 +93,24 @@ fn play(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
     Ok(Kind::Play { prompts, repeat, interruptible })
 }
 
+/// `true` by a digit, `"voice"` by the caller's voice too.
+fn interruptible(table: &Table<'_>, default: BargeIn) -> Result<BargeIn, FlowError> {
+    let Some((offset, value)) = table.find("interruptible") else { return Ok(default) };
+    match value.get_ref() {
+        DeValue::Boolean(true) => Ok(BargeIn::Digit),
+        DeValue::Boolean(false) => Ok(BargeIn::Never),
+        DeValue::String(text) if text == "voice" => Ok(BargeIn::DigitOrVoice),
+        _ => Err(table.wrong_type(
+            "interruptible",
+            offset,
+            value,
+            "true, false, or \"voice\" for a voice as well",
+        )),
+    }
+}
+
 fn menu(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
-    let interruptible = table.boolean("interruptible", true)?;
+    let interruptible = interruptible(table, BargeIn::Digit)?;
     let timeout = table.milliseconds("timeout_ms", 1_000..=30_000, 3_000)?;
     let rules = CollectRules {
         min_digits: 1,
@@ -101,7 +118,7 @@ fn menu(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
         terminators: String::new(),
         first_digit_timeout: timeout,
         inter_digit_timeout: timeout,
-        clear_typeahead: !interruptible,
+        clear_typeahead: interruptible == BargeIn::Never,
         sensitive: false,
     };
     Ok(Kind::Menu { prompts: prompts(table, scope, false)?, interruptible, rules })
@@ -118,7 +135,7 @@ fn collect(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
         let wanted = format!("at most `max_digits`, which is {max_digits}");
         return Err(table.place.error(offset, FlowProblem::OutOfRange { key: "min_digits".into(), wanted }));
     }
-    let interruptible = table.boolean("interruptible", true)?;
+    let interruptible = interruptible(table, BargeIn::Digit)?;
     let variable = variable_of_type(table, variables, Type::String)?;
     let rules = CollectRules {
         min_digits,
@@ -126,7 +143,7 @@ fn collect(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
         terminators: terminator(table)?.to_owned(),
         first_digit_timeout: table.milliseconds("first_digit_timeout_ms", 1_000..=30_000, 3_000)?,
         inter_digit_timeout: table.milliseconds("inter_digit_timeout_ms", 100..=30_000, 3_000)?,
-        clear_typeahead: !interruptible,
+        clear_typeahead: interruptible == BargeIn::Never,
         sensitive: variables[variable].sensitive,
     };
     Ok(Kind::Collect { prompts: prompts(table, scope, true)?, interruptible, rules, variable })

@@ -5,6 +5,7 @@
 //!     "welcome",                                                    # a prompt of the node's
 //!     { prompt = "terms", from_ms = 500, for_ms = 2_000 },          # a part of one
 //!     { pause_ms = 300 },
+//!     { music = "music" },                                          # for ever, where it is: all who wait hear the same
 //!     { tone = "beep" },                                            # or "busy", "ringback"
 //!     { say = "{{balance}}", as = "money", currency = "EUR" },      # a value, by the grammar of the flow's language
 //!     { say = "{{place}}", as = "ordinal", language = "de" },       # … or of another one
@@ -82,6 +83,9 @@ fn prompt(item: &Table<'_>) -> Result<Prompt, FlowError> {
     }
     if item.find("tone").is_some() {
         return tone(item);
+    }
+    if item.find("music").is_some() {
+        return Ok(Prompt::Music(item.string("music", "music = \"music\"")?.1.to_owned()));
     }
     let (_, name) = item.string("prompt", "{ prompt = \"welcome\" }")?;
     let length = item.find("for_ms").map(|_| ms("for_ms", 1)).transpose()?;

@@ -18,7 +18,13 @@ fn a_play_is_heard_whole_and_in_order() {
     let audio = Arc::new(Audio::from_samples(samples.clone()));
     let segments: Arc<[Segment]> = Arc::new([Segment::Audio(audio)]);
     let play = PlayId(7);
-    node.send(Command::Play { endpoint, play, segments, times: Some(1), barge_in: false });
+    node.send(Command::Play {
+        endpoint,
+        play,
+        segments,
+        times: Some(1),
+        barge_in: tandem_media::BargeIn::Never,
+    });
 
     let heard: Vec<_> = (0..FRAMES).map(|_| phone.hear()).collect();
     let first = &heard[0].1;

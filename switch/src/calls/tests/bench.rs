@@ -89,7 +89,7 @@ pub(super) fn rules() -> CollectRules {
 
 pub(super) fn play(leg: LegId) -> Command {
     let prompts = vec![Prompt::Named("welcome".to_owned())];
-    Command::Play { leg, prompts, repeat: Repeat::Times(1), barge_in: true }
+    Command::Play { leg, prompts, repeat: Repeat::Times(1), barge_in: tandem_control_api::BargeIn::Digit }
 }
 
 pub(super) fn hangup(leg: LegId) -> Command {

@@ -195,11 +195,16 @@ fn prompts_become_segments_in_order() {
         Prompt::Tone(tandem_control_api::Tone::Beep),
         Prompt::Silence(std::time::Duration::from_secs(1)),
     ];
-    bench.command(Command::Play { leg, prompts, repeat: Repeat::Forever, barge_in: false });
+    bench.command(Command::Play {
+        leg,
+        prompts,
+        repeat: Repeat::Forever,
+        barge_in: tandem_control_api::BargeIn::Never,
+    });
     let Some(media::Command::Play { segments, times, barge_in, .. }) = bench.media_commands.last() else {
         panic!("not played")
     };
-    assert_eq!((*times, *barge_in), (None, false));
+    assert_eq!((*times, *barge_in), (None, media::BargeIn::Never));
     assert!(matches!(
         &segments[..],
         [
@@ -217,7 +222,12 @@ fn what_cannot_be_played_or_collected_is_said_and_the_old_play_goes_on() {
     let (_, _, leg) = bench.answered();
     let music = bench.command(play(leg));
     let try_play = |bench: &mut Bench, prompts: Vec<Prompt>| {
-        let id = bench.command(Command::Play { leg, prompts, repeat: Repeat::Forever, barge_in: false });
+        let id = bench.command(Command::Play {
+            leg,
+            prompts,
+            repeat: Repeat::Forever,
+            barge_in: tandem_control_api::BargeIn::Never,
+        });
         bench.ending(id)
     };
     assert_eq!(try_play(&mut bench, vec![Prompt::Named("missing".to_owned())]), "unknown-prompt");

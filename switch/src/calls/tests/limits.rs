@@ -110,7 +110,12 @@ fn prompts_in_a_play_and_digits_in_a_prompt() {
     let mut bench = Bench::new();
     let (_, _, leg) = bench.answered();
     let mut play = |prompts: Vec<Prompt>| {
-        let command = Command::Play { leg, prompts, repeat: Repeat::Times(0), barge_in: false };
+        let command = Command::Play {
+            leg,
+            prompts,
+            repeat: Repeat::Times(0),
+            barge_in: tandem_control_api::BargeIn::Never,
+        };
         let id = bench.command(command);
         bench.ending(id)
     };

@@ -263,7 +263,12 @@ fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId, known: &Known
         Kind::Play => super::bench::play(leg),
         Kind::BadPlay => {
             let prompts = vec![Prompt::Named("missing".to_owned())];
-            Command::Play { leg, prompts, repeat: Repeat::Forever, barge_in: false }
+            Command::Play {
+                leg,
+                prompts,
+                repeat: Repeat::Forever,
+                barge_in: tandem_control_api::BargeIn::Never,
+            }
         }
         Kind::Stop => Command::Stop { leg },
         Kind::Collect => Command::Collect { leg, rules: rules() },

@@ -30,7 +30,7 @@ fn audio(samples: usize) -> Option<Arc<media::Audio>> {
 }
 
 fn say(leg: LegId, prompts: Vec<Prompt>) -> Command {
-    Command::Play { leg, prompts, repeat: Repeat::Times(2), barge_in: true }
+    Command::Play { leg, prompts, repeat: Repeat::Times(2), barge_in: tandem_control_api::BargeIn::Digit }
 }
 
 impl Bench {
