@@ -8,8 +8,8 @@ use std::time::Duration;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
 use tandem_control_api::{DialTarget, MediaPath, Route};
 use tandem_sbc::user_agent::{
-    HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RegisterConfig, RouteConfig, Target,
-    Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
+    HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RedirectPolicy, RegisterConfig,
+    RouteConfig, Target, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
 };
 use tandem_switch::SwitchConfig;
 
@@ -75,6 +75,11 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                     username: "us".into(),
                     password: "secret".into(),
                     realm: None,
+                }),
+                redirects: Some(RedirectPolicy {
+                    max: 2,
+                    trunks: vec![TRUNK.into(), TWO_WAYS.into()],
+                    prefixes: vec!["+1555".into()],
                 }),
                 max_calls: knobs.trunk_max_calls,
                 max_calls_per_second: knobs.trunk_max_calls_per_second,

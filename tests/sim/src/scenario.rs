@@ -412,10 +412,11 @@ impl Draw {
     fn outside_agents(&mut self) -> Vec<OutsideAgent> {
         let count = self.rng.random_range(0..=3);
         (0..count)
-            .map(|n| OutsideAgent {
-                number: format!("+1555019{n}"),
-                support: self.chance(50),
-                manner: self.agent(),
+            .map(|n| {
+                let number = format!("+1555019{n}");
+                let (support, mut manner) = (self.chance(50), self.agent());
+                extensions::redirect(&number, &mut manner);
+                OutsideAgent { number, support, manner }
             })
             .collect()
     }

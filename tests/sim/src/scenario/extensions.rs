@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tandem_phone::{Habit, Manner};
+use tandem_phone::{Answer, Habit, Manner};
 use tandem_sbc::user_agent::{SessionTimerPolicy, SessionTimers};
 
 use super::{Draw, Scenario};
+use crate::configuration::{CARRIER, SECOND_PROXY};
 
 /// What the node asks for: it refreshes after half of it, and most conversations are longer.
 const INTERVAL: Duration = Duration::from_secs(12);
@@ -47,5 +48,14 @@ impl Draw {
                 manner.habits.push(Habit::ForgetsToRefresh);
             }
         }
+    }
+}
+
+/// A subscriber of the carrier who is elsewhere is so at the same carrier: the call goes round and round, or to a proxy that is
+/// dead.
+pub(super) fn redirect(number: &str, manner: &mut Manner) {
+    if let Answer::Redirect { contact } = &mut manner.answer {
+        let to = if number.ends_with(['0', '2']) { CARRIER } else { SECOND_PROXY };
+        *contact = format!("sip:{number}@{to}");
     }
 }
