@@ -1,5 +1,6 @@
 //! What an operator decides, after every check.
 
+mod codecs;
 mod identity;
 mod log;
 mod profile;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use crate::IpPrefix;
 
+pub use codecs::{Codec, Opus};
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use log::{Log, LogFormat, LogLevel};
 pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
@@ -268,15 +270,6 @@ pub struct KeyPair {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
-}
-
-/// A codec that can be spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// G.711 µ-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
 }
 
 /// Who may register, and from where.

@@ -93,18 +93,19 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
 #[test]
 fn a_profile_names_what_there_is() {
     one_problem(
-        "# codecs = [\"PCMA\", \"PCMU\"]",
+        "# codecs = [\"PCMU\", \"opus\"]",
         "codecs = [\"PCMU\", \"G729\"]",
         "\"G729\"",
-        "trunk.carrier-a.codecs[2]: found \"G729\"; write \"PCMU\" or \"PCMA\"; other codecs are not spoken",
+        "trunk.carrier-a.codecs[2]: found \"G729\"; write \"PCMU\", \"PCMA\", \"G722\" or \"opus\"; \
+         other codecs are not spoken",
     );
     one_problem(
-        "# codecs = [\"PCMA\", \"PCMU\"]",
+        "# codecs = [\"PCMU\", \"opus\"]",
         "codecs = [\"PCMU\", \"pcmu\"]",
         "\"pcmu\"",
         "trunk.carrier-a.codecs[2]: \"pcmu\" stands here twice; remove one",
     );
-    let empty = changed("# codecs = [\"PCMA\", \"PCMU\"]", "codecs = []");
+    let empty = changed("# codecs = [\"PCMU\", \"opus\"]", "codecs = []");
     assert!(parse(&empty).unwrap_err().to_string().contains("codecs is empty, so no call could be made"));
     one_problem(
         "ptime_ms = 20               # milli",

@@ -3,38 +3,29 @@
 //! Owner thread: the signalling core. This module must not know messages: it is handed descriptions and gives them.
 
 mod address;
+mod codecs;
 mod exchange;
 mod protection;
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
 pub(crate) use address::is_reachable_over;
 use address::{remote_address, remote_rtcp};
+use codecs::{Events, codec_in, event_in, has_comfort_noise, number_of, opus_format, ptime};
 use exchange::Exchange;
 pub(crate) use exchange::{Step, Verdict};
 
 use crate::sdp::{
-    Attribute, Connection, Crypto, Direction, Fingerprint, Media, Origin, RtpMap, SessionDescription, Setup,
-    SrtpKey, SrtpSuite,
+    Attribute, Connection, Crypto, Direction, Fingerprint, Media, Origin, SessionDescription, Setup, SrtpKey,
+    SrtpSuite,
 };
 use crate::user_agent::{
     AudioCodec, DtlsAssociation, DtlsRole, Dtmf, IceCredentials, LocalMedia, MediaDirection, MediaSecurity,
-    NegotiatedAudio, Profile, Reoffer, SrtpKeys, SrtpPolicy,
+    NegotiatedAudio, OpusFormat, Profile, Reoffer, SrtpKeys, SrtpPolicy,
 };
 use protection::{Secured, Terms, draw_ice, dtls_role, ice_attributes};
-
-/// telephone-event in our offers (RFC 4733); dynamic, since it has no static number.
-const EVENT_PAYLOAD_TYPE: u8 = 101;
-
-/// The packet time of a peer that names none (RFC 3551 §4.5).
-const DEFAULT_PTIME: Duration = Duration::from_millis(20);
-
-/// The packet times we keep to, whatever a peer asks for.
-const PTIME_MIN: Duration = Duration::from_millis(10);
-const PTIME_MAX: Duration = Duration::from_millis(200);
 
 /// Why there is nothing to agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +46,11 @@ pub(crate) struct Negotiation {
     other_address: Option<IpAddr>,
     terms: Terms,
     dtmf: Dtmf,
+    /// What the peer's Opus should be like.
+    opus: OpusFormat,
+    comfort_noise: bool,
+    /// Codecs that we do not offer, and take where nothing else is offered.
+    others: Vec<AudioCodec>,
     /// Our side of ICE, and the peer's fragment that it answers; both are new when the peer begins anew.
     ice: Option<(String, IceCredentials)>,
     /// The keys of our last offer.
@@ -86,8 +82,8 @@ struct Before {
 pub(crate) fn is_acceptable(offer: &[u8], profile: &Profile, certificate: Option<Fingerprint>) -> bool {
     let terms = Terms::new(profile, certificate);
     let Ok(offer) = SessionDescription::parse(offer) else { return false };
-    let ours = [AudioCodec::Pcmu, AudioCodec::Pcma];
-    let allowed: Vec<AudioCodec> = ours.into_iter().filter(|codec| profile.allows(*codec)).collect();
+    let allowed: Vec<AudioCodec> =
+        AudioCodec::ALL.into_iter().filter(|codec| profile.allows(*codec)).collect();
     offer.media.iter().any(|media| {
         remote_address(&offer, media).is_some()
             && codec_in(media, &allowed).is_some()
@@ -128,6 +124,9 @@ impl Negotiation {
             other_address: None,
             terms: Terms::new(profile, certificate),
             dtmf: profile.dtmf,
+            opus: profile.opus,
+            comfort_noise: profile.comfort_noise,
+            others: profile.others(),
             ice: None,
             offered_keys,
             described: None,
@@ -272,9 +271,12 @@ impl Negotiation {
         audio.ice = self.ice.as_ref().filter(|_| is_found_by_ice).map(|(_, ours)| ours.clone());
         // §5.1: each side sends with the numbers the other one gave.
         let receive = codec_in(ours, &[audio.codec]).map(|(_, number)| number);
-        audio.receive_payload_type = receive.unwrap_or_else(|| payload_type(audio.codec));
-        audio.receive_event_payload_type =
-            audio.send_event_payload_type.and_then(|_| event_payload_type(ours));
+        audio.receive_payload_type = receive.ok_or(Disagreement::NothingInCommon)?;
+        audio.receive_event_payload_type = audio
+            .send_event_payload_type
+            .and_then(|_| event_in(ours, audio.event_clock_hz))
+            .filter(|events| events.clock_hz == audio.event_clock_hz)
+            .map(|events| events.number);
         self.agreed = Some(audio.clone());
         Ok(audio)
     }
@@ -303,16 +305,21 @@ impl Negotiation {
             return None;
         }
         let hold_address = if is_found_by_ice { self.local.rtp.ip() } else { remote_rtp.ip() };
-        let (codec, number) = codec_in(media, &self.local.codecs)?;
-        let events = event_payload_type(media).filter(|_| self.dtmf == Dtmf::Rfc4733);
+        let (codec, number) =
+            codec_in(media, &self.local.codecs).or_else(|| codec_in(media, &self.others))?;
+        let events = event_in(media, codec.clock_hz()).filter(|_| self.dtmf == Dtmf::Rfc4733);
+        let event_number = events.map(|events| events.number);
         Some(NegotiatedAudio {
             remote_rtp,
             remote_rtcp: remote_rtcp(media, remote_rtp),
             codec,
+            opus: opus_format(media, number, self.opus),
             send_payload_type: number,
             receive_payload_type: number,
-            send_event_payload_type: events,
-            receive_event_payload_type: events,
+            send_event_payload_type: event_number,
+            receive_event_payload_type: event_number,
+            event_clock_hz: events.map_or(codec.clock_hz(), |events| events.clock_hz),
+            comfort_noise: self.comfort_noise && codec != AudioCodec::Opus && has_comfort_noise(media),
             dtmf: self.dtmf,
             direction: both(self.direction, our_direction(theirs.direction_of(media), hold_address)),
             ptime: ptime(media),
@@ -415,9 +422,11 @@ impl Negotiation {
         }
         let protocol = self.terms.offered_protocol();
         let codecs: Vec<(AudioCodec, u8)> =
-            self.local.codecs.iter().map(|codec| (*codec, payload_type(*codec))).collect();
-        let events = (self.dtmf == Dtmf::Rfc4733).then_some(EVENT_PAYLOAD_TYPE);
-        self.audio(protocol, protection, &codecs, events, written(self.direction))
+            self.local.codecs.iter().map(|codec| (*codec, number_of(*codec))).collect();
+        let events = if self.dtmf == Dtmf::Rfc4733 { Events::beside(&codecs) } else { Vec::new() };
+        let has_noise = |(codec, _): &(AudioCodec, u8)| *codec != AudioCodec::Opus;
+        let comfort_noise = self.comfort_noise && codecs.iter().any(has_noise);
+        self.audio(protocol, protection, &codecs, &events, comfort_noise, written(self.direction))
     }
 
     /// An answer has the offer's profile, and the tag of the line it takes.
@@ -440,7 +449,9 @@ impl Negotiation {
         }
         let direction = written(audio.direction);
         let codec = (audio.codec, audio.receive_payload_type);
-        self.audio(protocol, protection, &[codec], audio.receive_event_payload_type, direction)
+        let clock_hz = audio.event_clock_hz;
+        let events = audio.receive_event_payload_type.map(|number| Events { number, clock_hz });
+        self.audio(protocol, protection, &[codec], events.as_slice(), audio.comfort_noise, direction)
     }
 
     fn audio(
@@ -448,20 +459,12 @@ impl Negotiation {
         protocol: &str,
         protection: Vec<Attribute>,
         codecs: &[(AudioCodec, u8)],
-        events: Option<u8>,
+        events: &[Events],
+        comfort_noise: bool,
         direction: Direction,
     ) -> Media {
         let mut media = Media::new("audio", self.local.rtp.port(), protocol);
-        for (codec, number) in codecs {
-            media.formats.push(number.to_string());
-            let rtpmap = format!("{number} {}/8000", encoding(*codec));
-            media.attributes.push(Attribute::new("rtpmap", rtpmap));
-        }
-        if let Some(number) = events {
-            media.formats.push(number.to_string());
-            media.attributes.push(Attribute::new("rtpmap", format!("{number} telephone-event/8000")));
-            media.attributes.push(Attribute::new("fmtp", format!("{number} 0-15")));
-        }
+        codecs::describe(&mut media, codecs, events, self.opus, comfort_noise);
         media.attributes.extend(protection);
         let ptime_ms = self.local.ptime.as_millis();
         media.attributes.push(Attribute::new("ptime", ptime_ms.to_string()));
@@ -501,56 +504,6 @@ fn refused(media: &Media) -> Media {
     let mut refused = Media::new(media.kind.clone(), 0, media.protocol.clone());
     refused.formats.clone_from(&media.formats);
     refused
-}
-
-/// The first format of a stream that is one of `ours`, with its number.
-fn codec_in(media: &Media, ours: &[AudioCodec]) -> Option<(AudioCodec, u8)> {
-    media.payload_types().find_map(|number| {
-        let codec = match media.rtpmap(number) {
-            Some(rtpmap) => codec_named(&rtpmap)?,
-            // RFC 3551 §6: static numbers need no rtpmap.
-            None => [AudioCodec::Pcmu, AudioCodec::Pcma]
-                .into_iter()
-                .find(|codec| payload_type(*codec) == number)?,
-        };
-        ours.contains(&codec).then_some((codec, number))
-    })
-}
-
-fn codec_named(rtpmap: &RtpMap) -> Option<AudioCodec> {
-    [AudioCodec::Pcmu, AudioCodec::Pcma].into_iter().find(|codec| {
-        rtpmap.encoding.eq_ignore_ascii_case(encoding(*codec))
-            && rtpmap.clock_rate == 8_000
-            && rtpmap.channels.unwrap_or(1) == 1
-    })
-}
-
-fn event_payload_type(media: &Media) -> Option<u8> {
-    media.payload_types().find(|number| {
-        media.rtpmap(*number).is_some_and(|rtpmap| {
-            rtpmap.encoding.eq_ignore_ascii_case("telephone-event") && rtpmap.clock_rate == 8_000
-        })
-    })
-}
-
-fn encoding(codec: AudioCodec) -> &'static str {
-    match codec {
-        AudioCodec::Pcmu => "PCMU",
-        AudioCodec::Pcma => "PCMA",
-    }
-}
-
-/// The static numbers of RFC 3551 §6.
-fn payload_type(codec: AudioCodec) -> u8 {
-    match codec {
-        AudioCodec::Pcmu => 0,
-        AudioCodec::Pcma => 8,
-    }
-}
-
-fn ptime(media: &Media) -> Duration {
-    let asked = media.ptime().unwrap_or(DEFAULT_PTIME);
-    asked.min(media.maxptime().unwrap_or(PTIME_MAX)).clamp(PTIME_MIN, PTIME_MAX)
 }
 
 /// What both sides let flow.

@@ -62,9 +62,9 @@ pub use counters::Counters;
 pub use deflect::ReferTarget;
 pub use event::{
     AudioCodec, DtlsAssociation, DtlsRole, Ender, Event, Fingerprint, IceCredentials, Identity, Invite,
-    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, Reason, ReasonProtocol,
-    RedirectReason, Redirection, ReferId, Reoffer, SessionEnd, SessionError, SessionId, Source, SrtpKey,
-    SrtpKeys, SrtpSuite, Usage,
+    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, OpusFormat, Reason,
+    ReasonProtocol, RedirectReason, Redirection, ReferId, Reoffer, SessionEnd, SessionError, SessionId,
+    Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
 pub use crate::dns::{Answer, Domain, LookupFailed, NameLimits, Question, Record, RecordKind};

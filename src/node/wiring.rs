@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tandem_config as config;
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
-    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, Outbound, PhoneConfig,
+    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, OpusFormat, Outbound, PhoneConfig,
     PreferredRefresher, Profile, Protection, RedirectPolicy, ReferPolicy, RegisterConfig,
     ReliableProvisional, RouteConfig, RouteSet, Scheme, SessionTimerPolicy, SessionTimers, SrtpPolicy,
     Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
@@ -242,6 +242,8 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         },
         ice: profile.ice,
         codecs: profile.codecs.iter().map(codec).collect(),
+        opus: opus(profile.opus),
+        comfort_noise: profile.comfort_noise,
         ptime: Some(profile.ptime),
         dtmf: match profile.dtmf {
             config::Dtmf::Rfc4733 => Dtmf::Rfc4733,
@@ -317,6 +319,18 @@ const fn codec(codec: &config::Codec) -> AudioCodec {
     match codec {
         config::Codec::Pcmu => AudioCodec::Pcmu,
         config::Codec::Pcma => AudioCodec::Pcma,
+        config::Codec::G722 => AudioCodec::G722,
+        config::Codec::Opus => AudioCodec::Opus,
+    }
+}
+
+const fn opus(opus: config::Opus) -> OpusFormat {
+    OpusFormat {
+        in_band_fec: opus.fec,
+        dtx: opus.dtx,
+        constant_bitrate: false,
+        max_average_bitrate: opus.max_bitrate,
+        max_playback_rate_hz: opus.max_playback_rate_hz,
     }
 }
 

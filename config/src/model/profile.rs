@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Codec, DiversionHeader, IdentityHeader, PeerTimers, SessionTimers};
+use super::{Codec, DiversionHeader, IdentityHeader, Opus, PeerTimers, SessionTimers};
 
 /// How a peer is spoken to: the keys a trunk and the phones have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct Profile {
     pub ice: bool,
     /// The codecs that may be spoken, in the order of our offers; empty when the operator leaves it to the call.
     pub codecs: Vec<Codec>,
+    /// What we ask of the Opus that the peer sends.
+    pub opus: Opus,
+    /// Whether comfort noise is offered and taken.
+    pub comfort_noise: bool,
     /// The packet time of our offers.
     pub ptime: Duration,
     /// How digits travel.
@@ -63,6 +67,8 @@ impl Default for Profile {
             srtp_keys: Keying::Sdes,
             ice: false,
             codecs: Vec::new(),
+            opus: Opus::default(),
+            comfort_noise: false,
             ptime: Duration::from_millis(20),
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,

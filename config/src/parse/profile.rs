@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
+use super::codecs::{read_codecs, read_opus};
 use super::timers::{read_peer_timers, read_session_timers};
 use crate::model::{
-    Codec, DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy,
-    ReliableProvisional, SrtpPolicy,
+    DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy, ReliableProvisional,
+    SrtpPolicy,
 };
 use crate::reader::Section;
-
-/// The codecs there are.
-const CODECS: [(&str, Codec); 2] = [("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma)];
 
 /// The most beginnings of numbers that may be shown.
 const MAX_PREFIXES: usize = 100;
@@ -26,6 +24,8 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
     let srtp_keys = read_srtp_keys(section, srtp, usual_keys);
     let ice = section.boolean_or("ice", usual.ice);
     let codecs = read_codecs(section);
+    let opus = read_opus(section, usual.opus);
+    let comfort_noise = section.boolean_or("comfort_noise", usual.comfort_noise);
     let ptime = read_ptime(section, usual.ptime);
     let dtmf = section.parsed_or("dtmf", "rfc4733, inband, info, info-dtmf or off", usual.dtmf, parse_dtmf);
     let early_media =
@@ -66,6 +66,8 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         srtp_keys: srtp_keys?,
         ice: ice?,
         codecs: codecs?,
+        opus: opus?,
+        comfort_noise: comfort_noise?,
         ptime: ptime?,
         dtmf: dtmf?,
         early_media: early_media?,
@@ -173,34 +175,6 @@ fn read_srtp_keys(section: &Section<'_, '_>, srtp: Option<SrtpPolicy>, usual: Ke
         section.problem_at("srtp_keys", "only protected media has keys by dtls".into(), advice.into());
     }
     keys
-}
-
-/// None are named when the key is absent: then the call decides.
-fn read_codecs(section: &Section<'_, '_>) -> Option<Vec<Codec>> {
-    section.know(&["codecs"]);
-    if !section.has("codecs") {
-        return Some(Vec::new());
-    }
-    let expected = "a list of \"PCMU\" and \"PCMA\", the preferred one first";
-    let mut codecs = Vec::new();
-    let entries = section.strings("codecs", expected, CODECS.len())?;
-    for (text, field) in &entries {
-        match CODECS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
-            None => {
-                let advice = "write \"PCMU\" or \"PCMA\"; other codecs are not spoken".into();
-                section.problem(field, format!("found {text:?}"), advice);
-            }
-            Some((_, codec)) if codecs.contains(codec) => {
-                section.problem(field, format!("{text:?} stands here twice"), "remove one".into());
-            }
-            Some((_, codec)) => codecs.push(*codec),
-        }
-    }
-    if entries.is_empty() {
-        let advice = format!("write {expected}, or leave codecs out for both");
-        section.problem_here("codecs is empty, so no call could be made".into(), advice);
-    }
-    Some(codecs)
 }
 
 /// Packets shorter than 10 ms or longer than 60 ms are sent by nothing here (media's own limits).

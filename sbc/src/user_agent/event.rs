@@ -317,8 +317,10 @@ pub struct Reoffer {
 pub struct LocalMedia {
     /// Our RTP address; RTCP is the next port.
     pub rtp: SocketAddr,
-    /// The codecs we take, the preferred one first.
+    /// The codecs we take, in order, where a profile names none.
     pub codecs: Vec<AudioCodec>,
+    /// The one that needs no transcoding: it comes first in our offers.
+    pub preferred: Option<AudioCodec>,
     /// Packet time we offer.
     pub ptime: Duration,
 }
@@ -330,6 +332,63 @@ pub enum AudioCodec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722 at 64 kbit/s.
+    G722,
+    /// Opus (RFC 7587).
+    Opus,
+}
+
+impl AudioCodec {
+    /// All of them, in the order in which we would speak them.
+    pub const ALL: [Self; 4] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus];
+
+    /// Its name in session descriptions, and in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+            Self::G722 => "G722",
+            Self::Opus => "opus",
+        }
+    }
+
+    /// The clock of its timestamps (RFC 3551 §6, RFC 7587 §4.1), in Hz.
+    #[must_use]
+    pub const fn clock_hz(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
+            Self::Opus => 48_000,
+        }
+    }
+}
+
+/// What one side wants of the Opus that it is sent (RFC 7587 §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpusFormat {
+    /// `useinbandfec`.
+    pub in_band_fec: bool,
+    /// `usedtx`.
+    pub dtx: bool,
+    /// `cbr`.
+    pub constant_bitrate: bool,
+    /// `maxaveragebitrate`, in bit/s; as much as Opus has when absent.
+    pub max_average_bitrate: Option<u32>,
+    /// `maxplaybackrate`, in Hz.
+    pub max_playback_rate_hz: u32,
+}
+
+impl Default for OpusFormat {
+    /// What holds for a side that says nothing.
+    fn default() -> Self {
+        Self {
+            in_band_fec: false,
+            dtx: false,
+            constant_bitrate: false,
+            max_average_bitrate: None,
+            max_playback_rate_hz: 48_000,
+        }
+    }
 }
 
 /// What offer and answer agreed about the audio, seen from us.
@@ -341,6 +400,8 @@ pub struct NegotiatedAudio {
     pub remote_rtcp: SocketAddr,
     /// The codec.
     pub codec: AudioCodec,
+    /// What the peer wants of it, when it is Opus.
+    pub opus: OpusFormat,
     /// Its payload type in what we send.
     pub send_payload_type: u8,
     /// Its payload type in what we receive.
@@ -349,6 +410,10 @@ pub struct NegotiatedAudio {
     pub send_event_payload_type: Option<u8>,
     /// telephone-event in what we receive.
     pub receive_event_payload_type: Option<u8>,
+    /// The clock of telephone-events, in Hz.
+    pub event_clock_hz: u32,
+    /// Whether comfort noise may be sent either way (RFC 3389).
+    pub comfort_noise: bool,
     /// How the peer's keys travel when telephone-event was not agreed.
     pub dtmf: Dtmf,
     /// Which ways it flows.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AudioCodec, Identity, LocalMedia};
+use super::{AudioCodec, Identity, LocalMedia, OpusFormat};
 pub use crate::identity::{DiversionHeader, IdentityHeader};
 use crate::transaction::Timers;
 
@@ -15,9 +15,14 @@ pub struct Profile {
     pub srtp_keys: Keying,
     /// Whether the peer may find its way to us by ICE, whose lite side we take (RFC 8445 §2.5).
     pub ice: bool,
-    /// The codecs that may be spoken, in the order of our offers. Empty: all we have, the one first that needs no
-    /// transcoding. In answers the order is the peer's (RFC 3264 §6.1).
+    /// The codecs that may be spoken, in the order of our offers, but for the one that needs no transcoding: that comes
+    /// first. Empty: those of the call are offered, and of a peer that has none of them any is taken. In answers the
+    /// order is the peer's (RFC 3264 §6.1).
     pub codecs: Vec<AudioCodec>,
+    /// What we ask of the Opus that the peer sends.
+    pub opus: OpusFormat,
+    /// Whether comfort noise (RFC 3389) is offered and taken: who has it may send nothing while nothing is said.
+    pub comfort_noise: bool,
     /// The packet time we offer; the owner's when absent.
     pub ptime: Option<Duration>,
     /// How digits travel.
@@ -70,6 +75,8 @@ impl Default for Profile {
             srtp_keys: Keying::Sdes,
             ice: false,
             codecs: Vec::new(),
+            opus: OpusFormat { in_band_fec: true, ..OpusFormat::default() },
+            comfort_noise: false,
             ptime: None,
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,
@@ -94,13 +101,18 @@ impl Default for Profile {
 impl Profile {
     /// Our side of the media as this peer may see it.
     pub(crate) fn fit(&self, media: LocalMedia) -> LocalMedia {
-        let LocalMedia { rtp, codecs, ptime } = media;
-        let codecs = if self.codecs.is_empty() {
-            codecs
-        } else {
-            self.codecs.iter().copied().filter(|codec| codecs.contains(codec)).collect()
-        };
-        LocalMedia { rtp, codecs, ptime: self.ptime.unwrap_or(ptime) }
+        let LocalMedia { rtp, codecs, preferred, ptime } = media;
+        let mut codecs = if self.codecs.is_empty() { codecs } else { self.codecs.clone() };
+        if let Some(preferred) = preferred.filter(|it| self.allows(*it)) {
+            codecs.retain(|codec| *codec != preferred);
+            codecs.insert(0, preferred);
+        }
+        LocalMedia { rtp, codecs, preferred, ptime: self.ptime.unwrap_or(ptime) }
+    }
+
+    /// The codecs that are taken of a peer that has none of those we would offer.
+    pub(crate) fn others(&self) -> Vec<AudioCodec> {
+        if self.codecs.is_empty() { AudioCodec::ALL.to_vec() } else { Vec::new() }
     }
 
     /// The caller as this peer may see it: with a number of our own when the caller's may not be shown here. Who

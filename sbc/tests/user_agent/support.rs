@@ -235,6 +235,7 @@ pub(crate) fn media() -> LocalMedia {
     LocalMedia {
         rtp: address("127.0.0.1:20000"),
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+        preferred: None,
         ptime: Duration::from_millis(20),
     }
 }

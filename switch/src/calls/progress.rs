@@ -2,12 +2,11 @@
 //! lets itself be heard as early.
 
 use tandem_control_api::{CommandError, CommandId, LegId};
-use tandem_sbc::user_agent::LocalMedia;
 use tandem_time::Instant;
 
 use super::commands::{Begun, wrong_state};
 use super::leg::{Heard, LegState, Opening, Settled};
-use super::{Action, Calls, PTIME, Progress, translate};
+use super::{Action, Calls, Progress, translate};
 
 impl Calls {
     pub(super) fn progress(&mut self, now: Instant, id: CommandId, leg: LegId) -> Begun {
@@ -45,12 +44,11 @@ impl Calls {
     pub(super) fn answer_progressing(&mut self, id: CommandId, leg_id: LegId, state: LegState) -> Begun {
         match state {
             LegState::Progressing { session, endpoint, peer, .. } => {
-                let codecs = translate::codecs(None).to_vec();
                 let leg = self.legs.get(leg_id).ok_or(CommandError::UnknownLeg)?;
                 let call = self.calls.get(leg.call).ok_or(CommandError::UnknownCall)?;
                 let rtp = self.endpoints.address_of(endpoint, call.config.media_address);
                 let rtp = rtp.ok_or_else(|| wrong_state("answer", &state))?;
-                let (call, media) = (leg.call, Box::new(LocalMedia { rtp, codecs, ptime: PTIME }));
+                let (call, media) = (leg.call, Box::new(translate::local_media(rtp, None)));
                 self.attend(call);
                 self.set_state(
                     leg_id,

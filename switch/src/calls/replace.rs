@@ -12,13 +12,13 @@
 //! itself is not heard.
 
 use tandem_control_api::{CallFact, Event, LegId, Origin};
-use tandem_sbc::user_agent::{Identity, LocalMedia, NegotiatedAudio, SessionId, Source};
+use tandem_sbc::user_agent::{Identity, NegotiatedAudio, SessionId, Source};
 use tandem_time::Instant;
 
 use super::leg::LegState;
 use super::session_events::trunk_of;
 use super::translate::{self, PeerKind};
-use super::{Action, Calls, PTIME};
+use super::{Action, Calls};
 
 /// In the Reason header of what ends the old session.
 const REPLACED: &str = "replaced";
@@ -63,7 +63,7 @@ impl Calls {
         // Media that does not pass us is between the two that there are.
         let endpoint = leg.state.endpoint().ok_or(488_u16)?;
         let rtp = self.endpoints.address_of(endpoint, call.config.media_address).ok_or(603_u16)?;
-        let codecs = translate::codecs(leg.audio.as_ref().map(|audio| audio.codec)).to_vec();
+        let preferred = leg.audio.as_ref().map(|audio| audio.codec);
         let (by, party) = match newcomer.source {
             Source::Trunk(trunk) => (Origin::Trunk(trunk), newcomer.from.user),
             Source::User(user) => (Origin::User(user.clone()), user),
@@ -71,7 +71,7 @@ impl Calls {
         let replacement = Replacement { leg: leg_id, by, party, sip_call_id: newcomer.sip_call_id };
         let session = newcomer.session;
         self.replacements.insert(session, replacement);
-        let media = Box::new(LocalMedia { rtp, codecs, ptime: PTIME });
+        let media = Box::new(translate::local_media(rtp, preferred));
         self.actions.push_back(Action::Accept { leg: leg_id, session, media });
         Ok(())
     }

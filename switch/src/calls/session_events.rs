@@ -7,7 +7,7 @@ use tandem_control_api::{
 use tandem_media::{EndpointId, StreamParameters};
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{
-    Identity, Invite, LocalMedia, NegotiatedAudio, SessionEnd, SessionError, SessionId, Source,
+    Identity, Invite, NegotiatedAudio, SessionEnd, SessionError, SessionId, Source,
 };
 use tandem_time::Instant;
 
@@ -19,7 +19,7 @@ use super::replace::Newcomer;
 use super::timers::Timer;
 use super::transfer::Refer;
 use super::translate::{self, PeerKind, UnusableKeys};
-use super::{Action, Calls, PTIME};
+use super::{Action, Calls};
 use crate::counters::Refusal;
 
 /// A call at the door.
@@ -128,9 +128,9 @@ impl Calls {
 
     /// The endpoint for a new leg is open, at `rtp`.
     pub(super) fn endpoint_ready(&mut self, leg_id: LegId, rtp: std::net::SocketAddr) {
-        let codecs = translate::codecs(self.caller_codec(leg_id)).to_vec();
+        let preferred = self.caller_codec(leg_id);
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
-        let media = LocalMedia { rtp, codecs, ptime: PTIME };
+        let media = translate::local_media(rtp, preferred);
         match leg.state {
             LegState::Preparing { session, endpoint, opening: Opening::Progress(progress), .. } => {
                 let heard = Heard::Asked(progress);

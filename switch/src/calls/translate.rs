@@ -1,6 +1,6 @@
 //! Between the words of the control plane and those of the media worker.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use tandem_control_api as api;
 use tandem_control_api::CommandError;
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    AudioCodec, DtlsRole, Dtmf, InviteTarget, MediaDirection, MediaSecurity, NegotiatedAudio, SrtpKey,
-    SrtpKeys, SrtpSuite,
+    AudioCodec, DtlsRole, Dtmf, InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio,
+    SrtpKey, SrtpKeys, SrtpSuite,
 };
 
+use super::PTIME;
 use crate::{PromptLibrary, SwitchConfig};
 
 /// The most prompts in one `Play`.
@@ -195,16 +196,13 @@ pub(crate) fn stream(
     Ok(media::StreamParameters {
         remote_rtp: audio.remote_rtp,
         remote_rtcp: audio.remote_rtcp,
-        codec: match audio.codec {
-            AudioCodec::Pcmu => media::Codec::Pcmu,
-            AudioCodec::Pcma => media::Codec::Pcma,
-        },
+        codec: codec(audio),
         send_payload_type: audio.send_payload_type,
         receive_payload_type: audio.receive_payload_type,
         send_event_payload_type: audio.send_event_payload_type,
         receive_event_payload_type: audio.receive_event_payload_type,
-        event_clock_hz: 8_000,
-        comfort_noise: false,
+        event_clock_hz: audio.event_clock_hz,
+        comfort_noise: audio.comfort_noise,
         in_band: in_band(audio),
         direction: match audio.direction {
             MediaDirection::SendReceive => media::Direction::SendReceive,
@@ -224,6 +222,24 @@ pub(crate) fn stream(
             })
         }),
     })
+}
+
+fn codec(audio: &NegotiatedAudio) -> media::Codec {
+    match audio.codec {
+        AudioCodec::Pcmu => media::Codec::Pcmu,
+        AudioCodec::Pcma => media::Codec::Pcma,
+        AudioCodec::G722 => media::Codec::G722,
+        AudioCodec::Opus => media::Codec::Opus(media::codec::OpusParameters {
+            in_band_fec: audio.opus.in_band_fec,
+            dtx: audio.opus.dtx,
+            constant_bitrate: audio.opus.constant_bitrate,
+            max_average_bitrate: audio
+                .opus
+                .max_average_bitrate
+                .unwrap_or(media::codec::OpusParameters::MAX_BITRATE),
+            max_playback_rate_hz: audio.opus.max_playback_rate_hz,
+        }),
+    }
 }
 
 const fn in_band(audio: &NegotiatedAudio) -> media::InBand {
@@ -276,12 +292,9 @@ const fn latch(peer: PeerKind, signalling_source: IpAddr) -> media::LatchPolicy 
     }
 }
 
-/// Our codecs, the one that avoids transcoding first.
-pub(crate) const fn codecs(preferred: Option<AudioCodec>) -> [AudioCodec; 2] {
-    match preferred {
-        Some(AudioCodec::Pcma) => [AudioCodec::Pcma, AudioCodec::Pcmu],
-        Some(AudioCodec::Pcmu) | None => [AudioCodec::Pcmu, AudioCodec::Pcma],
-    }
+/// Our side of a leg's media: what everybody speaks, and the codec that avoids transcoding.
+pub(crate) fn local_media(rtp: SocketAddr, preferred: Option<AudioCodec>) -> LocalMedia {
+    LocalMedia { rtp, codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma], preferred, ptime: PTIME }
 }
 
 /// A leg's media for the record.
@@ -290,11 +303,7 @@ pub(crate) fn statistics(
     totals: &media::EndpointStatistics,
 ) -> api::MediaStatistics {
     api::MediaStatistics {
-        codec: match codec {
-            Some(AudioCodec::Pcmu) => "PCMU".to_owned(),
-            Some(AudioCodec::Pcma) => "PCMA".to_owned(),
-            None => String::new(),
-        },
+        codec: codec.map(|codec| codec.name().to_owned()).unwrap_or_default(),
         packets_received: totals.packets_received,
         packets_sent: totals.packets_sent,
         packets_lost: totals.packets_lost,
