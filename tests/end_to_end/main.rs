@@ -9,6 +9,7 @@ mod called_habits;
 mod carrier_habits;
 mod carrier_sipp;
 mod check;
+mod codecs;
 mod crash;
 mod demo;
 mod drain;

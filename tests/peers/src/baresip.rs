@@ -33,6 +33,40 @@ pub struct Softphone {
     pub media_encryption: Option<&'static str>,
 }
 
+/// A codec by baresip's name, and what it wants of the sound that it is given.
+#[derive(Clone, Copy, Debug)]
+struct Spoken {
+    module: &'static str,
+    account: &'static str,
+    rate_hz: u32,
+    channels: u16,
+}
+
+/// As an account without codecs of its own.
+const G711: Spoken = Spoken { module: "g711", account: "", rate_hz: 8_000, channels: 1 };
+
+/// A codec that a softphone speaks instead of G.711.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wideband {
+    /// G.722.
+    G722,
+    /// Opus.
+    Opus,
+}
+
+impl Wideband {
+    const fn spoken(self) -> Spoken {
+        match self {
+            Self::G722 => {
+                Spoken { module: "g722", account: ";audio_codecs=G722/16000/1", rate_hz: 16_000, channels: 1 }
+            }
+            Self::Opus => {
+                Spoken { module: "opus", account: ";audio_codecs=opus/48000/2", rate_hz: 48_000, channels: 2 }
+            }
+        }
+    }
+}
+
 /// A running baresip; killed when dropped.
 pub struct Baresip {
     child: Child,
@@ -48,9 +82,21 @@ impl Baresip {
     /// # Errors
     /// When it is not installed or does not get registered.
     pub fn start(phone: &Softphone, registrar: SocketAddr) -> io::Result<Self> {
+        Self::run(phone, G711, registrar)
+    }
+
+    /// The same with a phone that speaks one codec, and no G.711.
+    ///
+    /// # Errors
+    /// When it is not installed or does not get registered.
+    pub fn start_speaking(phone: &Softphone, codec: Wideband, registrar: SocketAddr) -> io::Result<Self> {
+        Self::run(phone, codec.spoken(), registrar)
+    }
+
+    fn run(phone: &Softphone, spoken: Spoken, registrar: SocketAddr) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let control = free_tcp_address(phone.address)?;
-        configure(&folder, phone, registrar, control)?;
+        configure(&folder, phone, spoken, registrar, control)?;
         let mut child = Command::new("baresip")
             .arg("-4")
             .arg("-v")
@@ -104,8 +150,15 @@ impl Baresip {
             let path = entry?.path();
             if path.to_string_lossy().ends_with("-dec.wav") {
                 let bytes = fs::read(path)?;
-                let audio = bytes.get(WAV_HEADER..).unwrap_or_default();
-                samples.extend(audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+                let (Some(header), audio) = (bytes.get(..WAV_HEADER), bytes.get(WAV_HEADER..)) else {
+                    continue;
+                };
+                let channels = usize::from(u16::from_le_bytes([header[22], header[23]]));
+                let rate_hz = u32::from_le_bytes([header[24], header[25], header[26], header[27]]);
+                // Of a tone far below 4 kHz every so manieth sample is enough.
+                let step = 2 * channels * (rate_hz / RATE_HZ) as usize;
+                let audio = audio.unwrap_or_default().chunks_exact(step);
+                samples.extend(audio.map(|frame| i16::from_le_bytes([frame[0], frame[1]])));
             }
         }
         Ok(samples)
@@ -123,17 +176,19 @@ impl Drop for Baresip {
 fn configure(
     folder: &TempDir,
     phone: &Softphone,
+    spoken: Spoken,
     registrar: SocketAddr,
     control: SocketAddr,
 ) -> io::Result<()> {
     let path = folder.path();
     let tone = path.join("tone.wav");
-    write_tone(&tone, phone.tone_hz)?;
+    write_tone(&tone, phone.tone_hz, spoken)?;
+    let Spoken { module, account: codecs, .. } = spoken;
     let Softphone { user, password, address, transport, media_encryption, .. } = phone;
     let encryption = media_encryption.map(|it| format!(";mediaenc={it}")).unwrap_or_default();
     let port = free_udp_port(*address)?;
     let config = format!(
-        "module_path /usr/lib/baresip/modules\nmodule srtp.so\nmodule account.so\nmodule g711.so\nmodule aufile.so\n\
+        "module_path /usr/lib/baresip/modules\nmodule srtp.so\nmodule {module}.so\nmodule account.so\nmodule aufile.so\n\
          module sndfile.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen {control}\nsip_listen {address}:{port}\nnet_interface {address}\n\
          audio_source aufile,{}\nsnd_path {}\nrtp_ports 12000-18000\ncall_max_calls 4\n",
         tone.display(),
@@ -141,7 +196,7 @@ fn configure(
     );
     fs::write(path.join("config"), config)?;
     let account = format!(
-        "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};answermode=auto;regint=60{encryption}\n"
+        "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};answermode=auto;regint=60{encryption}{codecs}\n"
     );
     fs::write(path.join("accounts"), account)?;
     fs::write(path.join("contacts"), "")
@@ -155,17 +210,20 @@ fn free_udp_port(address: Ipv4Addr) -> io::Result<u16> {
     Ok(std::net::UdpSocket::bind((IpAddr::V4(address), 0))?.local_addr()?.port())
 }
 
-fn write_tone(path: &std::path::Path, tone_hz: f64) -> io::Result<()> {
+fn write_tone(path: &std::path::Path, tone_hz: f64, spoken: Spoken) -> io::Result<()> {
+    let Spoken { rate_hz, channels, .. } = spoken;
     let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE_HZ,
+        channels,
+        sample_rate: rate_hz,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let mut file = hound::WavWriter::create(path, spec).map_err(io::Error::other)?;
-    for index in 0..RATE_HZ * TONE_SECONDS {
-        let phase = f64::from(index) * tone_hz * std::f64::consts::TAU / f64::from(RATE_HZ);
-        file.write_sample((phase.sin() * 8_000.0) as i16).map_err(io::Error::other)?;
+    for index in 0..rate_hz * TONE_SECONDS {
+        let phase = f64::from(index) * tone_hz * std::f64::consts::TAU / f64::from(rate_hz);
+        for _ in 0..channels {
+            file.write_sample((phase.sin() * 8_000.0) as i16).map_err(io::Error::other)?;
+        }
     }
     file.finalize().map_err(io::Error::other)
 }

@@ -17,7 +17,7 @@ mod registrar;
 mod sipp;
 mod websocket_phone;
 
-pub use baresip::{Baresip, Softphone, share_of_tone};
+pub use baresip::{Baresip, Softphone, Wideband, share_of_tone};
 pub use capture::{Capture, Datagram};
 pub use certificates::{Authority, Pair};
 pub use dns::{DnsServer, Zone};

@@ -1,0 +1,88 @@
+//! Parties of different codecs: a carrier's caller in G.711, and agents who speak none of it.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tandem_peers::{
+    Baresip, Engine, Node, Softphone, WebSocketAccount, WebSocketPhone, Wideband, share_of_tone,
+};
+use tandem_phone::Phone;
+
+use crate::support::{
+    CALLER_HZ, PATIENCE, caller, carrier, free_tcp, node_with, only_record, runtime, secured,
+};
+
+const AGENT_HZ: u16 = 700;
+
+/// Which codecs each leg of the only record has: the caller's, then the agent's.
+fn codecs(node: &mut Node) -> Vec<String> {
+    let record = only_record(node);
+    for leg in &record.legs {
+        assert!(leg.packets_received > 40 && leg.packets_sent > 40, "{leg:#?}");
+    }
+    record.legs.into_iter().filter_map(|leg| leg.codec).collect()
+}
+
+/// RFC 3551 §4.5.2 and RFC 7587, against baresip's own G.722 and Opus.
+#[test]
+fn a_carriers_caller_and_a_softphone_without_g711_hear_each_other() {
+    for (number, (codec, name)) in
+        [(Wideband::G722, "G722"), (Wideband::Opus, "opus")].into_iter().enumerate()
+    {
+        let spoken = "codecs = [\"PCMU\", \"G722\", \"opus\"] #";
+        let mut node = node_with(|_, config| config.replace("# codecs = [\"PCMU\"]         #", spoken));
+        let alice = Softphone {
+            user: "1001",
+            password: "alice-1001",
+            address: Ipv4Addr::new(127, 0, 0, 28 + number as u8),
+            tone_hz: AGENT_HZ.into(),
+            transport: "udp",
+            media_encryption: None,
+        };
+        let mut alice = Baresip::start_speaking(&alice, codec, node.ports().sip).expect("baresip registers");
+        let runtime = runtime();
+        let carrier = carrier(&runtime, &node);
+        let call = carrier.call("+15551234", "+15550101", caller()).expect("a call");
+        alice.wait_for("Call established").expect("alice is called and answers");
+        let talk = Duration::from_secs(2);
+        carrier.hears(call, AGENT_HZ, talk, PATIENCE).unwrap_or_else(|error| panic!("{name}: {error}"));
+        carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
+        carrier.ended(call, PATIENCE).expect("the call ends");
+        alice.wait_for("terminated").expect("alice is hung up");
+        let heard = alice.heard().expect("alice wrote down what she heard");
+        let share = share_of_tone(&heard, f64::from(CALLER_HZ));
+        assert!(share > 0.8, "{name}: alice hears the caller's tone in {share} of the time");
+        assert_eq!(codecs(&mut node), ["PCMU", name]);
+    }
+}
+
+/// RFC 7874 §3: Opus and G.711 are what browsers must have; this one is asked for Opus, under DTLS-SRTP.
+#[test]
+fn a_carriers_caller_and_an_agent_in_a_browser_who_speaks_opus_hear_each_other() {
+    let at = free_tcp([127, 0, 0, 1]);
+    let mut node = node_with(|folder, config| {
+        let config = config.replace("[browsers]\n", "[browsers]\ncodecs = [\"opus\"]\n");
+        secured(folder, &config, at).replace("tls:", "wss:")
+    });
+    let account = WebSocketAccount {
+        engine: Engine::Chromium,
+        url: &format!("wss://127.0.0.1:{}", at.port()),
+        user: "1001",
+        password: "alice-1001",
+        realm: "tandem.demo",
+        authority: None,
+        tone_hz: AGENT_HZ,
+        listen_hz: CALLER_HZ,
+    };
+    let mut alice = WebSocketPhone::start(&account).expect("the page registers");
+    let runtime = runtime();
+    let carrier = carrier(&runtime, &node);
+    let call = carrier.call("+15551234", "+15550101", caller()).expect("a call");
+    alice.wait_for("confirmed").expect("her answer is acknowledged");
+    carrier.hears(call, AGENT_HZ, Duration::from_secs(1), PATIENCE).expect("the caller hears alice");
+    alice.wait_for("hears the tone").expect("alice hears the caller");
+    alice.hang_up().expect("alice hangs up");
+    alice.wait_for("ended by local").expect("her BYE is answered");
+    carrier.ended(call, PATIENCE).expect("the caller is hung up");
+    assert_eq!(codecs(&mut node), ["PCMU", "opus"]);
+}
