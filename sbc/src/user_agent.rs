@@ -8,6 +8,7 @@
 
 mod admission;
 mod alias;
+mod audio_codec;
 mod authorization;
 mod banning;
 mod calling;
