@@ -4,7 +4,7 @@
 //! cargo bench -p tandem-benches --bench jitter [-- FILE.svg]
 //! ```
 //!
-//! For each path and buffer: packets that came and were not heard, the mean delay that the buffer adds to that of the
+//! For each path and buffer: packets that came and were not heard, or for which something else was heard first, the mean delay that the buffer adds to that of the
 //! fastest packets, and the score of the E-model (ITU-T G.107, for G.711 with concealment) that loss and delay come to.
 //! What is lost on the path itself counts for all of them. The plot has the scores side by side; the last line is JSON.
 
@@ -137,7 +137,7 @@ fn fixed(arrivals: &[Option<u64>], delay_us: u64) -> (f64, f64) {
     (played as f64, (heard_at - fastest) as f64 / 1_000.0)
 }
 
-/// The same of ours.
+/// The same of ours, less what was filled while it waited.
 fn adaptive(arrivals: &[Option<u64>]) -> (f64, f64) {
     let mut playout = Playout::new(Codec::Pcmu, Rate::Narrowband, DelayLimits::default());
     let mut packets = arrivals.iter().enumerate().filter_map(|(n, at)| at.map(|at| (n, at))).peekable();
@@ -159,7 +159,9 @@ fn adaptive(arrivals: &[Option<u64>]) -> (f64, f64) {
         }
         playout.pull(now, &mut [0; 160]);
     }
-    (playout.tally().played as f64, delay / f64::max(pulls, 1.0))
+    // What was filled while a packet was waited for is missed as much as a packet.
+    let tally = playout.tally();
+    (tally.played as f64 - tally.filled as f64 / 2.0, delay / f64::max(pulls, 1.0))
 }
 
 fn mean(outcomes: impl Iterator<Item = Outcome>) -> Outcome {

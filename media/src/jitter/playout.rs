@@ -32,6 +32,8 @@ pub struct Tally {
     pub skipped: u64,
     /// Times when the next packet had not come, and might still.
     pub starved: u64,
+    /// Steps of 10 ms that were filled meanwhile.
+    pub filled: u64,
     /// Packets that were shortened …
     pub shortened: u64,
     /// … or lengthened, to change the delay.
@@ -330,6 +332,7 @@ impl Playout {
                     return false;
                 }
                 self.tally.starved += u64::from(starved == 0);
+                self.tally.filled += 1;
                 // It is waited for, as long as that may be.
                 let waits = self.delay.of(now, position) < self.delay.max() as i32;
                 if waits { (position, starved + step, held + step) } else { (passed, starved + step, held) }
