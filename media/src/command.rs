@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::codec::Codec;
 use crate::digit::Terminators;
 use crate::endpoint::Endpoint;
+use crate::mix::{Audience, ConferenceId, Gain};
 use crate::prompt::{Audio, Tone};
 use crate::security::{IceCredentials, Security};
 use crate::tone::samples_in;
@@ -55,13 +56,41 @@ pub enum Command {
         /// The other, or the same.
         b: EndpointId,
     },
-    /// Ends the relay on both sides.
+    /// Ends the relay on both sides, or takes the endpoint out of its conference.
     Unbridge {
-        /// Either endpoint.
+        /// Either endpoint of a bridge, or a member.
         endpoint: EndpointId,
     },
+    /// Seats an endpoint in a conference of this worker, which there is as long as it has members: it hears whom it
+    /// may, never itself, and is heard by its audience. A bridge ends, and so do plays and collections under way. Of a
+    /// member it changes the audience. Impossible when [`ConferenceId::MAX_MEMBERS`] sit there.
+    Join {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The conference.
+        conference: ConferenceId,
+        /// Who hears it.
+        audience: Audience,
+    },
+    /// How loud a member is for all others, or for one of them, who keeps that until the next word for all.
+    Voice {
+        /// The member.
+        endpoint: EndpointId,
+        /// Who hears it so; everybody when absent.
+        to: Option<EndpointId>,
+        /// How loud.
+        gain: Gain,
+    },
+    /// All members hear this along with what is said; it replaces what was announced before.
+    Announce {
+        /// The conference.
+        conference: ConferenceId,
+        /// Heard one after the other, once.
+        segments: Arc<[Segment]>,
+    },
     /// Plays segments in order; replaces what was playing. Ends in one [`Event::PlayEnded`]. Time passes whether or
-    /// not the party may be sent anything. To a bridged party a play replaces the other one for as long as it lasts.
+    /// not the party may be sent anything. To a bridged party a play replaces the other one for as long as it lasts, to
+    /// a member of a conference the others.
     Play {
         /// The endpoint.
         endpoint: EndpointId,

@@ -3,6 +3,7 @@
 mod agreed;
 mod ear;
 mod keys;
+mod seated;
 mod security;
 mod sending;
 mod voice;
@@ -25,6 +26,7 @@ use crate::counters::{Counters, Refusal};
 use crate::event_queue::EventQueue;
 use crate::keying::Keying;
 use crate::latch::Latch;
+use crate::mix::Seat;
 use crate::outgoing::Outgoing;
 use crate::player::Player;
 use crate::playing::Playing;
@@ -91,6 +93,8 @@ pub(crate) struct Endpoint {
     pub(crate) id: EndpointId,
     /// The other end of the bridge; itself for an echo.
     pub(crate) bridge: Option<EndpointId>,
+    /// In a conference.
+    seat: Option<Box<Seat>>,
     /// Whether it is in the worker's outbox.
     pub(crate) queued: bool,
     agreed: Option<Agreed>,
@@ -134,6 +138,7 @@ impl Endpoint {
         Self {
             id,
             bridge: None,
+            seat: None,
             queued: false,
             agreed: None,
             guard: Guard::Plain,
@@ -326,6 +331,7 @@ impl Endpoint {
         }
         self.hear_voice(now, packet, &mut inbound, events);
         self.converse(now, &inbound, packet);
+        self.confer(now, &inbound, packet);
         Ok(inbound)
     }
 

@@ -15,6 +15,7 @@ mod event_queue;
 pub mod jitter;
 mod keying;
 mod latch;
+mod mix;
 mod music;
 mod ogg_opus;
 mod outgoing;
@@ -47,6 +48,7 @@ pub use command::{
 };
 pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};
+pub use mix::{Audience, ConferenceId, Gain};
 pub use ogg_opus::{OggOpusError, decode_ogg_opus};
 pub use port_pool::{PortLease, PortPool};
 pub use prompt::{Audio, Tone};

@@ -22,9 +22,12 @@
 //! ```
 //!
 //! A bridge on one end names the other; both are changed together, so neither ever names an endpoint that is not
-//! open. Commands for slots that are not `Opened` are ignored and counted, except `Close` of one that is being bound.
+//! open. So with a seat in a conference and the room (see [`conferences`]). Commands for slots that are not `Opened`
+//! are ignored and counted, except `Close` of one that is being bound.
 
 mod bridging;
+mod conferences;
+mod moving;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -37,12 +40,11 @@ use crate::counters::{Counters, Refusal};
 use crate::deadlines::Deadlines;
 use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
 use crate::event_queue::EventQueue;
+use crate::mix::Rooms;
 use crate::music::Music;
 use crate::player::Player;
 use crate::stun;
-use crate::{
-    Command, DtlsParameters, EndpointId, Event, HandshakeId, HandshakeOutcome, Parcel, StreamParameters,
-};
+use crate::{Command, DtlsParameters, EndpointId, Event, HandshakeId, HandshakeOutcome, StreamParameters};
 
 /// One of an endpoint's two sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +140,7 @@ pub struct Worker {
     requests: VecDeque<IoRequest>,
     events: EventQueue,
     counters: Counters,
+    rooms: Rooms,
     music: Music,
     buffer: Box<[u8; MAX_PACKET_LEN]>,
     /// A frame on its way from one party to another.
@@ -153,11 +156,13 @@ impl Worker {
             now: Instant::START,
             slots: std::iter::repeat_with(|| Slot::Free).take(max_endpoints).collect(),
             taken: 0,
-            deadlines: Deadlines::new(max_endpoints),
+            // Rooms come after the endpoints; each has somebody in it.
+            deadlines: Deadlines::new(2 * max_endpoints),
             outbox: VecDeque::with_capacity(max_endpoints),
             requests: VecDeque::with_capacity(max_endpoints),
             events: EventQueue::new(max_endpoints),
             counters: Counters::default(),
+            rooms: Rooms::new(),
             music: Music::default(),
             buffer: Box::new([0; MAX_PACKET_LEN]),
             samples: Box::new([0; MAX_FRAME_SAMPLES]),
@@ -185,7 +190,12 @@ impl Worker {
             Command::HandOver { endpoint } => self.hand_over(endpoint),
             Command::TakeOver { endpoint, local, parcel } => self.take_over(endpoint, local, parcel),
             Command::Bridge { a, b } => self.bridge(a, b),
-            Command::Unbridge { endpoint } => self.unbridge(endpoint),
+            Command::Unbridge { endpoint } => self.part(endpoint),
+            Command::Join { endpoint, conference, audience } => {
+                self.join_conference(endpoint, conference, audience)
+            }
+            Command::Voice { endpoint, to, gain } => self.voice(endpoint, to, gain),
+            Command::Announce { conference, segments } => self.rooms.announce(conference, segments),
             Command::Configure { endpoint, stream } => self.configure(now, endpoint, stream),
             Command::Play { endpoint, play, segments, times, barge_in } => {
                 let player = Player::new(play, segments, times, barge_in);
@@ -361,6 +371,10 @@ impl Worker {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         while let Some(index) = self.deadlines.pop_due(now) {
+            if let Some(room) = (index as usize).checked_sub(self.slots.len()) {
+                self.mix(now, room as u32);
+                continue;
+            }
             match self.slots.get_mut(index as usize) {
                 Some(Slot::Opened(endpoint)) => {
                     endpoint.handle_timeout(now, &mut self.rng, &mut self.counters, &mut self.events);
@@ -456,7 +470,7 @@ impl Worker {
 
     fn close(&mut self, id: EndpointId) -> Option<()> {
         let now = self.now;
-        self.unbridge(id);
+        self.part(id);
         let slot = self.slots.get_mut(id.index as usize).filter(|slot| slot.id() == Some(id))?;
         match std::mem::replace(slot, Slot::Free) {
             Slot::Binding(_) | Slot::Arriving(_) => *slot = Slot::Abandoned(id),
@@ -477,51 +491,6 @@ impl Worker {
         Some(())
     }
 
-    fn hand_over(&mut self, id: EndpointId) -> Option<()> {
-        opened(&mut self.slots, id)?;
-        self.unbridge(id);
-        let slot = self.slots.get_mut(id.index as usize)?;
-        let Slot::Opened(mut endpoint) = std::mem::replace(slot, Slot::Free) else { return None };
-        endpoint.queued = false;
-        self.free(id);
-        self.requests.push_back(IoRequest::Unbind { endpoint: id });
-        self.events.push(Event::HandedOver { endpoint: id, parcel: Parcel(endpoint) });
-        Some(())
-    }
-
-    fn take_over(&mut self, id: EndpointId, local: SocketAddr, parcel: Parcel) -> Option<()> {
-        match self.slots.get_mut(id.index as usize) {
-            Some(slot @ Slot::Free) if parcel.0.id == id => {
-                *slot = Slot::Arriving(parcel.0);
-                self.taken += 1;
-                self.requests.push_back(IoRequest::Bind { endpoint: id, local });
-            }
-            _ => self.events.push(Event::Closed { endpoint: id, statistics: parcel.0.statistics() }),
-        }
-        Some(())
-    }
-
-    /// One that another worker had is bound, or not.
-    fn arrive(&mut self, id: EndpointId, bound: bool) {
-        let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
-        let Slot::Arriving(mut endpoint) = std::mem::replace(slot, Slot::Free) else { return };
-        if !bound {
-            self.free(id);
-            return self.events.push(Event::Closed { endpoint: id, statistics: endpoint.statistics() });
-        }
-        // A handshake that was not done has lost its other half.
-        if endpoint.dtls().is_some() && endpoint.handshake_destination().is_some() {
-            self.requests.push_back(IoRequest::Handshake { endpoint: id });
-        }
-        if endpoint.has_packet() {
-            endpoint.queued = true;
-            self.outbox.push_back(id.index);
-        }
-        self.deadlines.set(id.index, endpoint.deadline());
-        *slot = Slot::Opened(endpoint);
-        self.events.push(Event::Opened { endpoint: id });
-    }
-
     fn configure(&mut self, now: Instant, id: EndpointId, stream: StreamParameters) -> Option<()> {
         let mut begins = false;
         self.change(id, |endpoint, _, rng| {
@@ -531,6 +500,7 @@ impl Worker {
             self.requests.push_back(IoRequest::Handshake { endpoint: id });
         }
         self.join(id);
+        self.retune(id);
         Some(())
     }
 

@@ -145,7 +145,7 @@ impl Endpoint {
         }
         self.pressed = Some(Pressed { digit, way, at: now });
         self.digits_received = self.digits_received.saturating_add(1);
-        let keep = self.bridge.is_none();
+        let keep = self.bridge.is_none() && self.seat.is_none();
         let (told, barges_in, outcome) = match self.collector.digit(now, digit, keep) {
             Keyed::Collected { told, outcome } => (told, true, outcome),
             Keyed::Swallowed { told } => (told, false, None),

@@ -18,6 +18,7 @@ impl Endpoint {
             || self.keying.is_due()
             || self.playing.as_ref().is_some_and(Playing::has_frame)
             || self.has_turn()
+            || self.has_mix()
     }
 
     /// Writes the next packet that is due.
@@ -30,6 +31,11 @@ impl Endpoint {
     ) -> Option<(Channel, SocketAddr, usize)> {
         while self.playing.as_ref().is_some_and(Playing::has_frame) {
             if let Some((destination, len)) = self.next_frame(music, counters, buffer) {
+                return Some((Channel::Rtp, destination, len));
+            }
+        }
+        while self.has_mix() {
+            if let Some((destination, len)) = self.next_mix(buffer) {
                 return Some((Channel::Rtp, destination, len));
             }
         }

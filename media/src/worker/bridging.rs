@@ -17,8 +17,8 @@ impl Worker {
     pub(super) fn bridge(&mut self, a: EndpointId, b: EndpointId) -> Option<()> {
         opened(&mut self.slots, a)?;
         opened(&mut self.slots, b)?;
-        self.unbridge(a);
-        self.unbridge(b);
+        self.part(a);
+        self.part(b);
         let now = self.now;
         self.change(a, |endpoint, events, _| endpoint.bridge(now, b, events))?;
         if a != b {

@@ -1,6 +1,7 @@
 //! The media worker in virtual time, against parties that speak through the `rtp` crate.
 
 mod collect;
+mod conference;
 mod continuity;
 mod handshake;
 mod ice;

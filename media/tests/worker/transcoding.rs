@@ -15,7 +15,7 @@ const OPUS: Codec = Codec::Opus(OpusParameters {
     max_average_bitrate: 40_000,
     max_playback_rate_hz: 48_000,
 });
-const TONES_HZ: [f64; 2] = [440.0, 1_000.0];
+const TONES_HZ: [f64; 4] = [440.0, 1_000.0, 1_560.0, 2_120.0];
 
 fn payload_type(codec: Codec) -> u8 {
     match codec {
@@ -299,5 +299,40 @@ fn an_opus_party_is_sent_packets_that_opus_has() {
         bench.run(MS * 500);
         let sent: Vec<_> = bench.take_rtp(endpoint).iter().map(|it| it.rtp().header.timestamp).collect();
         assert!(sent.windows(2).all(|it| it[1].wrapping_sub(it[0]) == made * 48), "{agreed} ms");
+    }
+}
+
+/// A conference of all codecs: each hears the three others, in its own, and not itself.
+#[test]
+fn parties_of_different_codecs_confer() {
+    let mut bench = Bench::new(4);
+    let mut talkers: Vec<Talker> =
+        ALL.iter().enumerate().map(|(index, codec)| Talker::new(&mut bench, index as u32, *codec)).collect();
+    for talker in &talkers {
+        let (conference, audience) = (ConferenceId(1), Audience::Everybody);
+        bench.command(Command::Join { endpoint: talker.endpoint, conference, audience });
+    }
+    for _ in 0..100 {
+        for talker in &mut talkers {
+            talker.speak(&mut bench);
+        }
+        bench.run(PTIME);
+    }
+    for talker in &talkers {
+        let mut decoder = Decoder::new(talker.codec, Rate::Narrowband);
+        let packets = bench.take_rtp(talker.endpoint);
+        let heard: Vec<i16> = packets[20..]
+            .iter()
+            .flat_map(|sent| {
+                let mut samples = [0; 960];
+                let count = decoder.decode(&sent.rtp().payload, &mut samples);
+                samples[..count].to_vec()
+            })
+            .collect();
+        for hertz in TONES_HZ {
+            let level = level_dbm0(&heard, hertz);
+            let is_own = hertz == talker.tone_hz;
+            assert_eq!(level < -30.0, is_own, "{:?} hears {hertz} Hz at {level} dBm0", talker.codec);
+        }
     }
 }
