@@ -48,4 +48,6 @@ pub enum Tone {
     Busy,
     /// One second of 1000 Hz.
     Beep,
+    /// 800 Hz, soft, 0.2 s: somebody has come.
+    Entry,
 }

@@ -16,6 +16,8 @@ pub(crate) const PEAK_0_DBM0: f64 = 32_124.0 / 1.440_4;
 /// A single tone, or each of a pair's (in dBm0).
 const SINGLE_DBM0: f64 = -10.0;
 const PROGRESS_DBM0: f64 = -13.0;
+/// Beneath what is said.
+const ENTRY_DBM0: f64 = -22.0;
 /// The high group is sent 2 dB above the low one, since lines weaken high frequencies more (Q.24 allows 4 dB).
 const LOW_GROUP_DBM0: f64 = -11.0;
 const HIGH_GROUP_DBM0: f64 = -9.0;
@@ -74,6 +76,9 @@ impl Burst {
             Tone::Busy => pair(480.0, 620.0, second / 2, second / 2),
             Tone::Beep => {
                 Self { low: Sine::new(1_000.0, SINGLE_DBM0), high: Sine::SILENT, on: second, off: 0 }
+            }
+            Tone::Entry => {
+                Self { low: Sine::new(800.0, ENTRY_DBM0), high: Sine::SILENT, on: second / 5, off: 0 }
             }
         }
     }

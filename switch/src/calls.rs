@@ -16,7 +16,9 @@
 //! | `Stop` | answered | ends play and collection as stopped | at once |
 //! | `Dial` | a call with a leg that has not ended | makes a leg, opens an endpoint, invites | it is answered, or has failed |
 //! | `Bridge` | both answered, or early: one that rings or one that progresses, or bridged to each other | ends plays and collections as stopped, joins | at once |
-//! | `Unbridge` | bridged | parts both; each is then for itself | at once |
+//! | `Unbridge` | bridged, or conferring | parts both, or takes the one out; each is then for itself | at once |
+//! | `Join` | answered or bridged, in whatever call; or conferring | see [`conference`] | at once |
+//! | `SetLevel` | conferring | changes how loud it is for others | at once |
 //! | `Transfer` | two legs as for `Bridge`, or bridged to each other; no transfer under way in their calls | see [`transfer`] | the transferee hears somebody else, or has been given back |
 //! | `RefuseTransfer` | a leg whose party asked for a transfer | refuses it with the reason's status | at once |
 //! | `SetData` | a call without a record | adds a fact | at once |
@@ -41,6 +43,7 @@
 mod call;
 mod cause;
 mod commands;
+mod conference;
 mod deflect;
 mod direct;
 mod ending;
@@ -162,6 +165,7 @@ pub(crate) struct Calls {
     draining: bool,
     plays: u64,
     collections: u64,
+    conferences: u64,
 }
 
 impl Calls {
@@ -186,6 +190,7 @@ impl Calls {
             draining: false,
             plays: 0,
             collections: 0,
+            conferences: 0,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, CommandId, LegId};
+use crate::{CallId, CommandId, LegId, Level, Role};
 
 /// A command and the id its outcome will carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,10 +96,35 @@ pub enum Command {
         /// The other, or the same.
         b: LegId,
     },
-    /// Parts a bridged leg from its peer; both then hear nothing.
+    /// Parts a bridged leg from its peer, or takes a leg out of its conference; it then hears nothing, nor does the peer.
     Unbridge {
-        /// Either leg of the bridge.
+        /// Either leg of the bridge, or the one that leaves.
         leg: LegId,
+    },
+    /// Takes an answered leg into the conference of a call, whatever it heard before; of a leg that is there it changes the
+    /// role. A call has one conference, as long as there is somebody in it; each leg is to be asked for, also those that
+    /// are bridged to each other. A leg of another call moves ([`crate::Event::LegMoved`]). When two parties are left, their
+    /// media is relayed again.
+    Join {
+        /// The leg.
+        leg: LegId,
+        /// The call.
+        call: CallId,
+        /// What it is there.
+        role: Role,
+        /// What everybody there hears when it comes, itself included.
+        #[serde(default)]
+        announce: Vec<Prompt>,
+    },
+    /// How loud a leg is in its conference. A word for all replaces those for one.
+    SetLevel {
+        /// The leg.
+        leg: LegId,
+        /// Who hears it so; everybody when absent.
+        #[serde(default)]
+        to: Option<LegId>,
+        /// How loud.
+        level: Level,
     },
     /// Takes the transferee from the transferor and gives it to somebody else. The legs are two answered ones of a
     /// call, bridged to each other or not. Whoever asked ([`crate::Event::TransferAsked`]) is told how it goes. Done
@@ -145,6 +170,8 @@ impl Command {
             Self::Dial { .. } => "dial",
             Self::Bridge { .. } => "bridge",
             Self::Unbridge { .. } => "unbridge",
+            Self::Join { .. } => "join",
+            Self::SetLevel { .. } => "set-level",
             Self::Transfer { .. } => "transfer",
             Self::RefuseTransfer { .. } => "refuse-transfer",
             Self::SetData { .. } => "set-data",
@@ -220,6 +247,8 @@ pub enum Tone {
     Busy,
     /// One second of 1000 Hz.
     Beep,
+    /// 800 Hz, soft, 0.2 s: somebody has come.
+    Entry,
 }
 
 /// How often to play.
@@ -398,6 +427,18 @@ pub enum CallFact {
         leg: LegId,
         /// The call.
         to: CallId,
+    },
+    /// A leg is in the call's conference, or has another role there.
+    ConferenceJoined {
+        /// The leg.
+        leg: LegId,
+        /// `party`, `monitor`, `coach`.
+        role: String,
+    },
+    /// A leg is in it no more.
+    ConferenceLeft {
+        /// The leg.
+        leg: LegId,
     },
     /// Somebody goes on in a leg's place; its record has who that is.
     LegReplaced {

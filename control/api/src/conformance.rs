@@ -9,6 +9,7 @@
 //! The kit is for tests, of planes in this repository and elsewhere; it sends nothing and owns no thread.
 
 mod call;
+mod conference;
 mod model;
 mod random;
 mod rules;

@@ -159,7 +159,7 @@ pub enum Outcome {
         /// called the target: then it ends.
         leg: LegId,
     },
-    /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `SetData`).
+    /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `Join`, `SetLevel`, `SetData`).
     Ok,
 }
 

@@ -5,6 +5,7 @@
 //! here is plain data: the same types travel in process, through the conformance kit and over a connection.
 
 mod command;
+mod conference;
 pub mod conformance;
 mod event;
 mod id;
@@ -17,6 +18,7 @@ pub use command::{
     BargeIn, CallFact, CollectRules, Command, DialTarget, HangupCause, MediaPath, Prompt, RejectReason,
     Repeat, Request, Tone, TransferTo,
 };
+pub use conference::{Level, Role};
 pub use event::{
     CollectEnd, CommandError, DialFailure, EndedBy, Event, LegEnd, Origin, Outcome, Party, PlayEnd,
     Redirection,

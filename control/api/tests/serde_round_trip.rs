@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
-    DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, MediaPath, MediaStatistics,
-    Origin, Outcome, Party, PlayEnd, Prompt, Redirection, RejectReason, Repeat, Request, TimelineEntry, Tone,
-    TransferTo,
+    DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, Level, MediaPath,
+    MediaStatistics, Origin, Outcome, Party, PlayEnd, Prompt, Redirection, RejectReason, Repeat, Request,
+    Role, TimelineEntry, Tone, TransferTo,
 };
 use tandem_time::Instant;
 
@@ -42,6 +42,8 @@ fn facts() -> Vec<CallFact> {
         CallFact::LegJoined { leg: LEG, from: CALL },
         CallFact::LegReplaced { leg: LEG, party: "1001".into(), sip_call_id: "abc".into() },
         CallFact::LegLeft { leg: LEG, to: CALL },
+        CallFact::ConferenceJoined { leg: LEG, role: Role::Coach { leg: PEER }.name().into() },
+        CallFact::ConferenceLeft { leg: LEG },
     ]
 }
 
@@ -70,6 +72,7 @@ fn prompts() -> Vec<Prompt> {
         Prompt::Tone(Tone::Ringback),
         Prompt::Tone(Tone::Busy),
         Prompt::Tone(Tone::Beep),
+        Prompt::Tone(Tone::Entry),
         Prompt::Silence(Duration::from_nanos(1_500_000_001)),
     ]
 }
@@ -111,7 +114,13 @@ fn requests() {
         dial(trunk, Some("+15550199".into())),
         Command::Bridge { a: LEG, b: PEER },
         Command::Unbridge { leg: LEG },
+        Command::SetLevel { leg: LEG, to: None, level: Level::Muted },
+        Command::SetLevel { leg: LEG, to: Some(PEER), level: Level::Decibels(-6) },
     ];
+    for role in [Role::Party, Role::Monitor, Role::Coach { leg: PEER }] {
+        let announce = vec![Prompt::Tone(Tone::Entry)];
+        commands.push(Command::Join { leg: LEG, call: CALL, role, announce });
+    }
     for reason in [
         RejectReason::NotFound,
         RejectReason::Busy,

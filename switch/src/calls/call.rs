@@ -9,6 +9,7 @@ use tandem_control_api::{
 use tandem_sbc::user_agent::{Identity, Reason};
 use tandem_time::Instant;
 
+use super::conference::Conference;
 use super::deflect::Deflection;
 use super::hand_back::HandBack;
 use super::transfer::Transfer;
@@ -37,6 +38,8 @@ pub(crate) struct Call {
     pub(crate) phase: CallPhase,
     /// The transfer under way.
     pub(crate) transfer: Option<Transfer>,
+    /// Who hears each other in it by roles, if anybody does.
+    pub(crate) conference: Option<Box<Conference>>,
     /// The transfer that a carrier was asked for.
     pub(crate) deflection: Option<Box<Deflection>>,
     /// The joining of two parties that their carrier was asked for.
@@ -98,6 +101,7 @@ impl Call {
             worker: None,
             phase: CallPhase::CallerUp,
             transfer: None,
+            conference: None,
             deflection: None,
             hand_back: None,
             legs: Vec::new(),

@@ -40,7 +40,11 @@ impl Calls {
                 Ok(Progress::UnderWay)
             }
             Command::Bridge { a, b } => self.bridge(a, b),
-            Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Unbridge { leg } => self.unbridge(now, leg),
+            Command::Join { leg, call, role, announce } => {
+                self.join_conference(now, leg, call, role, &announce)
+            }
+            Command::SetLevel { leg, to, level } => self.set_level(leg, to, level),
             Command::Transfer { leg, transferee, to } => self.transfer(now, id, leg, transferee, to),
             Command::RefuseTransfer { leg, reason } => self.refuse_transfer(leg, reason),
             Command::SetData { call, fact } => self.set_data(now, call, fact),
@@ -335,8 +339,13 @@ impl Calls {
         }
     }
 
-    fn unbridge(&mut self, leg: LegId) -> Begun {
+    fn unbridge(&mut self, now: Instant, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
+        if matches!(state, LegState::Conferring { .. }) {
+            self.attend(call);
+            self.leave_conference(now, leg);
+            return Ok(Progress::Done);
+        }
         if state.peer().is_none() || state.endpoint().is_none() {
             return Err(wrong_state("unbridge", &state));
         }

@@ -53,6 +53,7 @@ impl Calls {
             let end = LegEnd { by, status: 0, cause: cause.name().to_owned() };
             return self.end_leg(now, leg_id, Over { asked, end, cause, dial_failure });
         };
+        self.leave_conference(now, leg_id);
         self.part(leg_id);
         self.cancel_ring_timeout(leg_id, &state);
         let endpoint = state.endpoint();
@@ -101,6 +102,7 @@ impl Calls {
     /// A leg is over: answers its commands, closes its endpoint, tells the control plane.
     pub(super) fn end_leg(&mut self, now: Instant, leg_id: LegId, over: Over) {
         let Over { asked, end, cause, dial_failure } = over;
+        self.leave_conference(now, leg_id);
         self.part(leg_id);
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         let (state, call) = (leg.state, leg.call);
@@ -160,9 +162,27 @@ impl Calls {
             }
             call.phase = CallPhase::CallerGone { end, grace };
         }
-        if call.is_up() {
-            return;
+        if !call.is_up() {
+            self.call_over(now, call_id);
         }
+    }
+
+    /// The last leg of a call went on in another one: it is over.
+    pub(super) fn call_left_empty(&mut self, now: Instant, call_id: CallId) {
+        let Some(call) = self.calls.get_mut(call_id).filter(|call| !call.is_up()) else { return };
+        if matches!(call.phase, CallPhase::CallerUp) {
+            let end = LegEnd { by: EndedBy::Control, status: 200, cause: "moved".to_owned() };
+            call.phase = CallPhase::CallerGone { end, grace: None };
+        }
+        self.call_over(now, call_id);
+        if self.calls.get(call_id).is_some_and(super::call::Call::is_complete) {
+            self.settling.push_back(call_id);
+        }
+    }
+
+    /// No leg of a call is up any more.
+    fn call_over(&mut self, now: Instant, call_id: CallId) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
         if let CallPhase::CallerGone { end, grace } = &mut call.phase {
             if let Some(at) = grace.take() {
                 self.timers.cancel(at, Timer::CallerGone(call_id));

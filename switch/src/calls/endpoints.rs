@@ -196,8 +196,11 @@ impl Endpoints {
         let Some(endpoint) = found.filter(|endpoint| endpoint.phase.is_moving()) else { return };
         let waiting = &mut endpoint.waiting;
         match &command {
-            // Whoever arrives is bridged as its leg is then.
-            Command::Bridge { .. } | Command::Unbridge { .. } => return,
+            // Whoever arrives is bridged, or confers, as its leg does then.
+            Command::Bridge { .. }
+            | Command::Unbridge { .. }
+            | Command::Join { .. }
+            | Command::Voice { .. } => return,
             Command::Digit { .. } if waiting.len() >= WAITING_KEYS_MAX => return,
             Command::Digit { .. } => {}
             Command::Stop { .. } => waiting.retain(|it| {

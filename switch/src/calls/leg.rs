@@ -27,6 +27,7 @@ use super::translate::{self, PeerKind};
 ///     │                                    │ audio agreed (at once when it was before)
 ///     │                                    ▼
 ///     │                                Answered ◀─Bridge, Unbridge─▶ Bridged ◀─────was bridged────────┤
+///     │                                    ▲ ◀──Unbridge─ Conferring ◀─Join── Answered, Bridged         │
 ///     │                                    ▲──────────────────────────────────────────was not──────────┘
 ///     │ Reject                             │
 ///     └──────────────┬─────────────────────┘ Hangup, or a timer of ours: from every state with a session
@@ -69,6 +70,8 @@ pub(crate) enum LegState {
     },
     /// Answered, and joined to another leg, or to itself.
     Bridged { session: SessionId, endpoint: Option<EndpointId>, peer: LegId },
+    /// Answered, and in its call's conference.
+    Conferring { session: SessionId, endpoint: EndpointId },
     /// We ended it; the user agent has not said so yet.
     Ending {
         session: SessionId,
@@ -178,6 +181,7 @@ impl LegState {
             Self::Agreeing { .. } => "agreeing",
             Self::Answered { .. } => "answered",
             Self::Bridged { .. } => "bridged",
+            Self::Conferring { .. } => "conferring",
             Self::Ending { .. } => "ending",
             Self::Ended { .. } => "ended",
         }
@@ -196,6 +200,7 @@ impl LegState {
             | Self::Agreeing { session, .. }
             | Self::Answered { session, .. }
             | Self::Bridged { session, .. }
+            | Self::Conferring { session, .. }
             | Self::Ending { session, .. } => Some(session),
             Self::Ended { session, .. } => session,
         }
@@ -204,7 +209,9 @@ impl LegState {
     pub(crate) const fn endpoint(&self) -> Option<EndpointId> {
         match *self {
             Self::Offered { .. } => None,
-            Self::Preparing { endpoint, .. } | Self::Progressing { endpoint, .. } => Some(endpoint),
+            Self::Preparing { endpoint, .. }
+            | Self::Progressing { endpoint, .. }
+            | Self::Conferring { endpoint, .. } => Some(endpoint),
             Self::Accepting { endpoint, .. }
             | Self::Dialling { endpoint, .. }
             | Self::Inviting { endpoint, .. }
@@ -235,6 +242,7 @@ impl LegState {
                 Self::Answered { session: new, endpoint, play, collect }
             }
             Self::Bridged { endpoint, peer, .. } => Self::Bridged { session: new, endpoint, peer },
+            Self::Conferring { endpoint, .. } => Self::Conferring { session: new, endpoint },
             other => other,
         }
     }
@@ -315,7 +323,10 @@ impl LegState {
         let ended = |name, command| Settled::new(name, command, Err(CommandError::LegEnded));
         let failed = |command| Settled::new("dial", command, Err(CommandError::NotAnswered(failure)));
         let (first, second) = match self {
-            Self::Offered { .. } | Self::Bridged { .. } | Self::Ended { .. } => (None, None),
+            Self::Offered { .. }
+            | Self::Bridged { .. }
+            | Self::Conferring { .. }
+            | Self::Ended { .. } => (None, None),
             Self::Preparing { opening: Opening::Answer(answer), .. } | Self::Accepting { answer, .. } => {
                 (Some(ended("answer", answer)), None)
             }

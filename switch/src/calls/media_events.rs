@@ -157,8 +157,8 @@ impl Calls {
         let call = leg.call;
         match leg.state {
             LegState::Answered { collect: Some(collect), .. } if collect.sensitive => {}
-            LegState::Answered { .. } | LegState::Bridged { .. } => {
-                let peer = leg.state.peer();
+            LegState::Answered { .. } | LegState::Bridged { .. } | LegState::Conferring { .. } => {
+                let peer = leg.state.peer().or_else(|| self.relayed_with(leg_id));
                 self.tell(Event::Digit { call, leg: leg_id, digit: digit.as_char() });
                 self.pass_on_digit(peer?, digit);
             }
@@ -171,7 +171,7 @@ impl Calls {
     fn pass_on_digit(&mut self, peer: LegId, digit: media::Digit) {
         let Some(leg) = self.legs.get(peer) else { return };
         let takes_events = leg.audio.as_ref().is_none_or(|audio| audio.send_event_payload_type.is_some());
-        if let LegState::Bridged { session, .. } = leg.state
+        if let LegState::Bridged { session, .. } | LegState::Conferring { session, .. } = leg.state
             && !takes_events
         {
             self.actions.push_back(Action::SendDigit { session, digit: digit.as_char() });
@@ -185,7 +185,9 @@ impl Calls {
 
     fn media_timeout(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
         let leg_id = self.endpoints.leg_of(endpoint, worker)?;
-        if let LegState::Answered { .. } | LegState::Bridged { .. } = self.legs.get(leg_id)?.state {
+        if let LegState::Answered { .. } | LegState::Bridged { .. } | LegState::Conferring { .. } =
+            self.legs.get(leg_id)?.state
+        {
             self.end_by_us(now, leg_id, Hangup::by_switch(EndCause::NoMedia));
         }
         Some(())

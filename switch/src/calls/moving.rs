@@ -56,6 +56,7 @@ impl Calls {
         if let Some(other) = other {
             self.join_endpoints(endpoint, other);
         }
+        self.seat_arrived(leg_id);
     }
 
     /// Bridges two endpoints that are at one worker; of those that move, the last to arrive is bridged then.

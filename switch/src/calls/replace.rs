@@ -142,5 +142,6 @@ const fn can_be_replaced(state: &LegState) -> bool {
             | LegState::Agreeing { .. }
             | LegState::Answered { .. }
             | LegState::Bridged { .. }
+            | LegState::Conferring { .. }
     )
 }

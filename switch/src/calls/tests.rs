@@ -3,6 +3,7 @@
 mod answering;
 mod bench;
 mod bridging;
+mod conferences;
 mod deflect;
 mod dialling;
 mod direct;

@@ -84,7 +84,10 @@ impl Calls {
         let call = self.legs.get(leg_id).map(|leg| leg.call);
         let is_busy = call.and_then(|call| self.calls.get(call)).is_none_or(Call::is_transferring);
         let leg = self.legs.get_mut(leg_id).filter(|leg| {
-            let is_talking = matches!(leg.state, LegState::Answered { .. } | LegState::Bridged { .. });
+            let is_talking = matches!(
+                leg.state,
+                LegState::Answered { .. } | LegState::Bridged { .. } | LegState::Conferring { .. }
+            );
             is_talking && leg.refer.is_none() && !is_busy && consulted_on.is_some() == replaces.is_some()
         });
         let Some(leg) = leg else {
@@ -250,7 +253,7 @@ impl Calls {
     }
 
     /// Takes a leg from one call to another. What is left of the first has the leg that stays as its caller.
-    fn move_leg(&mut self, now: Instant, leg_id: LegId, from: CallId, to: CallId) {
+    pub(super) fn move_leg(&mut self, now: Instant, leg_id: LegId, from: CallId, to: CallId) {
         if from == to {
             return;
         }

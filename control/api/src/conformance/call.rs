@@ -108,6 +108,8 @@ pub(super) enum LegState {
     Bridged {
         peer: LegId,
     },
+    /// In the call's conference.
+    Conferring,
     /// Being hung up.
     Ending {
         command: CommandId,
@@ -124,6 +126,7 @@ impl LegState {
             Self::Dialling { .. } => "dialling",
             Self::Answered { .. } => "answered",
             Self::Bridged { .. } => "bridged",
+            Self::Conferring => "conferring",
             Self::Ending { .. } => "ending",
         }
     }

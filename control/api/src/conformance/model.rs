@@ -364,6 +364,11 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         }
         // The record is made when the plane has said what it has to say on hearing of the last leg's end.
         self.drain();
+        self.end_if_empty(call_id);
+    }
+
+    /// A call without legs is over.
+    pub(super) fn end_if_empty(&mut self, call_id: CallId) {
         if self.calls.get(&call_id).is_some_and(|call| call.live.is_empty())
             && let Some(call) = self.calls.remove(&call_id)
         {
@@ -375,7 +380,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     /// Gives the commands that wait on a leg their outcome.
     fn settle(&mut self, leg: LegId, state: LegState, dial: CommandError) {
         match state {
-            LegState::Offered => {}
+            LegState::Offered | LegState::Conferring => {}
             LegState::Answering { command } => self.done(command, Err(CommandError::LegEnded)),
             LegState::Dialling { command } => self.done(command, Err(dial)),
             LegState::Answered { play, collect } => {
@@ -440,10 +445,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             }
             Command::Dial { call, target, ring_timeout, .. } => self.dial(id, call, &target, ring_timeout)?,
             Command::Bridge { a, b } => return self.bridge(a, b),
-            Command::Unbridge { leg } => {
-                let LegState::Bridged { peer } = self.known(leg)? else { return Err(self.wrong(name, leg)) };
-                self.set(leg, LegState::IDLE);
-                self.set(peer, LegState::IDLE);
+            Command::Unbridge { leg } => return self.unbridge(leg),
+            Command::Join { leg, call, role, .. } => return self.join(leg, call, role),
+            Command::SetLevel { leg, .. } => {
+                self.expect(name, leg, |state| state == LegState::Conferring)?;
                 return Ok(true);
             }
             Command::Transfer { leg, transferee, to } => self.transfer(id, leg, transferee, to)?,

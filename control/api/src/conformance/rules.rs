@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
-use crate::{CallId, Command, CommandId, DialTarget, Event, LegId, Request, TransferTo};
+use crate::{CallId, Command, CommandId, DialTarget, Event, LegId, Request, Role, TransferTo};
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -201,7 +201,9 @@ impl Rules {
                 }
             }
         }
-        if let Command::Dial { call, .. } | Command::SetData { call, .. } = &request.command {
+        if let Command::Dial { call, .. } | Command::SetData { call, .. } | Command::Join { call, .. } =
+            &request.command
+        {
             concerned = Some(*call);
             if !self.calls.contains_key(call) {
                 self.broken(Violation::DeadCall { command, call: *call });
@@ -261,8 +263,12 @@ fn legs(command: &Command) -> Vec<LegId> {
         | Command::Stop { leg }
         | Command::Collect { leg, .. }
         | Command::RefuseTransfer { leg, .. }
+        | Command::Join { leg, role: Role::Party | Role::Monitor, .. }
+        | Command::SetLevel { leg, to: None, .. }
         | Command::Unbridge { leg } => vec![*leg],
         Command::Bridge { a, b } => vec![*a, *b],
+        Command::Join { leg, role: Role::Coach { leg: other }, .. }
+        | Command::SetLevel { leg, to: Some(other), .. } => vec![*leg, *other],
         Command::Transfer { leg, transferee, to: TransferTo::Party { leg: party, consulted_on } } => {
             vec![*leg, *transferee, *party, *consulted_on]
         }

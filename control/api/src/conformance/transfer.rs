@@ -16,6 +16,12 @@ pub(super) struct Going {
     was_bridged: bool,
 }
 
+impl Going {
+    pub(super) const fn transferee(&self) -> LegId {
+        self.transferee
+    }
+}
+
 impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     /// One of two parties that talk may want something, soon.
     pub(super) fn wish_after_bridge(&mut self, a: LegId, b: LegId) {
@@ -29,7 +35,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     pub(super) fn wishes(&mut self, leg: LegId, wish: Wish) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let call = entry.call;
-        let is_talking = matches!(entry.state, LegState::Answered { .. } | LegState::Bridged { .. });
+        let is_talking = matches!(
+            entry.state,
+            LegState::Answered { .. } | LegState::Bridged { .. } | LegState::Conferring
+        );
         match wish {
             Wish::Hold if is_talking => self.tell.push_back(Event::LegHeld { call, leg }),
             Wish::Resume if is_talking => self.tell.push_back(Event::LegResumed { call, leg }),
@@ -167,7 +176,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         }
     }
 
-    fn move_leg(&mut self, leg: LegId, from: CallId, to: CallId) {
+    pub(super) fn move_leg(&mut self, leg: LegId, from: CallId, to: CallId) {
         if from == to {
             return;
         }

@@ -547,6 +547,19 @@ impl Bench {
                 is_open(endpoint);
                 "unbridge"
             }
+            media::Command::Join { endpoint, audience, .. } => {
+                is_open(endpoint);
+                if let media::Audience::One(one) = audience {
+                    is_open(one);
+                }
+                "join"
+            }
+            media::Command::Voice { endpoint, to, .. } => {
+                is_open(endpoint);
+                to.iter().for_each(is_open);
+                "voice"
+            }
+            media::Command::Announce { .. } => "announce",
             media::Command::Play { endpoint, .. } => {
                 is_open(endpoint);
                 "play"

@@ -6,7 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tandem_control_api::{
     CallFact, CallId, CollectRules, Command, CommandId, DialTarget, Event, HangupCause, LegId, MediaPath,
-    Prompt, RejectReason, Repeat, TransferTo,
+    Level, Prompt, RejectReason, Repeat, Role, TimelineEntry,
+    TransferTo,
 };
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
@@ -66,6 +67,11 @@ enum Kind {
     DialDirect,
     Bridge,
     Unbridge,
+    Join,
+    JoinOther,
+    Listen,
+    Coach,
+    Mute,
     TransferDial,
     TransferParty,
     TransferControl,
@@ -90,6 +96,11 @@ fn kind() -> impl Strategy<Value = Kind> {
         2 => Just(Kind::DialDirect),
         4 => Just(Kind::Bridge),
         2 => Just(Kind::Unbridge),
+        5 => Just(Kind::Join),
+        3 => Just(Kind::JoinOther),
+        1 => Just(Kind::Listen),
+        1 => Just(Kind::Coach),
+        1 => Just(Kind::Mute),
         3 => Just(Kind::TransferDial),
         3 => Just(Kind::TransferParty),
         1 => Just(Kind::TransferControl),
@@ -252,6 +263,10 @@ fn session_step(bench: &mut Bench, step: &Step, n: usize) {
     }
 }
 
+const fn join(leg: LegId, call: CallId, role: Role) -> Command {
+    Command::Join { leg, call, role, announce: Vec::new() }
+}
+
 fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId, known: &Known) -> Command {
     let ring_timeout = Duration::from_secs(15);
     match kind {
@@ -292,6 +307,11 @@ fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId, known: &Known
         }
         Kind::Bridge => Command::Bridge { a: leg, b: other },
         Kind::Unbridge => Command::Unbridge { leg },
+        Kind::Join => join(leg, call, Role::Party),
+        Kind::JoinOther => join(other, call, Role::Party),
+        Kind::Listen => join(leg, call, Role::Monitor),
+        Kind::Coach => join(leg, call, Role::Coach { leg: other }),
+        Kind::Mute => Command::SetLevel { leg, to: Some(other), level: Level::Muted },
         Kind::TransferDial => super::bench::transfer(leg, other),
         Kind::TransferParty => {
             let (consulted_on, party) = (known.pick(2).1, known.pick(3).1);
@@ -356,8 +376,9 @@ fn check_story(told: &[Event], commands: u64, records: &[tandem_control_api::Cal
             Event::CallEnded { call, record } => {
                 assert_eq!(calls.insert(*call, false), Some(true), "ends once");
                 assert_eq!(record.id, *call);
-                // A call's caller may have gone on in another one; some leg is always left.
-                assert!(!record.legs.is_empty());
+                // All its legs may have gone on in another one.
+                let is_left = |it: &TimelineEntry| matches!(it.fact, CallFact::LegLeft { .. });
+                assert!(!record.legs.is_empty() || record.timeline.iter().any(is_left));
             }
             Event::Done { command, .. } => *outcomes.entry(*command).or_default() += 1,
             Event::Registration { .. } => {}

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use tandem_control_api::{CallFact, CallId, Command, CommandId, Event, LegId, RejectReason, TransferTo};
+use tandem_control_api::{
+    CallFact, CallId, Command, CommandId, Event, LegId, Level, RejectReason, Role, TransferTo,
+};
 use tandem_sbc::user_agent as ua;
 
 use super::bench::{Bench, Endpoint, audio, dial, hangup, outcome_words, play, rules};
@@ -125,6 +127,18 @@ fn echo() -> Scene {
     scene
 }
 
+fn conferring() -> Scene {
+    let mut scene = bridged();
+    for leg in [scene.leg, scene.other] {
+        scene.bench.command(join(leg, scene.call));
+    }
+    scene
+}
+
+const fn join(leg: LegId, call: CallId) -> Command {
+    Command::Join { leg, call, role: Role::Party, announce: Vec::new() }
+}
+
 /// Bridged, and its party wants the other one transferred.
 fn asking() -> Scene {
     let mut scene = bridged();
@@ -156,7 +170,7 @@ fn ended() -> Scene {
     scene
 }
 
-const STATES: [(&str, Build); 18] = [
+const STATES: [(&str, Build); 19] = [
     ("offered", offered),
     ("preparing", preparing),
     ("progressing", progressing),
@@ -171,13 +185,14 @@ const STATES: [(&str, Build); 18] = [
     ("answered, play and collect", busy),
     ("bridged", bridged),
     ("bridged to itself", echo),
+    ("conferring", conferring),
     ("asks for a transfer", asking),
     ("transferred, target dialled", transferring),
     ("ending", ending),
     ("ended", ended),
 ];
 
-fn commands(scene: &Scene) -> [(&'static str, Command); 15] {
+fn commands(scene: &Scene) -> [(&'static str, Command); 17] {
     let leg = scene.leg;
     [
         ("ring", Command::Ring { leg }),
@@ -191,6 +206,8 @@ fn commands(scene: &Scene) -> [(&'static str, Command); 15] {
         ("bridge", Command::Bridge { a: leg, b: scene.other }),
         ("bridge to itself", Command::Bridge { a: leg, b: leg }),
         ("unbridge", Command::Unbridge { leg }),
+        ("join", join(leg, scene.call)),
+        ("set-level", Command::SetLevel { leg, to: None, level: Level::Muted }),
         ("transfer", super::bench::transfer(leg, scene.other)),
         ("transfer it", super::bench::transfer(scene.other, leg)),
         ("take over", Command::Transfer { leg, transferee: scene.other, to: TransferTo::Control }),

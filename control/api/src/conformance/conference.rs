@@ -1,0 +1,49 @@
+//! Conferences of the model.
+
+use super::call::LegState;
+use super::model::ModelSwitch;
+use super::world::World;
+use crate::{CallId, CommandError, ControlPlane, LegId, Role};
+
+impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
+    pub(super) fn join(&mut self, leg: LegId, call: CallId, role: Role) -> Result<bool, CommandError> {
+        let state = self.known(leg)?;
+        if !self.calls.contains_key(&call) {
+            return Err(CommandError::UnknownCall);
+        }
+        if let Role::Coach { leg: coached } = role
+            && self.state(coached) != Some(LegState::Conferring)
+        {
+            return Err(CommandError::Invalid("role".to_owned()));
+        }
+        let from = self.legs.get(&leg).map(|leg| leg.call).ok_or(CommandError::UnknownLeg)?;
+        if self.transfers.values().any(|going| {
+            let of = self.legs.get(&going.transferee()).map(|leg| leg.call);
+            of == Some(from) || of == Some(call)
+        }) {
+            return Err(self.wrong("join", leg));
+        }
+        match state {
+            LegState::Conferring => {}
+            LegState::Answered { play, collect } => self.stopped(play, collect),
+            LegState::Bridged { peer } if peer != leg => self.set(peer, LegState::IDLE),
+            _ => return Err(self.wrong("join", leg)),
+        }
+        self.set(leg, LegState::Conferring);
+        self.move_leg(leg, from, call);
+        self.end_if_empty(from);
+        Ok(true)
+    }
+
+    pub(super) fn unbridge(&mut self, leg: LegId) -> Result<bool, CommandError> {
+        match self.known(leg)? {
+            LegState::Conferring => self.set(leg, LegState::IDLE),
+            LegState::Bridged { peer } => {
+                self.set(leg, LegState::IDLE);
+                self.set(peer, LegState::IDLE);
+            }
+            _ => return Err(self.wrong("unbridge", leg)),
+        }
+        Ok(true)
+    }
+}
