@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use tandem_config::{Config, Disk, MediaPath, Problem, Reach, Treatment};
 use tandem_control::flow::{Flow, Inventory};
 use tandem_control::say::{self, Grammars};
-use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig};
+use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig};
 use tandem_control_api::{DialTarget, Route};
 use tandem_sbc_net::TlsConfig;
 use tandem_switch::PromptLibrary;
@@ -240,6 +240,14 @@ fn contact_centre(
         not_responding_pause: config.not_responding_pause,
         hold_music: config.hold_music.clone(),
         outbound_trunk: config.outbound_trunk.clone(),
+        supervisors: config.supervisors.iter().cloned().collect(),
+        features: Features {
+            conference: config.features.conference.clone(),
+            monitor: config.features.monitor.clone(),
+            coach: config.features.coach.clone(),
+            barge: config.features.barge.clone(),
+            entry_tone: config.features.entry_tone,
+        },
     }
 }
 

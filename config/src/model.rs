@@ -1,6 +1,7 @@
 //! What an operator decides, after every check.
 
 mod codecs;
+mod features;
 mod identity;
 mod log;
 mod profile;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use crate::IpPrefix;
 
 pub use codecs::{Codec, Opus};
+pub use features::Features;
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use log::{Log, LogFormat, LogLevel};
 pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
@@ -78,6 +80,10 @@ pub struct Config {
     pub hold_music: Option<String>,
     /// The trunk of numbers that phones dial or transfer to; none are when absent.
     pub outbound_trunk: Option<String>,
+    /// Users who may listen to agents' calls, coach them and join in.
+    pub supervisors: Vec<String>,
+    /// What phones can key and dial.
+    pub features: Features,
     /// The agents.
     pub agents: Vec<Agent>,
     /// The queues.

@@ -2,6 +2,7 @@
 
 mod codecs;
 mod entities;
+mod features;
 mod profile;
 mod protection;
 mod redirect;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::model::{
-    Config, Limits, Log, LogFormat, LogLevel, Prompts, Rtp, Sip, SipListen, SipTimers, Transport,
+    Config, Features, Limits, Log, LogFormat, LogLevel, Prompts, Rtp, Sip, SipListen, SipTimers, Transport,
 };
 use crate::problem::Problems;
 use crate::reader::{Names, Reader, Section};
@@ -142,11 +143,13 @@ struct ContactCentre {
     not_responding_pause: Duration,
     hold_music: Option<String>,
     outbound_trunk: Option<String>,
+    supervisors: Vec<String>,
+    features: Features,
 }
 
 fn read_contact_centre(
     section: Section<'_, '_>,
-    trunks: &Names,
+    (trunks, users): (&Names, &Names),
     files: &Files<'_>,
     prompts: Option<&Path>,
 ) -> Option<ContactCentre> {
@@ -156,8 +159,12 @@ fn read_contact_centre(
     // Absent is well; wrong is not.
     let hold_music = if_there("hold_music").map(|key| files.prompt(&section, key, prompts));
     let outbound_trunk = if_there("outbound_trunk").map(|key| section.reference(key, "trunk", trunks));
+    let supervisors = features::read_supervisors(&section, users);
+    let features = features::read_features(&section);
     section.finish();
     Some(ContactCentre {
+        supervisors: supervisors?,
+        features: features?,
         not_responding_pause: not_responding_pause?,
         hold_music: hold_music.map_or(Some(None), |read| read.map(Some))?,
         outbound_trunk: outbound_trunk.map_or(Some(None), |read| read.map(Some))?,
@@ -197,9 +204,10 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let mut sources = entities::Sources::default();
     let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources, listen, files);
     let route_sets = route::read_route_sets(&root, &mut trunk_names);
-    let contact_centre =
-        read_contact_centre(root.table("contact_centre"), &trunk_names, files, prompts_folder);
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
+    let contact_centre = root.table("contact_centre");
+    let known = (&trunk_names, &user_names);
+    let contact_centre = read_contact_centre(contact_centre, known, files, prompts_folder);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
     let queues = entities::read_queues(&root, &agent_names, files, prompts_folder);
     let entry_points =
@@ -227,6 +235,8 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         phones: phones?,
         not_responding_pause: contact_centre.as_ref()?.not_responding_pause,
         outbound_trunk: contact_centre.as_ref()?.outbound_trunk.clone(),
+        supervisors: contact_centre.as_ref()?.supervisors.clone(),
+        features: contact_centre.as_ref()?.features.clone(),
         hold_music: contact_centre?.hold_music,
         agents,
         queues,

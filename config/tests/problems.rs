@@ -1,5 +1,7 @@
 //! Every mistake is told with its place, its field and what to write instead.
 
+#[path = "problems/contact_centre.rs"]
+mod contact_centre;
 #[path = "problems/entry_points.rs"]
 mod entry_points;
 #[path = "problems/prompts.rs"]
@@ -158,16 +160,6 @@ fn credentials_of_a_trunk_have_a_name_and_a_password() {
     problem("username", "password");
     problem("password", "username");
     problem("realm", "password");
-}
-
-#[test]
-fn the_contact_centre_names_what_there_is() {
-    one_problem(
-        "outbound_trunk = \"carrier-a\"",
-        "outbound_trunk = \"carrier-b\"",
-        "\"carrier-b\"",
-        "contact_centre.outbound_trunk: there is no trunk \"carrier-b\"; write \"carrier-a\", or add [[trunk]] name = \"carrier-b\"",
-    );
 }
 
 #[test]

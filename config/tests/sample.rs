@@ -34,6 +34,7 @@ fn the_sample_is_the_demo_s_table() {
 
     let hold_music = config.hold_music.as_deref();
     assert_eq!((hold_music, config.outbound_trunk.as_deref()), (Some("music"), Some("carrier-a")));
+    assert_eq!((config.supervisors.len(), config.features.conference.as_deref()), (1, Some("*3")));
     let alice = config.agents.first().unwrap();
     assert_eq!((alice.name.as_str(), &alice.reach), ("alice", &Reach::User("1001".into())));
     let members = |queue: &str| config.queues.iter().find(|q| q.name == queue).unwrap().agents.len();

@@ -1,6 +1,7 @@
 //! The control plane: takes the switch's events, and drives each call's flow, the queues and the agents.
 
 mod agents;
+mod conferences;
 mod flows;
 mod queueing;
 mod replaced;
@@ -9,6 +10,7 @@ mod transfers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem_control_api::{
     CallId, Command, CommandError, CommandId, ControlPlane, DialTarget, Event, HangupCause, LegId, MediaPath,
@@ -16,6 +18,7 @@ use tandem_control_api::{
 };
 use tandem_time::Instant;
 
+use self::conferences::Conferences;
 use self::straight::Straight;
 use crate::agent::{AgentId, AgentState};
 use crate::call::{Call, Stage};
@@ -54,6 +57,7 @@ pub struct ContactCentre {
     legs: BTreeMap<LegId, AgentId>,
     /// Phones that are registered, agents' or not: whoever becomes an agent later may be reachable already.
     registered: BTreeSet<String>,
+    conferences: Conferences,
     outbox: Outbox,
     timers: Timers,
 }
@@ -79,6 +83,7 @@ impl ContactCentre {
             moved: BTreeMap::new(),
             legs: BTreeMap::new(),
             registered: BTreeSet::new(),
+            conferences: Conferences::default(),
             outbox: Outbox::default(),
             timers: Timers::default(),
         };
@@ -139,6 +144,11 @@ impl ContactCentre {
         from: &Party,
         dialled: &str,
     ) {
+        if let Origin::User(user) = origin
+            && self.observation_asked(now, (call, leg), user, dialled)
+        {
+            return;
+        }
         let (user, trunk) = match origin {
             Origin::User(user) => (Some(user.as_str()), None),
             Origin::Trunk(trunk) => (None, Some(trunk.clone())),
@@ -172,6 +182,8 @@ impl ContactCentre {
             Some(Concern::Dial(call, agent)) => self.dial_done(now, call, &agent, outcome),
             Some(Concern::Call(call)) => self.call_done(now, call, command, outcome),
             Some(Concern::StraightThrough(call)) => self.straight_done(now, call, command, outcome),
+            Some(Concern::Observation(call)) => self.observation_done(call, outcome),
+            Some(Concern::Joining(call, leg)) => self.join_done(call, leg, outcome),
             None => {}
         }
     }
@@ -213,7 +225,7 @@ impl ContactCentre {
         }
         if self.calls.get(&call).is_some_and(|entry| entry.caller == leg) {
             self.caller_gone(call);
-        } else if self.partner_gone(call, leg) {
+        } else if self.partner_gone(call, leg) && !self.guest_takes_over(call, Duration::ZERO) {
             self.end_call(call, HangupCause::Normal);
         }
     }
@@ -243,6 +255,7 @@ impl ContactCentre {
             Stage::Transferring(_) | Stage::Leaving => {}
         }
         self.report(call);
+        self.dismiss_guests(call);
     }
 
     /// Hangs the caller up.
@@ -255,12 +268,14 @@ impl ContactCentre {
         let leg = entry.caller;
         self.report(call);
         self.outbox.send(Command::Hangup { leg, cause });
+        self.dismiss_guests(call);
     }
 
     fn call_ended(&mut self, now: Instant, call: CallId) {
         self.timers.cancel(&Timer::MaxWait(call));
         self.timers.cancel(&Timer::Announcement(call));
         self.straight_ended(now, call);
+        self.conference_ended(now, call);
         let Some(entry) = self.calls.remove(&call) else { return };
         if let Stage::Queued(visit) | Stage::Connecting { visit, .. } = &entry.stage
             && let Some(queue) = self.routing.queues.get_mut(&visit.queue)
@@ -303,14 +318,17 @@ impl ControlPlane for ContactCentre {
             Event::LegRinging { call, leg } => self.straight_leg_ringing(*call, *leg),
             Event::LegEarlyMedia { call, leg } => self.straight_leg_early_media(*call, *leg),
             Event::LegEnded { call, leg, end } => {
-                self.leg_ended(now, *call, *leg);
-                self.straight_leg_ended(now, *call, *leg, end);
+                if !self.guest_left(now, *call, *leg) {
+                    self.leg_ended(now, *call, *leg);
+                    self.straight_leg_ended(now, *call, *leg, end);
+                    self.stand_by(*call);
+                }
                 self.holds.remove(leg);
                 self.moved.remove(leg);
             }
             Event::CallEnded { call, .. } => self.call_ended(now, *call),
             Event::Registration { user, reachable } => self.registration(now, user, *reachable),
-            Event::Digit { .. } => {}
+            Event::Digit { call, leg, digit } => self.key_pressed(now, *call, *leg, *digit),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{DialTarget, Route};
+use tandem_control_api::{DialTarget, LegId, Role, Route};
 
 use crate::flow::{Flow, FlowError, Inventory};
 use crate::say::Grammars;
@@ -33,9 +33,61 @@ pub struct ContactCentreConfig {
     pub not_responding_pause: Duration,
     /// What a party hears whose other one puts it on hold; nothing when absent.
     pub hold_music: Option<String>,
+    /// Users who may listen to agents' calls, coach them and join in.
+    pub supervisors: BTreeSet<String>,
+    /// What phones can key and dial.
+    pub features: Features,
     /// Where numbers go that phones dial or transfer to, when the call came from no trunk. Without one they are refused
     /// as not found.
     pub outbound_trunk: Option<String>,
+}
+
+/// Codes that phones key or dial; what has none cannot be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Keyed by who talks to two parties in two calls: they are three in one from then on.
+    pub conference: Option<String>,
+    /// Dialled by a supervisor, with an agent's name or user behind it: hears the agent's call.
+    pub monitor: Option<String>,
+    /// The same, and is heard by the agent.
+    pub coach: Option<String>,
+    /// The same, and is heard by all.
+    pub barge: Option<String>,
+    /// Whether those in a conference hear that somebody has come; supervisors come unheard.
+    pub entry_tone: bool,
+}
+
+/// What a supervisor does in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Supervision {
+    Monitor,
+    Coach,
+    Barge,
+}
+
+impl Supervision {
+    pub(crate) const fn role(self, agent: LegId) -> Role {
+        match self {
+            Self::Monitor => Role::Monitor,
+            Self::Coach => Role::Coach { leg: agent },
+            Self::Barge => Role::Party,
+        }
+    }
+}
+
+impl Features {
+    /// What a supervisor asks for by what it dialled, and of whom.
+    pub(crate) fn supervision<'a>(&self, dialled: &'a str) -> Option<(Supervision, &'a str)> {
+        let codes = [
+            (&self.monitor, Supervision::Monitor),
+            (&self.coach, Supervision::Coach),
+            (&self.barge, Supervision::Barge),
+        ];
+        codes.into_iter().find_map(|(code, what)| {
+            let who = dialled.strip_prefix(code.as_deref()?)?;
+            (!who.is_empty()).then_some((what, who))
+        })
+    }
 }
 
 /// A queue: callers wait, the agent who has been available longest is offered the one who has waited longest.

@@ -16,5 +16,5 @@ pub mod say;
 
 pub use agent::{AgentState, NextState};
 pub use centre::ContactCentre;
-pub use config::{AgentConfig, Announcement, ConfigError, ContactCentreConfig, QueueConfig};
+pub use config::{AgentConfig, Announcement, ConfigError, ContactCentreConfig, Features, QueueConfig};
 pub use queue::QueueDepth;

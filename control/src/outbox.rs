@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use tandem_control_api::{CallFact, CallId, Command, CommandId, Request};
+use tandem_control_api::{CallFact, CallId, Command, CommandId, LegId, Request};
 use tandem_time::Instant;
 
 use crate::agent::AgentId;
@@ -14,6 +14,10 @@ pub(crate) enum Concern {
     Call(CallId),
     /// The call that goes straight through.
     StraightThrough(CallId),
+    /// The call of a supervisor who is being answered.
+    Observation(CallId),
+    /// The call, and the leg that joins its conference.
+    Joining(CallId, LegId),
     /// The call, and the agent who is rung.
     Dial(CallId, AgentId),
 }

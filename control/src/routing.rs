@@ -136,7 +136,8 @@ impl Routing {
         let Some(entry) = self.agents.get_mut(agent) else { return false };
         let since = match entry.state {
             AgentState::Available { since } => since,
-            AgentState::WrapUp { .. } | AgentState::NotResponding { .. } => now,
+            // A phone may register while it is being called.
+            AgentState::WrapUp { .. } | AgentState::NotResponding { .. } | AgentState::LoggedOut => now,
             _ => return false,
         };
         let was_available = matches!(entry.state, AgentState::Available { .. });

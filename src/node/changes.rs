@@ -97,7 +97,10 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         )
     };
     let contact_centre = |config: &Config| {
-        (config.not_responding_pause, config.hold_music.clone(), config.outbound_trunk.clone())
+        (
+            (config.not_responding_pause, config.hold_music.clone(), config.outbound_trunk.clone()),
+            (config.supervisors.clone(), config.features.clone()),
+        )
     };
     let rtp = |config: &Config| {
         let rtp = &config.rtp;

@@ -103,6 +103,27 @@ impl StraightThrough {
         }
     }
 
+    /// One of the two who talk goes on with another leg, or somebody else does in its place.
+    pub fn substitute(&mut self, old: LegId, new: LegId) {
+        if let State::Talking { party } = &mut self.state {
+            if *party == old {
+                *party = new;
+            } else if self.caller == old {
+                self.caller = new;
+            }
+        }
+    }
+
+    /// Hangs up the two who talk.
+    pub fn break_up(&mut self, ask: Ask<'_>) {
+        if let State::Talking { party } = self.state {
+            for leg in [self.caller, party] {
+                ask(Command::Hangup { leg, cause: HangupCause::Error });
+            }
+            self.state = State::Over { dial: None };
+        }
+    }
+
     /// The transfer under way.
     #[must_use]
     pub const fn transferring(&self) -> Option<CommandId> {

@@ -110,7 +110,7 @@ impl ContactCentre {
         match entry.state.clone() {
             AgentState::Talking { leg, wrap_up, .. } if leg == ended => {
                 self.release(now, call, agent, NextState::WrapUp(wrap_up));
-                if !self.left_during_transfer(call, ended) {
+                if !self.left_during_transfer(call, ended) && !self.guest_takes_over(call, wrap_up) {
                     self.end_call(call, HangupCause::Normal);
                 }
             }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandError, CommandId, LegEnd, LegId, Outcome, Route, StraightThrough,
-    TransferTo,
+    CallFact, CallId, Command, CommandError, CommandId, DialTarget, LegEnd, LegId, Outcome, Route,
+    StraightThrough, TransferTo,
 };
 use tandem_time::Instant;
 
@@ -20,10 +20,27 @@ pub(super) struct Straight {
     pub(super) trunk: Option<String>,
     /// The agents whose phones it holds, by their legs.
     pub(super) agents: BTreeMap<LegId, AgentId>,
+    /// The users whose phones they are, by their legs.
+    pub(super) users: BTreeMap<LegId, String>,
+    /// The user who is dialled and has no leg yet.
+    pub(super) dialled: Option<String>,
     /// The agent who is dialled and has no leg yet.
     pub(super) pending: Option<AgentId>,
     /// The transfer under way: by whom, and to whom.
     pub(super) transfer: Option<(String, String)>,
+}
+
+impl Straight {
+    /// Somebody goes on with another leg, or in another one's place.
+    pub(super) fn substitute(&mut self, old: LegId, new: LegId) {
+        self.machine.substitute(old, new);
+        if let Some(agent) = self.agents.remove(&old) {
+            self.agents.insert(new, agent);
+        }
+        if let Some(user) = self.users.remove(&old) {
+            self.users.insert(new, user);
+        }
+    }
 }
 
 impl ContactCentre {
@@ -40,8 +57,14 @@ impl ContactCentre {
         let calls = user.and_then(|user| self.routing.phones.get(user).cloned());
         let calls = calls.filter(|agent| self.occupy(now, call, agent));
         let agents = calls.into_iter().map(|agent| (caller, agent)).collect();
+        let users = user.map(|user| (caller, user.to_owned())).into_iter().collect();
+        let dialled = match &route.target {
+            DialTarget::User(user) => Some(user.clone()),
+            DialTarget::Trunk { .. } => None,
+        };
         let machine = StraightThrough::begin(call, caller, route, &mut asks(&mut self.outbox, call));
-        self.straight.insert(call, Straight { machine, trunk, agents, pending, transfer: None });
+        self.straight
+            .insert(call, Straight { machine, trunk, agents, users, dialled, pending, transfer: None });
     }
 
     pub(super) fn straight_done(
@@ -83,10 +106,21 @@ impl ContactCentre {
         }
     }
 
+    /// Everybody in the call is hung up.
+    pub(super) fn break_up_straight(&mut self, call: CallId) {
+        if let Some(straight) = self.straight.get_mut(&call) {
+            straight.machine.break_up(&mut asks(&mut self.outbox, call));
+            self.dismiss_guests(call);
+        }
+    }
+
     pub(super) fn straight_leg_created(&mut self, call: CallId, leg: LegId, command: CommandId) {
         if let Some(straight) = self.straight.get_mut(&call) {
             if let Some(agent) = straight.pending.take() {
                 straight.agents.insert(leg, agent);
+            }
+            if let Some(user) = straight.dialled.take() {
+                straight.users.insert(leg, user);
             }
             straight.machine.leg_created(leg, command, &mut asks(&mut self.outbox, call));
         }
@@ -105,10 +139,18 @@ impl ContactCentre {
     }
 
     pub(super) fn straight_leg_ended(&mut self, now: Instant, call: CallId, leg: LegId, end: &LegEnd) {
+        if self.guest_takes_over_straight(now, call, leg) {
+            return;
+        }
         let Some(straight) = self.straight.get_mut(&call) else { return };
         straight.machine.leg_ended(leg, end, &mut asks(&mut self.outbox, call));
+        straight.users.remove(&leg);
+        let is_over = straight.machine.talkers().is_none();
         if let Some(agent) = straight.agents.remove(&leg) {
             self.vacate(now, call, &agent);
+        }
+        if is_over {
+            self.dismiss_guests(call);
         }
     }
 

@@ -106,6 +106,7 @@ impl ContactCentre {
 
     fn begin_transfer(&mut self, now: Instant, call: CallId, leg: LegId, to: &str, destination: Destination) {
         let by = self.name_of(leg);
+        self.leave_conference(call);
         let (command, flow, agent) = match destination {
             Destination::Party(to, agent) => (to, None, agent),
             Destination::Flow(flow, number) => (TransferTo::Control, Some((flow, number)), None),
@@ -291,6 +292,9 @@ impl ContactCentre {
             AgentState::Talking { call, .. } | AgentState::OnCall { call, .. } => *call = to,
             _ => {}
         }
+        if self.conferences.is_agent(to, leg, &id) {
+            return;
+        }
         match self.straight.get_mut(&to) {
             Some(straight) => {
                 straight.agents.insert(leg, id);
@@ -301,27 +305,32 @@ impl ContactCentre {
         }
     }
 
-    /// Who talks to whom in a call.
+    /// Who talks to whom in a call of two.
     pub(super) fn partner(&self, call: CallId, leg: LegId) -> Option<LegId> {
-        let (caller, other) = match self.straight.get(&call) {
-            Some(straight) => straight.machine.talkers()?,
-            None => {
-                let entry = self.calls.get(&call)?;
-                match &entry.stage {
-                    Stage::Talking { agent } => {
-                        let AgentState::Talking { leg, .. } = self.routing.agents.get(agent)?.state else {
-                            return None;
-                        };
-                        (entry.caller, leg)
-                    }
-                    Stage::Connected { leg } => (entry.caller, *leg),
-                    _ => return None,
-                }
-            }
-        };
-        match leg {
-            leg if leg == caller => Some(other),
-            leg if leg == other => Some(caller),
+        if self.conferences.is_full(call) { None } else { self.opposite(call, leg) }
+    }
+
+    /// The other one of the two who talk in a call, whoever else is there.
+    pub(super) fn opposite(&self, call: CallId, leg: LegId) -> Option<LegId> {
+        match self.talkers(call)? {
+            (caller, other) if leg == caller => Some(other),
+            (caller, other) if leg == other => Some(caller),
+            _ => None,
+        }
+    }
+
+    /// The two who talk in a call: the caller, and the other one.
+    pub(super) fn talkers(&self, call: CallId) -> Option<(LegId, LegId)> {
+        if let Some(straight) = self.straight.get(&call) {
+            return straight.machine.talkers();
+        }
+        let entry = self.calls.get(&call)?;
+        match &entry.stage {
+            Stage::Talking { agent } => match self.routing.agents.get(agent)?.state {
+                AgentState::Talking { leg, .. } => Some((entry.caller, leg)),
+                _ => None,
+            },
+            Stage::Connected { leg } => Some((entry.caller, *leg)),
             _ => None,
         }
     }
@@ -375,7 +384,8 @@ impl ContactCentre {
             return;
         }
         if !self.holds.contains_key(&other) {
-            self.outbox.send(Command::Unbridge { leg });
+            let parted = if self.conferences.is_conferring(call) { other } else { leg };
+            self.outbox.send(Command::Unbridge { leg: parted });
             self.play_hold_music(other);
         }
     }
@@ -388,6 +398,8 @@ impl ContactCentre {
         let Some(other) = self.partner(call, leg) else { return };
         if self.holds.contains_key(&other) {
             self.play_hold_music(leg);
+        } else if self.conferences.is_conferring(call) {
+            self.rejoin(call, other);
         } else {
             self.outbox.send(Command::Bridge { a: other, b: leg });
         }

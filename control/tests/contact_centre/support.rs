@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_control::{
-    AgentConfig, AgentState, Announcement, ContactCentre, ContactCentreConfig, QueueConfig, flow,
+    AgentConfig, AgentState, Announcement, ContactCentre, ContactCentreConfig, Features, QueueConfig, flow,
 };
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, Wish, World};
 use tandem_control_api::{
@@ -73,6 +73,14 @@ pub(crate) fn config() -> ContactCentreConfig {
         not_responding_pause: PAUSE,
         hold_music: Some("music".to_owned()),
         outbound_trunk: Some("carrier".to_owned()),
+        supervisors: BTreeSet::from(["1003".to_owned()]),
+        features: Features {
+            conference: Some("*3".to_owned()),
+            monitor: Some("*51".to_owned()),
+            coach: Some("*52".to_owned()),
+            barge: Some("*53".to_owned()),
+            entry_tone: true,
+        },
     }
 }
 
@@ -186,6 +194,8 @@ fn told_shortly(command: &Command) -> String {
             format!("{name} {leg}")
         }
         Command::Bridge { a, b } => format!("{name} {a} {b}"),
+        Command::Join { leg, call, role, .. } => format!("{name} {leg} {call} as {}", role.name()),
+        Command::SetLevel { leg, level, .. } => format!("{name} {leg} {level:?}"),
         Command::RefuseTransfer { leg, reason } => format!("{name} {leg} {reason:?}"),
         Command::Transfer { leg, transferee, to } => {
             let to = match to {
@@ -213,6 +223,8 @@ pub(crate) fn fact_shortly(fact: &CallFact) -> String {
         CallFact::Transferred { by, to, outcome } => format!("{by} transfers to {to}: {outcome}"),
         CallFact::Referred { leg, outcome } => format!("{leg} is its carrier's: {outcome}"),
         CallFact::LegJoined { leg, from } => format!("{leg} joins from {from}"),
+        CallFact::ConferenceJoined { leg, role } => format!("{leg} confers as {role}"),
+        CallFact::ConferenceLeft { leg } => format!("{leg} confers no more"),
         CallFact::LegReplaced { leg, party, .. } => format!("{leg} is {party} no more"),
         CallFact::LegLeft { leg, to } => format!("{leg} leaves to {to}"),
         CallFact::NotSpoken { language } => format!("nothing said in {language}"),

@@ -103,10 +103,10 @@ impl Calls {
         if !is_member {
             self.sit_down(now, leg, from, call);
         }
-        if let Some(member) = self.conference(call).and_then(|conference| conference.member(leg)) {
-            member.role = role;
-        }
-        if let Some(call) = self.calls.get_mut(call) {
+        let member = self.conference(call).and_then(|conference| conference.member(leg));
+        let before = member.map(|member| std::mem::replace(&mut member.role, role));
+        let is_news = !is_member || before != Some(role);
+        if let Some(call) = self.calls.get_mut(call).filter(|_| is_news) {
             call.add_fact(now, CallFact::ConferenceJoined { leg, role: role.name().to_owned() });
         }
         self.arrange(call);
@@ -240,12 +240,7 @@ impl Calls {
             self.conferences += 1;
             Box::new(Conference { id, members: Vec::new(), shape: Shape::Room })
         });
-        conference.members.push(Member {
-            leg: leg_id,
-            role: Role::Party,
-            gain: None,
-            own_gains: Vec::new(),
-        });
+        conference.members.push(Member { leg: leg_id, role: Role::Party, gain: None, own_gains: Vec::new() });
     }
 
     fn conference(&mut self, call: CallId) -> Option<&mut Conference> {

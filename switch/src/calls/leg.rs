@@ -323,10 +323,9 @@ impl LegState {
         let ended = |name, command| Settled::new(name, command, Err(CommandError::LegEnded));
         let failed = |command| Settled::new("dial", command, Err(CommandError::NotAnswered(failure)));
         let (first, second) = match self {
-            Self::Offered { .. }
-            | Self::Bridged { .. }
-            | Self::Conferring { .. }
-            | Self::Ended { .. } => (None, None),
+            Self::Offered { .. } | Self::Bridged { .. } | Self::Conferring { .. } | Self::Ended { .. } => {
+                (None, None)
+            }
             Self::Preparing { opening: Opening::Answer(answer), .. } | Self::Accepting { answer, .. } => {
                 (Some(ended("answer", answer)), None)
             }

@@ -1,11 +1,19 @@
-//! Conferences of the model.
+//! Conferences of the model, and phones that call.
+
+use tandem_time::Instant;
 
 use super::call::LegState;
-use super::model::ModelSwitch;
+use super::model::{Caller, Happening, ModelSwitch};
 use super::world::World;
-use crate::{CallId, CommandError, ControlPlane, LegId, Role};
+use crate::{CallId, CommandError, ControlPlane, LegId, Origin, Role};
 
 impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
+    /// A registered phone is going to call; its user is the caller's number.
+    pub fn phone_calls_at(&mut self, at: Instant, caller: Caller) {
+        let origin = Origin::User(caller.number.clone());
+        self.schedule(at, Happening::Offered(caller, origin));
+    }
+
     pub(super) fn join(&mut self, leg: LegId, call: CallId, role: Role) -> Result<bool, CommandError> {
         let state = self.known(leg)?;
         if !self.calls.contains_key(&call) {
@@ -32,6 +40,9 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.set(leg, LegState::Conferring);
         self.move_leg(leg, from, call);
         self.end_if_empty(from);
+        if let Some((after, wish)) = self.world.wish() {
+            self.after(after, Happening::PartyWishes { leg, wish });
+        }
         Ok(true)
     }
 

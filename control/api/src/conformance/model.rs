@@ -46,7 +46,7 @@ pub struct ModelSwitch<P, W> {
 /// Something that is going to happen, unless it makes no sense by then.
 #[derive(Debug)]
 pub(super) enum Happening {
-    Offered(Caller),
+    Offered(Caller, Origin),
     Registration { user: String, reachable: bool },
     Acknowledged { leg: LegId, command: CommandId },
     PlayEnds { leg: LegId, command: CommandId },
@@ -123,7 +123,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
 
     /// Somebody is going to call.
     pub fn call_at(&mut self, at: Instant, caller: Caller) {
-        self.schedule(at, Happening::Offered(caller));
+        self.schedule(at, Happening::Offered(caller, Origin::Trunk("carrier".to_owned())));
     }
 
     /// A phone is going to register, or to cease to be registered.
@@ -182,7 +182,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.drain();
     }
 
-    fn schedule(&mut self, at: Instant, happening: Happening) {
+    pub(super) fn schedule(&mut self, at: Instant, happening: Happening) {
         self.scheduled += 1;
         self.schedule.insert((at, self.scheduled), happening);
     }
@@ -221,7 +221,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Offered(caller) => self.offer(caller),
+            Happening::Offered(caller, origin) => self.offer(caller, origin),
             Happening::Registration { user, reachable } => {
                 self.tell.push_back(Event::Registration { user, reachable });
             }
@@ -267,12 +267,11 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         }
     }
 
-    fn offer(&mut self, caller: Caller) {
+    fn offer(&mut self, caller: Caller, origin: Origin) {
         let (index, generation) = self.ids.take();
         let call = CallId { index, generation };
         let (index, generation) = self.ids.take();
         let leg = LegId { index, generation };
-        let origin = Origin::Trunk("carrier".to_owned());
         let from = Party { number: caller.number, ..Party::default() };
         let party = from.number.clone();
         self.calls

@@ -87,6 +87,7 @@ impl World for RandomWorld {
             0..3 => Wish::Transfer { to: TARGETS[self.rng.random_range(0..TARGETS.len())].to_owned() },
             3 => Wish::Hold,
             4 => Wish::Resume,
+            5..8 => Wish::Keys(["*3", "5", "6"][self.rng.random_range(0..3)].to_owned()),
             _ => return None,
         };
         Some((after, wish))
@@ -141,6 +142,22 @@ pub fn run_random_calls<P: ControlPlane>(
         let dialled = dialled.copied().unwrap_or_default().to_owned();
         let caller = Caller { number: format!("+1555{index:04}"), dialled, patience: Some(patience) };
         switch.call_at(at(BUSY), caller);
+    }
+    for index in 0..CALLS {
+        let patience = (at(Duration::from_secs(120))).since_start();
+        let nth = |names: &[&str], index: u32| {
+            names
+                .get(usize::try_from(index).unwrap_or(0) % names.len().max(1))
+                .copied()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let dialled = match index % 3 {
+            0 => format!("*5{}{}", 1 + index % 4, nth(users, index / 3)),
+            _ => nth(users, index / 2),
+        };
+        let caller = Caller { number: nth(users, index), dialled, patience: Some(patience) };
+        switch.phone_calls_at(at(BUSY), caller);
     }
     switch.run_until(Instant::START + BUSY + BUSY);
     match (switch.violations(), switch.calls()) {

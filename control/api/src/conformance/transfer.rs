@@ -42,6 +42,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         match wish {
             Wish::Hold if is_talking => self.tell.push_back(Event::LegHeld { call, leg }),
             Wish::Resume if is_talking => self.tell.push_back(Event::LegResumed { call, leg }),
+            Wish::Keys(keys) if is_talking => {
+                let pressed = keys.chars().map(|digit| Event::Digit { call, leg, digit });
+                self.tell.extend(pressed);
+            }
             Wish::Transfer { to } if is_talking && !entry.asks => {
                 entry.asks = true;
                 self.tell.push_back(Event::TransferAsked { call, leg, to, consulted_on: None });

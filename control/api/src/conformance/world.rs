@@ -41,6 +41,8 @@ pub enum Wish {
         /// To whom.
         to: String,
     },
+    /// Presses keys, one after the other.
+    Keys(String),
 }
 
 /// Everybody the switch deals with. It also sees what passes between switch and plane, so that a test can keep
@@ -64,7 +66,7 @@ pub trait World {
     /// How the phone behaves that is dialled now.
     fn phone(&mut self, target: &DialTarget) -> Phone;
 
-    /// What one of two parties that were just bridged does, and after how long.
+    /// What one of two parties that were just bridged, or one that joined a conference, does, and after how long.
     fn wish(&mut self) -> Option<(Duration, Wish)> {
         None
     }

@@ -206,12 +206,7 @@ fn plays_end_when_a_leg_joins_and_a_tone_tells_the_others() {
     let command = scene.bench.command(play(scene.third.1));
     scene.asked();
     let announce = vec![Prompt::Tone(Tone::Entry)];
-    scene.bench.command(Command::Join {
-        leg: scene.third.1,
-        call: scene.call,
-        role: Role::Party,
-        announce,
-    });
+    scene.bench.command(Command::Join { leg: scene.third.1, call: scene.call, role: Role::Party, announce });
     assert_eq!(scene.bench.ending(command), "played Stopped");
     assert_eq!(scene.asked(), ["join", "join", "join", "voice", "voice", "voice", "announce"]);
     scene.wind_up();
@@ -242,11 +237,14 @@ fn levels_are_for_all_or_for_one_and_two_that_differ_are_mixed() {
     scene.asked();
     scene.bench.command(Command::SetLevel { leg: a, to: None, level: Level::Decibels(0) });
     assert_eq!(scene.asked(), ["bridge"], "as they came: relayed");
-    for (to, level) in [(None, Level::Decibels(21)), (Some(a), Level::Muted), (Some(scene.third.1), Level::Muted)] {
+    for (to, level) in
+        [(None, Level::Decibels(21)), (Some(a), Level::Muted), (Some(scene.third.1), Level::Muted)]
+    {
         let command = scene.bench.command(Command::SetLevel { leg: a, to, level });
         assert!(scene.bench.ending(command).starts_with("invalid"), "{to:?} {level:?}");
     }
-    let outside = scene.bench.command(Command::SetLevel { leg: scene.third.1, to: None, level: Level::Muted });
+    let outside =
+        scene.bench.command(Command::SetLevel { leg: scene.third.1, to: None, level: Level::Muted });
     assert_eq!(scene.bench.ending(outside), "wrong-state");
     scene.wind_up();
 }
@@ -301,11 +299,8 @@ fn no_call_gets_more_legs_by_joining_than_it_may_have() {
 #[test]
 fn a_conference_has_a_limit() {
     let most = media::ConferenceId::MAX_MEMBERS;
-    let mut bench = Bench::with(SwitchConfig {
-        max_legs_per_call: u8::MAX,
-        media_ports: 20_000..=20_199,
-        ..config()
-    });
+    let mut bench =
+        Bench::with(SwitchConfig { max_legs_per_call: u8::MAX, media_ports: 20_000..=20_199, ..config() });
     let (session, call, leg) = bench.answered();
     let mut legs = vec![leg];
     legs.extend((0..most).map(|_| bench.dialled(call).1));

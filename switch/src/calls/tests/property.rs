@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tandem_control_api::{
-    CallFact, CallId, CollectRules, Command, CommandId, DialTarget, Event, HangupCause, LegId, MediaPath,
-    Level, Prompt, RejectReason, Repeat, Role, TimelineEntry,
-    TransferTo,
+    CallFact, CallId, CollectRules, Command, CommandId, DialTarget, Event, HangupCause, LegId, Level,
+    MediaPath, Prompt, RejectReason, Repeat, Role, TimelineEntry, TransferTo,
 };
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;

@@ -1,0 +1,16 @@
+//! What phones can key and dial besides numbers.
+
+/// Codes of phones; what has none cannot be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Keyed by who talks to two parties in two calls: they are three in one from then on.
+    pub conference: Option<String>,
+    /// Dialled by a supervisor before an agent's name or user: hears the agent's call.
+    pub monitor: Option<String>,
+    /// The same, and is heard by the agent.
+    pub coach: Option<String>,
+    /// The same, and is heard by all.
+    pub barge: Option<String>,
+    /// Whether those in a conference hear that somebody has come.
+    pub entry_tone: bool,
+}
