@@ -15,7 +15,7 @@ mod reader;
 pub use address::IpPrefix;
 pub use model::{
     Agent, Announcement, ClientCertificate, Codec, Config, DigestAlgorithm, Direction, DiversionHeader, Dns,
-    Domain, Dtmf, EarlyMedia, EntryPoint, Health, IdentityHeader, KeyPair, Keying, Limits, Log, LogFormat,
+    Domain, Dtmf, EarlyMedia, EntryPoint, Features, Health, IdentityHeader, KeyPair, Keying, Limits, Log, LogFormat,
     LogLevel, MediaPath, NumberFormat, NumberForms, Opus, PeerTimers, Phones, Place, Placed, Profile,
     Prompts, Protection, Queue, Reach, Redirects, ReferPolicy, Register, ReliableProvisional, Route,
     RouteSet, Rtp, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject, RuleTest, SessionRefresher,

@@ -74,10 +74,12 @@ pub struct Counters {
     pub not_relayed: u64,
     /// Commands for endpoints that are not open, or that were impossible otherwise.
     pub commands_ignored: u64,
-    /// Frames of a player that were due a whole packet time ago or more when the worker was called.
+    /// Frames of a player or a conference that were due a whole packet time ago or more when the worker was called.
     pub frames_late: u64,
     /// Frames whose turn was given up, since more were due than are caught up at once.
     pub frames_skipped: u64,
+    /// Frames mixed for members of conferences.
+    pub frames_mixed: u64,
     /// Frames made of what a bridged party says in another codec.
     pub frames_transcoded: u64,
     /// Frames of music coded, however many heard them.

@@ -82,10 +82,10 @@ fn log_fact(call: CallId, fact: &CallFact) {
         }
         CallFact::LegJoined { leg, from } => tracing::debug!(%call, %leg, %from, "leg joined"),
         CallFact::LegReplaced { leg, party, .. } => tracing::debug!(%call, %leg, %party, "leg replaced"),
-        CallFact::ConferenceJoined { leg, role } => {
+        CallFact::ConferenceJoined { leg, role, .. } => {
             tracing::debug!(%call, %leg, %role, "conference joined");
         }
-        CallFact::ConferenceLeft { leg } => tracing::debug!(%call, %leg, "conference left"),
+        CallFact::ConferenceLeft { leg, .. } => tracing::debug!(%call, %leg, "conference left"),
         CallFact::LegLeft { leg, to } => tracing::debug!(%call, %leg, %to, "leg left"),
         CallFact::NotSpoken { language } => tracing::warn!(%call, %language, "speech could not be rendered"),
         CallFact::FlowStarted { flow } => tracing::debug!(%call, %flow, "flow started"),

@@ -97,6 +97,8 @@ fn words(fact: &CallFact) -> Option<String> {
         CallFact::Transferred { by, to, outcome } => Some(format!("{by} transfers to {to}: {outcome}")),
         CallFact::Referred { leg, outcome } => Some(format!("{leg} is its carrier's: {outcome}")),
         CallFact::LegJoined { leg, from } => Some(format!("{leg} joins from {from}")),
+        CallFact::ConferenceJoined { leg, role, .. } => Some(format!("{leg} confers as {role}")),
+        CallFact::ConferenceLeft { leg, .. } => Some(format!("{leg} confers no more")),
         CallFact::LegReplaced { leg, party, .. } => Some(format!("{leg} is {party} no more")),
         CallFact::LegLeft { leg, to } => Some(format!("{leg} goes to {to}")),
         CallFact::Variable { .. } => None,

@@ -172,6 +172,10 @@ fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
         CallFact::LegReplaced { leg, party, sip_call_id } => {
             ("leg-replaced", leg.to_string().into(), Some(format!("{party} {sip_call_id}").into()))
         }
+        CallFact::ConferenceJoined { party, role, .. } => {
+            ("conference-joined", party.into(), Some(role.into()))
+        }
+        CallFact::ConferenceLeft { party, .. } => ("conference-left", party.into(), None),
         CallFact::LegLeft { leg, to } => ("leg-left", leg.to_string().into(), Some(to.to_string().into())),
     }
 }

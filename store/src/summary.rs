@@ -49,7 +49,9 @@ impl Summary {
                 | CallFact::Referred { .. }
                 | CallFact::LegJoined { .. }
                 | CallFact::LegReplaced { .. }
-                | CallFact::LegLeft { .. } => {}
+                | CallFact::LegLeft { .. }
+                | CallFact::ConferenceJoined { .. }
+                | CallFact::ConferenceLeft { .. } => {}
             }
         }
         // A caller who was still waiting when the call ended waited until then.

@@ -10,6 +10,7 @@ mod carrier_habits;
 mod carrier_sipp;
 mod check;
 mod codecs;
+mod conferences;
 mod crash;
 mod demo;
 mod drain;

@@ -432,6 +432,8 @@ pub enum CallFact {
     ConferenceJoined {
         /// The leg.
         leg: LegId,
+        /// Who that is.
+        party: String,
         /// `party`, `monitor`, `coach`.
         role: String,
     },
@@ -439,6 +441,8 @@ pub enum CallFact {
     ConferenceLeft {
         /// The leg.
         leg: LegId,
+        /// Who that is.
+        party: String,
     },
     /// Somebody goes on in a leg's place; its record has who that is.
     LegReplaced {

@@ -42,8 +42,8 @@ fn facts() -> Vec<CallFact> {
         CallFact::LegJoined { leg: LEG, from: CALL },
         CallFact::LegReplaced { leg: LEG, party: "1001".into(), sip_call_id: "abc".into() },
         CallFact::LegLeft { leg: LEG, to: CALL },
-        CallFact::ConferenceJoined { leg: LEG, role: Role::Coach { leg: PEER }.name().into() },
-        CallFact::ConferenceLeft { leg: LEG },
+        CallFact::ConferenceJoined { leg: LEG, party: text(), role: Role::Coach { leg: PEER }.name().into() },
+        CallFact::ConferenceLeft { leg: LEG, party: text() },
     ]
 }
 

@@ -113,6 +113,8 @@ counters! {
         frames_late,
         /// Frames of a player that were given up.
         frames_skipped,
+        /// Frames mixed for members of conferences.
+        frames_mixed,
         /// Frames made of what a bridged party says in another codec.
         frames_transcoded,
         /// Frames of music coded, however many heard them.

@@ -91,6 +91,7 @@ impl Worker {
                 let Some(endpoint) = opened(&mut self.slots, id) else { continue };
                 room.mix(place, scratch, heard);
                 endpoint.hear_room(at, heard);
+                self.counters.frames_mixed += 1;
                 if endpoint.has_packet() && !std::mem::replace(&mut endpoint.queued, true) {
                     self.outbox.push_back(id.index);
                 }

@@ -37,6 +37,9 @@ pub struct LivePhone {
     events: Receiver<Event>,
 }
 
+/// How often a phone is asked what it hears.
+const PACE: Duration = Duration::from_millis(50);
+
 impl LivePhone {
     /// Binds the phone's SIP address and starts it on `runtime`. Its ids come from `seed`.
     ///
@@ -165,13 +168,27 @@ impl LivePhone {
         })
     }
 
+    /// Waits until `call` has heard so many windows altogether, whatever was in them.
+    ///
+    /// # Errors
+    /// When it has not within `patience`.
+    pub fn listens(&self, call: CallKey, windows: usize, patience: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            let heard = self.ask(move |phone, _| phone.heard(call).map(|heard| heard.windows.len()))?;
+            if heard.is_some_and(|heard| heard >= windows) {
+                return Ok(());
+            }
+            std::thread::park_timeout(PACE);
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "nothing more is heard"))
+    }
+
     /// Waits until `call` has heard a tone of `hz` for `long` altogether.
     ///
     /// # Errors
     /// When it has not within `patience`.
     pub fn hears(&self, call: CallKey, hz: u16, long: Duration, patience: Duration) -> io::Result<()> {
-        /// How often the phone is asked.
-        const PACE: Duration = Duration::from_millis(50);
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             let heard = self.ask(move |phone, _| phone.heard(call).map(|heard| heard.time_of_tone(hz)))?;

@@ -107,7 +107,8 @@ impl Calls {
         let before = member.map(|member| std::mem::replace(&mut member.role, role));
         let is_news = !is_member || before != Some(role);
         if let Some(call) = self.calls.get_mut(call).filter(|_| is_news) {
-            call.add_fact(now, CallFact::ConferenceJoined { leg, role: role.name().to_owned() });
+            let party = self.legs.get(leg).map(|leg| leg.party.clone()).unwrap_or_default();
+            call.add_fact(now, CallFact::ConferenceJoined { leg, party, role: role.name().to_owned() });
         }
         self.arrange(call);
         if let Some(segments) = announced {
@@ -151,10 +152,10 @@ impl Calls {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         let LegState::Conferring { session, endpoint } = leg.state else { return };
         leg.state = LegState::Answered { session, endpoint: Some(endpoint), play: None, collect: None };
-        let call_id = leg.call;
+        let (call_id, party) = (leg.call, leg.party.clone());
         self.command_endpoint(endpoint, |endpoint| media::Command::Unbridge { endpoint });
         let Some(call) = self.calls.get_mut(call_id) else { return };
-        call.add_fact(now, CallFact::ConferenceLeft { leg: leg_id });
+        call.add_fact(now, CallFact::ConferenceLeft { leg: leg_id, party });
         if let Some(conference) = &mut call.conference {
             conference.forget(leg_id);
             if conference.members.is_empty() {

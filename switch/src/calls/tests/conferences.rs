@@ -104,8 +104,12 @@ fn three_are_mixed_and_two_are_relayed_again() {
     let bench = scene.wind_up();
     let record = bench.records.iter().find(|record| record.id == call).expect("a record");
     let facts: Vec<&CallFact> = record.timeline.iter().map(|entry| &entry.fact).collect();
-    let joined = |leg| CallFact::ConferenceJoined { leg, role: "party".to_owned() };
-    let left = |leg| CallFact::ConferenceLeft { leg };
+    let party = |of| {
+        let found = record.legs.iter().find(|leg| leg.id == of);
+        found.expect("a leg of the call").party.clone()
+    };
+    let joined = |leg| CallFact::ConferenceJoined { leg, party: party(leg), role: "party".to_owned() };
+    let left = |leg| CallFact::ConferenceLeft { leg, party: party(leg) };
     assert_eq!(
         facts,
         [&joined(leg), &joined(agent), &joined(third), &left(leg), &left(third), &left(agent)],
