@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tandem_media::codec::OpusParameters;
 use tandem_media::{
-    Audio, Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, PlayId, Security, Segment,
-    StreamParameters,
+    Audience, Audio, Codec, Command, ConferenceId, Direction, EndpointId, Event, InBand, LatchPolicy, PlayId,
+    Security, Segment, StreamParameters,
 };
 use tandem_media_net::{MediaHandle, MediaThreads, MediaThreadsConfig};
 
@@ -33,7 +33,7 @@ fn count() {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting(count);
 
-const MAX_ENDPOINTS: usize = 8;
+const MAX_ENDPOINTS: usize = 11;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn event(handle: &mut MediaHandle) -> Event {
@@ -82,6 +82,18 @@ fn open(handle: &mut MediaHandle, index: u32, codec: Codec) -> (EndpointId, UdpS
     (endpoint, party, local)
 }
 
+/// Three who confer: what the first says, and what the last hears.
+fn confer(handle: &mut MediaHandle, first: u32) -> (UdpSocket, SocketAddr, UdpSocket) {
+    let [speaks, _, hears] = [0, 1, 2].map(|index| {
+        let (endpoint, party, local) = open(handle, first + index, Codec::Pcmu);
+        let conference = ConferenceId(1);
+        let join = Command::Join { endpoint, conference, audience: Audience::Everybody };
+        handle.send(join).expect("room");
+        (party, local)
+    });
+    (speaks.0, speaks.1, hears.0)
+}
+
 fn packet(number: u16) -> Vec<u8> {
     let mut packet = vec![0x80, 0];
     packet.extend(number.to_be_bytes());
@@ -91,7 +103,7 @@ fn packet(number: u16) -> Vec<u8> {
 }
 
 #[test]
-fn relaying_playing_and_transcoding_allocate_nothing_per_packet() {
+fn relaying_playing_mixing_and_transcoding_allocate_nothing_per_packet() {
     let core = std::thread::current();
     let config = MediaThreadsConfig {
         threads: 1,
@@ -118,6 +130,7 @@ fn relaying_playing_and_transcoding_allocate_nothing_per_packet() {
     let (f, frank, _) = open(handle, 6, Codec::G722);
     assert!(ALLOCATIONS.load(SeqCst) > 0, "the thread is counted: opening allocates");
 
+    let (talker, to_talker, third) = confer(handle, 7);
     for (a, b) in [(a, b), (c, d), (e, f)] {
         handle.send(Command::Bridge { a, b }).expect("room");
     }
@@ -139,12 +152,14 @@ fn relaying_playing_and_transcoding_allocate_nothing_per_packet() {
     let mut exchange = |number: u16| {
         alice.send_to(&packet(number), to_alice).expect("sent");
         bob.recv(&mut buffer).expect("relayed");
+        talker.send_to(&packet(number), to_talker).expect("sent");
         if number.is_multiple_of(10) {
             listener.recv(&mut buffer).expect("played");
             carol.send_to(&packet(number / 10), to_carol).expect("sent");
             erin.send_to(&packet(number / 10), to_erin).expect("sent");
             dave.recv(&mut buffer).expect("transcoded");
             frank.recv(&mut buffer).expect("transcoded");
+            third.recv(&mut buffer).expect("mixed");
         }
     };
     (0..100).for_each(&mut exchange);
