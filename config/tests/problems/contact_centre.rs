@@ -18,7 +18,7 @@ fn codes_and_supervisors_are_checked() {
         "supervisors = [\"1010\"]",
         "supervisors = [\"1010\", \"1011\"]",
         "\"1011\"",
-        "contact_centre.supervisors: there is no user \"1011\"; write one of \"1001\", \"1002\"",
+        "contact_centre.supervisors[2]: there is no user \"1011\"; write \"1001\", or add [[user]] name = \"1011\"",
     );
     one_problem(
         "conference_code = \"*3\" ",
@@ -29,7 +29,7 @@ fn codes_and_supervisors_are_checked() {
     one_problem(
         "coach_code = \"*52\"",
         "coach_code = \"*512\"",
-        "coach_code",
+        "\"*512\"",
         "contact_centre.coach_code: \"*512\" begins with \"*51\", which is monitor_code; write another code",
     );
 }
