@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, QueueConfig, flow};
+use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig, flow};
 use tandem_control_api::{DialTarget, MediaPath, Route};
 use tandem_sbc::user_agent::{
     HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RedirectPolicy, RegisterConfig,
@@ -194,6 +194,8 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         not_responding_pause: Duration::from_secs(10),
         hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
         outbound_trunk: None,
+        supervisors: BTreeSet::new(),
+        features: Features::default(),
     }
 }
 
