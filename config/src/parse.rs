@@ -185,7 +185,6 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let limits = read_limits(root.table("limits"), rtp.as_ref());
 
     let http_listen = read_http(root.table("http"));
-
     let store = root.table("store");
     let store_path =
         store.string("path", "the path of the SQLite file").map(|(path, _)| files.folder.join(path));
@@ -205,9 +204,8 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let trunks = entities::read_trunks(&root, &mut trunk_names, &mut sources, listen, files);
     let route_sets = route::read_route_sets(&root, &mut trunk_names);
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
-    let contact_centre = root.table("contact_centre");
-    let known = (&trunk_names, &user_names);
-    let contact_centre = read_contact_centre(contact_centre, known, files, prompts_folder);
+    let names = (&trunk_names, &user_names);
+    let contact_centre = read_contact_centre(root.table("contact_centre"), names, files, prompts_folder);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
     let queues = entities::read_queues(&root, &agent_names, files, prompts_folder);
     let entry_points =

@@ -77,6 +77,18 @@ fn prompts() -> Vec<Prompt> {
     ]
 }
 
+fn conferences() -> Vec<Command> {
+    let roles = [Role::Party, Role::Monitor, Role::Coach { leg: PEER }];
+    let announce = vec![Prompt::Tone(Tone::Entry)];
+    let join = |role| Command::Join { leg: LEG, call: CALL, role, announce: announce.clone() };
+    let levels = [
+        Command::SetLevel { leg: LEG, to: None, level: Level::Muted },
+        Command::SetLevel { leg: LEG, to: Some(PEER), level: Level::Decibels(-6) },
+        Command::RefuseTransfer { leg: LEG, reason: RejectReason::Busy },
+    ];
+    roles.map(join).into_iter().chain(levels).collect()
+}
+
 #[test]
 fn requests() {
     let prompts = prompts();
@@ -114,13 +126,7 @@ fn requests() {
         dial(trunk, Some("+15550199".into())),
         Command::Bridge { a: LEG, b: PEER },
         Command::Unbridge { leg: LEG },
-        Command::SetLevel { leg: LEG, to: None, level: Level::Muted },
-        Command::SetLevel { leg: LEG, to: Some(PEER), level: Level::Decibels(-6) },
     ];
-    for role in [Role::Party, Role::Monitor, Role::Coach { leg: PEER }] {
-        let announce = vec![Prompt::Tone(Tone::Entry)];
-        commands.push(Command::Join { leg: LEG, call: CALL, role, announce });
-    }
     for reason in [
         RejectReason::NotFound,
         RejectReason::Busy,
@@ -148,7 +154,7 @@ fn requests() {
     ] {
         commands.push(Command::Transfer { leg: LEG, transferee: PEER, to });
     }
-    commands.push(Command::RefuseTransfer { leg: LEG, reason: RejectReason::Busy });
+    commands.extend(conferences());
     commands.extend(facts().into_iter().map(|fact| Command::SetData { call: CALL, fact }));
     survives(
         commands.into_iter().map(|command| Request { id: CommandId(u64::MAX), command }).collect::<Vec<_>>(),

@@ -46,6 +46,13 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         Ok(true)
     }
 
+    pub(super) fn set_level(&self, leg: LegId) -> Result<bool, CommandError> {
+        match self.known(leg)? {
+            LegState::Conferring => Ok(true),
+            _ => Err(self.wrong("set-level", leg)),
+        }
+    }
+
     pub(super) fn unbridge(&mut self, leg: LegId) -> Result<bool, CommandError> {
         match self.known(leg)? {
             LegState::Conferring => self.set(leg, LegState::IDLE),

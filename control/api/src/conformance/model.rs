@@ -446,10 +446,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             Command::Bridge { a, b } => return self.bridge(a, b),
             Command::Unbridge { leg } => return self.unbridge(leg),
             Command::Join { leg, call, role, .. } => return self.join(leg, call, role),
-            Command::SetLevel { leg, .. } => {
-                self.expect(name, leg, |state| state == LegState::Conferring)?;
-                return Ok(true);
-            }
+            Command::SetLevel { leg, .. } => return self.set_level(leg),
             Command::Transfer { leg, transferee, to } => self.transfer(id, leg, transferee, to)?,
             Command::RefuseTransfer { leg, .. } => {
                 self.expect(name, leg, |_| true)?;

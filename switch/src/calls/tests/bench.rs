@@ -539,14 +539,6 @@ impl Bench {
                 is_open(b);
                 "bridge"
             }
-            media::Command::Configure { endpoint, .. } => {
-                is_open(endpoint);
-                "configure"
-            }
-            media::Command::Unbridge { endpoint } => {
-                is_open(endpoint);
-                "unbridge"
-            }
             media::Command::Join { endpoint, audience, .. } => {
                 is_open(endpoint);
                 if let media::Audience::One(one) = audience {
@@ -560,25 +552,31 @@ impl Bench {
                 "voice"
             }
             media::Command::Announce { .. } => "announce",
-            media::Command::Play { endpoint, .. } => {
+            media::Command::Configure { endpoint, .. }
+            | media::Command::Unbridge { endpoint }
+            | media::Command::Play { endpoint, .. }
+            | media::Command::Collect { endpoint, .. }
+            | media::Command::Digit { endpoint, .. }
+            | media::Command::Stop { endpoint } => {
                 is_open(endpoint);
-                "play"
-            }
-            media::Command::Collect { endpoint, .. } => {
-                is_open(endpoint);
-                "collect"
-            }
-            media::Command::Digit { endpoint, .. } => {
-                is_open(endpoint);
-                "digit"
-            }
-            media::Command::Stop { endpoint } => {
-                is_open(endpoint);
-                "stop"
+                word_for(&command)
             }
         };
         self.asked.push(words.to_owned());
         self.media_commands.push(command);
+    }
+}
+
+/// What an endpoint that is open is told, in a word.
+const fn word_for(command: &media::Command) -> &'static str {
+    match command {
+        media::Command::Configure { .. } => "configure",
+        media::Command::Unbridge { .. } => "unbridge",
+        media::Command::Play { .. } => "play",
+        media::Command::Collect { .. } => "collect",
+        media::Command::Digit { .. } => "digit",
+        media::Command::Stop { .. } => "stop",
+        _ => "",
     }
 }
 
