@@ -16,3 +16,4 @@ mod replace;
 mod speech;
 mod table;
 mod transfers;
+mod words;

@@ -17,8 +17,9 @@ use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{SessionError, SessionId};
 use tandem_time::Instant;
 
+pub(super) use super::words::outcome_words;
+use super::words::word_for;
 use crate::calls::{Action, Calls};
-use crate::counters::error_name;
 use crate::{PromptLibrary, SwitchConfig, WorkerIndex};
 
 pub(super) struct Bench {
@@ -564,33 +565,6 @@ impl Bench {
         };
         self.asked.push(words.to_owned());
         self.media_commands.push(command);
-    }
-}
-
-/// What an endpoint that is open is told, in a word.
-const fn word_for(command: &media::Command) -> &'static str {
-    match command {
-        media::Command::Configure { .. } => "configure",
-        media::Command::Unbridge { .. } => "unbridge",
-        media::Command::Play { .. } => "play",
-        media::Command::Collect { .. } => "collect",
-        media::Command::Digit { .. } => "digit",
-        media::Command::Stop { .. } => "stop",
-        _ => "",
-    }
-}
-
-pub(super) fn outcome_words(outcome: &Result<Outcome, CommandError>) -> String {
-    match outcome {
-        Ok(Outcome::Answered { .. }) => "answered".to_owned(),
-        Ok(Outcome::Played { end }) => format!("played {end:?}"),
-        Ok(Outcome::Collected { digits, end }) => format!("collected {digits:?} {end:?}"),
-        Ok(Outcome::Transferred { .. }) => "transferred".to_owned(),
-        Ok(Outcome::Ok) => "ok".to_owned(),
-        Err(CommandError::NotAnswered(failure)) => format!("not answered: {failure}"),
-        Err(CommandError::Limit(what)) => format!("limit: {what}"),
-        Err(CommandError::Invalid(what)) => format!("invalid: {what}"),
-        Err(error) => error_name(error).to_owned(),
     }
 }
 
