@@ -6,6 +6,7 @@
 //!
 //! A capture must hold what the node had to know: phones that are to be rung must register in it.
 
+mod audio;
 mod capture;
 mod correspondence;
 mod ladder;
@@ -18,14 +19,14 @@ mod transactions;
 mod verdict;
 mod witness;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::configuration::{LoadError, Loaded};
 use capture::CaptureError;
-use ladder::Ladder;
 use node::Node;
 use packet::Skipped;
-use player::Player;
+use player::{Played, Player};
 use traffic::Sorter;
 use verdict::Verdict;
 
@@ -43,6 +44,9 @@ pub(crate) struct Arguments {
     /// Also writes the ladder as SVG.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Also writes what is to be heard in each stream as a WAV file into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    wav: Option<PathBuf>,
 }
 
 /// Why nothing could be replayed.
@@ -56,26 +60,48 @@ pub(crate) enum ReplayError {
     ContactCentre(#[from] tandem_control::ConfigError),
     #[error("{path}: cannot be written: {source}")]
     Svg { path: String, source: std::io::Error },
+    #[error("{path}: cannot be written: {source}")]
+    Wav { path: String, source: std::io::Error },
 }
 
 /// Replays and prints; whether all was well.
 pub(crate) fn replay(arguments: &Arguments) -> Result<bool, ReplayError> {
     let loaded = Loaded::read(&arguments.config)?;
-    let (ladder, verdict) = run(&arguments.capture, &loaded)?;
+    let played = run(&arguments.capture, &loaded)?;
+    let (ladder, verdict) = (&played.0.ladder, &played.1);
+    if let Some(folder) = &arguments.wav {
+        write_audio(folder, &played.0)?;
+    }
     if let Some(path) = &arguments.svg {
         std::fs::write(path, ladder.svg())
             .map_err(|source| ReplayError::Svg { path: path.display().to_string(), source })?;
     }
     if arguments.json {
         // Plain data: it always becomes JSON.
-        println!("{}", serde_json::to_string_pretty(&verdict).unwrap_or_default());
+        println!("{}", serde_json::to_string_pretty(verdict).unwrap_or_default());
     } else {
         print!("{}\n{verdict}", ladder.text());
     }
     Ok(verdict.is_clean())
 }
 
-fn run(path: &Path, loaded: &Loaded) -> Result<(Ladder, Verdict), ReplayError> {
+/// A file for each stream that was decoded, named by who sent it to whom.
+fn write_audio(folder: &Path, played: &Played) -> Result<(), ReplayError> {
+    let wav = |path: &Path, source| ReplayError::Wav { path: path.display().to_string(), source };
+    std::fs::create_dir_all(folder).map_err(|error| wav(folder, error))?;
+    let file = |address: &SocketAddr| address.to_string().replace([':', '[', ']'], "-");
+    let came =
+        played.streams.iter().map(|((party, port), watch)| (format!("{}-to-{port}.wav", file(party)), watch));
+    let went =
+        played.sent.iter().map(|((port, party), watch)| (format!("{port}-to-{}.wav", file(party)), watch));
+    for (name, watch) in came.chain(went).filter(|(_, watch)| watch.heard_ms() > 0) {
+        let path = folder.join(name);
+        watch.write_wav(&path).map_err(|error| wav(&path, error))?;
+    }
+    Ok(())
+}
+
+fn run(path: &Path, loaded: &Loaded) -> Result<(Played, Verdict), ReplayError> {
     let frames = capture::read(path)
         .map_err(|source| ReplayError::Capture { path: path.display().to_string(), source })?;
     let mut skipped = Skipped::default();
@@ -87,7 +113,7 @@ fn run(path: &Path, loaded: &Loaded) -> Result<(Ladder, Verdict), ReplayError> {
     }
     let played = Player::new(loaded, Node::new(loaded)?).play(sorter.finish());
     let verdict = Verdict::of(&played, skipped, played.node.witness());
-    Ok((played.ladder, verdict))
+    Ok((played, verdict))
 }
 
 #[cfg(test)]

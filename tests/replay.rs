@@ -70,6 +70,26 @@ fn machines_get_the_verdict_as_json_and_people_the_ladder_as_svg() {
     }
 }
 
+/// What each of two parties said, and what each heard.
+#[test]
+fn what_is_to_be_heard_is_written_as_wav() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = root().join("captures/menu-to-agent.pcapng");
+    let output = replay(&capture, &["--wav", folder.path().to_str().expect("a name")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in [
+        "127.0.0.10-40000-to-20000.wav",
+        "127.0.0.21-40000-to-20002.wav",
+        "20000-to-127.0.0.10-40000.wav",
+        "20002-to-127.0.0.21-40000.wav",
+    ] {
+        let mut wav = hound::WavReader::open(folder.path().join(name)).expect(name);
+        assert_eq!((wav.spec().sample_rate, wav.spec().channels), (8_000, 1));
+        let loudest = wav.samples::<i16>().map(|sample| sample.expect("whole").unsigned_abs()).max();
+        assert!(wav.duration() > 8_000 && loudest > Some(1_000), "{name}: {} samples", wav.duration());
+    }
+}
+
 #[test]
 fn another_configuration_shows_what_would_have_been_said_differently() {
     let demo = root().join("config/demo");

@@ -28,7 +28,7 @@ const CERTIFICATE: Fingerprint = Fingerprint([0; 32]);
 pub(super) struct MediaSent {
     pub(super) port: u16,
     pub(super) destination: SocketAddr,
-    pub(super) payload_type: u8,
+    pub(super) bytes: Box<[u8]>,
 }
 
 /// What came out of the node.
@@ -91,11 +91,10 @@ impl Node {
         place.copy_from_slice(bytes);
         let disposition =
             self.worker.handle_packet(now, endpoint, channel, source, &mut *self.buffer, bytes.len());
-        if let Disposition::Forward { endpoint, destination, .. } = disposition
-            && let Some(port) = self.endpoints.get(&endpoint)
+        if let Disposition::Forward { endpoint, destination, len } = disposition
+            && let (Some(port), Some(bytes)) = (self.endpoints.get(&endpoint), self.buffer.get(..len))
         {
-            let payload_type = self.buffer[1] & 0x7f;
-            self.sent.push(Sent::Media(MediaSent { port: *port, destination, payload_type }));
+            self.sent.push(Sent::Media(MediaSent { port: *port, destination, bytes: bytes.into() }));
         }
         self.drain(now);
         true
@@ -181,10 +180,9 @@ impl Node {
             while let Some(made) = self.worker.poll_transmit() {
                 if made.channel == Channel::Rtp
                     && let Some(port) = self.endpoints.get(&made.endpoint)
-                    && let Some(second) = made.bytes.get(1)
                 {
-                    let payload_type = second & 0x7f;
-                    let media = MediaSent { port: *port, destination: made.destination, payload_type };
+                    let bytes = made.bytes.into();
+                    let media = MediaSent { port: *port, destination: made.destination, bytes };
                     self.sent.push(Sent::Media(media));
                 }
             }

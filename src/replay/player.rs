@@ -1,18 +1,18 @@
 //! Plays what came to the captured node into the replayed one, at the times it came.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_media::reception::Reception;
 use tandem_media::rtp;
 use tandem_sbc::message::{HeaderIndex, Message};
 use tandem_sbc::user_agent::{FlowId, Packet, Transport};
 use tandem_time::Instant;
 
+use super::audio::StreamWatch;
 use super::correspondence::{Correspondence, describe, label};
 use super::ladder::Ladder;
-use super::node::{Node, Sent};
+use super::node::{MediaSent, Node, Sent};
 use super::traffic::{Arrival, ArrivalKind, Traffic};
 use super::transactions::Transactions;
 use crate::configuration::Loaded;
@@ -29,6 +29,8 @@ pub(super) struct Played {
     pub(super) node: Node,
     pub(super) ladder: Ladder,
     pub(super) streams: BTreeMap<(SocketAddr, u16), StreamWatch>,
+    /// What the node has sent, from which port and to whom.
+    pub(super) sent: BTreeMap<(u16, SocketAddr), StreamWatch>,
     pub(super) parse_errors: Vec<ParseFault>,
     pub(super) unanswered: Vec<String>,
     pub(super) missing: Vec<String>,
@@ -56,14 +58,6 @@ pub(super) struct ParseFault {
     pub(super) error: String,
 }
 
-/// An RTP stream to the node.
-#[derive(Debug)]
-pub(super) struct StreamWatch {
-    pub(super) payload_type: u8,
-    pub(super) packets: u64,
-    pub(super) reception: Reception,
-}
-
 /// How a message came.
 struct Way {
     transport: Transport,
@@ -77,8 +71,6 @@ pub(super) struct Player<'a> {
     loaded: &'a Loaded,
     correspondence: Correspondence,
     transactions: Transactions,
-    /// Where the node has sent media, so that only the first packet is a step of the ladder.
-    heard: BTreeSet<(u16, SocketAddr)>,
     played: Played,
 }
 
@@ -88,11 +80,11 @@ impl<'a> Player<'a> {
             loaded,
             correspondence: Correspondence::default(),
             transactions: Transactions::default(),
-            heard: BTreeSet::new(),
             played: Played {
                 node,
                 ladder: Ladder::new(&loaded.config),
                 streams: BTreeMap::new(),
+                sent: BTreeMap::new(),
                 parse_errors: Vec::new(),
                 unanswered: Vec::new(),
                 missing: Vec::new(),
@@ -187,11 +179,9 @@ impl<'a> Player<'a> {
             let payload_type = header.payload_type;
             let stream = self.played.streams.entry((source, captured_port)).or_insert_with(|| {
                 self.played.ladder.came(now, source, format!("RTP, payload type {payload_type}"));
-                StreamWatch { payload_type, packets: 0, reception: Reception::default() }
+                StreamWatch::new(payload_type)
             });
-            stream.packets += 1;
-            // Packets of an event all carry the time of its start (RFC 4733 §2.2): no measure of jitter.
-            stream.reception.receive(now, &header, payload_type == stream.payload_type);
+            stream.take(now, &header, bytes);
         }
         let taken = self
             .correspondence
@@ -209,14 +199,20 @@ impl<'a> Player<'a> {
         for sent in self.played.node.take_sent() {
             match sent {
                 Sent::Sip(transmit) => self.said(now, &transmit.bytes, transmit.destination),
-                Sent::Media(media) => {
-                    if self.heard.insert((media.port, media.destination)) {
-                        let step = format!("RTP, payload type {}", media.payload_type);
-                        self.played.ladder.went(now, media.destination, step);
-                    }
-                }
+                Sent::Media(media) => self.sent(now, &media),
             }
         }
+    }
+
+    /// Only the first packet is a step of the ladder.
+    fn sent(&mut self, now: Instant, media: &MediaSent) {
+        let Some(header) = rtp::Header::parse(&media.bytes) else { return };
+        let payload_type = header.payload_type;
+        let stream = self.played.sent.entry((media.port, media.destination)).or_insert_with(|| {
+            self.played.ladder.went(now, media.destination, format!("RTP, payload type {payload_type}"));
+            StreamWatch::new(payload_type)
+        });
+        stream.take(now, &header, &media.bytes);
     }
 
     fn said(&mut self, now: Instant, bytes: &[u8], destination: SocketAddr) {

@@ -1,17 +1,21 @@
 //! What is to be said about a capture: for people, and for machines.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 use tandem_control_api::{CallFact, CallId, CallRecord, LegRecord};
 
+use super::audio::StreamWatch;
 use super::packet::Skipped;
 use super::player::Played;
 use super::witness::Witness;
 
 /// Legs shorter than this may well be silent.
 const SHORTEST_TALK: Duration = Duration::from_secs(1);
+/// Streams as long as this have something to be heard in them.
+const LONG_SILENCE_MS: u64 = 5_000;
 /// Loss beyond this is heard (ITU-T G.113: G.711 without concealment).
 const MAX_LOSS_PERCENT: u64 = 1;
 
@@ -26,6 +30,8 @@ pub(super) struct Verdict {
     calls_up: u64,
     /// RTP streams of the parties.
     streams: Vec<Stream>,
+    /// RTP streams to them.
+    sent: Vec<Stream>,
     /// What is wrong, one sentence each. Empty when all is well.
     problems: Vec<String>,
 }
@@ -55,29 +61,32 @@ struct Call {
     digits: String,
 }
 
+/// One direction of a party's media.
 #[derive(Debug, PartialEq, Serialize)]
 struct Stream {
-    source: String,
+    /// The party.
+    party: String,
+    /// The port of the node.
     port: u16,
     payload_type: u8,
     packets: u64,
     lost: u64,
     jitter_us: u32,
     jitter_max_us: u32,
+    /// By loss and jitter.
+    mos: Option<f32>,
+    /// Telephone-events.
+    keys: u32,
+    /// How much of it was decoded.
+    heard_ms: u64,
+    silent_percent: u8,
 }
 
 impl Verdict {
     pub(super) fn of(played: &Played, skipped: Skipped, witness: &Witness) -> Self {
         let counts = played.counts;
-        let streams = played.streams.iter().map(|((source, port), watch)| Stream {
-            source: source.to_string(),
-            port: *port,
-            payload_type: watch.payload_type,
-            packets: watch.packets,
-            lost: watch.reception.lost(),
-            jitter_us: watch.reception.jitter_us(),
-            jitter_max_us: watch.reception.jitter_max_us(),
-        });
+        let streams = played.streams.iter().map(|((party, port), watch)| Stream::of(*party, *port, watch));
+        let sent = played.sent.iter().map(|((port, party), watch)| Stream::of(*party, *port, watch));
         Self {
             packets: Packets {
                 sip: counts.sip,
@@ -90,6 +99,7 @@ impl Verdict {
             calls: played.node.records().iter().map(|it| Call::of(it, witness)).collect(),
             calls_up: played.node.calls_up(),
             streams: streams.collect(),
+            sent: sent.collect(),
             problems: problems(played),
         }
     }
@@ -97,6 +107,40 @@ impl Verdict {
     /// Whether nothing is wrong.
     pub(super) const fn is_clean(&self) -> bool {
         self.problems.is_empty()
+    }
+}
+
+impl Stream {
+    fn of(party: SocketAddr, port: u16, watch: &StreamWatch) -> Self {
+        Self {
+            party: party.to_string(),
+            port,
+            payload_type: watch.payload_type,
+            packets: watch.packets,
+            lost: watch.reception.lost(),
+            jitter_us: watch.reception.jitter_us(),
+            jitter_max_us: watch.reception.jitter_max_us(),
+            mos: watch.mos(),
+            keys: watch.keys(),
+            heard_ms: watch.heard_ms(),
+            silent_percent: watch.silent_percent(),
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    /// What of it is to be heard.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(mos) = self.mos {
+            write!(f, "MOS {mos:.1}, ")?;
+        }
+        match self.heard_ms {
+            0 => write!(f, "not decoded")?,
+            ms => {
+                write!(f, "{:.1} s to be heard, {} % of it silent", ms as f64 / 1_000.0, self.silent_percent)?
+            }
+        }
+        if self.keys > 0 { write!(f, ", {} keys", self.keys) } else { Ok(()) }
     }
 }
 
@@ -144,6 +188,11 @@ fn problems(played: &Played) -> Vec<String> {
     for record in played.node.records() {
         problems.extend(record.legs.iter().flat_map(|leg| one_way(record.id, leg)));
     }
+    let came =
+        played.streams.iter().map(|((party, port), watch)| (watch, format!("from {party} to port {port}")));
+    let went =
+        played.sent.iter().map(|((port, party), watch)| (watch, format!("from port {port} to {party}")));
+    problems.extend(came.chain(went).filter_map(|(watch, way)| silence(watch, &way)));
     problems.extend(played.missing.iter().map(|said| format!("no longer said: {said}")));
     problems.extend(played.added.iter().map(|said| format!("said in addition: {said}")));
     for ((source, port), watch) in &played.streams {
@@ -175,6 +224,13 @@ fn one_way(call: CallId, leg: &LegRecord) -> Option<String> {
         (_, 0) => Some(format!("one-way audio: {call}, nothing was sent to {party}")),
         _ => None,
     }
+}
+
+/// Packets come, and nothing is to be heard in them: a dead microphone, or a codec that is not what was agreed.
+fn silence(watch: &StreamWatch, way: &str) -> Option<String> {
+    let heard_ms = watch.heard_ms();
+    let is_silent = heard_ms >= LONG_SILENCE_MS && watch.silent_percent() >= 99;
+    is_silent.then(|| format!("silence: nothing is to be heard {way} in {} s", heard_ms / 1_000))
 }
 
 impl fmt::Display for Verdict {
@@ -218,13 +274,21 @@ impl fmt::Display for Verdict {
             writeln!(
                 f,
                 "stream:  {} to port {}, payload type {}: {} packets, {} lost, jitter {} µs, at most {} µs",
-                stream.source,
+                stream.party,
                 stream.port,
                 stream.payload_type,
                 stream.packets,
                 stream.lost,
                 stream.jitter_us,
                 stream.jitter_max_us
+            )?;
+            writeln!(f, "         {stream}")?;
+        }
+        for stream in &self.sent {
+            let Stream { party, port, payload_type, packets, .. } = stream;
+            writeln!(
+                f,
+                "sent:    port {port} to {party}, payload type {payload_type}: {packets} packets, {stream}"
             )?;
         }
         for problem in &self.problems {
