@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tandem_config::{Config, Disk, MediaPath, Problem, Reach, Treatment};
+use tandem_config::{CallProgress, Config, Disk, MediaPath, Problem, Reach, Treatment};
 use tandem_control::flow::{Flow, Inventory};
 use tandem_control::say::{self, Grammars};
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig};
-use tandem_control_api::{DialTarget, Route};
+use tandem_control_api::{DialTarget, ProgressRules, Route};
 use tandem_sbc_net::TlsConfig;
 use tandem_switch::PromptLibrary;
 
@@ -248,6 +248,36 @@ fn contact_centre(
             barge: config.features.barge.clone(),
             entry_tone: config.features.entry_tone,
         },
+        call_progress: call_progress(config),
+    }
+}
+
+/// By trunk, and by route set as with the first of its trunks that has any.
+fn call_progress(config: &Config) -> BTreeMap<String, ProgressRules> {
+    let trunks = config
+        .trunks
+        .iter()
+        .filter_map(|trunk| Some((trunk.name.clone(), progress_rules(trunk.call_progress.as_ref()?))));
+    let mut rules: BTreeMap<_, _> = trunks.collect();
+    for set in &config.route_sets {
+        if let Some(first) = set.trunks.iter().find_map(|trunk| rules.get(trunk)).copied() {
+            rules.insert(set.name.clone(), first);
+        }
+    }
+    rules
+}
+
+const fn progress_rules(it: &CallProgress) -> ProgressRules {
+    ProgressRules {
+        tells_machines: it.machines,
+        awaits_beep: it.beep,
+        min_silence: it.min_silence,
+        analysis_period: it.analysis_period,
+        live_voice: it.live_voice,
+        min_speech: it.min_speech,
+        max_time: it.max_time,
+        max_beep: it.max_beep,
+        max_ringing: it.max_ringing,
     }
 }
 

@@ -144,8 +144,8 @@ mod tests {
                 let mut file = tempfile::NamedTempFile::new().expect("a file");
                 file.write_all(&damaged).expect("written");
                 match run(file.path(), &loaded) {
-                    Ok((ladder, verdict)) => {
-                        assert!(!ladder.text().is_empty() && !verdict.to_string().is_empty());
+                    Ok((played, verdict)) => {
+                        assert!(!played.ladder.text().is_empty() && !verdict.to_string().is_empty());
                         replayed += 1;
                     }
                     Err(_) => refused += 1,

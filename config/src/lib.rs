@@ -14,13 +14,13 @@ mod reader;
 
 pub use address::IpPrefix;
 pub use model::{
-    Agent, Announcement, ClientCertificate, Codec, Config, DigestAlgorithm, Direction, DiversionHeader, Dns,
-    Domain, Dtmf, EarlyMedia, EntryPoint, Features, Health, IdentityHeader, KeyPair, Keying, Limits, Log,
-    LogFormat, LogLevel, MediaPath, NumberFormat, NumberForms, Opus, PeerTimers, Phones, Place, Placed,
-    Profile, Prompts, Protection, Queue, Reach, Redirects, ReferPolicy, Register, ReliableProvisional, Route,
-    RouteSet, Rtp, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject, RuleTest, SessionRefresher,
-    SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, Speech, SpeechProvider, SrtpPolicy, Target,
-    Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
+    Agent, Announcement, CallProgress, ClientCertificate, Codec, Config, DigestAlgorithm, Direction,
+    DiversionHeader, Dns, Domain, Dtmf, EarlyMedia, EntryPoint, Features, Health, IdentityHeader, KeyPair,
+    Keying, Limits, Log, LogFormat, LogLevel, MediaPath, NumberFormat, NumberForms, Opus, PeerTimers, Phones,
+    Place, Placed, Profile, Prompts, Protection, Queue, Reach, Redirects, ReferPolicy, Register,
+    ReliableProvisional, Route, RouteSet, Rtp, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject,
+    RuleTest, SessionRefresher, SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, Speech,
+    SpeechProvider, SrtpPolicy, Target, Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
 };
 pub use parse::{Disk, PROMPT_ENDINGS};
 pub use problem::{Problem, Problems};

@@ -1,5 +1,6 @@
 //! What an operator decides, after every check.
 
+mod call_progress;
 mod codecs;
 mod features;
 mod identity;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use crate::IpPrefix;
 
+pub use call_progress::CallProgress;
 pub use codecs::{Codec, Opus};
 pub use features::Features;
 pub use identity::{DiversionHeader, IdentityHeader};
@@ -219,6 +221,8 @@ pub struct Trunk {
     pub credentials: Option<TrunkCredentials>,
     /// Whether its calls are transferred by itself, when the target is its too (REFER).
     pub refer_out: bool,
+    /// How it is found out what answers calls to it; not at all when absent.
+    pub call_progress: Option<CallProgress>,
     /// Where its 3xx may lead; they are refusals when absent.
     pub redirects: Option<Redirects>,
     /// Whether two of its calls that were transferred to each other are joined by itself (REFER with Replaces).

@@ -1,5 +1,6 @@
 //! From text to [`Config`], section by section, in an order in which every name is known before it is used.
 
+mod call_progress;
 mod codecs;
 mod entities;
 mod features;

@@ -180,3 +180,43 @@ fn a_trunk_may_be_a_name() {
     let problems = parse(&changed("max_ttl_s = 3600", "max_ttl_s = 5")).expect_err("a problem").to_string();
     assert!(problems.contains("dns: min_ttl_s (10 s) is longer than max_ttl_s (5 s)"), "{problems}");
 }
+
+#[test]
+fn what_calls_are_listened_to_for_is_checked() {
+    let own =
+        |keys: &str| changed("srtp = \"off\"", &format!("call_progress = {{ {keys} }}\nsrtp = \"off\""));
+    let problem = |keys: &str, expected: &str| {
+        let told = parse(&own(keys)).expect_err("a problem").to_string();
+        assert!(told.contains(expected), "{told}");
+    };
+    for (key, low, high) in [
+        ("min_silence_ms", 100, 1_000),
+        ("analysis_period_ms", 1_000, 10_000),
+        ("min_speech_ms", 50, 500),
+        ("max_time_ms", 1_000, 10_000),
+        ("max_beep_ms", 1_000, 60_000),
+        ("max_ringing_s", 10, 180),
+    ] {
+        for wrong in [low - 1, high + 1] {
+            let expected = format!(
+                "trunk.carrier-a.call_progress.{key}: found {wrong}; write a whole number from {low} to {high}"
+            );
+            problem(&format!("{key} = {wrong}, live_voice_ms = 500"), &expected);
+        }
+        for right in [low, high] {
+            parse(&own(&format!("{key} = {right}, live_voice_ms = 500"))).expect("allowed");
+        }
+    }
+    problem(
+        "live_voice_ms = 2501",
+        "live_voice_ms (2501) is longer than analysis_period_ms (2500); write a shorter live_voice_ms or a longer \
+         analysis_period_ms",
+    );
+    problem("machines = false, beep = true", "write machines = true, or beep = false");
+    let rules = |text: &str| parse(text).expect("sound").trunks[0].call_progress;
+    assert_eq!(rules(SAMPLE), None);
+    let usual = rules(&own("")).expect("listened to");
+    assert_eq!((usual.min_silence.as_millis(), usual.max_beep.as_millis()), (608, 30_000));
+    assert!(usual.machines && usual.beep);
+    assert!(!rules(&own("machines = false")).expect("listened to").beep);
+}

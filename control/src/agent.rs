@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{CallId, CommandId, DialTarget, LegId};
+use tandem_control_api::{CallId, CommandId, DialTarget, LegId, Verdict};
 use tandem_time::Instant;
 
 /// An agent's id.
@@ -146,6 +146,8 @@ pub(crate) enum Miss {
     Unreachable,
     /// Answered, but could not be connected, or hung up before it was.
     NotConnected,
+    /// Answered by nobody who can talk.
+    Nobody(Verdict),
 }
 
 impl Miss {
@@ -156,6 +158,7 @@ impl Miss {
             Self::Declined => "declined",
             Self::Unreachable => "unreachable",
             Self::NotConnected => "not-connected",
+            Self::Nobody(verdict) => verdict.name(),
         }
     }
 }

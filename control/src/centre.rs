@@ -5,6 +5,7 @@ mod conferences;
 mod flows;
 mod queueing;
 mod replaced;
+mod screening;
 mod straight;
 mod transfers;
 
@@ -55,6 +56,8 @@ pub struct ContactCentre {
     moved: BTreeMap<LegId, AgentId>,
     /// Agents by the leg that rings or holds their phone.
     legs: BTreeMap<LegId, AgentId>,
+    /// Agents by their leg, as long as it is not known what answers it.
+    screened: BTreeMap<LegId, AgentId>,
     /// Phones that are registered, agents' or not: whoever becomes an agent later may be reachable already.
     registered: BTreeSet<String>,
     conferences: Conferences,
@@ -82,6 +85,7 @@ impl ContactCentre {
             holds: BTreeMap::new(),
             moved: BTreeMap::new(),
             legs: BTreeMap::new(),
+            screened: BTreeMap::new(),
             registered: BTreeSet::new(),
             conferences: Conferences::default(),
             outbox: Outbox::default(),
@@ -323,12 +327,15 @@ impl ControlPlane for ContactCentre {
                     self.straight_leg_ended(now, *call, *leg, end);
                     self.stand_by(*call);
                 }
+                self.screened.remove(leg);
                 self.holds.remove(leg);
                 self.moved.remove(leg);
             }
             Event::CallEnded { call, .. } => self.call_ended(now, *call),
             Event::Registration { user, reachable } => self.registration(now, user, *reachable),
+            Event::ProgressFound { call, leg, report } => self.progress_found(now, *call, *leg, report),
             Event::Digit { call, leg, digit } => self.key_pressed(now, *call, *leg, *digit),
+            Event::BeepAwaited { .. } | Event::LegUnheard { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{DialTarget, LegId, Role, Route};
+use tandem_control_api::{DialTarget, LegId, ProgressRules, Role, Route};
 
 use crate::flow::{Flow, FlowError, Inventory};
 use crate::say::Grammars;
@@ -40,6 +40,8 @@ pub struct ContactCentreConfig {
     /// Where numbers go that phones dial or transfer to, when the call came from no trunk. Without one they are refused
     /// as not found.
     pub outbound_trunk: Option<String>,
+    /// Trunk → what calls to it are listened to for; those to others are not.
+    pub call_progress: BTreeMap<String, ProgressRules>,
 }
 
 /// Codes that phones key or dial; what has none cannot be done.

@@ -9,6 +9,7 @@ use crate::codec::Codec;
 use crate::digit::Terminators;
 use crate::endpoint::Endpoint;
 use crate::mix::{Audience, ConferenceId, Gain};
+use crate::progress::{Evidence, Finding, ProgressRules};
 use crate::prompt::{Audio, Tone};
 use crate::security::{IceCredentials, Security};
 use crate::tone::samples_in;
@@ -119,6 +120,21 @@ pub enum Command {
         endpoint: EndpointId,
         /// The key.
         digit: crate::digit::Digit,
+    },
+    /// Begins to find out what answers (call-progress analysis); replaces an analysis under way. Ends in one
+    /// [`Finding::Verdict`], unless the endpoint closes first, and after some of them in one of a beep.
+    Analyse {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What it goes by.
+        rules: ProgressRules,
+        /// Whether the party has answered; else [`Command::Answered`] follows.
+        is_answered: bool,
+    },
+    /// The party has answered, for the analysis under way.
+    Answered {
+        /// The endpoint.
+        endpoint: EndpointId,
     },
     /// Ends the play and the collection under way, if any.
     Stop {
@@ -357,12 +373,26 @@ pub enum Event {
         /// Which.
         digit: crate::digit::Digit,
     },
+    /// Something was found out of what answers.
+    Progress {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// What.
+        finding: Finding,
+        /// What a verdict goes by; else nothing.
+        evidence: Box<[Evidence]>,
+    },
     /// The first packet from the party was accepted.
     MediaStarted {
         /// The endpoint.
         endpoint: EndpointId,
         /// From where.
         source: SocketAddr,
+    },
+    /// The party is sent to and should send, and nothing has come for some seconds.
+    OneWay {
+        /// The endpoint.
+        endpoint: EndpointId,
     },
     /// Nothing was received for the configured time.
     MediaTimeout {

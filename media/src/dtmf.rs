@@ -7,9 +7,9 @@
 //! both tones are taken out must be less than a third of all there is; speech seldom has so little for so long.
 
 use std::f32::consts::TAU;
-use std::ops::{Add, Mul};
 use std::sync::LazyLock;
 
+use crate::spectrum::Complex;
 use crate::{Audio, Digit};
 
 /// The keys by low tone and high tone.
@@ -249,55 +249,6 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         block_turn: turn(BLOCK as f32),
     }
 });
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Complex {
-    re: f32,
-    im: f32,
-}
-
-impl Complex {
-    const fn new(re: f32, im: f32) -> Self {
-        Self { re, im }
-    }
-
-    fn unit(argument: f32) -> Self {
-        Self { re: argument.cos(), im: argument.sin() }
-    }
-
-    const fn conjugate(self) -> Self {
-        Self { re: self.re, im: -self.im }
-    }
-
-    const fn square(self) -> f32 {
-        self.re * self.re + self.im * self.im
-    }
-
-    fn inverse(self) -> Self {
-        let square = self.square();
-        Self { re: self.re / square, im: -self.im / square }
-    }
-
-    fn argument(self) -> f32 {
-        self.im.atan2(self.re)
-    }
-}
-
-impl Add for Complex {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { re: self.re + other.re, im: self.im + other.im }
-    }
-}
-
-impl Mul for Complex {
-    type Output = Self;
-
-    fn mul(self, other: Self) -> Self {
-        Self { re: self.re * other.re - self.im * other.im, im: self.re * other.im + self.im * other.re }
-    }
-}
 
 #[cfg(test)]
 #[path = "dtmf/tests.rs"]

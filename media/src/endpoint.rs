@@ -1,11 +1,15 @@
 //! One open endpoint: what it receives, what it sends, and what it is asked to play and collect.
 
 mod agreed;
+mod collision;
 mod ear;
 mod keys;
+mod listening;
+mod one_way;
 mod seated;
 mod security;
 mod sending;
+mod totals;
 mod voice;
 
 use std::net::SocketAddr;
@@ -15,9 +19,12 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use agreed::Agreed;
+use collision::Collision;
 use ear::Ear;
 pub(crate) use keys::Way;
 use keys::{Listener, Pressed};
+use listening::Listening;
+use one_way::OneWay;
 use voice::Conversation;
 
 use crate::codec::{Encoder, MAX_PAYLOAD_LEN, comfort_noise};
@@ -31,7 +38,6 @@ use crate::outgoing::Outgoing;
 use crate::player::Player;
 use crate::playing::Playing;
 use crate::protection::Guard;
-use crate::quality::mean_opinion_score;
 use crate::reception::{Arrival, Reception};
 use crate::rtcp::MAX_COMPOUND_LEN;
 use crate::rtcp_session::RtcpSession;
@@ -39,8 +45,8 @@ use crate::rtp::{HEADER_LEN, Header};
 use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, PressDetector};
 use crate::{
-    BargeIn, Codec, CollectId, CollectRules, Digit, EndpointId, EndpointStatistics, Event, HandshakeId,
-    InBand, PlayEnd, StreamParameters,
+    BargeIn, Codec, CollectId, CollectRules, Digit, Direction, EndpointId, Event, HandshakeId, InBand,
+    PlayEnd, StreamParameters,
 };
 
 /// The audio of a packet before anything was agreed.
@@ -104,10 +110,13 @@ pub(crate) struct Endpoint {
     /// Where the party's handshake comes from; its RTP is believed from there when it is done.
     handshake_source: Option<SocketAddr>,
     outgoing: Outgoing,
+    collision: Collision,
     reception: Reception,
     presses: PressDetector,
     /// Listens for keys in the audio.
     in_band: Option<Box<Listener>>,
+    /// Finds out what answers.
+    listening: Option<Box<Listening>>,
     /// The latest key that the party pressed.
     pressed: Option<Pressed>,
     collector: Collector,
@@ -127,6 +136,7 @@ pub(crate) struct Endpoint {
     rtcp: RtcpSession,
     report_due: bool,
     watch: Watch,
+    one_way: OneWay,
     heard_at: Instant,
     media_started: bool,
     packets_refused: u64,
@@ -145,9 +155,11 @@ impl Endpoint {
             handshake: HandshakeId::default(),
             handshake_source: None,
             outgoing: Outgoing::new(rng),
+            collision: Collision::None,
             reception: Reception::default(),
             presses: PressDetector::default(),
             in_band: None,
+            listening: None,
             pressed: None,
             collector: Collector::default(),
             keying: Keying::default(),
@@ -160,6 +172,7 @@ impl Endpoint {
             rtcp: RtcpSession::new(rng),
             report_due: false,
             watch: Watch::Off,
+            one_way: OneWay::Off,
             heard_at: now,
             media_started: false,
             packets_refused: 0,
@@ -203,6 +216,7 @@ impl Endpoint {
             Some(timeout) if agreed.may_receive() => Watch::On(timeout),
             _ => Watch::Off,
         };
+        self.one_way = OneWay::expect(now, agreed.stream.direction == Direction::SendReceive);
         self.in_band = match agreed.stream.in_band {
             InBand::Sounds => None,
             InBand::Heard | InBand::HeardAndSent => {
@@ -271,28 +285,6 @@ impl Endpoint {
         known && self.agreed.as_ref().is_some_and(|agreed| agreed.report_to().is_some())
     }
 
-    pub(crate) fn statistics(&self) -> EndpointStatistics {
-        let expected = self.reception.expected();
-        let jitter_us = self.reception.jitter_us();
-        let mos = (expected > 0).then(|| {
-            let loss_percent = 100.0 * self.reception.lost() as f32 / expected as f32;
-            let jitter = Duration::from_micros(u64::from(jitter_us));
-            mean_opinion_score(loss_percent, jitter, self.rtcp.round_trip().unwrap_or_default())
-        });
-        EndpointStatistics {
-            packets_received: self.reception.received(),
-            packets_sent: self.outgoing.packets_in_all(),
-            packets_lost: self.reception.lost(),
-            packets_refused: self.packets_refused,
-            jitter_us,
-            jitter_max_us: self.reception.jitter_max_us(),
-            remote_loss_percent: self.rtcp.remote_loss_percent(),
-            round_trip_us: self.rtcp.round_trip().map(|trip| trip.as_micros() as u32),
-            mos,
-            digits_received: self.digits_received,
-        }
-    }
-
     // Packets.
 
     /// Takes an RTP packet.
@@ -326,6 +318,7 @@ impl Endpoint {
                 if let Some(listener) = self.in_band.take() {
                     self.listen(now, listener, packet, &mut inbound, counters, events);
                 }
+                self.listen_on(now, packet, &mut inbound, events);
             }
             Payload::ComfortNoise => {}
         }
@@ -368,7 +361,7 @@ impl Endpoint {
                 Arrival::Suspect => return Err(Refusal::SequenceJump),
             };
         self.heard_at = now;
-        let mut rescheduled = false;
+        let mut rescheduled = self.one_way.heard(now) | self.collides(header.ssrc);
         if let Watch::Reported(timeout) = self.watch {
             self.watch = Watch::On(timeout);
             rescheduled = true;
@@ -417,8 +410,9 @@ impl Endpoint {
         };
         let ticks = agreed.packet_ticks;
         let stamp = self.outgoing.relay(now, &inbound.header, inbound.restarted, ticks, payload_type)?;
-        let packet = buffer.get_mut(..inbound.len)?;
-        let payload = packet.get_mut(inbound.header.payload())?;
+        let len = inbound.header.strip(buffer.get_mut(..inbound.len)?, inbound.len)?;
+        let packet = buffer.get_mut(..len)?;
+        let payload = packet.get_mut(HEADER_LEN..)?;
         if let Payload::Audio(codec) = inbound.payload
             && let (Some(theirs), Some(ours)) = (codec.law(), agreed.stream.codec.law())
         {
@@ -429,7 +423,7 @@ impl Endpoint {
         }
         let octets = payload.len();
         stamp.rewrite(packet);
-        let len = self.guard.protect_rtp(buffer, inbound.len)?;
+        let len = self.guard.protect_rtp(buffer, len)?;
         self.outgoing.sent(octets);
         Some((destination, len))
     }
@@ -481,10 +475,12 @@ impl Endpoint {
         let tick = self.playing.as_ref().map(Playing::tick_at);
         let key = self.keying.deadline();
         let turn = self.conversation.as_ref().map(|conversation| conversation.turn_at());
-        [tick, turn, key, self.collector.deadline(), self.rtcp.deadline(), silence]
-            .into_iter()
-            .flatten()
-            .min()
+        let listening = self.listening.as_ref().map(|listening| listening.deadline());
+        let one_way = self.one_way.deadline();
+        let collision = self.collision.is_seen().then_some(self.heard_at);
+        let own = [tick, turn, key, self.collector.deadline(), self.rtcp.deadline()];
+        let heard = [listening, one_way, collision, silence];
+        own.into_iter().chain(heard).flatten().min()
     }
 
     pub(crate) fn handle_timeout(
@@ -494,11 +490,18 @@ impl Endpoint {
         counters: &mut Counters,
         events: &mut EventQueue,
     ) {
+        self.leave_collision(rng);
         self.tick(now, counters, events);
         self.take_turn(now, counters);
         self.keying.handle_timeout(now);
         let outcome = self.collector.timeout(now);
         self.report(outcome, events);
+        if self.one_way.handle_timeout(now, self.heard_at, self.outgoing.sent_at())
+            && !events.push_optional(Event::OneWay { endpoint: self.id })
+        {
+            counters.events_dropped += 1;
+        }
+        self.listen_in_silence(now, events);
         if self.rtcp.take_due(now, rng) {
             self.report_due = true;
         }

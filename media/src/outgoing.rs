@@ -112,6 +112,11 @@ impl Outgoing {
         self.first_sequence
     }
 
+    /// When the latest timestamp left; none before the first packet.
+    pub(crate) const fn sent_at(&self) -> Option<Instant> {
+        self.timestamp_at
+    }
+
     /// The stream changes its feed, or paused: the next packet starts anew.
     pub(crate) const fn resynchronise(&mut self) {
         self.feed = Feed::Switched;

@@ -205,6 +205,10 @@ impl Worker {
                 self.change(endpoint, |endpoint, events, _| endpoint.collect(now, collect, rules, events))
             }
             Command::Digit { endpoint, digit } => self.digit(endpoint, digit),
+            Command::Analyse { endpoint, rules, is_answered } => {
+                self.change(endpoint, |endpoint, _, _| endpoint.analyse(now, rules, is_answered))
+            }
+            Command::Answered { endpoint } => self.change(endpoint, |endpoint, _, _| endpoint.answered()),
             Command::Stop { endpoint } => {
                 self.change(endpoint, |endpoint, events, _| endpoint.stop(now, events))
             }

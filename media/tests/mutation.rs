@@ -123,7 +123,7 @@ fn mutated_packets_are_refused_or_relayed_as_rtp() {
         let source = party(endpoint.index);
         let disposition = worker.handle_packet(now, endpoint, *channel, source, &mut buffer, packet.len());
         if let Disposition::Forward { len, .. } = disposition {
-            assert_eq!(len, packet.len());
+            assert!(len <= packet.len(), "what is stripped may be missing");
             let header = tandem_media::rtp::Header::parse(&buffer[..len]).expect("what is relayed is RTP");
             assert!(matches!(header.payload_type, 0 | 96));
             relayed += 1;

@@ -1,6 +1,7 @@
 //! How a party behaves in a call, well or badly, as data.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::g711::Law;
@@ -12,6 +13,8 @@ pub struct Manner {
     pub answer: Answer,
     /// The frequency of its voice; everybody needs another one.
     pub hz: u16,
+    /// What it says before its tone begins, at 8 kHz.
+    pub says: Option<Arc<[i16]>>,
     /// The codecs it offers and takes, the preferred one first.
     pub laws: Vec<Law>,
     /// The payload type it uses for telephone-event (RFC 4733); none when it has none: its keys are tones.
@@ -112,6 +115,7 @@ impl Manner {
         Self {
             answer: Answer::After(ring),
             hz,
+            says: None,
             laws: vec![Law::Mu, Law::A],
             events: Some(101),
             talk: None,

@@ -2,6 +2,7 @@
 //! agreed, as dual tones in its audio (ITU-T Q.23).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +33,9 @@ pub(crate) struct Mouth {
     sequence: u16,
     timestamp: u32,
     tone: Oscillator,
+    /// What is said before the tone, and how much of it was.
+    says: Option<Arc<[i16]>>,
+    said: usize,
     /// When the next packet is due.
     pub(crate) next_at: Option<Duration>,
     first: bool,
@@ -50,14 +54,16 @@ enum Key {
 }
 
 impl Mouth {
-    /// Speaks with the voice `hz`; `low_sequence` begins in the lower half of the sequence numbers.
-    pub(crate) fn new(rng: &mut ChaCha8Rng, hz: u16, low_sequence: bool) -> Self {
+    /// Says that, then speaks with the voice `hz`; `low_sequence` begins in the lower half of the sequence numbers.
+    pub(crate) fn new(rng: &mut ChaCha8Rng, hz: u16, says: Option<Arc<[i16]>>, low_sequence: bool) -> Self {
         let (ssrc, sequence, timestamp): (u32, u16, u32) = (rng.random(), rng.random(), rng.random());
         Self {
             ssrc,
             sequence: if low_sequence { sequence >> 1 } else { sequence },
             timestamp,
             tone: Oscillator::new(hz),
+            says,
+            said: 0,
             next_at: None,
             first: true,
             keys: VecDeque::new(),
@@ -98,7 +104,10 @@ impl Mouth {
                 self.audio_packet(agreement, payload)
             }
             Key::None | Key::Pause { .. } => {
-                let payload = encode(agreement.law, std::iter::repeat_with(|| self.tone.next_sample()));
+                let said = self.says.as_deref().and_then(|says| says.get(self.said..)).unwrap_or_default();
+                self.said += said.len().min(PTIME_SAMPLES as usize);
+                let tone = std::iter::repeat_with(|| self.tone.next_sample());
+                let payload = encode(agreement.law, said.iter().copied().chain(tone));
                 self.audio_packet(agreement, payload)
             }
         };

@@ -146,7 +146,7 @@ struct LastPacket {
 impl Stream {
     pub(crate) fn new(rng: &mut ChaCha8Rng, local: SocketAddr, manner: &Manner, listen_for: &[u16]) -> Self {
         // Under SRTP both sides could count rollovers differently when first packets are lost (RFC 4568 §6.4).
-        let mouth = Mouth::new(rng, manner.hz, manner.srtp != Srtp::Off);
+        let mouth = Mouth::new(rng, manner.hz, manner.says.clone(), manner.srtp != Srtp::Off);
         let cryptos = CryptoLine::draw(rng, manner.srtp);
         let ear = Ear::new(listen_for);
         Self {

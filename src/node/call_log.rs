@@ -63,6 +63,9 @@ impl<P> CallLog<P> {
             | Event::TransferAsked { .. }
             | Event::LegMoved { .. }
             | Event::LegReplaced { .. }
+            | Event::ProgressFound { .. }
+            | Event::LegUnheard { .. }
+            | Event::BeepAwaited { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
             | Event::Digit { .. } => {}
@@ -81,6 +84,11 @@ fn log_fact(call: CallId, fact: &CallFact) {
             tracing::info!(%call, %leg, %outcome, "carrier asked to transfer")
         }
         CallFact::LegJoined { leg, from } => tracing::debug!(%call, %leg, %from, "leg joined"),
+        CallFact::ProgressFound { leg, report } => tracing::info!(%call, %leg, %report, "call progress"),
+        CallFact::LegUnheard { leg } => {
+            tracing::warn!(%call, %leg, "one-way audio: nothing comes from the party")
+        }
+        CallFact::BeepAwaited { leg, heard } => tracing::debug!(%call, %leg, heard, "beep"),
         CallFact::LegReplaced { leg, party, .. } => tracing::debug!(%call, %leg, %party, "leg replaced"),
         CallFact::ConferenceJoined { leg, role, .. } => {
             tracing::debug!(%call, %leg, %role, "conference joined");

@@ -223,6 +223,7 @@ fn ledger(ledger: &Ledger) -> Vec<Metric> {
 fn calls(counters: &Counters) -> Vec<Metric> {
     let refused = counters.calls_refused.iter().map(|(why, count)| sample([("reason", why.name())], *count));
     let ended = counters.legs_ended.iter().map(|(cause, count)| sample([("cause", cause.name())], *count));
+    let verdicts = counters.verdicts.iter().map(|(verdict, count)| sample([("verdict", *verdict)], *count));
     let commands = counters
         .commands
         .iter()
@@ -234,6 +235,7 @@ fn calls(counters: &Counters) -> Vec<Metric> {
         counter("calls_ended", "Calls whose record was made", counters.calls_ended),
         family("calls_refused", "Calls refused before the control plane was told", Kind::Counter, refused),
         family("legs_ended", "Legs ended", Kind::Counter, ended),
+        family("call_progress", "What was found to answer calls", Kind::Counter, verdicts),
         family("commands", "Commands of the control plane, by how they ended", Kind::Counter, commands),
         family(
             "refers_sent",
@@ -245,6 +247,11 @@ fn calls(counters: &Counters) -> Vec<Metric> {
             "digits_not_sent",
             "Digits to be sent as INFO when too many waited",
             counters.digits_not_sent,
+        ),
+        counter(
+            "legs_unheard",
+            "One-way audio: nothing came from a party that was sent to",
+            counters.legs_unheard,
         ),
         counter("media_events_stale", "Media events that had crossed a command", counters.media_events_stale),
         counter("speech_asked", "Utterances to be rendered", counters.speech_asked),

@@ -57,6 +57,9 @@ impl ControlPlane for Witness {
             | Event::TransferAsked { .. }
             | Event::LegMoved { .. }
             | Event::LegReplaced { .. }
+            | Event::ProgressFound { .. }
+            | Event::LegUnheard { .. }
+            | Event::BeepAwaited { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
             | Event::LegEnded { .. } => {}
@@ -99,6 +102,11 @@ fn words(fact: &CallFact) -> Option<String> {
         CallFact::LegJoined { leg, from } => Some(format!("{leg} joins from {from}")),
         CallFact::ConferenceJoined { leg, role, .. } => Some(format!("{leg} confers as {role}")),
         CallFact::ConferenceLeft { leg, .. } => Some(format!("{leg} confers no more")),
+        CallFact::ProgressFound { leg, report } => Some(format!("{leg}: {report}")),
+        CallFact::LegUnheard { leg } => Some(format!("nothing comes from {leg}")),
+        CallFact::BeepAwaited { leg, heard } => {
+            Some(format!("{leg}: {}", if *heard { "beep" } else { "no beep" }))
+        }
         CallFact::LegReplaced { leg, party, .. } => Some(format!("{leg} is {party} no more")),
         CallFact::LegLeft { leg, to } => Some(format!("{leg} goes to {to}")),
         CallFact::Variable { .. } => None,

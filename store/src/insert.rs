@@ -169,6 +169,13 @@ fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
         CallFact::LegJoined { leg, from } => {
             ("leg-joined", leg.to_string().into(), Some(from.to_string().into()))
         }
+        CallFact::ProgressFound { leg, report } => {
+            ("call-progress", report.verdict.name().into(), Some(format!("{leg} {report}").into()))
+        }
+        CallFact::LegUnheard { leg } => ("leg-unheard", leg.to_string().into(), None),
+        CallFact::BeepAwaited { leg, heard } => {
+            ("beep", if *heard { "heard" } else { "none" }.into(), Some(leg.to_string().into()))
+        }
         CallFact::LegReplaced { leg, party, sip_call_id } => {
             ("leg-replaced", leg.to_string().into(), Some(format!("{party} {sip_call_id}").into()))
         }

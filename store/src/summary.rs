@@ -49,6 +49,9 @@ impl Summary {
                 | CallFact::Referred { .. }
                 | CallFact::LegJoined { .. }
                 | CallFact::LegReplaced { .. }
+                | CallFact::ProgressFound { .. }
+                | CallFact::LegUnheard { .. }
+                | CallFact::BeepAwaited { .. }
                 | CallFact::LegLeft { .. }
                 | CallFact::ConferenceJoined { .. }
                 | CallFact::ConferenceLeft { .. } => {}

@@ -21,6 +21,7 @@
 //! | `SetLevel` | conferring | changes how loud it is for others | at once |
 //! | `Transfer` | two legs as for `Bridge`, or bridged to each other; no transfer under way in their calls | see [`transfer`] | the transferee hears somebody else, or has been given back |
 //! | `RefuseTransfer` | a leg whose party asked for a transfer | refuses it with the reason's status | at once |
+//! | `Analyse` | dialled, until it ends, with an endpoint | listens as soon as there is media; see [`analysis`] | at once |
 //! | `SetData` | a call without a record | adds a fact | at once |
 //!
 //! A `Dial` with direct media opens no endpoint: it is for an offered caller, whose description goes into the INVITE.
@@ -40,6 +41,7 @@
 //! - A leg is freed when the user agent has released its session, its endpoint is closed and the control plane was
 //!   told; a call with its last leg. The record is made as soon as all legs have ended and all endpoints are closed.
 
+mod analysis;
 mod call;
 mod cause;
 mod commands;

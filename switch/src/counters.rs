@@ -33,6 +33,10 @@ pub struct Counters {
     pub speech_failed: u64,
     /// Plays that gave up waiting for words.
     pub speech_late: u64,
+    /// What was found to answer, by verdict.
+    pub verdicts: BTreeMap<&'static str, u64>,
+    /// How often nothing had come for some seconds from a party that was sent to.
+    pub legs_unheard: u64,
     /// Endpoints that could not be opened.
     pub endpoints_failed: u64,
 }

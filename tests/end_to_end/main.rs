@@ -5,6 +5,7 @@ mod bans;
 mod behind_nat;
 mod browser;
 mod busy_address;
+mod call_progress;
 mod called_habits;
 mod carrier_habits;
 mod carrier_sipp;

@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { program: "sipp", package: "sip-tester" },
     Tool { program: "baresip", package: "baresip-core" },
     Tool { program: "openssl", package: "openssl" },
+    Tool { program: "espeak-ng", package: "espeak-ng" },
     Tool { program: "kamailio", package: "kamailio" },
     Tool { program: "node", package: "nodejs" },
     Tool { program: "npm", package: "npm" },

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::call_progress::read_call_progress;
 use super::profile::read_profile;
 use super::redirect::read_redirects;
 use super::register::read_registrations;
@@ -70,6 +71,7 @@ pub(super) fn read_trunks(
             let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, per_source);
             let credentials = read_credentials(&section);
             let refer_out = section.boolean_or("refer_out", false);
+            let call_progress = read_call_progress(&section);
             let redirects = read_redirects(&section, name.as_deref(), names);
             let refer_out_attended = section.boolean_or("refer_out_attended", false);
             let registrations = read_registrations(&section, prefixes.as_deref());
@@ -90,6 +92,7 @@ pub(super) fn read_trunks(
                 max_calls_per_source: max_calls_per_source?,
                 credentials: credentials?,
                 refer_out: refer_out?,
+                call_progress: call_progress?,
                 redirects: redirects?,
                 refer_out_attended: refer_out_attended?,
                 registrations: registrations?,

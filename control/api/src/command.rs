@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, CommandId, LegId, Level, Role};
+use crate::{CallId, CommandId, LegId, Level, ProgressReport, ProgressRules, Role};
 
 /// A command and the id its outcome will carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +145,16 @@ pub enum Command {
         /// Why.
         reason: RejectReason,
     },
+    /// Finds out what answers a dialled leg, or what has answered it (call-progress analysis). Done at once; then
+    /// [`crate::Event::ProgressFound`] says what, unless the leg ends before. Asked for before the answer it hears busy and
+    /// other tones of the network as soon as there is early media, and counts from the answer what a party says. Goes on
+    /// whatever else is done with the leg; a second one replaces the first.
+    Analyse {
+        /// The leg.
+        leg: LegId,
+        /// What it goes by.
+        rules: ProgressRules,
+    },
     /// Adds a fact to the call's record.
     SetData {
         /// The call.
@@ -174,6 +184,7 @@ impl Command {
             Self::SetLevel { .. } => "set-level",
             Self::Transfer { .. } => "transfer",
             Self::RefuseTransfer { .. } => "refuse-transfer",
+            Self::Analyse { .. } => "analyse",
             Self::SetData { .. } => "set-data",
         }
     }
@@ -457,6 +468,25 @@ pub enum CallFact {
     NotSpoken {
         /// Their language; what they were may be nobody's business.
         language: String,
+    },
+    /// What answered a leg is known.
+    ProgressFound {
+        /// The leg.
+        leg: LegId,
+        /// What, and why that is thought.
+        report: Box<ProgressReport>,
+    },
+    /// A leg was sent to, and nothing had come from it for some seconds although it should.
+    LegUnheard {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A machine on a leg has beeped, and records; or has not in time.
+    BeepAwaited {
+        /// The leg.
+        leg: LegId,
+        /// Whether it has.
+        heard: bool,
     },
     /// The agent took it.
     AgentAnswered {

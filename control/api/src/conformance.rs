@@ -11,6 +11,7 @@
 mod call;
 mod conference;
 mod model;
+mod progress;
 mod random;
 mod rules;
 mod transfer;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, CallRecord, CommandId, LegId};
+use crate::{CallId, CallRecord, CommandId, LegId, ProgressReport};
 
 /// What happened. Events of one call arrive in the order they happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,25 @@ pub enum Event {
         /// `0-9 * # A-D`.
         digit: char,
     },
+    /// What answers a leg is known; once for each [`crate::Command::Analyse`].
+    ProgressFound {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// What, and why that is thought.
+        report: Box<ProgressReport>,
+    },
+    /// The wait for a machine's beep is over, after [`Event::ProgressFound`]. A beep after a live voice says that it was
+    /// a machine nevertheless.
+    BeepAwaited {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// Whether it has beeped: a message can be left now.
+        heard: bool,
+    },
     /// The party wants the one it talks to transferred (REFER, RFC 3515). Answer with [`crate::Command::Transfer`] or
     /// [`crate::Command::RefuseTransfer`], soon; its phone gives up after some seconds.
     TransferAsked {
@@ -93,6 +112,14 @@ pub enum Event {
         leg: LegId,
         /// Who is there now.
         by: Origin,
+    },
+    /// The party is sent to, and nothing has come from it for some seconds although it should: one-way audio as a rule. Told
+    /// again when that happens again.
+    LegUnheard {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
     },
     /// The party put us on hold: it does not listen (RFC 3264 §8.4).
     LegHeld {
@@ -159,7 +186,7 @@ pub enum Outcome {
         /// called the target: then it ends.
         leg: LegId,
     },
-    /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `Join`, `SetLevel`, `SetData`).
+    /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `Join`, `SetLevel`, `Analyse`, `SetData`).
     Ok,
 }
 

@@ -10,6 +10,7 @@ pub mod conformance;
 mod event;
 mod id;
 mod plane;
+mod progress;
 mod record;
 mod static_routes;
 mod straight_through;
@@ -25,6 +26,7 @@ pub use event::{
 };
 pub use id::{CallId, CommandId, LegId};
 pub use plane::ControlPlane;
+pub use progress::{Evidence, EvidenceKind, ProgressReport, ProgressRules, SpecialInformation, Verdict};
 pub use record::{CallRecord, Direction, LegRecord, MediaStatistics, TimelineEntry};
 pub use static_routes::{StaticRoutes, Treatment};
 pub use straight_through::{Ask, Route, StraightThrough};

@@ -226,6 +226,9 @@ impl ControlPlane for StaticRoutes {
             }
             Event::LegMoved { from, .. } => self.leg_moved(*from),
             Event::LegReplaced { .. }
+            | Event::ProgressFound { .. }
+            | Event::LegUnheard { .. }
+            | Event::BeepAwaited { .. }
             | Event::Digit { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }

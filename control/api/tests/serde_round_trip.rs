@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
-    DialTarget, Direction, EndedBy, Event, HangupCause, LegEnd, LegId, LegRecord, Level, MediaPath,
-    MediaStatistics, Origin, Outcome, Party, PlayEnd, Prompt, Redirection, RejectReason, Repeat, Request,
-    Role, TimelineEntry, Tone, TransferTo,
+    DialTarget, Direction, EndedBy, Event, Evidence, EvidenceKind, HangupCause, LegEnd, LegId, LegRecord,
+    Level, MediaPath, MediaStatistics, Origin, Outcome, Party, PlayEnd, ProgressReport, ProgressRules,
+    Prompt, Redirection, RejectReason, Repeat, Request, Role, SpecialInformation, TimelineEntry, Tone,
+    TransferTo, Verdict,
 };
 use tandem_time::Instant;
 
@@ -40,6 +41,9 @@ fn facts() -> Vec<CallFact> {
         CallFact::Transferred { by: text(), to: text(), outcome: text() },
         CallFact::Referred { leg: LEG, outcome: text() },
         CallFact::LegJoined { leg: LEG, from: CALL },
+        CallFact::LegUnheard { leg: LEG },
+        CallFact::BeepAwaited { leg: LEG, heard: false },
+        CallFact::ProgressFound { leg: LEG, report: reports().next().expect("one") },
         CallFact::LegReplaced { leg: LEG, party: "1001".into(), sip_call_id: "abc".into() },
         CallFact::LegLeft { leg: LEG, to: CALL },
         CallFact::ConferenceJoined { leg: LEG, party: text(), role: Role::Coach { leg: PEER }.name().into() },
@@ -126,6 +130,7 @@ fn requests() {
         dial(trunk, Some("+15550199".into())),
         Command::Bridge { a: LEG, b: PEER },
         Command::Unbridge { leg: LEG },
+        Command::Analyse { leg: LEG, rules: ProgressRules::default() },
     ];
     for reason in [
         RejectReason::NotFound,
@@ -141,10 +146,9 @@ fn requests() {
     for cause in [HangupCause::Normal, HangupCause::NoAnswer, HangupCause::Cancelled, HangupCause::Error] {
         commands.push(Command::Hangup { leg: LEG, cause });
     }
-    let target = DialTarget::User("1001".into());
     for to in [
         TransferTo::Dial {
-            target,
+            target: DialTarget::User("1001".into()),
             caller_id: Some("1002".into()),
             ring_timeout: Duration::from_secs(15),
             prompts: vec![Prompt::Tone(Tone::Ringback)],
@@ -240,6 +244,37 @@ fn record() -> CallRecord {
     }
 }
 
+fn reports() -> impl Iterator<Item = Box<ProgressReport>> {
+    let sits = [
+        SpecialInformation::Intercept,
+        SpecialInformation::VacantCode,
+        SpecialInformation::Reorder,
+        SpecialInformation::NoCircuit,
+        SpecialInformation::Other,
+    ];
+    let others = [
+        Verdict::LiveVoice,
+        Verdict::AnsweringMachine,
+        Verdict::Fax,
+        Verdict::Busy,
+        Verdict::Reorder,
+        Verdict::Ringback,
+        Verdict::Silence,
+        Verdict::Unsure,
+    ];
+    let at = Duration::from_millis(1_240);
+    let piece = |kind| Evidence { at, lasted: at, kind, level_dbm0: -18 };
+    let evidence = vec![
+        piece(EvidenceKind::Silence),
+        piece(EvidenceKind::Tone { low_hz: 425, high_hz: None }),
+        piece(EvidenceKind::Tone { low_hz: 480, high_hz: Some(620) }),
+        piece(EvidenceKind::Speech),
+        piece(EvidenceKind::Noise),
+    ];
+    let verdicts = sits.into_iter().map(Verdict::SpecialInformation).chain(others);
+    verdicts.map(move |verdict| Box::new(ProgressReport { verdict, after: at, evidence: evidence.clone() }))
+}
+
 #[test]
 fn events() {
     let from = Party { number: "+15550111".into(), ..Party::default() };
@@ -265,9 +300,12 @@ fn events() {
         Event::TransferAsked { call: CALL, leg: LEG, to: "1002".into(), consulted_on: Some(PEER) },
         Event::LegMoved { call: CALL, leg: LEG, from: CALL },
         Event::LegReplaced { call: CALL, leg: LEG, by: Origin::User("1002".into()) },
+        Event::LegUnheard { call: CALL, leg: LEG },
+        Event::BeepAwaited { call: CALL, leg: LEG, heard: true },
         Event::LegHeld { call: CALL, leg: LEG },
         Event::LegResumed { call: CALL, leg: LEG },
     ];
+    events.extend(reports().map(|report| Event::ProgressFound { call: CALL, leg: LEG, report }));
     events.extend(outcomes().into_iter().map(|outcome| Event::Done { command: CommandId(1), outcome }));
     survives(events);
 }

@@ -18,6 +18,7 @@ impl ContactCentre {
         let Some(Concern::Dial(_, id)) = self.outbox.concern(command) else { return };
         let id = Arc::clone(id);
         let Some(agent) = self.routing.agents.get_mut(&id) else { return };
+        let is_offered = matches!(agent.state, AgentState::Offered { .. });
         match &mut agent.state {
             AgentState::Offered { command: dial, leg, .. } if *dial == command => *leg = Some(new_leg),
             AgentState::Releasing { command: Some(dial), leg, .. } if *dial == command => {
@@ -26,7 +27,10 @@ impl ContactCentre {
             }
             _ => return,
         }
-        self.legs.insert(new_leg, id);
+        self.legs.insert(new_leg, Arc::clone(&id));
+        if is_offered {
+            self.screen(new_leg, &id);
+        }
     }
 
     /// A `Dial` came to its end.
@@ -42,7 +46,9 @@ impl ContactCentre {
             (AgentState::Offered { available_since, .. }, Ok(Outcome::Answered { leg })) => {
                 entry.state = AgentState::Connecting { call, leg: *leg, available_since };
                 self.legs.insert(*leg, Arc::clone(agent));
-                self.agent_answered(call, agent, *leg);
+                if !self.screened.contains_key(leg) {
+                    self.agent_answered(call, agent, *leg);
+                }
             }
             (AgentState::Offered { leg, .. }, outcome) => {
                 let next = NextState::NotResponding(self.config.not_responding_pause);

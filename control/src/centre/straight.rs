@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandError, CommandId, DialTarget, LegEnd, LegId, Outcome, Route,
-    StraightThrough, TransferTo,
+    CallFact, CallId, Command, CommandError, CommandId, DialTarget, LegEnd, LegId, MediaPath, Outcome,
+    ProgressRules, Route, StraightThrough, TransferTo,
 };
 use tandem_time::Instant;
 
@@ -18,6 +18,8 @@ pub(super) struct Straight {
     pub(super) machine: StraightThrough,
     /// The trunk it came from.
     pub(super) trunk: Option<String>,
+    /// What whom it rings is listened to for.
+    pub(super) rules: Option<ProgressRules>,
     /// The agents whose phones it holds, by their legs.
     pub(super) agents: BTreeMap<LegId, AgentId>,
     /// The users whose phones they are, by their legs.
@@ -62,9 +64,12 @@ impl ContactCentre {
             DialTarget::User(user) => Some(user.clone()),
             DialTarget::Trunk { .. } => None,
         };
+        let rules = self.progress_rules(&route.target).filter(|_| route.media == MediaPath::Anchored);
         let machine = StraightThrough::begin(call, caller, route, &mut asks(&mut self.outbox, call));
-        self.straight
-            .insert(call, Straight { machine, trunk, agents, users, dialled, pending, transfer: None });
+        self.straight.insert(
+            call,
+            Straight { machine, trunk, rules, agents, users, dialled, pending, transfer: None },
+        );
     }
 
     pub(super) fn straight_done(
@@ -123,6 +128,9 @@ impl ContactCentre {
                 straight.users.insert(leg, user);
             }
             straight.machine.leg_created(leg, command, &mut asks(&mut self.outbox, call));
+            if let Some(rules) = straight.rules.take() {
+                self.outbox.send(Command::Analyse { leg, rules });
+            }
         }
     }
 

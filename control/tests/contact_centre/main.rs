@@ -10,6 +10,7 @@ mod flows;
 mod hang_ups;
 mod random;
 mod said;
+mod screening;
 mod straight_through;
 mod support;
 mod transfers;

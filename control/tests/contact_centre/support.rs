@@ -10,7 +10,7 @@ use tandem_control::{
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, Wish, World};
 use tandem_control_api::{
     CallFact, CallRecord, CollectEnd, CollectRules, Command, CommandError, DialTarget, Event, MediaPath,
-    Prompt, Repeat, Request, Route, TransferTo,
+    ProgressRules, Prompt, Repeat, Request, Route, TransferTo, Verdict,
 };
 use tandem_time::Instant;
 
@@ -81,6 +81,7 @@ pub(crate) fn config() -> ContactCentreConfig {
             barge: Some("*53".to_owned()),
             entry_tone: true,
         },
+        call_progress: BTreeMap::new(),
     }
 }
 
@@ -114,6 +115,8 @@ pub(crate) struct Scene {
     pub(crate) phones: BTreeMap<&'static str, Phone>,
     /// What parties do that were bridged, the first of the two first.
     pub(crate) wishes: VecDeque<Option<(Duration, Wish)>>,
+    /// What is found to have answered a phone that is listened to; a person, when there is no more.
+    pub(crate) verdicts: VecDeque<Verdict>,
     /// The command that fails, by name, and how.
     pub(crate) failing: Option<(&'static str, CommandError)>,
     /// What was asked and what ended, with the time, as a reader would tell it.
@@ -135,6 +138,10 @@ impl World for Scene {
             }
             None => (second, typed.to_owned(), CollectEnd::InterDigitTimeout),
         }
+    }
+
+    fn progress(&mut self, _rules: &ProgressRules) -> (Duration, Verdict) {
+        (Duration::from_secs(2), self.verdicts.pop_front().unwrap_or(Verdict::LiveVoice))
     }
 
     fn phone(&mut self, target: &DialTarget) -> Phone {
@@ -190,6 +197,7 @@ fn told_shortly(command: &Command) -> String {
         | Command::Progress { leg }
         | Command::Answer { leg }
         | Command::Stop { leg }
+        | Command::Analyse { leg, .. }
         | Command::Unbridge { leg } => {
             format!("{name} {leg}")
         }
@@ -225,6 +233,9 @@ pub(crate) fn fact_shortly(fact: &CallFact) -> String {
         CallFact::LegJoined { leg, from } => format!("{leg} joins from {from}"),
         CallFact::ConferenceJoined { leg, role, .. } => format!("{leg} confers as {role}"),
         CallFact::ConferenceLeft { leg, .. } => format!("{leg} confers no more"),
+        CallFact::ProgressFound { leg, report } => format!("{leg} is {}", report.verdict.name()),
+        CallFact::LegUnheard { leg } => format!("{leg} is not heard"),
+        CallFact::BeepAwaited { leg, heard } => format!("{leg} beeps: {heard}"),
         CallFact::LegReplaced { leg, party, .. } => format!("{leg} is {party} no more"),
         CallFact::LegLeft { leg, to } => format!("{leg} leaves to {to}"),
         CallFact::NotSpoken { language } => format!("nothing said in {language}"),

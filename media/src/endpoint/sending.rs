@@ -15,6 +15,7 @@ impl Endpoint {
     /// Whether [`Endpoint::next_packet`] may have something to send.
     pub(crate) fn has_packet(&self) -> bool {
         self.report_due
+            || self.collision.is_leaving()
             || self.keying.is_due()
             || self.playing.as_ref().is_some_and(Playing::has_frame)
             || self.has_turn()
@@ -29,6 +30,9 @@ impl Endpoint {
         counters: &mut Counters,
         buffer: &mut [u8; MAX_PACKET_LEN],
     ) -> Option<(Channel, SocketAddr, usize)> {
+        if let Some(goodbye) = self.begin_anew(now, buffer) {
+            return Some(goodbye);
+        }
         while self.playing.as_ref().is_some_and(Playing::has_frame) {
             if let Some((destination, len)) = self.next_frame(music, counters, buffer) {
                 return Some((Channel::Rtp, destination, len));

@@ -47,6 +47,7 @@ impl Calls {
             Command::SetLevel { leg, to, level } => self.set_level(leg, to, level),
             Command::Transfer { leg, transferee, to } => self.transfer(now, id, leg, transferee, to),
             Command::RefuseTransfer { leg, reason } => self.refuse_transfer(leg, reason),
+            Command::Analyse { leg, rules } => self.analyse(leg, rules),
             Command::SetData { call, fact } => self.set_data(now, call, fact),
         }
     }

@@ -8,6 +8,7 @@ use tandem_media::{CollectId, EndpointId, EndpointStatistics, PlayId};
 use tandem_sbc::user_agent::{Identity, NegotiatedAudio, Reason, SessionId};
 use tandem_time::Instant;
 
+use super::analysis::Analysis;
 use super::cause::EndCause;
 use super::transfer::Refer;
 use super::translate::{self, PeerKind};
@@ -374,6 +375,8 @@ pub(crate) struct Leg {
     /// What offer and answer agreed last.
     pub(crate) audio: Option<Box<NegotiatedAudio>>,
     pub(crate) media_path: MediaPath,
+    /// The analysis of what answers it.
+    pub(crate) analysis: Option<Box<Analysis>>,
     /// Why its party ended it, if it said.
     pub(crate) stated: Option<Reason>,
 }
@@ -416,6 +419,7 @@ impl Leg {
             end: None,
             audio: None,
             media_path: MediaPath::Anchored,
+            analysis: None,
             stated: None,
         }
     }

@@ -1,6 +1,6 @@
 //! What media workers report of endpoints.
 
-use tandem_control_api::{CallId, CommandError, DialFailure, Event, LegId, Outcome};
+use tandem_control_api::{CallFact, CallId, CommandError, DialFailure, Event, LegId, Outcome};
 use tandem_media as media;
 use tandem_media::{EndpointId, EndpointStatistics};
 use tandem_time::Instant;
@@ -25,9 +25,13 @@ impl Calls {
                 self.collected(worker, endpoint, collect, &digits, end)
             }
             media::Event::Digit { endpoint, digit } => self.digit(worker, endpoint, digit),
+            media::Event::Progress { endpoint, finding, evidence } => {
+                self.progress_found(now, worker, endpoint, finding, &evidence)
+            }
             media::Event::MediaStarted { endpoint, .. } => {
                 self.endpoints.leg_of(endpoint, worker).map(|_| ())
             }
+            media::Event::OneWay { endpoint } => self.unheard(now, worker, endpoint),
             media::Event::MediaTimeout { endpoint } => self.media_timeout(now, worker, endpoint),
             media::Event::HandshakeFailed { endpoint } => self.handshake_failed(now, worker, endpoint),
             media::Event::HandedOver { endpoint, parcel } => self.handed_over(worker, endpoint, parcel),
@@ -181,6 +185,19 @@ impl Calls {
     /// Too many digits wait for their turn.
     pub(crate) const fn digit_not_sent(&mut self) {
         self.counters.digits_not_sent += 1;
+    }
+
+    /// One-way audio is told and kept; it is the control plane's, or the media timeout's, to end the leg.
+    fn unheard(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {
+        let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        let leg = self.legs.get(leg_id)?;
+        if let LegState::Answered { .. } | LegState::Bridged { .. } = leg.state {
+            let call = leg.call;
+            self.counters.legs_unheard += 1;
+            self.calls.get_mut(call)?.add_fact(now, CallFact::LegUnheard { leg: leg_id });
+            self.tell(Event::LegUnheard { call, leg: leg_id });
+        }
+        Some(())
     }
 
     fn media_timeout(&mut self, now: Instant, worker: WorkerIndex, endpoint: EndpointId) -> Option<()> {

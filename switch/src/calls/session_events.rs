@@ -339,6 +339,7 @@ impl Calls {
         let timeout = leg.answered.filter(|_| !is_hold(audio.direction)).and_then(|_| config?.media_timeout);
         let stream = translate::stream(audio, leg.peer, timeout);
         self.configure_endpoint(now, leg_id, endpoint, stream);
+        self.listen(leg_id);
     }
 
     /// A leg whose keys cannot be used has no media, and is ended: it must not go on in clear.

@@ -1,5 +1,6 @@
 //! The calls machine, driven without SIP or RTP.
 
+mod analysis;
 mod answering;
 mod bench;
 mod bridging;

@@ -131,6 +131,9 @@ impl ControlPlane for Script {
             | Event::TransferAsked { .. }
             | Event::LegMoved { .. }
             | Event::LegReplaced { .. }
+            | Event::ProgressFound { .. }
+            | Event::LegUnheard { .. }
+            | Event::BeepAwaited { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
             | Event::Digit { .. }

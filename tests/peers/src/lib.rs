@@ -15,6 +15,7 @@ mod parts;
 mod process;
 mod registrar;
 mod sipp;
+mod speech;
 mod websocket_phone;
 
 pub use baresip::{Baresip, Softphone, Wideband, share_of_tone};
@@ -26,4 +27,5 @@ pub use node::{Configuration, Node, Ports};
 pub use process::Process;
 pub use registrar::Registrar;
 pub use sipp::{Scenario, Sipp};
+pub use speech::{RATE_HZ, Voice};
 pub use websocket_phone::{Engine, WebSocketAccount, WebSocketPhone};

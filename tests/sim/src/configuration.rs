@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig, flow};
-use tandem_control_api::{DialTarget, MediaPath, Route};
+use tandem_control_api::{DialTarget, MediaPath, ProgressRules, Route};
 use tandem_sbc::user_agent::{
     HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RedirectPolicy, RegisterConfig,
     RouteConfig, Target, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
@@ -196,6 +196,11 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         outbound_trunk: None,
         supervisors: BTreeSet::new(),
         features: Features::default(),
+        call_progress: knobs
+            .listens
+            .then(|| (TRUNK.to_owned(), ProgressRules::default()))
+            .into_iter()
+            .collect(),
     }
 }
 

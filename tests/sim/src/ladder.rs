@@ -73,6 +73,7 @@ impl Ladder {
             refer_out: false,
             health: false,
             registers: false,
+            listens: false,
         };
         change(&mut knobs);
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };

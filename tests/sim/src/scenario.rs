@@ -19,7 +19,7 @@ use crate::connection;
 use crate::network::{Partition, Weather};
 use crate::registrar::RegistrarPlan;
 use crate::rogue::{self, RoguePlan};
-use crate::voices::party_frequencies;
+use crate::voices::{self, party_frequencies};
 
 /// Nobody begins a call after this.
 const LAST_CALL: Duration = Duration::from_secs(45);
@@ -71,6 +71,8 @@ pub struct Knobs {
     pub health: bool,
     /// Whether the node registers with a carrier.
     pub registers: bool,
+    /// Whether it is found out what answers at the carrier.
+    pub listens: bool,
 }
 
 impl Knobs {
@@ -284,9 +286,20 @@ impl Scenario {
         draw.extend(&mut scenario);
         draw.carriers(&mut scenario);
         scenario.knobs.registers = scenario.registrar.is_some();
+        if seed % 4 == 1 {
+            scenario.listen();
+        }
         connection::connect(&mut scenario, fair);
         transfers::plan(&mut scenario);
         scenario
+    }
+
+    /// What answers at outside numbers is found out; every second of them is a line that is busy although it was answered.
+    fn listen(&mut self) {
+        self.knobs.listens = true;
+        for agent in self.outside_agents.iter_mut().step_by(2) {
+            agent.manner.says = Some(voices::busy_tone());
+        }
     }
 
     pub(crate) fn agents(&self) -> configuration::Agents {
@@ -384,6 +397,7 @@ impl Draw {
             refer_out: false,
             health: false,
             registers: false,
+            listens: false,
         }
     }
 

@@ -31,6 +31,16 @@ pub(crate) fn party_frequencies() -> impl Iterator<Item = u16> {
     (18..=68).map(|n| n * 50).filter(|hz| !NEAR_DIGITS.contains(hz))
 }
 
+/// Eight seconds of a busy tone as in Germany: 425 Hz, 480 ms on and off (ITU-T E.180 supplement 2).
+pub(crate) fn busy_tone() -> Arc<[i16]> {
+    const HALF: usize = 480 * 8;
+    let at = |n: usize| {
+        let sine = (std::f64::consts::TAU * 425.0 * n as f64 / 8_000.0).sin();
+        if (n / HALF).is_multiple_of(2) { (6_000.0 * sine) as i16 } else { 0 }
+    };
+    (0..8 * 8_000).map(at).collect()
+}
+
 /// Everything anybody listens for.
 pub(crate) fn all_frequencies() -> Vec<u16> {
     PROMPTS.iter().map(|(_, hz, _)| *hz).chain(party_frequencies()).collect()

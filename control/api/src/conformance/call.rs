@@ -1,12 +1,13 @@
 //! The model's calls and legs.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tandem_time::Instant;
 
 use crate::{
     CallFact, CallId, CallRecord, CommandId, Direction, EndedBy, LegEnd, LegId, LegRecord, MediaPath, Origin,
-    Party, TimelineEntry,
+    Party, TimelineEntry, Verdict,
 };
 
 /// A call of the model.
@@ -88,6 +89,8 @@ pub(super) struct Leg {
     pub(super) answered: Option<Instant>,
     /// Its party asked for a transfer, and nobody has decided.
     pub(super) asks: bool,
+    /// What is going to be found to have answered it, and how long after the answer.
+    pub(super) analysed: Option<(Duration, Verdict)>,
     pub(super) state: LegState,
 }
 

@@ -11,7 +11,7 @@ use super::transfer::Going;
 use super::world::{Phone, Wish, World};
 use crate::{
     CallFact, CallId, CollectEnd, Command, CommandError, CommandId, ControlPlane, DialFailure, DialTarget,
-    EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party, PlayEnd, Repeat, Request,
+    EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party, PlayEnd, Repeat, Request, Verdict,
 };
 
 /// Somebody who calls.
@@ -31,7 +31,7 @@ pub struct ModelSwitch<P, W> {
     plane: P,
     pub(super) world: W,
     rules: Rules,
-    now: Instant,
+    pub(super) now: Instant,
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) legs: BTreeMap<LegId, Leg>,
     /// Transfers under way, by their command.
@@ -55,6 +55,7 @@ pub(super) enum Happening {
     PhoneAnswers { leg: LegId, command: CommandId, talks: Option<Duration> },
     DialFails { leg: LegId, command: CommandId, failure: DialFailure },
     PartyHangsUp { leg: LegId },
+    Found { leg: LegId, verdict: Verdict },
     PartyWishes { leg: LegId, wish: Wish },
     LegIsGone { leg: LegId, command: CommandId },
 }
@@ -258,6 +259,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             Happening::PartyHangsUp { leg } => {
                 self.end_leg(leg, EndedBy::Party, CommandError::NotAnswered(DialFailure::Declined));
             }
+            Happening::Found { leg, verdict } => self.found(leg, verdict),
             Happening::PartyWishes { leg, wish } => self.wishes(leg, wish),
             Happening::LegIsGone { leg, command } => {
                 if self.state(leg) == Some(LegState::Ending { command }) {
@@ -278,7 +280,15 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             .insert(call, Call::new(call, leg, self.now, from.clone(), origin.clone(), &caller.dialled));
         self.legs.insert(
             leg,
-            Leg { call, party, started: self.now, answered: None, asks: false, state: LegState::Offered },
+            Leg {
+                call,
+                party,
+                started: self.now,
+                answered: None,
+                asks: false,
+                analysed: None,
+                state: LegState::Offered,
+            },
         );
         self.tell.push_back(Event::CallOffered {
             call,
@@ -291,23 +301,6 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         if let Some(patience) = caller.patience {
             self.after(patience, Happening::PartyHangsUp { leg });
         }
-    }
-
-    fn rings(&mut self, leg: LegId, command: CommandId) {
-        if let Some(entry) = self.legs.get(&leg).filter(|leg| leg.state == LegState::Dialling { command }) {
-            let call = entry.call;
-            self.tell.push_back(Event::LegRinging { call, leg });
-        }
-    }
-
-    fn answered(&mut self, leg: LegId, command: CommandId) {
-        if let Some(entry) = self.legs.get_mut(&leg) {
-            entry.answered = Some(self.now);
-            if let Some(call) = self.calls.get_mut(&entry.call).filter(|call| call.caller == leg) {
-                call.record.answered = Some(self.now);
-            }
-        }
-        self.done(command, Ok(Outcome::Answered { leg }));
     }
 
     fn collected(&mut self, leg: LegId, command: CommandId, digits: String, end: CollectEnd) {
@@ -435,6 +428,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
                 self.stopped(play, collect);
                 return Ok(true);
             }
+            Command::Analyse { leg, rules } => return self.analyse(name, leg, &rules),
             Command::Collect { leg, rules } => {
                 let (play, collect) = self.idle(name, leg)?;
                 self.set(leg, LegState::Answered { play, collect: Some(id) });
@@ -476,7 +470,12 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         CommandError::WrongState { command: command.to_owned(), state: state.to_owned() }
     }
 
-    fn expect(&self, command: &str, leg: LegId, fits: fn(LegState) -> bool) -> Result<(), CommandError> {
+    pub(super) fn expect(
+        &self,
+        command: &str,
+        leg: LegId,
+        fits: fn(LegState) -> bool,
+    ) -> Result<(), CommandError> {
         if fits(self.known(leg)?) { Ok(()) } else { Err(self.wrong(command, leg)) }
     }
 
@@ -545,7 +544,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         let (DialTarget::User(party) | DialTarget::Trunk { number: party, .. }) = target;
         let state = LegState::Dialling { command: id };
         let party = party.clone();
-        self.legs.insert(leg, Leg { call, party, started: self.now, answered: None, asks: false, state });
+        self.legs.insert(
+            leg,
+            Leg { call, party, started: self.now, answered: None, asks: false, analysed: None, state },
+        );
         self.tell.push_back(Event::LegCreated { call, leg, command: id });
         let phone = self.world.phone(target);
         if !matches!(phone, Phone::Answers { after, .. } | Phone::Fails { after, .. } if after.is_zero()) {

@@ -127,6 +127,9 @@ impl Rules {
             Event::TransferAsked { call, .. } => self.expect(*call, now + Self::PATIENCE),
             Event::LegMoved { call, leg, from } => self.moved(*leg, *from, *call),
             Event::LegReplaced { .. }
+            | Event::ProgressFound { .. }
+            | Event::LegUnheard { .. }
+            | Event::BeepAwaited { .. }
             | Event::LegRinging { .. }
             | Event::LegEarlyMedia { .. }
             | Event::LegHeld { .. }
@@ -261,6 +264,7 @@ fn legs(command: &Command) -> Vec<LegId> {
         | Command::Hangup { leg, .. }
         | Command::Play { leg, .. }
         | Command::Stop { leg }
+        | Command::Analyse { leg, .. }
         | Command::Collect { leg, .. }
         | Command::RefuseTransfer { leg, .. }
         | Command::Join { leg, role: Role::Party | Role::Monitor, .. }

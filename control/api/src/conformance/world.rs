@@ -5,7 +5,8 @@ use std::time::Duration;
 use tandem_time::Instant;
 
 use crate::{
-    CollectEnd, CollectRules, Command, CommandError, DialFailure, DialTarget, Event, Prompt, Request,
+    CollectEnd, CollectRules, Command, CommandError, DialFailure, DialTarget, Event, ProgressRules, Prompt,
+    Request, Verdict,
 };
 
 /// How a dialled phone behaves.
@@ -61,6 +62,11 @@ pub trait World {
     /// What comes of a collection, and after how long.
     fn digits(&mut self, rules: &CollectRules) -> (Duration, String, CollectEnd) {
         (rules.first_digit_timeout, String::new(), CollectEnd::FirstDigitTimeout)
+    }
+
+    /// What is found to have answered, and how long after the answer.
+    fn progress(&mut self, rules: &ProgressRules) -> (Duration, Verdict) {
+        (rules.max_time, Verdict::LiveVoice)
     }
 
     /// How the phone behaves that is dialled now.

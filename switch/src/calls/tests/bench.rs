@@ -562,6 +562,10 @@ impl Bench {
                 is_open(endpoint);
                 word_for(&command)
             }
+            media::Command::Analyse { endpoint, .. } | media::Command::Answered { endpoint } => {
+                is_open(endpoint);
+                "analyse"
+            }
         };
         self.asked.push(words.to_owned());
         self.media_commands.push(command);

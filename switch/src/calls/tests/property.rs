@@ -360,6 +360,9 @@ fn check_story(told: &[Event], commands: u64, records: &[tandem_control_api::Cal
                 assert_eq!((calls.get(call), calls.get(from)), (Some(&true), Some(&true)));
             }
             Event::LegReplaced { leg, .. }
+            | Event::ProgressFound { leg, .. }
+            | Event::LegUnheard { leg, .. }
+            | Event::BeepAwaited { leg, .. }
             | Event::LegRinging { leg, .. }
             | Event::LegEarlyMedia { leg, .. }
             | Event::TransferAsked { leg, .. }

@@ -192,7 +192,7 @@ const STATES: [(&str, Build); 19] = [
     ("ended", ended),
 ];
 
-fn commands(scene: &Scene) -> [(&'static str, Command); 17] {
+fn commands(scene: &Scene) -> [(&'static str, Command); 18] {
     let leg = scene.leg;
     [
         ("ring", Command::Ring { leg }),
@@ -203,6 +203,7 @@ fn commands(scene: &Scene) -> [(&'static str, Command); 17] {
         ("play", play(leg)),
         ("stop", Command::Stop { leg }),
         ("collect", Command::Collect { leg, rules: rules() }),
+        ("analyse", Command::Analyse { leg, rules: Default::default() }),
         ("bridge", Command::Bridge { a: leg, b: scene.other }),
         ("bridge to itself", Command::Bridge { a: leg, b: leg }),
         ("unbridge", Command::Unbridge { leg }),

@@ -63,6 +63,9 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
             | Event::TransferAsked { call, .. }
             | Event::LegMoved { call, .. }
             | Event::LegReplaced { call, .. }
+            | Event::ProgressFound { call, .. }
+            | Event::LegUnheard { call, .. }
+            | Event::BeepAwaited { call, .. }
             | Event::LegHeld { call, .. }
             | Event::LegResumed { call, .. }
             | Event::Digit { call, .. }
