@@ -98,6 +98,7 @@ fn another_configuration_shows_what_would_have_been_said_differently() {
     let changed = config
         .replace("\"flows\"", &format!("{:?}", demo.join("flows")))
         .replace("\"prompts\"", &format!("{:?}", demo.join("prompts")))
+        .replace("\"grammars\"", &format!("{:?}", demo.join("grammars")))
         .replace("flow = \"main-menu\"", "flow = \"echo\"");
     assert_ne!(config, changed);
     let file = folder.path().join("tandem.toml");
