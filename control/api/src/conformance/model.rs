@@ -542,12 +542,10 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         let leg = LegId { index, generation };
         entry.live.insert(leg);
         let (DialTarget::User(party) | DialTarget::Trunk { number: party, .. }) = target;
+        let (party, started) = (party.clone(), self.now);
         let state = LegState::Dialling { command: id };
-        let party = party.clone();
-        self.legs.insert(
-            leg,
-            Leg { call, party, started: self.now, answered: None, asks: false, analysed: None, state },
-        );
+        self.legs
+            .insert(leg, Leg { call, party, started, answered: None, asks: false, analysed: None, state });
         self.tell.push_back(Event::LegCreated { call, leg, command: id });
         let phone = self.world.phone(target);
         if !matches!(phone, Phone::Answers { after, .. } | Phone::Fails { after, .. } if after.is_zero()) {
