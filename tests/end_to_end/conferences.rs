@@ -2,11 +2,9 @@
 //! the others, never its own and never a third party's.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_peers::Node;
+use tandem_peers::{Node, free_port, free_rtp_ports};
 use tandem_phone::{CallKey, Credentials, Heard, Manner, Phone, PhoneConfig};
 use tandem_phone_net::LivePhone;
 use tandem_store::StoredCall;
@@ -22,12 +20,13 @@ const TALK: Duration = Duration::from_secs(1);
 
 /// The softphone of one of the demo's users.
 fn softphone(runtime: &Runtime, node: &Node, user: &str, name: &str, ip: u8, hz: u16) -> LivePhone {
-    let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, ip), 5_060));
+    let address = free_port([127, 0, 0, ip]).expect("a free port");
+    let media_ports = free_rtp_ports([127, 0, 0, ip]).expect("free ports");
     let config = PhoneConfig {
         user: user.to_owned(),
         address,
         media_address: address.ip(),
-        media_ports: 40_000..=40_100,
+        media_ports: media_ports.0..=media_ports.1,
         server: node.ports().sip,
         credentials: Some(Credentials { user: user.to_owned(), password: format!("{name}-{user}") }),
         expires: Duration::from_secs(60),

@@ -207,29 +207,35 @@ fn a_change_keeps_the_family() {
     assert!(offer.contains("c=IN IP6 2001:db8::2\r\n") && offer.contains("m=audio 20000 "), "{offer}");
 }
 
-/// RFC 8445 §5.1.1.1: a host candidate for each address, the peer's family preferred.
+/// RFC 8445 §5.1.1.1: a host candidate for each address, the offer's family preferred.
 #[test]
 fn each_address_is_a_candidate() {
     let profile = Profile { ice: true, ..Profile::default() };
-    let local = local(&[AudioCodec::Pcmu]);
-    let mut answering =
-        Negotiation::new(84, local, &profile, None).also_at("2001:db8::2".parse().ok(), false);
-    let offer = description(&[
+    let by_ipv4 = description(&[
         "m=audio 9 RTP/AVP 0",
         "a=ice-ufrag:abcd",
         "a=ice-pwd:0123456789012345678901",
         "a=rtcp-mux",
     ]);
-    let (text, _) = answering.answer(&offer, SOURCE, &mut rng()).expect("agreed");
-    let text = String::from_utf8(text).expect("text");
-    let candidates: Vec<&str> = text.lines().filter(|line| line.starts_with("a=candidate")).collect();
-    assert_eq!(
-        candidates,
-        [
-            "a=candidate:1 1 UDP 2130706431 2001:db8::2 20000 typ host",
-            "a=candidate:2 1 UDP 2130706175 127.0.0.1 20000 typ host"
-        ]
-    );
+    let by_ipv6 =
+        String::from_utf8(by_ipv4.clone()).expect("text").replace("IP4 192.0.2.1", "IP6 2001:db8::9");
+    let addresses = ["127.0.0.1", "2001:db8::2"];
+    for (offer, [first, second]) in
+        [(by_ipv4, addresses), (by_ipv6.into_bytes(), [addresses[1], addresses[0]])]
+    {
+        let mut answering = Negotiation::new(84, local(&[AudioCodec::Pcmu]), &profile, None)
+            .also_at("2001:db8::2".parse().ok(), false);
+        let (text, _) = answering.answer(&offer, SOURCE, &mut rng()).expect("agreed");
+        let text = String::from_utf8(text).expect("text");
+        let candidates: Vec<&str> = text.lines().filter(|line| line.starts_with("a=candidate")).collect();
+        assert_eq!(
+            candidates,
+            [
+                format!("a=candidate:1 1 UDP 2130706431 {first} 20000 typ host"),
+                format!("a=candidate:2 1 UDP 2130706175 {second} 20000 typ host")
+            ]
+        );
+    }
 }
 
 #[test]

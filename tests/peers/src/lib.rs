@@ -23,7 +23,7 @@ pub use capture::{Capture, Datagram};
 pub use certificates::{Authority, Pair};
 pub use dns::{DnsServer, Zone};
 pub use gateway::{Gateway, Refusal};
-pub use node::{Configuration, Node, Ports};
+pub use node::{Configuration, Node, Ports, free_port, free_rtp_ports};
 pub use process::Process;
 pub use registrar::Registrar;
 pub use sipp::{Scenario, Sipp};

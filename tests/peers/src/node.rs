@@ -67,7 +67,10 @@ impl Ports {
 
 /// A block of RTP ports of which none is taken, enough for a hundred calls of two legs. Processes that ask at the
 /// same time begin to look in different places.
-fn free_rtp_ports(address: [u8; 4]) -> io::Result<(u16, u16)> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_rtp_ports(address: [u8; 4]) -> io::Result<(u16, u16)> {
     const FIRST: u16 = 10_000;
     const EACH: u16 = 400;
     const BLOCKS: u16 = 24;
@@ -85,7 +88,10 @@ fn free_rtp_ports(address: [u8; 4]) -> io::Result<(u16, u16)> {
 }
 
 /// A port free for UDP and TCP.
-fn free_port(address: [u8; 4]) -> io::Result<SocketAddr> {
+///
+/// # Errors
+/// When the machine has none left.
+pub fn free_port(address: [u8; 4]) -> io::Result<SocketAddr> {
     const TRIES: usize = 100;
     for _ in 0..TRIES {
         let found = TcpListener::bind(SocketAddr::from((address, 0)))?.local_addr()?;
