@@ -200,7 +200,10 @@ fn judge_direction(
         }
         return;
     }
-    let disturbed = !theirs.keys.is_empty() || !theirs.holds.is_empty() || !ours.holds.is_empty();
+    // A line that is busy although it was answered has no voice.
+    let has_voice = theirs.says.is_none();
+    let disturbed =
+        !has_voice || !theirs.keys.is_empty() || !theirs.holds.is_empty() || !ours.holds.is_empty();
     let cut =
         [listener.host, speaker.host].iter().any(|host| run.scenario.cut_off(*host, span.from, span.until));
     let Some(enough) = enough(run).filter(|_| !disturbed && !cut) else { return };
