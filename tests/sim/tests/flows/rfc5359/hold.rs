@@ -3,9 +3,9 @@
 use tandem_sim::ladder::{Ladder, audio_of};
 
 use super::party::{
-    BOB_DIRECTLY, alice_talks_to_bob, calls, carol, dials, is_answered, phones_on, picks_up, rings, talk,
+    BOB_DIRECTLY, alice_talks_to_bob, calls, carol, is_answered, phones_on, picks_up, reaches, rings, talk,
 };
-use crate::messages::{BIG_GUY, answer, bob, header, sdp};
+use crate::messages::{BIG_GUY, answer, bob, sdp};
 
 /// §2.1, F12 to F17. The RFC's two user agents agree on it between them. Here each leg is a session of its own: the node
 /// answers the re-INVITE, Alice hears nothing until Bob resumes, and Bob does not hear her; nor the other way round.
@@ -67,13 +67,7 @@ fn consultation_hold() {
     phones_on(&mut ladder, &[bob, carol]);
     let (alices, mut bobs) = alice_talks_to_bob(&mut ladder, alice, bob);
     bobs.offers(&mut ladder, "sendonly", "recvonly");
-    dials(&mut ladder, bob, carol.user, "bob-carol", "");
-    ladder.gets(bob.at, "100 INVITE");
-    let invite = rings(&mut ladder, carol);
-    assert!(header(&invite, "From").contains("sip:1001@"), "Carol sees who calls: {}", invite.text);
-    ladder.gets(bob.at, "180 INVITE");
-    let carols = picks_up(&mut ladder, carol, invite);
-    let consulting = is_answered(&mut ladder, bob);
+    let (consulting, carols) = reaches(&mut ladder, bob, carol, "bob-carol", "");
     talk(&mut ladder, &consulting, &carols, 0x20);
     assert_eq!(alices.speaks(&mut ladder, 0x30), None, "Alice is not heard meanwhile");
     consulting.hangs_up(&mut ladder);

@@ -124,6 +124,24 @@ pub(crate) fn dials(ladder: &mut Ladder, caller: Peer, number: &str, call_id: &s
     again
 }
 
+/// `caller` calls `callee` with its phone, who sees who calls and answers. The two calls, the caller's first.
+pub(crate) fn reaches(
+    ladder: &mut Ladder,
+    caller: Peer,
+    callee: Peer,
+    call_id: &str,
+    headers: &str,
+) -> (Leg, Leg) {
+    dials(ladder, caller, callee.user, call_id, headers);
+    ladder.gets(caller.at, "100 INVITE");
+    let invite = rings(ladder, callee);
+    let shown = format!("sip:{}@", caller.user);
+    assert!(header(&invite, "From").contains(&shown), "who is called sees who calls: {}", invite.text);
+    ladder.gets(caller.at, "180 INVITE");
+    let callees = picks_up(ladder, callee, invite);
+    (is_answered(ladder, caller), callees)
+}
+
 /// `callee` is rung, and says so.
 pub(crate) fn rings(ladder: &mut Ladder, callee: Peer) -> Seen {
     let invite = ladder.gets(callee.at, "INVITE");

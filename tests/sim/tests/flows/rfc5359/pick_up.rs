@@ -7,7 +7,7 @@ use tandem_sim::ladder::Ladder;
 
 use super::party::{
     BOB, QUEUE, asks, asks_for, calls, carol, dials, is_answered, is_cancelled, is_told, phones_on, picks_up,
-    rings, talk, turns_down,
+    reaches, rings, talk, turns_down,
 };
 use crate::messages::{BIG_GUY, Peer, ack_of_refusal, bob, header};
 use crate::rfc3665::registration::register;
@@ -77,12 +77,7 @@ fn automatic_redial() {
     ladder.sends(bob.at, &ack_of_refusal(bob, &refusal));
     asks(&mut ladder, bob, "SUBSCRIBE", carol.user, "Event: dialog\r\n");
     assert_eq!(header(&ladder.gets(bob.at, "489 SUBSCRIBE"), "Allow-Events"), "refer");
-    dials(&mut ladder, bob, carol.user, "again", "");
-    ladder.gets(bob.at, "100 INVITE");
-    let invite = rings(&mut ladder, carol);
-    ladder.gets(bob.at, "180 INVITE");
-    let carols = picks_up(&mut ladder, carol, invite);
-    let bobs = is_answered(&mut ladder, bob);
+    let (bobs, carols) = reaches(&mut ladder, bob, carol, "again", "");
     talk(&mut ladder, &bobs, &carols, 0x20);
     bobs.hangs_up(&mut ladder);
     carols.gets_bye(&mut ladder);
@@ -98,12 +93,7 @@ fn click_to_dial() {
     let contact = format!("Contact: <sip:{}@{}>\r\n", bob.user, bob.at);
     asks(&mut ladder, bob, "REFER", bob.user, &format!("Refer-To: <sip:1002@127.0.0.1>\r\n{contact}"));
     ladder.gets(bob.at, "403 REFER");
-    dials(&mut ladder, bob, carol.user, "clicked", "Referred-By: <sip:1001@127.0.0.1>\r\n");
-    ladder.gets(bob.at, "100 INVITE");
-    let invite = rings(&mut ladder, carol);
-    ladder.gets(bob.at, "180 INVITE");
-    let carols = picks_up(&mut ladder, carol, invite);
-    let bobs = is_answered(&mut ladder, bob);
+    let (bobs, carols) = reaches(&mut ladder, bob, carol, "clicked", "Referred-By: <sip:1001@127.0.0.1>\r\n");
     talk(&mut ladder, &bobs, &carols, 0x20);
     bobs.hangs_up(&mut ladder);
     carols.gets_bye(&mut ladder);

@@ -3,7 +3,7 @@
 use tandem_sim::ladder::Ladder;
 
 use super::party::{
-    QUEUE, alice_talks_to_bob, calls, carol, dials, is_answered, phones_on, picks_up, rings, talk,
+    QUEUE, alice_talks_to_bob, calls, carol, is_answered, phones_on, picks_up, reaches, rings, talk,
 };
 use crate::messages::{BIG_GUY, ack_of_refusal, bob, header, invite};
 
@@ -14,12 +14,7 @@ fn three_way_conference_third_party_is_added() {
     let (mut ladder, alice, bob, carol) = (Ladder::new(), BIG_GUY, bob(), carol());
     phones_on(&mut ladder, &[bob, carol]);
     let (alices, bobs) = alice_talks_to_bob(&mut ladder, alice, bob);
-    dials(&mut ladder, bob, carol.user, "bob-carol", "");
-    ladder.gets(bob.at, "100 INVITE");
-    let invite = rings(&mut ladder, carol);
-    ladder.gets(bob.at, "180 INVITE");
-    let carols = picks_up(&mut ladder, carol, invite);
-    let with_carol = is_answered(&mut ladder, bob);
+    let (with_carol, carols) = reaches(&mut ladder, bob, carol, "bob-carol", "");
     talk(&mut ladder, &bobs, &alices, 0x20);
     talk(&mut ladder, &with_carol, &carols, 0x30);
     carols.hangs_up(&mut ladder);

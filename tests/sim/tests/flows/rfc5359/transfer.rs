@@ -4,8 +4,7 @@
 use tandem_sim::ladder::Ladder;
 
 use super::party::{
-    alice_talks_to_bob, asks, asks_for, carol, dials, is_answered, is_told, phones_on, picks_up, rings, talk,
-    turns_down,
+    alice_talks_to_bob, asks, asks_for, carol, is_told, phones_on, picks_up, reaches, rings, talk, turns_down,
 };
 use crate::messages::{BIG_GUY, answer, bob, header};
 
@@ -119,12 +118,7 @@ fn attended_transfer() {
     phones_on(&mut ladder, &[bob, carol]);
     let (alices, mut bobs) = alice_talks_to_bob(&mut ladder, alice, bob);
     bobs.offers(&mut ladder, "sendonly", "recvonly");
-    dials(&mut ladder, bob, carol.user, "bob-carol", "");
-    ladder.gets(bob.at, "100 INVITE");
-    let invite = rings(&mut ladder, carol);
-    ladder.gets(bob.at, "180 INVITE");
-    let carols = picks_up(&mut ladder, carol, invite);
-    let consulting = is_answered(&mut ladder, bob);
+    let (consulting, carols) = reaches(&mut ladder, bob, carol, "bob-carol", "");
     talk(&mut ladder, &consulting, &carols, 0x20);
     let replaces = format!("?{}", consulting.as_replaces());
     asks_for(&mut ladder, &mut bobs, carol.user, &replaces);
