@@ -29,6 +29,12 @@ enum Task {
     },
     /// Runs all tests, those with SIPp and baresip included; installs these with apt when they are missing and it may.
     Test {
+        /// Draws the inputs of property tests from another seed than the one that they always have.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// So many inputs for each property test, instead of what each asks for.
+        #[arg(long)]
+        cases: Option<u32>,
         /// Handed to `cargo test`, such as a name to filter by.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -62,31 +68,48 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<(), Failed> {
     match task {
         Task::Demo { arguments } => cargo(["run", "--bin", "tandem", "--", "demo"], arguments),
-        Task::Test { arguments } => test(arguments),
+        Task::Test { seed, cases, arguments } => test(Draw { seed, cases }, arguments),
         Task::Ci => ci(),
         Task::Sim { arguments } => cargo(["run", "--release", "--package", "tandem-sim", "--"], arguments),
         Task::Bench { arguments } => cargo(["bench", "--package", "tandem-benches"], arguments),
     }
 }
 
-fn test(arguments: Vec<OsString>) -> Result<(), Failed> {
+/// What property tests try; `.cargo/config.toml` says what holds otherwise.
+#[derive(Default)]
+struct Draw {
+    seed: Option<u64>,
+    cases: Option<u32>,
+}
+
+fn test(draw: Draw, arguments: Vec<OsString>) -> Result<(), Failed> {
     tools::ensure(tools::TESTS)?;
-    cargo(["test", "--workspace", "--no-fail-fast"], arguments)
+    let mut command = cargo_command(["test", "--workspace", "--no-fail-fast"], arguments);
+    command.envs(draw.seed.map(|seed| ("PROPTEST_RNG_SEED", seed.to_string())));
+    // What tests ask for themselves counts for nothing then.
+    command.envs(draw.cases.map(|cases| ("PROPTEST_CASES", cases.to_string())));
+    run(&mut command)
 }
 
 fn ci() -> Result<(), Failed> {
     let started = Instant::now();
     cargo(["fmt", "--all", "--check"], Vec::new())?;
     cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"], Vec::new())?;
-    test(Vec::new())?;
+    test(Draw::default(), Vec::new())?;
     println!("==> all of it held, in {} s", started.elapsed().as_secs());
     Ok(())
 }
 
 fn cargo<const N: usize>(fixed: [&str; N], more: Vec<OsString>) -> Result<(), Failed> {
+    run(&mut cargo_command(fixed, more))
+}
+
+fn cargo_command<const N: usize>(fixed: [&str; N], more: Vec<OsString>) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    run(Command::new(cargo).current_dir(root).args(fixed).args(more))
+    let mut command = Command::new(cargo);
+    command.current_dir(root).args(fixed).args(more);
+    command
 }
 
 /// Names the command, runs it, and says so when it fails.
