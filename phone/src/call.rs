@@ -29,7 +29,7 @@ use crate::report::{CallKey, Event, Output, Report, Side};
 use crate::retransmission::{Due, Retransmission};
 use crate::sdp::{AudioStream, Direction};
 use crate::stream::Stream;
-use crate::transfer::{Asked, Asking, Wish};
+use crate::transfer::{Asked, Asking, Consulting, Wish};
 
 /// How long a vanished party stays silent; then its phone answers again, with 481.
 const VANISHED: Duration = Duration::from_secs(3_600);
@@ -131,8 +131,8 @@ pub(crate) struct Call {
     pub(crate) asking: Option<Asking>,
     pub(crate) asked: Option<Asked>,
     pub(crate) wish: Option<Wish>,
-    /// How long it lasts before it is joined with the call that it is the consultation of.
-    pub(crate) consults_for: Option<Duration>,
+    /// What becomes of it, when it is a consultation.
+    pub(crate) consulting: Option<Consulting>,
     plan: Plan,
 }
 
@@ -159,7 +159,7 @@ impl Call {
             asking: None,
             asked: None,
             wish: None,
-            consults_for: None,
+            consulting: None,
             plan: Plan::default(),
         }
     }

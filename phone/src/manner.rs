@@ -67,6 +67,22 @@ pub enum TransferWay {
         /// How long it talks to the other one first.
         talks: Duration,
     },
+    /// It does not transfer: it holds, calls the other one itself, and keys a code there by which its server makes one
+    /// call of the two.
+    Conference {
+        /// How long it talks to the other one first.
+        talks: Duration,
+        /// The code.
+        code: &'static str,
+    },
+}
+
+impl TransferWay {
+    /// Whether it talks to the other one itself first, and holds meanwhile.
+    #[must_use]
+    pub const fn consults(self) -> bool {
+        matches!(self, Self::Attended { .. } | Self::Conference { .. })
+    }
 }
 
 /// What a party does that is asked to call somebody (REFER).

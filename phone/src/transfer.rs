@@ -4,6 +4,7 @@
 //! ```text
 //!  blind      Up ──REFER──▶ 202 ──NOTIFY …──▶ told (and gone at the 202, or hung up by the other side, or back)
 //!  attended   Up ──hold, another call──▶ talks there ──REFER with Replaces (RFC 3891)──▶ as above
+//!  three-way  Up ──hold, another call──▶ talks there ──keys a code──▶ goes on there, and this one is hung up
 //! ```
 //!
 //! A call knows nothing of its phone's other calls: what it needs of them it wishes for.
@@ -21,6 +22,9 @@ use crate::phone::Phone;
 use crate::report::{CallKey, Event, Side};
 use crate::retransmission::{Due, Retransmission};
 use crate::sdp::Direction;
+
+/// How long a party stays in the conference that it made.
+const CONFERENCE: Duration = Duration::from_secs(8);
 
 /// How long somebody is rung for a consultation.
 const CONSULTATION_PATIENCE: Duration = Duration::from_secs(8);
@@ -48,12 +52,23 @@ pub(crate) struct Asked {
 /// What a call wants its phone to do.
 #[derive(Debug)]
 pub(crate) enum Wish {
-    /// Call somebody on another line, and talk for so long before the two calls are joined.
-    Consult { to: String, talks: Duration, manner: Box<Manner> },
+    /// Call somebody on another line.
+    Consult { to: String, consulting: Consulting, manner: Box<Manner> },
     /// This call was the consultation: join.
     Join,
+    /// This call was the consultation, and is for itself from now on.
+    LetGo,
     /// Nobody joins: the consultation is over.
     GoBack,
+}
+
+/// What a call is for that was made while another one is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Consulting {
+    /// How long the two talk first.
+    talks: Duration,
+    /// The code that is keyed then; without one the other side is asked to join the two calls (REFER).
+    code: Option<&'static str>,
 }
 
 impl Asking {
@@ -72,30 +87,42 @@ impl Asked {
 impl Call {
     /// When it transfers the other side; of a consultation, when it has said enough.
     pub(crate) fn transfers_after(&self) -> Option<Duration> {
-        self.consults_for.or_else(|| self.manner.transfer.as_ref().map(|transfer| transfer.after))
+        let talks = self.consulting.map(|consulting| consulting.talks);
+        talks.or_else(|| self.manner.transfer.as_ref().map(|transfer| transfer.after))
     }
 
     pub(crate) fn begin_transfer(&mut self, scene: &mut Scene<'_>) {
-        if self.consults_for.is_some() {
-            self.wish = Some(Wish::Join);
+        if let Some(consulting) = self.consulting {
+            self.wish = Some(match (consulting.code, &mut self.stream) {
+                (Some(code), Some(stream)) => {
+                    stream.press(code);
+                    Wish::LetGo
+                }
+                _ => Wish::Join,
+            });
             return;
         }
         let Some(Transfer { to, way, .. }) = self.manner.transfer.clone() else { return };
         match way {
             TransferWay::Blind | TransferWay::BlindAndLeave => self.refer(scene, &to, None),
-            TransferWay::Attended { talks } => {
-                self.reinvite(scene, Direction::SendOnly);
-                let manner = Manner {
-                    talk: None,
-                    transfer: None,
-                    keys: Vec::new(),
-                    holds: Vec::new(),
-                    patience: Some(CONSULTATION_PATIENCE),
-                    ..self.manner.clone()
-                };
-                self.wish = Some(Wish::Consult { to, talks, manner: Box::new(manner) });
+            TransferWay::Attended { talks } => self.consult(scene, to, Consulting { talks, code: None }),
+            TransferWay::Conference { talks, code } => {
+                self.consult(scene, to, Consulting { talks, code: Some(code) });
             }
         }
+    }
+
+    fn consult(&mut self, scene: &mut Scene<'_>, to: String, consulting: Consulting) {
+        self.reinvite(scene, Direction::SendOnly);
+        let manner = Manner {
+            talk: consulting.code.map(|_| consulting.talks + CONFERENCE),
+            transfer: None,
+            keys: Vec::new(),
+            holds: Vec::new(),
+            patience: Some(CONSULTATION_PATIENCE),
+            ..self.manner.clone()
+        };
+        self.wish = Some(Wish::Consult { to, consulting, manner: Box::new(manner) });
     }
 
     /// Asks the other side to call `to`, in the place of us in the dialog that `replaces` names (RFC 3891 §4.2).
@@ -151,8 +178,8 @@ impl Call {
 
     /// The transfer came to nothing: the two talk again.
     pub(crate) fn go_back(&mut self, scene: &mut Scene<'_>) {
-        let is_attended = |it: &Transfer| matches!(it.way, TransferWay::Attended { .. });
-        if self.consults_for.is_none() && self.manner.transfer.as_ref().is_some_and(is_attended) {
+        let consults = |it: &Transfer| it.way.consults();
+        if self.consulting.is_none() && self.manner.transfer.as_ref().is_some_and(consults) {
             self.reinvite(scene, Direction::SendReceive);
             self.wish = Some(Wish::GoBack);
         }
@@ -260,8 +287,11 @@ impl Phone {
     pub(crate) fn fulfil(&mut self, now: Duration, key: CallKey) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         match call.wish.take() {
-            Some(Wish::Consult { to, talks, manner }) => self.consult(now, key, &to, talks, *manner),
+            Some(Wish::Consult { to, consulting, manner }) => {
+                self.consult(now, key, &to, consulting, *manner);
+            }
             Some(Wish::Join) => self.join(now, key),
+            Some(Wish::LetGo) => drop(self.consultations.held.remove(&key)),
             Some(Wish::GoBack) => {
                 if let Some(consultation) = self.consultations.of(key) {
                     self.hang_up(now, consultation);
@@ -285,14 +315,14 @@ impl Phone {
         }
     }
 
-    fn consult(&mut self, now: Duration, held: CallKey, to: &str, talks: Duration, manner: Manner) {
+    fn consult(&mut self, now: Duration, held: CallKey, to: &str, consulting: Consulting, manner: Manner) {
         let user = self.config().user.clone();
         let Some(consultation) = self.call(now, &user, to, manner) else {
             return self.with_call(now, held, Call::go_back);
         };
         self.consultations.held.insert(consultation, held);
         if let Some(call) = self.calls.get_mut(&consultation) {
-            call.consults_for = Some(talks);
+            call.consulting = Some(consulting);
         }
     }
 

@@ -78,6 +78,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("nobody_hears_a_third_party", audio::nobody_hears_a_third_party),
     ("bridged_parties_hear_each_other", audio::bridged_parties_hear_each_other),
     ("transferred_parties_hear_each_other", audio::transferred_parties_hear_each_other),
+    ("conferring_parties_hear_each_other", audio::conferring_parties_hear_each_other),
     ("transferors_are_told_the_end", transfers::transferors_are_told_the_end),
     ("no_call_is_answered_twice", transfers::no_call_is_answered_twice),
     ("waiting_callers_hear_music", audio::waiting_callers_hear_music),

@@ -15,7 +15,7 @@ use tandem_switch::SwitchConfig;
 
 use crate::node::{ADDRESS, SIP, SIPS, TRUNK};
 use crate::rogue::{self, ACCOMPLICE, GUESSER, ROGUE};
-use crate::scenario::Knobs;
+use crate::scenario::{Knobs, Supervision};
 use crate::voices::PROMPTS;
 
 /// The carrier.
@@ -40,6 +40,8 @@ const TWO_WAYS: &str = "carrier-c";
 pub(crate) const ANNOUNCEMENT: &str = "please-wait";
 /// How often.
 pub(crate) const ANNOUNCEMENT_EVERY: Duration = Duration::from_secs(7);
+/// Keyed by who wants a conference.
+pub(crate) const CONFERENCE_CODE: &str = "*3";
 
 /// Who serves which queue.
 #[derive(Clone, Debug)]
@@ -194,13 +196,24 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         not_responding_pause: Duration::from_secs(10),
         hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
         outbound_trunk: None,
-        supervisors: BTreeSet::new(),
-        features: Features::default(),
+        supervisors: BTreeSet::from([user(USERS)]),
+        features: features(knobs),
         call_progress: knobs
             .listens
             .then(|| (TRUNK.to_owned(), ProgressRules::default()))
             .into_iter()
             .collect(),
+    }
+}
+
+fn features(knobs: &Knobs) -> Features {
+    let code = |code: &str| knobs.confers.then(|| code.to_owned());
+    Features {
+        conference: code(CONFERENCE_CODE),
+        monitor: code(Supervision::Monitor.code()),
+        coach: code(Supervision::Coach.code()),
+        barge: code(Supervision::Barge.code()),
+        entry_tone: false,
     }
 }
 

@@ -74,6 +74,7 @@ impl Ladder {
             health: false,
             registers: false,
             listens: false,
+            confers: false,
         };
         change(&mut knobs);
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };

@@ -21,11 +21,13 @@ mod voices;
 mod watched;
 mod world;
 
-pub use network::{Partition, Weather};
+pub use network::{Link, Partition, Weather};
 pub use registrar::{RegistrarPlan, Trouble};
 pub use rogue::{Misdeed, RoguePlan};
 pub use sabotage::Sabotage;
-pub use scenario::{CallerPlan, Goal, Knobs, OutsideAgent, PhonePlan, Placer, Scenario, StrangerPlan};
+pub use scenario::{
+    CallerPlan, Goal, Knobs, OutsideAgent, PhonePlan, Placer, Scenario, StrangerPlan, Supervision,
+};
 pub use tap::{Kind, Seen, Way};
 pub use trace::Trace;
 pub use watched::Said;

@@ -6,6 +6,9 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
+use crate::scenario::Scenario;
+use crate::tap::Way;
+
 /// How packets fare on the way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weather {
@@ -17,6 +20,8 @@ pub struct Weather {
     pub loss_permille: u32,
     /// Of a thousand packets, so many come twice.
     pub duplicate_permille: u32,
+    /// Of a thousand packets, so many are held back, and those sent after them come first.
+    pub reordered_permille: u32,
 }
 
 impl Weather {
@@ -32,7 +37,22 @@ impl Weather {
         jitter: Duration::ZERO,
         loss_permille: 0,
         duplicate_permille: 0,
+        reordered_permille: 0,
     };
+}
+
+/// How long a packet is held back that others overtake: three of a stream.
+const HELD_BACK: Duration = Duration::from_millis(65);
+
+/// One way of the link between a host and the node, which is another one than the rest of the network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Link {
+    /// Who.
+    pub host: IpAddr,
+    /// Which way.
+    pub way: Way,
+    /// How packets fare there.
+    pub weather: Weather,
 }
 
 /// A host is cut off from everybody for a while.
@@ -51,18 +71,15 @@ pub struct Partition {
 pub(crate) struct Network {
     rng: ChaCha8Rng,
     weather: Weather,
+    links: Vec<Link>,
     partitions: Vec<Partition>,
     heals_at: Duration,
 }
 
 impl Network {
-    pub(crate) const fn new(
-        rng: ChaCha8Rng,
-        weather: Weather,
-        partitions: Vec<Partition>,
-        heals_at: Duration,
-    ) -> Self {
-        Self { rng, weather, partitions, heals_at }
+    pub(crate) fn new(rng: ChaCha8Rng, scenario: &Scenario, heals_at: Duration) -> Self {
+        let (links, partitions) = (scenario.links.clone(), scenario.partitions.clone());
+        Self { rng, weather: scenario.weather, links, partitions, heals_at }
     }
 
     /// When a packet arrives: never, once or twice.
@@ -72,12 +89,28 @@ impl Network {
         if self.partitions.iter().any(parted) {
             return Vec::new();
         }
-        let weather = if now < self.heals_at { self.weather } else { Weather::FINE };
+        let weather = self.weather_between(now, from, to);
         if self.rng.random_range(0..1_000) < weather.loss_permille {
             return Vec::new();
         }
         let copies = if self.rng.random_range(0..1_000) < weather.duplicate_permille { 2 } else { 1 };
-        (0..copies).map(|_| now + weather.latency + self.delay(weather.jitter)).collect()
+        (0..copies)
+            .map(|_| {
+                let is_held = self.rng.random_range(0..1_000) < weather.reordered_permille;
+                let held = if is_held { HELD_BACK } else { Duration::ZERO };
+                now + weather.latency + held + self.delay(weather.jitter)
+            })
+            .collect()
+    }
+
+    fn weather_between(&self, now: Duration, from: IpAddr, to: IpAddr) -> Weather {
+        let ways = [(from, Way::In), (to, Way::Out)];
+        let link = self.links.iter().find(|link| ways.contains(&(link.host, link.way)));
+        match link {
+            _ if now >= self.heals_at => Weather::FINE,
+            Some(link) => link.weather,
+            None => self.weather,
+        }
     }
 
     /// When a piece of a stream arrives: what is lost or parted is sent again, a fifth of a second later or when the
@@ -125,6 +158,7 @@ mod tests {
         jitter: Duration::from_millis(50),
         loss_permille: 100,
         duplicate_permille: 100,
+        reordered_permille: 0,
     };
 
     fn host(last: u8) -> IpAddr {
@@ -132,7 +166,25 @@ mod tests {
     }
 
     fn network(partitions: Vec<Partition>) -> Network {
-        Network::new(ChaCha8Rng::seed_from_u64(7), STORM, partitions, Duration::from_secs(100))
+        Network {
+            rng: ChaCha8Rng::seed_from_u64(7),
+            weather: STORM,
+            links: Vec::new(),
+            partitions,
+            heals_at: Duration::from_secs(100),
+        }
+    }
+
+    #[test]
+    fn a_link_may_be_bad_one_way_only() {
+        let mut network = network(Vec::new());
+        network.weather = Weather::FINE;
+        let held_back = Weather { reordered_permille: 1_000, ..Weather::FINE };
+        network.links = vec![Link { host: host(1), way: Way::In, weather: held_back }];
+        let mut takes = |from, to| network.arrivals(Duration::ZERO, host(from), host(to));
+        assert_eq!(takes(1, 9), [Weather::FINE.latency + HELD_BACK]);
+        assert_eq!(takes(9, 1), [Weather::FINE.latency]);
+        assert_eq!(takes(2, 9), [Weather::FINE.latency], "others are not concerned");
     }
 
     #[test]

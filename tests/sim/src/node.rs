@@ -298,7 +298,10 @@ impl Node {
                     making: Making::Sip,
                     stream: transmit.transport.is_reliable().then_some((transmit.transport, transmit.flow)),
                 }),
-                Output::Media { command, .. } => {
+                Output::Media { mut command, .. } => {
+                    if let Some(sabotage) = self.sabotage {
+                        sabotage.spoil_command(&mut command);
+                    }
                     let at = self.ring(now, self.commands.back().map(|(at, _)| *at));
                     self.commands.push_back((at, command));
                 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tandem_control_api::{CallRecord, Command, CommandId, Event, Request};
-use tandem_media::Event as MediaEvent;
+use tandem_media::{Audience, Command as MediaCommand, Event as MediaEvent};
 
 use crate::configuration::{CARRIER, phone_address};
 use crate::node::{Departure, Making, SIP};
@@ -63,11 +63,13 @@ pub enum Sabotage {
     NeverHangsUp,
     /// Registrations with carriers are not refreshed.
     ForgetsToRegister,
+    /// Who listens to a conference is heard there.
+    ExposesMonitors,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -92,7 +94,14 @@ impl Sabotage {
         Self::LeavesTransfersOpen,
         Self::NeverHangsUp,
         Self::ForgetsToRegister,
+        Self::ExposesMonitors,
     ];
+
+    pub(crate) fn spoil_command(self, command: &mut MediaCommand) {
+        if let (Self::ExposesMonitors, MediaCommand::Join { audience, .. }) = (self, command) {
+            *audience = Audience::Everybody;
+        }
+    }
 
     /// Whether an incoming packet to an RTP port is lost.
     pub(crate) fn loses_media(self, bytes: &[u8]) -> bool {

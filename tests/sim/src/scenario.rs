@@ -1,10 +1,15 @@
 //! What is going to happen in a run, all of it drawn from the seed before the run begins.
 
 mod carriers;
+mod conferences;
 mod extensions;
+mod goal;
+mod links;
 mod protection;
 mod strangers;
 mod transfers;
+
+pub use self::goal::{Goal, Supervision};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -16,7 +21,7 @@ use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
 
 use crate::configuration::{self, CARRIER, USERS, phone_address};
 use crate::connection;
-use crate::network::{Partition, Weather};
+use crate::network::{Link, Partition, Weather};
 use crate::registrar::RegistrarPlan;
 use crate::rogue::{self, RoguePlan};
 use crate::voices::{self, party_frequencies};
@@ -73,6 +78,8 @@ pub struct Knobs {
     pub registers: bool,
     /// Whether it is found out what answers at the carrier.
     pub listens: bool,
+    /// Whether phones can make conferences, and the last user may listen, coach and join in.
+    pub confers: bool,
 }
 
 impl Knobs {
@@ -98,6 +105,8 @@ pub struct Scenario {
     pub knobs: Knobs,
     /// The network until it heals.
     pub weather: Weather,
+    /// Where it is better, each way for itself; nowhere worse.
+    pub links: Vec<Link>,
     /// Of a thousand packets to the node, so many arrive with a few octets changed.
     pub mangled_permille: u32,
     /// Who is cut off when.
@@ -157,56 +166,6 @@ pub enum Placer {
     Carrier,
     /// A softphone, by its place in [`Scenario::phones`].
     Phone(usize),
-}
-
-/// What a caller wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// `+15550100`.
-    Menu,
-    /// `+15550101`.
-    Sales,
-    /// `+15550102`.
-    Prompt,
-    /// `+15550103`.
-    Echo,
-    /// `+15550104`.
-    ReadBack,
-    /// `+15550110`, which leads straight to user 1001.
-    Phone,
-    /// `+15550111`, which leads straight to a subscriber of the carrier's.
-    Subscriber,
-    /// `+15550112`: the same subscriber, by two proxies.
-    TwoWays,
-    /// `+15550113`: user 1001, with media past the node.
-    PhoneDirectly,
-    /// A number that does not exist.
-    Nowhere,
-}
-
-impl Goal {
-    /// The number that is dialled.
-    #[must_use]
-    pub const fn number(self) -> &'static str {
-        match self {
-            Self::Menu => "+15550100",
-            Self::Sales => "+15550101",
-            Self::Prompt => "+15550102",
-            Self::Echo => "+15550103",
-            Self::ReadBack => "+15550104",
-            Self::Phone => "+15550110",
-            Self::Subscriber => "+15550111",
-            Self::TwoWays => "+15550112",
-            Self::PhoneDirectly => "+15550113",
-            Self::Nowhere => "+15559999",
-        }
-    }
-
-    /// Whether the node itself answers, whoever is there.
-    #[must_use]
-    pub const fn is_answered_here(self) -> bool {
-        matches!(self, Self::Menu | Self::Sales | Self::Prompt | Self::Echo | Self::ReadBack)
-    }
 }
 
 /// A call to be placed.
@@ -272,6 +231,7 @@ impl Scenario {
             seed,
             knobs,
             weather,
+            links: Vec::new(),
             mangled_permille: 0,
             partitions,
             phones,
@@ -291,6 +251,8 @@ impl Scenario {
         }
         connection::connect(&mut scenario, fair);
         transfers::plan(&mut scenario);
+        conferences::plan(&mut scenario);
+        links::plan(&mut scenario);
         scenario
     }
 
@@ -308,6 +270,14 @@ impl Scenario {
             of_queue.map(|agent| agent.number.clone()).collect()
         };
         configuration::Agents { outside: [numbers(false), numbers(true)] }
+    }
+
+    /// What strangers sound like.
+    fn strangers_hz(&self) -> impl Iterator<Item = u16> {
+        self.strangers.iter().filter_map(|stranger| match stranger {
+            StrangerPlan::Rtp { hz, .. } => Some(*hz),
+            StrangerPlan::Sip { .. } => None,
+        })
     }
 
     /// Whether a host was cut off at any time between two others.
@@ -328,9 +298,14 @@ struct Draw {
 
 impl Draw {
     fn new(seed: u64) -> Self {
+        Self::on_stream(seed, 1, party_frequencies().collect())
+    }
+
+    /// With randomness of its own, and these voices to give away.
+    fn on_stream(seed: u64, stream: u64, frequencies: Vec<u16>) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(1);
-        Self { rng, bad_habits_percent: 25, frequencies: party_frequencies().collect() }
+        rng.set_stream(stream);
+        Self { rng, bad_habits_percent: 25, frequencies }
     }
 
     fn chance(&mut self, percent: u32) -> bool {
@@ -366,6 +341,7 @@ impl Draw {
             jitter: self.millis(0, 80),
             loss_permille: self.rng.random_range(0..=80),
             duplicate_permille: self.rng.random_range(0..=50),
+            reordered_permille: 0,
         }
     }
 
@@ -375,6 +351,7 @@ impl Draw {
             jitter: self.millis(0, 800),
             loss_permille: self.rng.random_range(100..=400),
             duplicate_permille: self.rng.random_range(0..=300),
+            reordered_permille: 0,
         }
     }
 
@@ -398,6 +375,7 @@ impl Draw {
             health: false,
             registers: false,
             listens: false,
+            confers: false,
         }
     }
 

@@ -148,7 +148,7 @@ impl World {
             rng
         };
         let node = Node::new(scenario.seed, &scenario.knobs, &scenario.agents(), sabotage);
-        let network = Network::new(rng(2), scenario.weather, scenario.partitions.clone(), HEALS_AT);
+        let network = Network::new(rng(2), &scenario, HEALS_AT);
         let mut parties = vec![parties::carrier(&scenario, rng(100))];
         parties.extend(
             (101..).zip(&scenario.phones).map(|(stream, plan)| parties::softphone(plan, rng(stream))),
@@ -354,7 +354,7 @@ impl World {
         );
         let now = self.now;
         if let Some(party) = self.parties.get_mut(party)
-            && let Some(call) = party.phone.call(now, &plan.from, plan.goal.number(), plan.manner)
+            && let Some(call) = party.phone.call(now, &plan.from, &plan.goal.number(), plan.manner)
         {
             party.callers.insert(call, n);
         }

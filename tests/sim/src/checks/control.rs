@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, Event, LegRecord};
-use tandem_phone::{Manner, TransferWay};
+use tandem_phone::Manner;
 use tandem_time::Instant;
 
 use super::Judge;
@@ -121,7 +121,7 @@ pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, jud
                 judge.fail(format!("{id} of {call} ended {:?}, by the edge {seen:?}", leg.ended));
             }
         }
-        check_totals(*made, record, judge);
+        check_totals(run, *made, record, judge);
     }
 }
 
@@ -210,21 +210,25 @@ impl Talk {
     }
 }
 
-fn check_totals(made: Duration, record: &CallRecord, judge: &mut Judge) {
-    // Its only leg went on in another call.
-    if record.legs.is_empty() && record.end.cause == "moved" {
-        return;
-    }
-    let last = record.legs.iter().map(|leg| leg.ended).max();
-    if last != Some(record.ended) {
+fn check_totals(run: &Observed, made: Duration, record: &CallRecord, judge: &mut Judge) {
+    // A leg that goes on in another call, by a transfer or a conference, is in the record of that one.
+    let moves = run.control.iter().filter_map(|(at, said)| match said {
+        Said::Event(Event::LegMoved { from, .. }) if *from == record.id => Some(*at),
+        _ => None,
+    });
+    let moved = moves.max();
+    let last = record.legs.iter().map(|leg| leg.ended.since_start()).chain(moved).max();
+    if last != Some(record.ended.since_start()) {
         judge.fail(format!("{} ended {:?}, its last leg {last:?}", record.id, record.ended));
-    }
-    let caller = record.legs.first();
-    if caller.is_none_or(|caller| caller.answered != record.answered || caller.started != record.offered) {
-        judge.fail(format!("{} does not begin as its caller's leg does", record.id));
     }
     if record.ended.since_start() > made {
         judge.fail(format!("{} was recorded before its end", record.id));
+    }
+    let caller = record.legs.first();
+    if moved.is_none()
+        && caller.is_none_or(|caller| caller.answered != record.answered || caller.started != record.offered)
+    {
+        judge.fail(format!("{} does not begin as its caller's leg does", record.id));
     }
 }
 
@@ -238,7 +242,7 @@ pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, judge: &mut Judge
     let mut holding: BTreeMap<String, CommandId> = BTreeMap::new();
     for (at, said) in &run.control {
         match said {
-            Said::Event(Event::CallOffered { call, dialled, .. }) if numbers.contains(&dialled.as_str()) => {
+            Said::Event(Event::CallOffered { call, dialled, .. }) if numbers.contains(dialled) => {
                 of_flows.insert(*call);
             }
             Said::Request(request) => {
@@ -325,8 +329,7 @@ pub(super) fn records_count_the_packets(run: &Observed, judge: &mut Judge) {
 }
 
 fn holds(manner: &Manner) -> bool {
-    let transfer = manner.transfer.as_ref();
-    let consults = transfer.is_some_and(|it| matches!(it.way, TransferWay::Attended { .. }));
+    let consults = manner.transfer.as_ref().is_some_and(|transfer| transfer.way.consults());
     !manner.holds.is_empty() || consults
 }
 

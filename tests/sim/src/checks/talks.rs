@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tandem_control_api::{CallId, Command, CommandId, Event, LegId, MediaPath, Outcome, Request, TransferTo};
+use tandem_control_api::{
+    CallId, Command, CommandId, Event, LegId, MediaPath, Outcome, Request, Role, TransferTo,
+};
 
 use crate::watched::Said;
 use crate::world::Observed;
@@ -29,10 +31,20 @@ impl Talk {
     }
 }
 
+/// A leg that heard another one in a conference for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hearing {
+    pub(super) listener: LegId,
+    pub(super) speaker: LegId,
+    pub(super) from: Duration,
+    pub(super) until: Duration,
+}
+
 /// Everything that was said of a run, in one place.
 #[derive(Debug, Default)]
 pub(super) struct Talks {
     pub(super) all: Vec<Talk>,
+    pub(super) in_conferences: Vec<Hearing>,
     /// Legs that something was played to, also while they were transferred.
     pub(super) prompted: BTreeSet<LegId>,
     /// Calls whose media passes the node, and the legs that were dialled in them.
@@ -58,6 +70,8 @@ impl Talks {
         let end = run.control.last().map_or(Duration::ZERO, |(at, _)| *at);
         let open: Vec<LegId> = reader.open.keys().copied().collect();
         open.into_iter().for_each(|leg| reader.close(end, leg));
+        reader.conferences.clear();
+        reader.confer(end);
         reader.talks
     }
 }
@@ -69,6 +83,10 @@ struct Reader {
     open: BTreeMap<LegId, Talk>,
     bridges: BTreeMap<CommandId, (LegId, LegId)>,
     transfers: BTreeMap<CommandId, Transfer>,
+    joins: BTreeMap<CommandId, (LegId, CallId, Role)>,
+    conferences: BTreeMap<CallId, BTreeMap<LegId, Role>>,
+    /// Listener and speaker, and since when.
+    hearings: BTreeMap<(LegId, LegId), Duration>,
     direct: BTreeSet<CommandId>,
     ended: BTreeSet<LegId>,
 }
@@ -87,6 +105,9 @@ impl Reader {
             Command::Dial { call, media: MediaPath::Direct, .. } => {
                 self.talks.direct.0.insert(*call);
                 self.direct.insert(request.id);
+            }
+            Command::Join { leg, call, role, .. } => {
+                self.joins.insert(request.id, (*leg, *call, *role));
             }
             Command::Unbridge { leg } => self.close(at, *leg),
             Command::Play { leg, .. } => drop(self.talks.prompted.insert(*leg)),
@@ -116,6 +137,13 @@ impl Reader {
             Event::Done { command, outcome } => {
                 if let (Some((a, b)), Ok(_)) = (self.bridges.remove(command), outcome) {
                     self.open(at, [a, b], false);
+                }
+                if let (Some((leg, call, role)), Ok(_)) = (self.joins.remove(command), outcome)
+                    && !self.ended.contains(&leg)
+                {
+                    self.close(at, leg);
+                    self.conferences.entry(call).or_default().insert(leg, role);
+                    self.confer(at);
                 }
                 if let Some(transfer) = self.transfers.remove(command) {
                     match outcome {
@@ -148,7 +176,39 @@ impl Reader {
         }
     }
 
+    /// Who hears whom in conferences from now on: whoever is heard by all, by all others; a coach by one (`Role`).
+    fn confer(&mut self, at: Duration) {
+        let pairs = |members: &BTreeMap<LegId, Role>| {
+            let heard_by = |speaker: LegId, role: Role| {
+                members.keys().copied().filter(move |listener| match role {
+                    Role::Party => *listener != speaker,
+                    Role::Monitor => false,
+                    Role::Coach { leg } => *listener == leg && leg != speaker,
+                })
+            };
+            let pairs = members.iter().flat_map(|(speaker, role)| {
+                heard_by(*speaker, *role).map(move |listener| (listener, *speaker))
+            });
+            pairs.collect::<Vec<_>>()
+        };
+        let now: BTreeSet<(LegId, LegId)> = self.conferences.values().flat_map(pairs).collect();
+        let over: Vec<_> = self.hearings.keys().filter(|pair| !now.contains(pair)).copied().collect();
+        for (listener, speaker) in over {
+            let Some(from) = self.hearings.remove(&(listener, speaker)) else { continue };
+            self.talks.in_conferences.push(Hearing { listener, speaker, from, until: at });
+        }
+        for pair in now {
+            self.hearings.entry(pair).or_insert(at);
+        }
+    }
+
+    /// Whatever the leg hears is over.
     fn close(&mut self, at: Duration, leg: LegId) {
+        let seated =
+            self.conferences.values_mut().map(|members| members.remove(&leg)).filter(Option::is_some);
+        if seated.count() > 0 {
+            self.confer(at);
+        }
         let Some(talk) = self.open.remove(&leg) else { return };
         if let Some(other) = talk.other(leg) {
             self.open.remove(&other);
