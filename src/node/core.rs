@@ -161,6 +161,7 @@ impl Core {
                     Order::Stop => return self.store,
                 }
                 self.send_outputs();
+                self.transports.flush();
                 self.show();
             }
             let datagrams = self.datagrams.receive();
@@ -168,6 +169,7 @@ impl Core {
             let events = self.take_media_events();
             self.take_speech();
             self.do_what_is_due();
+            self.transports.flush();
             self.show();
             if !datagrams && !packets && !events {
                 self.sleep();

@@ -4,7 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Adds one.
 pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
+    add(counter, 1);
+}
+
+pub(crate) fn add(counter: &AtomicU64, number: u64) {
+    counter.fetch_add(number, Relaxed);
 }
 
 macro_rules! counters {

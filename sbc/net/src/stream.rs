@@ -9,23 +9,23 @@ mod websocket;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use socket2::SockRef;
-use tandem_sbc::transport::{Transmit, Transport, TransportFailure};
+use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::allow_list::AllowList;
-use crate::counters::{Counters, count};
+use crate::counters::{Counters, add, count};
 use crate::inbox::Inbox;
 use crate::tls::{Certificate, Contexts, Refusals, TlsError};
 use crate::transports::{TcpLimits, TransportsConfig};
-use line::Sent;
+use line::{Line, Overflow, Sent};
 use table::{Connections, Found};
 
 /// Messages that may wait for a connection's peer to read, or for the connection to be made. One more, and the peer
@@ -54,12 +54,17 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a message that has begun may take to end.
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(32);
 
+/// Bytes after which no further message is written with those before it: about one record of TLS (RFC 8446 §5.1).
+const GATHERED_MAX: usize = 16 * 1024;
+
 /// All listeners for streams and connections, as their senders see them.
 #[derive(Debug)]
 pub(crate) struct StreamTransport {
     runtime: Handle,
     shared: Arc<Shared>,
     listeners: Vec<Arc<TcpListener>>,
+    /// The connections to be flushed. Only the core's thread takes this lock.
+    unflushed: Mutex<Vec<(FlowId, Arc<Line>)>>,
 }
 
 /// How a connection carries SIP, and its two ends.
@@ -100,7 +105,7 @@ impl StreamTransport {
         let connections = Connections::new(limits);
         let shared =
             Arc::new(Shared { connections, allowed, limits, inbox, counters, tls, refusals, origins });
-        Ok(Self { runtime: Handle::current(), shared, listeners: Vec::new() })
+        Ok(Self { runtime: Handle::current(), shared, listeners: Vec::new(), unflushed: Mutex::default() })
     }
 
     /// Adds a listener and tells its address.
@@ -138,16 +143,45 @@ impl StreamTransport {
                 return Err(failure);
             }
         };
-        match line.send(bytes) {
-            Sent::Now => count(&self.shared.counters.tcp_sent),
-            Sent::Queued => {}
-            Sent::Overflow => {
-                self.shared.connections.close(flow);
-                count(&self.shared.counters.tcp_slow_readers);
-                return Err(TransportFailure { flow: Some(flow), ..failure });
+        let sent = match line.send(bytes) {
+            Ok(Sent::Full) => self.flush_line(flow, &line),
+            Ok(Sent::Waits) => Ok(()),
+            Ok(Sent::First) => {
+                self.unflushed().push((flow, line));
+                Ok(())
             }
+            Err(overflow) => {
+                self.cut(flow);
+                Err(overflow)
+            }
+        };
+        sent.map_err(|Overflow| TransportFailure { flow: Some(flow), ..failure })
+    }
+
+    /// Writes what was sent since the last time. The failure of a connection comes through the inbox.
+    pub(crate) fn flush(&self) {
+        for (flow, line) in self.unflushed().drain(..) {
+            let _ = self.flush_line(flow, &line);
         }
-        Ok(())
+    }
+
+    fn flush_line(&self, flow: FlowId, line: &Line) -> Result<(), Overflow> {
+        let flushed = line.flush();
+        match flushed {
+            Ok(messages) => add(&self.shared.counters.tcp_sent, messages),
+            Err(Overflow) => self.cut(flow),
+        }
+        flushed.map(|_| ())
+    }
+
+    /// Cuts a connection whose peer does not read.
+    fn cut(&self, flow: FlowId) {
+        self.shared.connections.close(flow);
+        count(&self.shared.counters.tcp_slow_readers);
+    }
+
+    fn unflushed(&self) -> MutexGuard<'_, Vec<(FlowId, Arc<Line>)>> {
+        self.unflushed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Cuts the connections that a source made which is listed no more.

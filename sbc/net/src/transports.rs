@@ -174,8 +174,8 @@ impl Transports {
         }
     }
 
-    /// Sends a message. Never blocks and needs no runtime: meant for the core's thread. A failure that shows later
-    /// comes through the inbox.
+    /// Sends a message: a datagram now, on a connection with the next [`flush`](Self::flush) at the latest. Never blocks and
+    /// needs no runtime: meant for the core's thread. A failure that shows later comes through the inbox.
     ///
     /// # Errors
     /// When it is certain now that it cannot be sent.
@@ -188,6 +188,11 @@ impl Transports {
             }
             _ => self.streams.send(transmit),
         }
+    }
+
+    /// Writes what was sent on connections since the last time, so that what the core says in one go is written at once.
+    pub fn flush(&self) {
+        self.streams.flush();
     }
 
     /// The socket bound to `local`, else the first that speaks the destination's IP version.

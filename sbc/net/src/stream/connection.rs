@@ -14,15 +14,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::channel::{self, Channel};
 use super::line::{Half, Line, SipStream};
 use super::table::Opening;
-use super::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT, websocket};
+use super::{
+    CLOSE_TIMEOUT, CONNECT_TIMEOUT, GATHERED_MAX, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT, websocket,
+};
 use crate::counters::count;
 use crate::inbox::{Inbound, InboundPacket};
 
 /// Bytes read at a time.
 const READ: usize = 8 * 1024;
-
-/// Bytes after which no further message is written with those before it: about one record of TLS.
-const GATHERED_MAX: usize = 16 * 1024;
 
 /// Makes the connection, then serves it. What is queued meanwhile is sent when it stands.
 pub(super) async fn connect(shared: Arc<Shared>, link: Link, opening: Opening) {
@@ -157,7 +156,7 @@ impl Reading<'_> {
             match frame {
                 // Answers enough are under way when there is no room for this one.
                 Frame::Ping => {
-                    self.line.send(PONG.to_vec());
+                    let _ = self.line.send(PONG.to_vec()).and_then(|_| self.line.flush());
                     count(&self.shared.counters.tcp_keep_alives);
                 }
                 Frame::Pong => hand_over(self.shared, self.link, self.flow, PONG.to_vec()).await,

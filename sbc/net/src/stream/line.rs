@@ -1,9 +1,11 @@
 //! What the core's thread and a connection's task share of the connection: what is to be sent, and the stream itself.
 //!
 //! The core's thread writes by itself as long as the peer reads, since waking a task for it costs more than writing does.
-//! What the peer has no room for waits for the task. The lock is held for one read or write that does not wait.
+//! What it says in one go is written at once: a message costs neither a system call nor a record of TLS (RFC 8446 §5.1) of
+//! its own. What the peer has no room for waits for the task. The lock is held for one read or write that does not wait.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -13,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsStream;
 
-use super::CONNECTION_QUEUE;
+use super::{CONNECTION_QUEUE, GATHERED_MAX};
 
 /// A stream that carries SIP as it is.
 #[derive(Debug)]
@@ -33,20 +35,32 @@ pub(super) struct Line {
 #[derive(Debug)]
 struct Direct {
     stream: SipStream,
+    gathered: Gathered,
     /// Messages the task has yet to write, which come first.
     waiting: usize,
 }
 
-/// How a message went.
+/// Messages to be written at once.
+#[derive(Debug, Default)]
+struct Gathered {
+    bytes: Vec<u8>,
+    messages: u64,
+}
+
+/// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// Written.
-    Now,
-    /// Left to the task.
-    Queued,
-    /// Not at all: too much waits already.
-    Overflow,
+    /// It is the first that waits for [`Line::flush`].
+    First,
+    /// It waits with those before it.
+    Waits,
+    /// So much waits now that it is to be flushed at once.
+    Full,
 }
+
+/// Too much waits already for the peer to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Overflow;
 
 impl Line {
     /// One that does not stand yet, and what waits for it.
@@ -54,31 +68,41 @@ impl Line {
         let (queue, waiting) = mpsc::channel(CONNECTION_QUEUE);
         (Arc::new(Self { queue, direct: Mutex::new(None) }), waiting)
     }
+    /// Takes a message: for the next flush, or for the task when it has to write others first.
+    pub(super) fn send(&self, bytes: Vec<u8>) -> Result<Sent, Overflow> {
+        match self.lock().as_mut() {
+            Some(direct) if direct.waiting == 0 => Ok(direct.gathered.push(bytes)),
+            Some(direct) => self.leave(direct, bytes).map(|()| Sent::Waits),
+            None => self.queue.try_send(bytes).map(|()| Sent::Waits).map_err(|_| Overflow),
+        }
+    }
 
-    /// Writes a message, or leaves it, or what is left of it, to the task.
-    pub(super) fn send(&self, bytes: Vec<u8>) -> Sent {
+    /// Writes what was sent, and leaves to the task what the peer has no room for; how many messages are written.
+    pub(super) fn flush(&self) -> Result<u64, Overflow> {
         let mut direct = self.lock();
-        let rest = match direct.as_mut() {
-            Some(direct) if direct.waiting == 0 => match direct.stream.write_now(bytes) {
-                None => return Sent::Now,
-                Some(rest) => rest,
-            },
-            _ => bytes,
-        };
-        if self.queue.try_send(rest).is_err() {
-            return Sent::Overflow;
+        let Some(direct) = direct.as_mut() else { return Ok(0) };
+        let Gathered { bytes, messages } = mem::take(&mut direct.gathered);
+        if messages == 0 {
+            return Ok(0);
         }
-        if let Some(direct) = direct.as_mut() {
-            direct.waiting += 1;
+        match direct.stream.write_now(bytes) {
+            None => Ok(messages),
+            // The task counts what it writes as one.
+            Some(rest) => self.leave(direct, rest).map(|()| messages - 1),
         }
-        Sent::Queued
+    }
+
+    fn leave(&self, direct: &mut Direct, bytes: Vec<u8>) -> Result<(), Overflow> {
+        self.queue.try_send(bytes).map_err(|_| Overflow)?;
+        direct.waiting += 1;
+        Ok(())
     }
 
     /// From now on the core's thread may write to `stream`.
     pub(super) fn stands(&self, stream: SipStream) {
         let mut direct = self.lock();
         let waiting = self.queue.max_capacity() - self.queue.capacity();
-        *direct = Some(Direct { stream, waiting });
+        *direct = Some(Direct { stream, gathered: Gathered::default(), waiting });
     }
 
     /// The task has written so many messages.
@@ -96,6 +120,22 @@ impl Line {
         match self.lock().as_mut() {
             Some(direct) => poll(Pin::new(&mut direct.stream)),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl Gathered {
+    fn push(&mut self, message: Vec<u8>) -> Sent {
+        self.messages += 1;
+        if self.bytes.is_empty() {
+            self.bytes = message;
+        } else {
+            self.bytes.extend_from_slice(&message);
+        }
+        match self.bytes.len() {
+            GATHERED_MAX.. => Sent::Full,
+            _ if self.messages == 1 => Sent::First,
+            _ => Sent::Waits,
         }
     }
 }
@@ -181,5 +221,18 @@ impl AsyncWrite for SipStream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_much_is_gathered_and_no_more() {
+        let mut gathered = Gathered::default();
+        assert_eq!(gathered.push(vec![b'x'; GATHERED_MAX - 2]), Sent::First);
+        assert_eq!(gathered.push(vec![b'x']), Sent::Waits, "one byte less than the maximum is not enough");
+        assert_eq!(gathered.push(vec![b'x']), Sent::Full);
     }
 }

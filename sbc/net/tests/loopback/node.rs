@@ -132,6 +132,19 @@ impl Node {
         flow: Option<FlowId>,
         bytes: Vec<u8>,
     ) -> Result<(), TransportFailure> {
+        let sent = self.gather(transport, destination, flow, bytes);
+        self.transports.flush();
+        sent
+    }
+
+    /// What the next flush sends.
+    pub(crate) fn gather(
+        &self,
+        transport: Transport,
+        destination: SocketAddr,
+        flow: Option<FlowId>,
+        bytes: Vec<u8>,
+    ) -> Result<(), TransportFailure> {
         let local = self.address(transport);
         self.transports.send(Transmit { transport, local, destination, flow, bytes })
     }

@@ -180,6 +180,26 @@ async fn what_a_slow_reader_has_no_room_for_comes_later_whole_and_in_order() {
     node.overwhelm(packet, &mut peer).await;
 }
 
+#[tokio::test]
+async fn what_is_said_in_one_go_is_written_at_once() {
+    let mut node = Node::start(&config(), 8);
+    let mut peer = node.connect_from(LISTED).await.expect("connected");
+    peer.write_all(&message("a", 0)).await.expect("written");
+    let packet = node.next_packet().await;
+    let messages = [message("a", 0), message("b", 10), message("c", 0)];
+    for message in &messages {
+        node.gather(Transport::Tcp, packet.source, packet.flow, message.clone()).expect("there is room");
+    }
+    assert_eq!(node.counters().tcp_sent, 0, "not yet");
+    node.transports.flush();
+    assert_eq!(node.counters().tcp_sent, 3);
+    let mut read = vec![0; messages.concat().len() + 1];
+    let len = peer.read(&mut read).await.expect("written");
+    assert_eq!(read[..len], messages.concat(), "one read finds them all");
+    node.transports.flush();
+    assert_eq!(node.counters().tcp_sent, 3, "nothing is written twice");
+}
+
 /// On a runtime that has not run yet nothing leaves the queue.
 #[tokio::test]
 async fn a_connection_queue_holds_its_maximum_and_not_one_more() {
