@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::Codec;
+use crate::codec::{Codec, Rate};
 use crate::digit::Terminators;
 use crate::endpoint::Endpoint;
 use crate::mix::{Audience, ConferenceId, Gain};
@@ -259,7 +259,7 @@ pub enum LatchPolicy {
 /// A piece of a play.
 #[derive(Clone)]
 pub enum Segment {
-    /// Decoded audio at 8 kHz.
+    /// Decoded audio.
     Audio(Arc<Audio>),
     /// A part of it.
     Part {
@@ -282,16 +282,37 @@ pub enum Segment {
 }
 
 impl Segment {
-    /// Its samples, if they are recorded.
-    #[must_use]
-    pub fn samples(&self) -> Option<&[i16]> {
+    /// What it is recorded in, if it is.
+    pub(crate) const fn audio(&self) -> Option<&Arc<Audio>> {
         match self {
-            Self::Audio(audio) => Some(audio.samples()),
+            Self::Audio(audio) | Self::Part { audio, .. } | Self::Music(audio) => Some(audio),
+            Self::Digits(_) | Self::Tone(_) | Self::Silence(_) => None,
+        }
+    }
+
+    /// Its samples at a rate of its audio, if they are recorded and have an end.
+    pub(crate) fn samples(&self, rate: Rate) -> Option<&[i16]> {
+        match self {
+            Self::Audio(audio) => Some(audio.samples_at(rate)),
             Self::Part { audio, offset, length } => {
-                let rest = audio.samples().get(samples_in(*offset)..).unwrap_or_default();
-                Some(rest.get(..samples_in(*length)).unwrap_or(rest))
+                let rest = audio.samples_at(rate).get(samples_in(*offset, rate)..).unwrap_or_default();
+                Some(rest.get(..samples_in(*length, rate)).unwrap_or(rest))
             }
             Self::Music(_) | Self::Digits(_) | Self::Tone(_) | Self::Silence(_) => None,
+        }
+    }
+
+    /// Whether there is nothing to hear, nor silence to wait for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Audio(_) | Self::Part { .. } => {
+                self.samples(Rate::Narrowband).is_none_or(<[i16]>::is_empty)
+            }
+            Self::Music(audio) => audio.samples().is_empty(),
+            Self::Digits(digits) => digits.is_empty(),
+            Self::Tone(_) => false,
+            Self::Silence(duration) => duration.is_zero(),
         }
     }
 }

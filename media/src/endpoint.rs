@@ -27,7 +27,7 @@ use listening::Listening;
 use one_way::OneWay;
 use voice::Conversation;
 
-use crate::codec::{Encoder, MAX_PAYLOAD_LEN, comfort_noise};
+use crate::codec::{Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
 use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
 use crate::event_queue::EventQueue;
@@ -232,6 +232,11 @@ impl Endpoint {
         self.rtcp.start(now, rng);
         self.agreed = Some(agreed);
         begins
+    }
+
+    /// The rate of what the party hears; of the telephone before anything is agreed.
+    pub(crate) fn codec_rate(&self) -> Rate {
+        self.agreed.as_ref().map_or(Rate::Narrowband, |agreed| agreed.stream.codec.rate())
     }
 
     pub(crate) fn play(&mut self, now: Instant, player: Player, events: &mut EventQueue) {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tandem_time::Instant;
 
 use crate::Digit;
+use crate::codec::Rate;
 use crate::tone::Burst;
 
 /// Between two packets of a press.
@@ -75,7 +76,7 @@ impl KeyPacket {
 
     /// The same press as 20 ms of tones, or of the silence that follows them.
     pub(crate) fn sound(self) -> impl Iterator<Item = i16> {
-        let mut burst = Burst::digit(self.digit);
+        let mut burst = Burst::digit(self.digit, Rate::Narrowband);
         let is_down = self.sent < HELD;
         let before = usize::from(self.sent) * SAMPLES;
         std::iter::repeat_with(move || if is_down { burst.next_sample() } else { 0 })

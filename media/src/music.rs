@@ -27,6 +27,7 @@ pub(crate) struct Music {
 struct Stream {
     audio: Arc<Audio>,
     codec: Codec,
+    rate: Rate,
     ptime: Duration,
     encoder: Encoder,
     /// The latest frames by their number, each where its number falls.
@@ -70,11 +71,13 @@ impl Music {
                 self.streams.swap_remove(index);
             }
         }
+        let rate = audio.best_rate(codec.rate());
         self.streams.push(Stream {
             audio: Arc::clone(audio),
             codec,
+            rate,
             ptime,
-            encoder: Encoder::new(codec, Rate::Narrowband),
+            encoder: Encoder::new(codec, rate),
             kept: Box::new([Frame { number: u64::MAX, octets: 0, payload: [0; MAX_PAYLOAD_LEN] }; KEPT]),
             next: 0,
         });
@@ -103,9 +106,9 @@ impl Stream {
     }
 
     fn code(&mut self, number: u64) {
-        let mut samples = [0; Rate::Narrowband.samples_in(crate::codec::MAX_FRAME)];
-        let count = Rate::Narrowband.samples_in(self.ptime).min(samples.len());
-        let music = self.audio.samples();
+        let mut samples = [0; Rate::Wideband.samples_in(crate::codec::MAX_FRAME)];
+        let count = self.rate.samples_in(self.ptime).min(samples.len());
+        let music = self.audio.samples_at(self.rate);
         if let (Some(length @ 1..), Some(samples)) = (Some(music.len() as u64), samples.get_mut(..count)) {
             let start = (number % length * (count as u64 % length) % length) as usize;
             let (before, after) = music.split_at(start);

@@ -1,18 +1,19 @@
 //! Prompts out of Ogg Opus files (RFC 7845).
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use ogg::PacketReader;
 use opus::Channels;
 
+use crate::codec::Rate;
 use crate::{Audio, MAX_PROMPT};
 
 /// The rate that granule positions and the pre-skip are counted at (RFC 7845 §4).
 const GRANULE_RATE_HZ: u32 = 48_000;
-const GRANULES_PER_SAMPLE: u64 = (GRANULE_RATE_HZ / Audio::RATE_HZ) as u64;
 
-/// Samples of the longest packet, 120 ms (RFC 6716 §2.1.4).
-const MAX_PACKET_SAMPLES: usize = Audio::RATE_HZ as usize * 120 / 1_000;
+/// The longest packet (RFC 6716 §2.1.4).
+const MAX_PACKET: Duration = Duration::from_millis(120);
 
 /// What is wrong with an Ogg Opus file; the operator's to repair.
 #[derive(Debug, thiserror::Error)]
@@ -76,21 +77,26 @@ impl Head {
     }
 }
 
-/// Decodes the first stream of an Ogg Opus file into mono at [`Audio::RATE_HZ`]; two channels are mixed.
+/// Decodes the first stream of an Ogg Opus file into mono at both rates of [`Audio`]; two channels are mixed.
 ///
 /// # Errors
 /// [`OggOpusError`] says what is wrong and what is accepted.
 pub fn decode_ogg_opus(bytes: &[u8]) -> Result<Audio, OggOpusError> {
+    let narrow = decode_at(Rate::Narrowband, bytes)?;
+    Ok(Audio::from_samples(narrow).with_wideband(decode_at(Rate::Wideband, bytes)?))
+}
+
+fn decode_at(rate: Rate, bytes: &[u8]) -> Result<Vec<i16>, OggOpusError> {
+    let granules_per_sample = u64::from(GRANULE_RATE_HZ / rate.hz());
     let mut reader = PacketReader::new(Cursor::new(bytes));
     let container = |error: ogg::OggReadError| OggOpusError::Container(error.to_string());
     let first = reader.read_packet().map_err(container)?.ok_or(OggOpusError::Empty)?;
     let (head, serial) = (Head::parse(&first.data)?, first.stream_serial());
-    let mut decoder =
-        opus::Decoder::new(Audio::RATE_HZ, Channels::Mono).map_err(|_| OggOpusError::Decoder)?;
+    let mut decoder = opus::Decoder::new(rate.hz(), Channels::Mono).map_err(|_| OggOpusError::Decoder)?;
     decoder.set_gain(head.gain.into()).map_err(|_| OggOpusError::Header)?;
     let mut samples: Vec<i16> = Vec::new();
-    let mut frame = [0; MAX_PACKET_SAMPLES];
-    let most = MAX_PROMPT.as_secs() as usize * Audio::RATE_HZ as usize + usize::from(u16::MAX);
+    let mut frame = [0; Rate::Wideband.samples_in(MAX_PACKET)];
+    let most = rate.samples_in(MAX_PROMPT);
     let mut number = 0;
     while let Some(packet) = reader.read_packet().map_err(container)? {
         if packet.stream_serial() != serial {
@@ -103,20 +109,20 @@ pub fn decode_ogg_opus(bytes: &[u8]) -> Result<Audio, OggOpusError> {
             let decoded = decoded.ok().and_then(|count| frame.get(..count));
             samples.extend(decoded.ok_or(OggOpusError::Packet(number))?);
         }
-        if samples.len() > most {
+        if samples.len() > most + usize::from(u16::MAX) {
             return Err(OggOpusError::TooLong);
         }
         if packet.last_in_stream() {
             // The last page says where the recording ends within its last packet (§4.4).
-            let end = usize::try_from(packet.absgp_page() / GRANULES_PER_SAMPLE).unwrap_or(usize::MAX);
+            let end = usize::try_from(packet.absgp_page() / granules_per_sample).unwrap_or(usize::MAX);
             samples.truncate(end);
             break;
         }
     }
-    let skipped = usize::from(head.pre_skip) / GRANULES_PER_SAMPLE as usize;
-    let heard = samples.get(skipped..).unwrap_or_default();
-    if heard.len() as u64 > MAX_PROMPT.as_secs() * u64::from(Audio::RATE_HZ) {
-        return Err(OggOpusError::TooLong);
+    samples.drain(..(usize::from(head.pre_skip) / granules_per_sample as usize).min(samples.len()));
+    match samples.len() {
+        0 => Err(OggOpusError::Empty),
+        length if length > most => Err(OggOpusError::TooLong),
+        _ => Ok(samples),
     }
-    if heard.is_empty() { Err(OggOpusError::Empty) } else { Ok(Audio::from_samples(heard)) }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::codec::Rate;
 use crate::tone::{Burst, samples_in};
 use crate::{Audio, BargeIn, Digit, PlayId, Segment};
 
@@ -11,6 +12,8 @@ pub(crate) struct Player {
     pub(crate) play: PlayId,
     pub(crate) barge_in: BargeIn,
     segments: Arc<[Segment]>,
+    /// The same for all segments, so that nothing is converted.
+    rate: Rate,
     /// Rounds that follow this one; `None` is for ever.
     rounds_left: Option<u32>,
     /// Whether there was a sample: rounds without any must not be repeated for ever.
@@ -37,13 +40,26 @@ enum Sound {
 }
 
 impl Player {
-    pub(crate) fn new(play: PlayId, segments: Arc<[Segment]>, times: Option<u32>, barge_in: BargeIn) -> Self {
+    /// A play for a party whose codec has the rate `codec`.
+    pub(crate) fn new(
+        play: PlayId,
+        segments: Arc<[Segment]>,
+        times: Option<u32>,
+        barge_in: BargeIn,
+        codec: Rate,
+    ) -> Self {
         let (rounds_left, sound) = match times {
             Some(0) => (Some(0), Sound::Ended),
             Some(times) => (Some(times - 1), Sound::Start),
             None => (None, Sound::Start),
         };
-        Self { play, barge_in, segments, rounds_left, sounded: false, index: 0, sound }
+        let rate = best_rate(&segments, codec);
+        Self { play, barge_in, segments, rate, rounds_left, sounded: false, index: 0, sound }
+    }
+
+    /// The rate of its samples.
+    pub(crate) const fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Whether no sample is left.
@@ -96,14 +112,15 @@ impl Player {
 
     /// The samples of the segment at `index`.
     fn recorded(&self) -> &[i16] {
-        self.segments.get(self.index).and_then(Segment::samples).unwrap_or_default()
+        let rate = self.rate;
+        self.segments.get(self.index).and_then(|segment| segment.samples(rate)).unwrap_or_default()
     }
 
     /// Copies samples of the current sound only; returns how many.
     fn take(&mut self, out: &mut [i16]) -> usize {
         match (&mut self.sound, self.segments.get(self.index)) {
             (Sound::Audio { position }, Some(segment)) => {
-                let recorded = segment.samples().unwrap_or_default();
+                let recorded = segment.samples(self.rate).unwrap_or_default();
                 let rest = recorded.get(*position..).unwrap_or_default();
                 let count = rest.len().min(out.len());
                 out.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
@@ -133,16 +150,20 @@ impl Player {
                 Segment::Audio(_) | Segment::Part { .. } => return Sound::Audio { position: 0 },
                 Segment::Music(audio) if !audio.samples().is_empty() => return Sound::Music,
                 Segment::Music(_) => {}
-                Segment::Silence(duration) => return Sound::Silence { left: samples_in(*duration) },
-                Segment::Tone(tone) => return Sound::Burst { burst: Burst::tone(*tone), next: usize::MAX },
+                Segment::Silence(duration) => {
+                    return Sound::Silence { left: samples_in(*duration, self.rate) };
+                }
+                Segment::Tone(tone) => {
+                    return Sound::Burst { burst: Burst::tone(*tone, self.rate), next: usize::MAX };
+                }
                 Segment::Digits(digits) => {
-                    if let Some(sound) = digit_burst(digits, 0) {
+                    if let Some(sound) = digit_burst(digits, 0, self.rate) {
                         return sound;
                     }
                 }
             },
             (Sound::Burst { next, .. }, Some(Segment::Digits(digits))) => {
-                if let Some(sound) = digit_burst(digits, *next) {
+                if let Some(sound) = digit_burst(digits, *next, self.rate) {
                     return sound;
                 }
             }
@@ -169,12 +190,19 @@ impl Player {
     }
 }
 
+/// The rate at which most is heard of what is recorded.
+fn best_rate(segments: &[Segment], codec: Rate) -> Rate {
+    let mut recorded = segments.iter().filter_map(Segment::audio).peekable();
+    let is_wide = recorded.peek().is_some() && recorded.all(|audio| audio.best_rate(codec) == Rate::Wideband);
+    if is_wide { Rate::Wideband } else { Rate::Narrowband }
+}
+
 /// The burst of the first digit at or after byte `from`; other characters are passed over.
-fn digit_burst(digits: &str, from: usize) -> Option<Sound> {
+fn digit_burst(digits: &str, from: usize, rate: Rate) -> Option<Sound> {
     let rest = digits.get(from..)?;
     let (at, digit) =
         rest.char_indices().find_map(|(at, symbol)| Digit::from_char(symbol).map(|digit| (at, digit)))?;
-    Some(Sound::Burst { burst: Burst::digit(digit), next: from + at + 1 })
+    Some(Sound::Burst { burst: Burst::digit(digit, rate), next: from + at + 1 })
 }
 
 fn take_burst(burst: &mut Burst, out: &mut [i16]) -> usize {

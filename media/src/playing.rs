@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
+use crate::codec::Rate;
 use crate::player::Player;
 use crate::schedule::{Schedule, Tick};
 use crate::{Audio, BargeIn, PlayId};
@@ -19,6 +20,11 @@ pub(crate) struct Playing {
 impl Playing {
     pub(crate) const fn new(player: Player, not_before: Instant) -> Self {
         Self { player, schedule: Schedule::new(not_before) }
+    }
+
+    /// The rate of what [`Playing::next_frame`] fills.
+    pub(crate) const fn rate(&self) -> Rate {
+        self.player.rate()
     }
 
     pub(crate) const fn play(&self) -> PlayId {

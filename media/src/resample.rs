@@ -1,19 +1,16 @@
-//! Conversion of recordings to 8 kHz: a windowed sinc, evaluated at each output's place.
+//! Conversion of recordings to the rates of prompts: a windowed sinc, evaluated at each output's place.
 //!
-//! For a rate r the ratio 8000 / r is reduced to L / M; outputs then fall on L different places between inputs, whose
+//! For a rate r the ratio 8000 / r, or 16000 / r, is reduced to L / M; outputs then fall on L different places between inputs, whose
 //! weights are made once. Of odd rates there are so many that they are rounded to [`MAX_WEIGHTS`]. The filter passes
-//! up to 3.3 kHz (−1 dB) and stops from 4.1 kHz (−60 dB), so that nothing above the telephone band folds back into it; of
-//! rates below 8 kHz it stops what lies above half of them. It delays nothing: the weights are symmetric about the output.
+//! up to 3.3 kHz (−1 dB) and stops from 4.1 kHz (−60 dB), so that nothing above the telephone band folds back into it, and
+//! twice that in wideband; of lower rates it stops what lies above half of them. It delays nothing: the weights are symmetric about the output.
 
 use std::f64::consts::PI;
 
-use crate::Audio;
+use crate::codec::Rate;
 
-/// The −6 dB point.
-const CUTOFF_HZ: f64 = 3_680.0;
-
-/// The −6 dB point of what is sampled at less than [`Audio::RATE_HZ`], in parts of its rate.
-const CUTOFF: f64 = CUTOFF_HZ / Audio::RATE_HZ as f64;
+/// The −6 dB point, in parts of the lower of the two rates.
+const CUTOFF: f64 = 0.46;
 
 /// Half the filter's length, in outputs; in inputs, if these are fewer.
 const HALF_LENGTH: u32 = 32;
@@ -21,16 +18,18 @@ const HALF_LENGTH: u32 = 32;
 /// The most weights of a conversion: 4 MiB.
 const MAX_WEIGHTS: usize = 1 << 20;
 
-/// Converts to [`Audio::RATE_HZ`].
-pub(crate) fn to_prompt_rate(samples: Vec<i16>, rate_hz: u32) -> Vec<i16> {
-    if rate_hz == Audio::RATE_HZ {
-        return samples;
+/// Converts a recording of `rate_hz`.
+pub(crate) fn convert(samples: &[i16], rate_hz: u32, to: Rate) -> Vec<i16> {
+    let to_hz = to.hz();
+    if rate_hz == to_hz {
+        return samples.to_vec();
     }
-    let divisor = greatest_common_divisor(Audio::RATE_HZ, rate_hz);
-    let (outputs, inputs) = ((Audio::RATE_HZ / divisor) as usize, (rate_hz / divisor) as usize);
-    let reach = (HALF_LENGTH * rate_hz.max(Audio::RATE_HZ)).div_ceil(Audio::RATE_HZ) as usize;
+    let divisor = greatest_common_divisor(to_hz, rate_hz);
+    let (outputs, inputs) = ((to_hz / divisor) as usize, (rate_hz / divisor) as usize);
+    let reach = (HALF_LENGTH * rate_hz.max(to_hz)).div_ceil(to_hz) as usize;
+    let cutoff = CUTOFF * f64::from(to_hz.min(rate_hz)) / f64::from(rate_hz);
     let places = outputs.min(MAX_WEIGHTS / (2 * reach + 2));
-    let weights: Vec<Vec<f32>> = (0..=places).map(|place| weights(place, places, rate_hz, reach)).collect();
+    let weights: Vec<Vec<f32>> = (0..=places).map(|place| weights(place, places, cutoff, reach)).collect();
     // Silence before and after, so that every output has all its inputs.
     let mut padded = vec![0.0f32; reach];
     padded.extend(samples.iter().map(|sample| f32::from(*sample)));
@@ -45,11 +44,10 @@ pub(crate) fn to_prompt_rate(samples: Vec<i16>, rate_hz: u32) -> Vec<i16> {
     (0..count).map(output).collect()
 }
 
-/// Weights of the inputs from `reach` before to `reach` after, for an output `numerator / outputs` of an input
+/// Weights of the inputs, cut off at `cutoff` of their rate, from `reach` before to `reach` after, for an output `numerator / outputs` of an input
 /// after the middle one; their sum is 1.
-fn weights(numerator: usize, outputs: usize, rate_hz: u32, reach: usize) -> Vec<f32> {
+fn weights(numerator: usize, outputs: usize, cutoff: f64, reach: usize) -> Vec<f32> {
     let middle = reach as f64 + numerator as f64 / outputs as f64;
-    let cutoff = CUTOFF.min(CUTOFF_HZ / f64::from(rate_hz));
     let raw: Vec<f64> = (0..=2 * reach + 1)
         .map(|input| {
             let distance = input as f64 - middle;

@@ -3,7 +3,8 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-use crate::{Audio, Digit, Tone};
+use crate::codec::Rate;
+use crate::{Digit, Tone};
 
 /// How long a digit sounds.
 pub(crate) const DIGIT_ON: Duration = Duration::from_millis(100);
@@ -33,7 +34,7 @@ pub(crate) struct Burst {
 
 impl Burst {
     /// A digit's pair (Q.23).
-    pub(crate) fn digit(digit: Digit) -> Self {
+    pub(crate) fn digit(digit: Digit, rate: Rate) -> Self {
         const LOW_HZ: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
         const HIGH_HZ: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
         let (row, column) = match digit.as_char() {
@@ -55,19 +56,19 @@ impl Burst {
             _ => (3, 3),
         };
         Self {
-            low: Sine::new(LOW_HZ[row], LOW_GROUP_DBM0),
-            high: Sine::new(HIGH_HZ[column], HIGH_GROUP_DBM0),
-            on: samples_in(DIGIT_ON),
-            off: samples_in(DIGIT_OFF),
+            low: Sine::new(LOW_HZ[row], LOW_GROUP_DBM0, rate),
+            high: Sine::new(HIGH_HZ[column], HIGH_GROUP_DBM0, rate),
+            on: samples_in(DIGIT_ON, rate),
+            off: samples_in(DIGIT_OFF, rate),
         }
     }
 
     /// One cadence of a call-progress tone.
-    pub(crate) fn tone(tone: Tone) -> Self {
-        let second = Audio::RATE_HZ as usize;
+    pub(crate) fn tone(tone: Tone, rate: Rate) -> Self {
+        let second = rate.hz() as usize;
         let pair = |low, high, on, off| Self {
-            low: Sine::new(low, PROGRESS_DBM0),
-            high: Sine::new(high, PROGRESS_DBM0),
+            low: Sine::new(low, PROGRESS_DBM0, rate),
+            high: Sine::new(high, PROGRESS_DBM0, rate),
             on,
             off,
         };
@@ -75,10 +76,10 @@ impl Burst {
             Tone::Ringback => pair(440.0, 480.0, 2 * second, 4 * second),
             Tone::Busy => pair(480.0, 620.0, second / 2, second / 2),
             Tone::Beep => {
-                Self { low: Sine::new(1_000.0, SINGLE_DBM0), high: Sine::SILENT, on: second, off: 0 }
+                Self { low: Sine::new(1_000.0, SINGLE_DBM0, rate), high: Sine::SILENT, on: second, off: 0 }
             }
             Tone::Entry => {
-                Self { low: Sine::new(800.0, ENTRY_DBM0), high: Sine::SILENT, on: second / 5, off: 0 }
+                Self { low: Sine::new(800.0, ENTRY_DBM0, rate), high: Sine::SILENT, on: second / 5, off: 0 }
             }
         }
     }
@@ -100,8 +101,8 @@ pub(crate) struct Sine {
 impl Sine {
     const SILENT: Self = Self { twice_cosine: 0.0, current: 0.0, previous: 0.0 };
 
-    pub(crate) fn new(frequency_hz: f64, level_dbm0: f64) -> Self {
-        let phase = TAU * frequency_hz / f64::from(Audio::RATE_HZ);
+    pub(crate) fn new(frequency_hz: f64, level_dbm0: f64, rate: Rate) -> Self {
+        let phase = TAU * frequency_hz / f64::from(rate.hz());
         let peak = PEAK_0_DBM0 * 10f64.powf(level_dbm0 / 20.0);
         Self { twice_cosine: 2.0 * phase.cos(), current: 0.0, previous: -peak * phase.sin() }
     }
@@ -114,8 +115,8 @@ impl Sine {
     }
 }
 
-/// Samples of a duration at [`Audio::RATE_HZ`].
-pub(crate) fn samples_in(duration: Duration) -> usize {
-    let samples = duration.as_micros() * u128::from(Audio::RATE_HZ) / 1_000_000;
+/// Samples of a duration, however long.
+pub(crate) fn samples_in(duration: Duration, rate: Rate) -> usize {
+    let samples = duration.as_micros() * u128::from(rate.hz()) / 1_000_000;
     usize::try_from(samples).unwrap_or(usize::MAX)
 }

@@ -94,6 +94,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::codec::Rate;
     use crate::tone::samples_in;
 
     /// Noise of a level, as wide as the band.
@@ -101,7 +102,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let peak = f64::from(power(dbm0)).sqrt() * 3f64.sqrt();
         let uniform = |rng: &mut ChaCha8Rng| f64::from(rng.next_u32()) / f64::from(u32::MAX) * 2.0 - 1.0;
-        (0..samples_in(Duration::from_millis(milliseconds)))
+        (0..samples_in(Duration::from_millis(milliseconds), Rate::Narrowband))
             .map(|_| (peak * uniform(&mut rng)) as i16)
             .collect()
     }
@@ -109,15 +110,15 @@ mod tests {
     /// Something like syllables: 160 ms of sound and 80 ms without, over and over.
     fn speech(dbm0: f64, milliseconds: u64) -> Vec<i16> {
         let sound = noise(dbm0, milliseconds, 7);
-        let syllable = samples_in(Duration::from_millis(240));
-        let on = samples_in(Duration::from_millis(160));
+        let syllable = samples_in(Duration::from_millis(240), Rate::Narrowband);
+        let on = samples_in(Duration::from_millis(160), Rate::Narrowband);
         sound.into_iter().enumerate().map(|(n, s)| if n % syllable < on { s } else { 0 }).collect()
     }
 
     fn sine(hz: f64, dbm0: f64, milliseconds: u64) -> Vec<i16> {
         let peak = f64::from(power(dbm0)).sqrt() * 2f64.sqrt();
         let step = std::f64::consts::TAU * hz / f64::from(Audio::RATE_HZ);
-        (0..samples_in(Duration::from_millis(milliseconds)))
+        (0..samples_in(Duration::from_millis(milliseconds), Rate::Narrowband))
             .map(|n| (peak * (step * n as f64).sin()) as i16)
             .collect()
     }

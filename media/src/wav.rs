@@ -9,8 +9,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::Audio;
+use crate::codec::Rate;
 use crate::codec::g711::Law;
-use crate::resample::to_prompt_rate;
+use crate::resample::convert;
 
 /// The longest prompt.
 pub const MAX_PROMPT: Duration = Duration::from_secs(3_600);
@@ -74,7 +75,7 @@ pub enum WavError {
     Samples(#[from] hound::Error),
 }
 
-/// Decodes a WAV file into mono at [`Audio::RATE_HZ`]; two channels are mixed, other rates converted.
+/// Decodes a WAV file into mono; two channels are mixed, other rates than those of [`Audio`] converted.
 ///
 /// # Errors
 /// [`WavError`] says what is wrong and what is accepted.
@@ -87,8 +88,15 @@ pub fn decode_wav(bytes: &[u8]) -> Result<Audio, WavError> {
         Coding::Double => decode_double(wav.data),
     };
     let mono = if wav.stereo { mix(&interleaved) } else { interleaved };
-    let samples = to_prompt_rate(mono, wav.rate_hz);
-    if samples.is_empty() { Err(WavError::Empty) } else { Ok(Audio::from_samples(samples)) }
+    let narrow = convert(&mono, wav.rate_hz, Rate::Narrowband);
+    if narrow.is_empty() {
+        return Err(WavError::Empty);
+    }
+    let audio = Audio::from_samples(narrow);
+    if wav.rate_hz <= Audio::RATE_HZ {
+        return Ok(audio);
+    }
+    Ok(audio.with_wideband(convert(&mono, wav.rate_hz, Rate::Wideband)))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

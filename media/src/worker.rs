@@ -198,8 +198,10 @@ impl Worker {
             Command::Announce { conference, segments } => self.rooms.announce(conference, segments),
             Command::Configure { endpoint, stream } => self.configure(now, endpoint, stream),
             Command::Play { endpoint, play, segments, times, barge_in } => {
-                let player = Player::new(play, segments, times, barge_in);
-                self.change(endpoint, |endpoint, events, _| endpoint.play(now, player, events))
+                self.change(endpoint, |endpoint, events, _| {
+                    let player = Player::new(play, segments, times, barge_in, endpoint.codec_rate());
+                    endpoint.play(now, player, events);
+                })
             }
             Command::Collect { endpoint, collect, rules } => {
                 self.change(endpoint, |endpoint, events, _| endpoint.collect(now, collect, rules, events))

@@ -30,7 +30,7 @@ pub(super) fn read(config: &Prompts, mistakes: &mut Vec<String>) -> PromptLibrar
     for (name, path) in files {
         match decode(&path) {
             Ok(audio) => {
-                taken += size_of_val(audio.samples()) as u64;
+                taken += audio.octets() as u64;
                 if taken > most {
                     mistakes.push(format!(
                         "{}: with it prompts take more than {} MiB when decoded; raise prompts.max_memory_mib, or \

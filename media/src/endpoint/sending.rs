@@ -65,10 +65,12 @@ impl Endpoint {
             let codec = self.agreed.as_ref()?.stream.codec;
             return self.write_music(at, music.frame(&audio, codec, ptime, at, counters), buffer);
         }
-        let mut samples = [0; Rate::Narrowband.samples_in(MAX_PTIME)];
-        let samples = samples.get_mut(..Rate::Narrowband.samples_in(ptime))?;
-        let at = self.playing.as_mut()?.next_frame(ptime, samples)?;
-        self.write_audio(at, samples, Rate::Narrowband, buffer)
+        let playing = self.playing.as_mut()?;
+        let rate = playing.rate();
+        let mut samples = [0; Rate::Wideband.samples_in(MAX_PTIME)];
+        let samples = samples.get_mut(..rate.samples_in(ptime))?;
+        let at = playing.next_frame(ptime, samples)?;
+        self.write_audio(at, samples, rate, buffer)
     }
 
     /// Writes a report to the party, with a goodbye when the endpoint leaves.

@@ -167,8 +167,8 @@ impl Room {
 
     /// Everybody hears this along with what is said.
     pub(crate) fn announce(&mut self, segments: Arc<[Segment]>) {
-        let player = Player::new(PlayId(0), segments, Some(1), BargeIn::Never);
-        let resampler = Resampler::new(Rate::Narrowband, self.rate);
+        let player = Player::new(PlayId(0), segments, Some(1), BargeIn::Never, self.rate);
+        let resampler = Resampler::new(player.rate(), self.rate);
         self.announcement = Some(Box::new(Announcement { player, resampler }));
     }
 
@@ -278,13 +278,14 @@ impl Announcement {
             return None;
         }
         let mut frame = [0; FRAME_SAMPLES];
-        let mut narrow = [0; Rate::Narrowband.samples_in(FRAME)];
-        self.player.fill(&mut narrow);
+        let mut played = [0; Rate::Wideband.samples_in(FRAME)];
+        let played = played.get_mut(..self.player.rate().samples_in(FRAME))?;
+        self.player.fill(played);
         match &mut self.resampler {
             Some(resampler) => {
-                resampler.process(&narrow, &mut frame);
+                resampler.process(played, &mut frame);
             }
-            None => frame.iter_mut().zip(narrow).for_each(|(to, from)| *to = from),
+            None => frame.iter_mut().zip(played).for_each(|(to, from)| *to = *from),
         }
         Some(frame)
     }

@@ -23,3 +23,4 @@ mod telephone_event;
 mod tones;
 mod transcoding;
 mod voice;
+mod wideband;

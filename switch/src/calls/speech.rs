@@ -205,7 +205,7 @@ impl Calls {
                 missing.push(utterance);
             }
         }
-        segments.retain(|segment| !translate::is_empty(segment));
+        segments.retain(|segment| !segment.is_empty());
         Ok((segments, missing))
     }
 

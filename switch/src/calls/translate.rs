@@ -34,7 +34,7 @@ pub(crate) fn segments(
     }
     let segments: Arc<[media::Segment]> =
         prompts.iter().map(|prompt| segment(prompt, library)).collect::<Result<_, _>>()?;
-    if segments.iter().all(is_empty) {
+    if segments.iter().all(media::Segment::is_empty) {
         return Err(CommandError::Invalid("prompts: nothing to play".to_owned()));
     }
     Ok(segments)
@@ -81,19 +81,6 @@ pub(super) fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<m
 /// A prompt of the library.
 pub(super) fn named(name: &str, library: &PromptLibrary) -> Result<Arc<media::Audio>, CommandError> {
     library.get(name).cloned().ok_or_else(|| CommandError::UnknownPrompt(name.to_owned()))
-}
-
-/// Whether there is nothing to hear, nor silence to wait for.
-pub(super) fn is_empty(segment: &media::Segment) -> bool {
-    match segment {
-        media::Segment::Audio(_) | media::Segment::Part { .. } => {
-            segment.samples().is_none_or(<[i16]>::is_empty)
-        }
-        media::Segment::Music(audio) => audio.samples().is_empty(),
-        media::Segment::Digits(digits) => digits.is_empty(),
-        media::Segment::Tone(_) => false,
-        media::Segment::Silence(duration) => duration.is_zero(),
-    }
 }
 
 pub(crate) const fn barge_in(barge_in: api::BargeIn) -> media::BargeIn {
