@@ -56,6 +56,8 @@ pub(super) enum Endpoint {
     Open,
     /// Being handed over.
     Leaving,
+    /// Being taken over.
+    Arriving,
     Closing,
 }
 
@@ -345,8 +347,10 @@ impl Bench {
 
     /// Every endpoint being opened is opened.
     pub(super) fn open_all(&mut self) {
-        for endpoint in self.in_phase(Endpoint::Opening) {
-            self.media_event(endpoint, media::Event::Opened { endpoint });
+        for phase in [Endpoint::Opening, Endpoint::Arriving] {
+            for endpoint in self.in_phase(phase) {
+                self.media_event(endpoint, media::Event::Opened { endpoint });
+            }
         }
     }
 
@@ -531,7 +535,7 @@ impl Bench {
                 "hand over"
             }
             media::Command::TakeOver { endpoint, .. } => {
-                let before = endpoints.insert(*endpoint, (worker, Endpoint::Opening));
+                let before = endpoints.insert(*endpoint, (worker, Endpoint::Arriving));
                 assert_ne!(before.map(|(at, _)| at), Some(worker), "somewhere else before");
                 "take over"
             }

@@ -198,12 +198,16 @@ fn take(bench: &mut Bench, known: &Known, step: Step) {
 }
 
 fn worker_step(bench: &mut Bench, step: &Step, n: usize) {
-    let phase = if matches!(step, Step::Closed(_)) { Endpoint::Closing } else { Endpoint::Opening };
-    let candidates = bench.in_phase(phase);
+    let arriving = bench.in_phase(Endpoint::Arriving);
+    let candidates = match step {
+        Step::Closed(_) => bench.in_phase(Endpoint::Closing),
+        _ => [bench.in_phase(Endpoint::Opening), arriving.clone()].concat(),
+    };
     let Some(endpoint) = candidates.get(n % candidates.len().max(1)).copied() else { return };
     let event = match step {
         Step::Opened(_) => media::Event::Opened { endpoint },
-        Step::OpenFailed(_) => media::Event::OpenFailed { endpoint },
+        // One that was taken over and cannot be bound is closed, with what it counted before.
+        Step::OpenFailed(_) if !arriving.contains(&endpoint) => media::Event::OpenFailed { endpoint },
         _ => media::Event::Closed { endpoint, statistics: media::EndpointStatistics::default() },
     };
     bench.media_event(endpoint, event);

@@ -331,7 +331,7 @@ fn what_happens_on_the_way() {
         }
         scene.bench.hand_over_all();
         if what == "lost" {
-            for endpoint in scene.bench.in_phase(super::bench::Endpoint::Opening) {
+            for endpoint in scene.bench.in_phase(super::bench::Endpoint::Arriving) {
                 let statistics = tandem_media::EndpointStatistics::default();
                 scene.bench.media_event(endpoint, tandem_media::Event::Closed { endpoint, statistics });
             }
