@@ -185,6 +185,31 @@ fn untouchable(message: &Message<'_>) -> Vec<Vec<u8>> {
     headers.chain(tags).chain([message.body().to_vec()]).collect()
 }
 
+/// What holds of whatever rules make of a message.
+fn check(set: &RuleSet) -> Result<(), TestCaseError> {
+    for text in [INVITE, BYE, BUSY] {
+        let mut index = HeaderIndex::new();
+        let before = Message::parse(text.as_bytes(), &mut index).expect("a message");
+        let Some(after) = set.apply(&before) else { continue };
+        for bytes in std::iter::once(&after.bytes).chain(&after.with_own_parties) {
+            let mut index = HeaderIndex::new();
+            let message = Message::parse(bytes, &mut index).expect("what rules made can be read");
+            prop_assert_eq!(message.validate(), Ok(()));
+            prop_assert_eq!(untouchable(&message), untouchable(&before));
+            prop_assert_eq!(message.status(), before.status());
+            if text != INVITE {
+                prop_assert_eq!(message.value(HeaderName::From), before.value(HeaderName::From));
+                prop_assert_eq!(message.value(HeaderName::To), before.value(HeaderName::To));
+            }
+        }
+        // What is shown of the rules one by one comes to the same.
+        let stages = set.stages(&before);
+        let last = stages.iter().rfind(|stage| !stage.passed_over);
+        prop_assert_eq!(last.map(|stage| &stage.bytes[..]).unwrap_or(text.as_bytes()), &after.bytes[..]);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -194,28 +219,39 @@ proptest! {
         numbers in numbers(),
         direction in prop::sample::select(vec![Direction::In, Direction::Out]),
     ) {
-        let set = compiled(direction, &rules, numbers);
-        for text in [INVITE, BYE, BUSY] {
-            let mut index = HeaderIndex::new();
-            let before = Message::parse(text.as_bytes(), &mut index).expect("a message");
-            let Some(after) = set.apply(&before) else { continue };
-            for bytes in std::iter::once(&after.bytes).chain(&after.with_own_parties) {
-                let mut index = HeaderIndex::new();
-                let message = Message::parse(bytes, &mut index).expect("what rules made can be read");
-                prop_assert_eq!(message.validate(), Ok(()));
-                prop_assert_eq!(untouchable(&message), untouchable(&before));
-                prop_assert_eq!(message.status(), before.status());
-                if text != INVITE {
-                    prop_assert_eq!(message.value(HeaderName::From), before.value(HeaderName::From));
-                    prop_assert_eq!(message.value(HeaderName::To), before.value(HeaderName::To));
-                }
-            }
-            // What is shown of the rules one by one comes to the same.
-            let stages = set.stages(&before);
-            let last = stages.iter().rfind(|stage| !stage.passed_over);
-            prop_assert_eq!(last.map(|stage| &stage.bytes[..]).unwrap_or(text.as_bytes()), &after.bytes[..]);
-        }
+        check(&compiled(direction, &rules, numbers))?;
     }
+}
+
+/// The first action leaves nothing that can be read, the second an address again: its tag is still the dialog's
+/// (RFC 3261 §12).
+#[test]
+fn a_tag_outlives_an_action_that_leaves_no_address() {
+    let text = |text: &str| Text { text: text.into(), at: 0 };
+    let replace = |pattern: &str, with: &str| ActionText::Replace {
+        field: text("From"),
+        subject: Subject::Value,
+        pattern: text(pattern),
+        with: text(with),
+    };
+    let rule = RuleText {
+        at: 0,
+        name: "rule".into(),
+        on: On::Request,
+        methods: Vec::new(),
+        statuses: Vec::new(),
+        when: Vec::new(),
+        actions: vec![replace("", "a"), replace(".*", "tel:abc")],
+        stop: false,
+    };
+    let set = RuleSet::compile(Direction::In, &[rule], None).expect("it compiles");
+    check(&set).expect("what holds of all rules");
+    let mut index = HeaderIndex::new();
+    let before = Message::parse(INVITE.as_bytes(), &mut index).expect("a message");
+    let after = set.apply(&before).expect("it is changed");
+    let mut index = HeaderIndex::new();
+    let after = Message::parse(&after.bytes, &mut index).expect("a message");
+    assert_eq!(after.value(HeaderName::From), Some(&b"tel:abc;tag=1"[..]));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Line<'m> {
     pub(super) name: HeaderName,
     pub(super) spelled: Cow<'m, [u8]>,
     pub(super) value: Cow<'m, [u8]>,
+    /// The tag that From and To keep, also while a rule is half way and nothing can be read there.
+    tag: Option<String>,
 }
 
 impl PartialEq for Draft<'_> {
@@ -45,6 +47,7 @@ impl<'m> Draft<'m> {
             name: header.name,
             spelled: header.name_bytes.into(),
             value: header.value.into(),
+            tag: tag(header.name, header.value),
         });
         Self { message: *message, uri: uri.into(), lines: lines.collect(), is_changed: false }
     }
@@ -89,7 +92,7 @@ impl<'m> Draft<'m> {
                 // A tag of the rule's own would make another dialog of it.
                 value = address::without_tag(&value).unwrap_or(value);
             }
-            if let Some(tag) = line.tag() {
+            if let Some(tag) = &line.tag {
                 value.extend_from_slice(b";tag=");
                 value.extend_from_slice(tag.as_bytes());
             }
@@ -119,8 +122,8 @@ impl<'m> Draft<'m> {
             return;
         }
         let last = self.lines.iter().rposition(|line| field.is_of(line));
-        let line =
-            Line { name, spelled: spelled.as_bytes().to_vec().into(), value: without_controls(value).into() };
+        let spelled = spelled.as_bytes().to_vec().into();
+        let line = Line { name, spelled, value: without_controls(value).into(), tag: None };
         self.lines.insert(last.map_or(self.lines.len(), |at| at + 1), line);
         self.is_changed = true;
     }
@@ -170,21 +173,26 @@ impl Line<'_> {
     /// The value on one line, without a tag.
     fn readable(&self) -> Cow<'_, [u8]> {
         let value = unfolded(&self.value);
-        if matches!(self.name, HeaderName::From | HeaderName::To)
-            && let Some(untagged) = address::without_tag(&value)
-        {
+        if !matches!(self.name, HeaderName::From | HeaderName::To) {
+            return value;
+        }
+        if let Some(untagged) = address::without_tag(&value) {
             return untagged.into();
         }
-        value
-    }
-
-    fn tag(&self) -> Option<String> {
-        if !matches!(self.name, HeaderName::From | HeaderName::To) {
-            return None;
+        let tag = self.tag.as_ref().map(|tag| format!(";tag={tag}"));
+        match tag.and_then(|tag| value.strip_suffix(tag.as_bytes()).map(<[u8]>::to_vec)) {
+            Some(untagged) => untagged.into(),
+            None => value,
         }
-        let address = crate::header::NameAddr::parse(&self.value).ok()?;
-        address.tag().map(str::to_owned)
     }
+}
+
+fn tag(name: HeaderName, value: &[u8]) -> Option<String> {
+    if !matches!(name, HeaderName::From | HeaderName::To) {
+        return None;
+    }
+    let address = crate::header::NameAddr::parse(value).ok()?;
+    address.tag().map(str::to_owned)
 }
 
 /// RFC 3261 §7.3.1: a fold is one space.
