@@ -3,6 +3,7 @@
 
 pub mod call_setup;
 pub mod counting;
+pub mod jitter;
 pub mod progress;
 pub mod relay;
 pub mod signalling;

@@ -14,6 +14,7 @@
 mod delay;
 mod packets;
 mod playout;
+mod stalls;
 mod stretch;
 
 pub use delay::{Delay, DelayLimits};

@@ -1,28 +1,58 @@
-//! Listening quality estimated from loss and jitter: the E-model (ITU-T G.107) cut down to G.711.
+//! Listening quality estimated from loss, jitter and delay: the E-model (ITU-T G.107), with all parameters that say
+//! nothing of packets at their defaults.
 //!
 //! ```text
-//! R   = 93.2 − Id − Ie,eff                                       G.107 with all other parameters at their defaults
-//! Ie,eff = (95 − Ie) · Ppl / (Ppl + Bpl),  Ie = 0, Bpl = 25.1    G.113 appendix I: G.711 with loss concealment
-//! Id  = 0.024 d + 0.11 (d − 177.3) for what of d is above 177.3 ms
-//! d   = half the round trip + 2 · jitter + 10 ms                 what a jitter buffer would add
-//! MOS = 1 + 0.035 R + R (R − 60) (100 − R) · 7·10⁻⁶               G.107 annex B
+//! R      = 93.2 − Id − Ie,eff
+//! Ie,eff = Ie + (95 − Ie) · Ppl / (Ppl / BurstR + Bpl)            G.107 §3.5
+//! Id     = 0.024 d + 0.11 (d − 177.3) for what of d is above 177.3 ms
+//! d      = half the round trip + 2 · jitter + 10 ms               what a jitter buffer would add
+//! MOS    = 1 + 0.035 R + R (R − 60) (100 − R) · 7·10⁻⁶            G.107 annex B
 //! ```
 //!
-//! Loss is taken as random. Without any loss or delay the estimate is 4.4.
+//! BurstR is 1 where packets get lost at random, and more where they do in bursts. Without any loss or delay the estimate
+//! is 4.4, for wideband codecs too: the scale is that of narrowband telephony.
 
 use std::time::Duration;
 
 const BEST_RATING: f32 = 93.2;
-const PACKET_LOSS_ROBUSTNESS: f32 = 25.1;
 const NOTICED_DELAY_MS: f32 = 177.3;
+/// Beyond this the model says nothing of bursts.
+const MAX_BURST_RATIO: f32 = 8.0;
+
+/// What a codec takes from the quality, by itself and when packets are missing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Impairment {
+    /// Ie.
+    equipment: f32,
+    /// Bpl.
+    robustness: f32,
+}
+
+impl Impairment {
+    /// G.711 with concealment of lost packets (G.113 appendix I).
+    pub const G711: Self = Self { equipment: 0.0, robustness: 25.1 };
+
+    /// Ie,eff: what so much loss takes from the rating. `burst_ratio` is the mean length of its bursts by that of random
+    /// loss, 1 at least.
+    #[must_use]
+    pub fn of_loss(self, percent: f32, burst_ratio: f32) -> f32 {
+        let spread = percent / burst_ratio.clamp(1.0, MAX_BURST_RATIO) + self.robustness;
+        self.equipment + (95.0 - self.equipment) * percent / spread
+    }
+}
+
+/// Id: what so much delay from mouth to ear, in milliseconds, takes from the rating.
+#[must_use]
+pub fn delay_impairment(delay_ms: f32) -> f32 {
+    0.024 * delay_ms + 0.11 * (delay_ms - NOTICED_DELAY_MS).max(0.0)
+}
 
 /// The mean opinion score, 1.0 to 4.5.
 #[must_use]
 pub fn mean_opinion_score(loss_percent: f32, jitter: Duration, round_trip: Duration) -> f32 {
     let delay_ms = round_trip.as_secs_f32() * 500.0 + jitter.as_secs_f32() * 2_000.0 + 10.0;
-    let delay_impairment = 0.024 * delay_ms + 0.11 * (delay_ms - NOTICED_DELAY_MS).max(0.0);
-    let loss_impairment = 95.0 * loss_percent / (loss_percent + PACKET_LOSS_ROBUSTNESS);
-    let rating = (BEST_RATING - delay_impairment - loss_impairment).clamp(0.0, 100.0);
+    let rating = BEST_RATING - delay_impairment(delay_ms) - Impairment::G711.of_loss(loss_percent, 1.0);
+    let rating = rating.clamp(0.0, 100.0);
     let score = 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6;
     score.clamp(1.0, 4.5)
 }

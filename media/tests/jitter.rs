@@ -185,6 +185,43 @@ fn a_spike_is_waited_for_and_nothing_is_missed() {
     assert!(latest.is_some_and(|ms| ms < 220), "{latest:?} ms");
 }
 
+/// What is lost is not late: the delay is that of the path, and what is missing is concealed where it belongs.
+#[test]
+fn bursts_of_loss_do_not_raise_the_delay() {
+    let with = path(4, 2_000, 5_000, 10, 0, 0);
+    let without = path(4, 2_000, 5_000, 0, 0, 0);
+    let [with, without] = [with, without].map(|arrivals| {
+        let frames = listen(&arrivals, DelayLimits::default()).frames;
+        let delays: Vec<i32> = frames.iter().skip(200).filter_map(|frame| frame.delay_ms).collect();
+        delays.iter().sum::<i32>() / delays.len() as i32
+    });
+    assert!(with <= without + 15, "{with} ms with loss, {without} ms without");
+}
+
+#[test]
+fn one_delay_that_is_demanded_is_kept_to() {
+    let limits = DelayLimits { min: Duration::from_millis(100), max: Duration::from_millis(100) };
+    let Listened { frames, tally } = listen(&path(5, 500, 20_000, 0, 0, 0), limits);
+    assert_eq!((tally.played, tally.late, tally.skipped), (500, 0, 0), "{tally:?}");
+    let delays = frames[50..480].iter().filter_map(|frame| frame.delay_ms);
+    let (least, most) = delays.fold((i32::MAX, 0), |(a, b), it| (a.min(it), b.max(it)));
+    assert!(least >= 80 && most <= 160, "{least} to {most} ms");
+}
+
+/// A source whose timestamps stand still while it says nothing, which RFC 3550 §5.1 does not allow: it is heard at once
+/// when it goes on.
+#[test]
+fn a_source_whose_clock_stood_still_is_heard_when_it_goes_on() {
+    for pause_us in [400_000, 1_500_000, 60_000_000] {
+        let at = |number: u64| START_US + number * PTIME_US + if number < 200 { 0 } else { pause_us };
+        let arrivals: Arrivals = (0..400).map(|number| (number, Some(at(number)))).collect();
+        let Listened { frames, tally } = listen(&arrivals, DelayLimits::default());
+        assert_eq!((tally.played, tally.late, tally.skipped), (400, 0, 0), "{pause_us}: {tally:?}");
+        let again = frames.iter().find(|frame| frame.at_us >= at(200)).expect("it is heard again").at_us;
+        assert!(again - at(200) <= 60_000, "after {} µs", again - at(200));
+    }
+}
+
 /// What holds on any path.
 fn check(arrivals: &Arrivals) -> Result<(), TestCaseError> {
     let came = arrivals.iter().filter(|(_, at)| at.is_some()).count() as u64;

@@ -49,6 +49,8 @@ pub(super) struct Packets {
     /// The next one to be taken; none before the first.
     next: Option<u16>,
     waiting: usize,
+    /// Of the one that is furthest ahead: number and timestamp.
+    newest: Option<(u16, u32)>,
 }
 
 impl Packets {
@@ -57,7 +59,12 @@ impl Packets {
             let payload = Vec::with_capacity(USUAL_PAYLOAD);
             Packet { kind: Kind::Skipped, timestamp: 0, payload, sequence: None }
         };
-        Self { places: std::iter::repeat_with(place).take(MAX_PACKETS).collect(), next: None, waiting: 0 }
+        Self {
+            places: std::iter::repeat_with(place).take(MAX_PACKETS).collect(),
+            next: None,
+            waiting: 0,
+            newest: None,
+        }
     }
 
     /// Forgets all.
@@ -65,6 +72,17 @@ impl Packets {
         self.places.iter_mut().for_each(|place| place.sequence = None);
         self.next = None;
         self.waiting = 0;
+        self.newest = None;
+    }
+
+    /// How many there are.
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// The timestamp of the one that is furthest ahead, here or taken already.
+    pub(super) fn newest(&self) -> Option<u32> {
+        self.newest.map(|(_, timestamp)| timestamp)
     }
 
     pub(super) fn insert(&mut self, sequence: u16, timestamp: u32, kind: Kind, payload: &[u8]) -> Inserted {
@@ -86,6 +104,9 @@ impl Packets {
         let Some(place) = self.places.get_mut(usize::from(sequence) % MAX_PACKETS) else { return inserted };
         if place.sequence == Some(sequence) {
             return Inserted::Late;
+        }
+        if self.newest.is_none_or(|(newest, _)| sequence.wrapping_sub(newest) as i16 > 0) {
+            self.newest = Some((sequence, timestamp));
         }
         place.sequence = Some(sequence);
         place.timestamp = timestamp;

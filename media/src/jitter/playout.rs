@@ -15,9 +15,12 @@ const STEP_MS: u32 = 10;
 const MAX_STARVED_MS: u32 = 300;
 /// A pause longer than this is no pause of one stream any more: what follows it begins anew.
 const MAX_PAUSE_MS: u32 = 1_000;
-/// Within so much more or less than the target, the delay is as it should be.
-const EARLY_MS: u32 = 8;
-const LATE_MS: u32 = 15;
+/// Within so much less or more than the target, the delay is as it should be. Between the two there is more than a pull:
+/// a packet that is needed by the next one may be taken so much earlier, after a cycle less or more.
+const EARLY_MS: u32 = 2;
+const LATE_MS: u32 = 22;
+/// A packet that is later than usual by so much may be long in coming.
+const OVERDUE_MS: u32 = 15;
 
 /// What has been played, in packets and in steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +35,8 @@ pub struct Tally {
     pub skipped: u64,
     /// Times when the next packet had not come, and might still.
     pub starved: u64,
-    /// Steps of 10 ms that were filled meanwhile.
-    pub filled: u64,
+    /// Samples that were made up for what was lost or had not come.
+    pub made_up: u64,
     /// Packets that were shortened …
     pub shortened: u64,
     /// … or lengthened, to change the delay.
@@ -122,12 +125,15 @@ impl Playout {
         &self.tally
     }
 
-    /// How late the sample that is decoded next would be now, after the fastest packet; none while nothing plays.
+    /// How late the sample that is pulled next would be now, after the fastest packet; none while nothing plays.
     #[must_use]
     pub fn delay_ms(&self, now: Instant) -> Option<i32> {
         match self.state {
             State::Idle => None,
-            State::Playing { position, .. } => Some(self.delay.of(now, position) / self.clock_khz as i32),
+            State::Playing { position, .. } => {
+                let pulled_next = position.wrapping_sub(self.ticks(self.queued));
+                Some(self.delay.of(now, pulled_next) / self.clock_khz as i32)
+            }
         }
     }
 
@@ -142,7 +148,7 @@ impl Playout {
             self.delay.observe(now, header.timestamp);
         }
         match self.packets.insert(header.sequence, header.timestamp, kind, payload) {
-            Inserted::Kept => {}
+            Inserted::Kept => self.resume(now, header.timestamp),
             Inserted::Late => self.tally.late += 1,
             Inserted::Jumped(given_up) => {
                 self.tally.skipped += given_up as u64;
@@ -151,11 +157,21 @@ impl Playout {
         }
     }
 
+    /// The first packet after nothing that is later than could be borne belongs to another time: the path has become
+    /// longer, or the party's clock stood still while it said nothing (RFC 3550 §5.1 has it go on).
+    fn resume(&mut self, now: Instant, timestamp: u32) {
+        if self.packets.waiting() == 1 && self.delay.of(now, timestamp) > self.delay.max() as i32 {
+            self.delay.restart();
+            self.delay.observe(now, timestamp);
+        }
+    }
+
     /// Fills the next samples; false when the party says nothing, and need not be heard saying it.
     pub fn pull(&mut self, now: Instant, samples: &mut [i16]) -> bool {
         let mut filled = 0;
+        self.keep_to_the_bound(now);
         while filled < samples.len() {
-            if self.queued == 0 && !self.produce(now) {
+            if self.queued == 0 && !self.produce(now, filled) {
                 break;
             }
             let taken = self.queued.min(samples.len() - filled);
@@ -171,17 +187,20 @@ impl Playout {
         filled > 0
     }
 
-    /// Decodes or fills a piece into the empty queue; false when there is nothing to be heard.
-    fn produce(&mut self, now: Instant) -> bool {
+    /// Decodes or fills a piece into the empty queue, to be heard after `before` samples of this pull; false when there
+    /// is nothing to be heard.
+    fn produce(&mut self, now: Instant, before: usize) -> bool {
         self.pass_skipped();
-        let State::Playing { position, pause, starved, held } = self.state else { return self.begin(now) };
+        let State::Playing { position, pause, starved, held } = self.state else {
+            return self.begin(now, before);
+        };
         let Some((packet, missing)) = self.packets.first() else {
             return self.starve(now, position, pause, [starved, held]);
         };
         let ahead = packet.timestamp.wrapping_sub(position) as i32;
         let is_played = ahead <= 0 || missing == 0 && ahead < self.clock_khz as i32;
         match (missing, is_played) {
-            (0, true) => self.play(now),
+            (0, true) => self.play(now, before),
             // What was filled while nothing had come is a part of what is missing.
             (1.., _) if pause == Pause::No => self.fill_lost(position, held),
             _ => self.fill_pause(now, position, ahead.max(0) as u32, pause, missing),
@@ -197,7 +216,7 @@ impl Playout {
     }
 
     /// The first packet after nothing: heard when those that come later than it would be in time.
-    fn begin(&mut self, now: Instant) -> bool {
+    fn begin(&mut self, now: Instant, before: usize) -> bool {
         self.leave_out(now, self.delay.max() as i32);
         while self.packets.first().is_some_and(|(_, missing)| missing > 0) {
             self.packets.advance();
@@ -208,12 +227,12 @@ impl Playout {
             return false;
         }
         self.state = State::Playing { position, pause: Pause::No, starved: 0, held: 0 };
-        self.play(now);
+        self.play(now, before);
         true
     }
 
     /// Decodes the next packet.
-    fn play(&mut self, now: Instant) {
+    fn play(&mut self, now: Instant, before: usize) {
         let Some(packet) = self.packets.next() else { return };
         let start = packet.timestamp;
         let pause = match packet.kind {
@@ -241,26 +260,57 @@ impl Playout {
         }
         let position = start.wrapping_add(self.ticks(self.queued));
         self.state = State::Playing { position, pause, starved: 0, held: 0 };
-        self.adjust(now, start);
+        self.adjust(now, start, before);
     }
 
-    /// Brings the delay nearer to what it should be, by a cycle; or by leaving out packets when it is beyond all bounds.
-    fn adjust(&mut self, now: Instant, start: u32) {
+    /// Brings the delay nearer to what it should be, by a cycle.
+    fn adjust(&mut self, now: Instant, start: u32, before: usize) {
         let (delay, target) = (self.delay.of(now, start), self.delay.target() as i32);
         let khz = self.clock_khz as i32;
-        if delay > target + LATE_MS as i32 * khz {
+        // It is heard after what the pull had before. Less of that by a cycle is had for nothing: the next packet is
+        // needed by the same pull.
+        let heard_after = self.ticks(before) as i32;
+        let heard =
+            if heard_after >= stretch::MAX_CYCLE_MS as i32 * khz { delay + heard_after } else { delay };
+        let may_grow = delay + (EARLY_MS as i32 + LATE_MS as i32) * khz < self.delay.max() as i32;
+        if may_grow && self.is_overdue(now) {
+            self.slow_down();
+        } else if heard > target + LATE_MS as i32 * khz {
             let before = self.queued;
             if let Some(frame) = self.queue.get_mut(..before) {
                 self.queued = stretch::shorten(frame, self.rate);
             }
             self.tally.shortened += u64::from(self.queued < before);
         } else if delay < target - EARLY_MS as i32 * khz {
-            let before = self.queued;
-            self.queued = stretch::lengthen(&mut self.queue, before, self.rate);
-            self.tally.lengthened += u64::from(self.queued > before);
+            self.slow_down();
         }
-        if delay > self.delay.max() as i32 {
-            self.leave_out(now, target);
+    }
+
+    /// Whether the packet after the newest is later than packets usually are: the path stands still, and what is here
+    /// should last.
+    fn is_overdue(&self, now: Instant) -> bool {
+        let Some(newest) = self.packets.newest() else { return false };
+        let late = self.delay.of(now, newest.wrapping_add(self.packet_ticks));
+        late > (self.delay.usual() + OVERDUE_MS * self.clock_khz) as i32
+    }
+
+    fn slow_down(&mut self) {
+        let before = self.queued;
+        self.queued = stretch::lengthen(&mut self.queue, before, self.rate);
+        self.tally.lengthened += u64::from(self.queued > before);
+    }
+
+    /// Leaves out what waits when the delay is beyond all bounds, and what is waited for.
+    fn keep_to_the_bound(&mut self, now: Instant) {
+        // What is in the queue is heard before.
+        let bound = self.delay.max() as i32 - self.ticks(self.queued) as i32;
+        let State::Playing { position, .. } = &mut self.state else { return };
+        match self.packets.first() {
+            Some((first, _)) if self.delay.of(now, first.timestamp) > bound => self.leave_out(now, bound),
+            _ => {
+                let beyond = self.delay.of(now, *position) - bound;
+                *position = position.wrapping_add(beyond.max(0).unsigned_abs());
+            }
         }
     }
 
@@ -293,6 +343,7 @@ impl Playout {
                 _ => self.decoder.conceal(gap),
             }
             self.queued = samples;
+            self.tally.made_up += samples as u64;
         }
         let position = position.wrapping_add(self.packet_ticks);
         let held = held.saturating_sub(self.packet_ticks);
@@ -332,7 +383,7 @@ impl Playout {
                     return false;
                 }
                 self.tally.starved += u64::from(starved == 0);
-                self.tally.filled += 1;
+                self.tally.made_up += self.samples(step) as u64;
                 // It is waited for, as long as that may be.
                 let waits = self.delay.of(now, position) < self.delay.max() as i32;
                 if waits { (position, starved + step, held + step) } else { (passed, starved + step, held) }

@@ -5,7 +5,7 @@ use crate::codec::Rate;
 
 /// Cycles looked for: of voices, and of silence, which has any.
 const MIN_CYCLE_US: usize = 2_500;
-const MAX_CYCLE_US: usize = 10_000;
+pub(super) const MAX_CYCLE_MS: usize = 10;
 
 /// How alike two cycles must be to be blended into one.
 const ALIKE: f32 = 0.85;
@@ -15,7 +15,7 @@ const QUIET: f32 = 150.0 * 150.0;
 /// Two cycles of `frame` that are alike, or nothing at all; how long one is.
 fn cycle(frame: &[i16], rate: Rate) -> Option<usize> {
     let samples = |us: usize| us * rate.hz() as usize / 1_000_000;
-    let longest = samples(MAX_CYCLE_US).min(frame.len() / 2);
+    let longest = samples(MAX_CYCLE_MS * 1_000).min(frame.len() / 2);
     let energy = mean_square(frame);
     if energy < QUIET {
         return Some(longest).filter(|cycle| *cycle > 0);

@@ -10,9 +10,6 @@ use crate::codec::{Codec, MAX_FRAME, Rate};
 use crate::jitter::{DelayLimits, Kind, Playout, Tally};
 use crate::rtp::Header;
 
-/// A party that was not heard for so long begins anew: not every phone lets its timestamps go on while it is silent.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// A seat in a room.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -21,7 +18,6 @@ pub(crate) struct Seat {
     /// Of what its party says.
     codec: Codec,
     playout: Playout,
-    inserted_at: Instant,
     /// Room for the longest packet and one frame.
     heard: Box<[i16]>,
     len: usize,
@@ -35,7 +31,6 @@ impl Seat {
             room,
             codec,
             playout: Playout::new(codec, rate, DelayLimits::default()),
-            inserted_at: Instant::START,
             heard: vec![0; rate.samples_in(MAX_FRAME + FRAME)].into(),
             len: 0,
             at: Instant::START,
@@ -70,9 +65,7 @@ impl Seat {
         kind: Kind,
         payload: &[u8],
     ) {
-        let is_anew = restarted || now.saturating_duration_since(self.inserted_at) > PAUSE;
-        self.inserted_at = now;
-        self.playout.insert(now, header, is_anew, kind, payload);
+        self.playout.insert(now, header, restarted, kind, payload);
     }
 
     /// Its party's next frame, when it says something.

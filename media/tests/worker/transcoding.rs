@@ -237,6 +237,22 @@ fn keys_get_through_between_clocks() {
     }
 }
 
+/// A phone whose timestamps stand still while it says nothing (RFC 3550 §5.1 has them go on) is heard when it speaks again.
+#[test]
+fn a_party_whose_timestamps_stood_still_is_heard_when_it_goes_on() {
+    let mut bench = Bench::new(2);
+    let mut talkers = [Talker::new(&mut bench, 0, Codec::Pcmu), Talker::new(&mut bench, 1, Codec::G722)];
+    let [a, b] = [talkers[0].endpoint, talkers[1].endpoint];
+    bench.command(Command::Bridge { a, b });
+    talk(&mut bench, &mut talkers, 100);
+    bench.run(MS * 1_500);
+    bench.take_rtp(b);
+    talk(&mut bench, &mut talkers, 20);
+    let heard = talkers[1].heard(&mut bench);
+    assert!(heard.len() >= 16 * 160, "{} samples", heard.len());
+    assert_hears(&heard, talkers[0].tone_hz, talkers[1].tone_hz, "after a pause");
+}
+
 /// RFC 3389 §4: a party that falls silent describes its silence; one that knows nothing of that hears it as noise.
 #[test]
 fn comfort_noise_is_heard_by_who_knows_none() {
