@@ -8,6 +8,9 @@
 
 mod arguments;
 mod calls;
+mod cost;
+mod media;
+mod own_node;
 mod pace;
 mod parties;
 mod percentiles;
@@ -32,6 +35,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use self::arguments::Arguments;
 use self::arguments::Plan;
+use self::own_node::OwnNode;
 use self::run::Run;
 use self::summary::Summary;
 
@@ -42,7 +46,7 @@ pub(crate) fn load(arguments: Arguments) -> ExitCode {
         print!("{}", scenario::list());
         return ExitCode::SUCCESS;
     }
-    match arguments.plan().and_then(|plan| run(&plan)) {
+    match arguments.plan().and_then(run) {
         Ok(summary) if summary.passed => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -52,7 +56,11 @@ pub(crate) fn load(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn run(plan: &Plan) -> Result<Summary, String> {
+fn run(mut plan: Plan) -> Result<Summary, String> {
+    let node = plan.start.then(|| OwnNode::start(&mut plan)).transpose();
+    // It goes when everything has been told.
+    let _node = node.map_err(|error| format!("cannot start a node: {error}"))?;
+    let plan = &plan;
     let interrupted = Arc::new(AtomicUsize::new(0));
     watch_for_interruptions(Arc::clone(&interrupted))
         .map_err(|error| format!("cannot listen to signals: {error}"))?;

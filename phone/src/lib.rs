@@ -15,6 +15,7 @@
 //! draw randomness of its own.
 
 mod access;
+mod agreed;
 mod call;
 mod callee;
 mod caller;
@@ -29,6 +30,7 @@ mod inquiry;
 mod junk;
 mod line;
 mod manner;
+pub mod measured;
 mod message;
 mod mouth;
 mod outbox;
@@ -44,6 +46,7 @@ mod tone;
 mod transfer;
 
 pub use access::{Access, Transport};
+pub use agreed::{Agreed, Keys};
 pub use crowd::{Crowd, Place};
 pub use digest::Credentials;
 pub use ear::{Heard, WINDOW_SAMPLES, Window};

@@ -13,6 +13,7 @@ use rsip::prelude::UntypedHeader as _;
 use rsip::{Method, SipMessage, Uri};
 
 use crate::access::Access;
+use crate::agreed::Agreed;
 use crate::call::{Arrival, Call, Dialog, Facts, Scene, State};
 use crate::callee::Alerting;
 use crate::digest::Credentials;
@@ -216,6 +217,12 @@ impl Phone {
     /// Ends a hold.
     pub fn resume(&mut self, now: Duration, call: CallKey) {
         self.with_call(now, call, |call, scene| call.reinvite(scene, Direction::SendReceive));
+    }
+
+    /// What both sides of a call agreed on, while it lives.
+    #[must_use]
+    pub fn agreed(&self, call: CallKey) -> Option<Agreed> {
+        self.calls.get(&call)?.stream.as_ref().and_then(Stream::agreed)
     }
 
     /// What a call hears, while it lives; afterwards it is in its report.

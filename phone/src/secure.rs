@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use webrtc_srtp::context::Context;
 use webrtc_srtp::protection_profile::ProtectionProfile;
 
+use crate::agreed::Keys;
 use crate::manner::Srtp;
 
 /// Octets of the longest key and salt together.
@@ -104,6 +105,10 @@ impl Protection {
                 Some(Self { ours: ours.clone(), theirs: theirs.clone(), out, heard })
             }
         }
+    }
+
+    pub(crate) fn keys(&self) -> Keys {
+        Keys { ours: self.ours.clone(), theirs: self.theirs.clone() }
     }
 
     pub(crate) fn protect(&mut self, rtp: &[u8]) -> Option<Vec<u8>> {

@@ -8,6 +8,7 @@ use rtp::header::Header;
 use rtp::packet::Packet;
 use webrtc_util::marshal::Unmarshal as _;
 
+use crate::agreed::Agreed;
 use crate::ear::{Ear, Heard};
 use crate::g711::Law;
 use crate::manner::{Manner, Media, Srtp};
@@ -212,6 +213,18 @@ impl Stream {
             .and_then(|(ours, theirs)| Protection::following(before, &ours, theirs));
         let secure = ours.secure_profile || theirs.secure_profile;
         ours.secure_profile == theirs.secure_profile && (self.protection.is_some() || !secure)
+    }
+
+    /// What was agreed, for who sends and hears instead of this.
+    pub(crate) fn agreed(&self) -> Option<Agreed> {
+        let agreement = self.agreement?;
+        Some(Agreed {
+            local: self.local,
+            remote: agreement.remote,
+            law: agreement.law,
+            payload_type: agreement.payload_type,
+            keys: self.protection.as_ref().map(Protection::keys),
+        })
     }
 
     /// No packet leaves any more.

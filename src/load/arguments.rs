@@ -1,6 +1,6 @@
 //! The command line of `tandem load`, and what it comes to.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +17,15 @@ use super::users::{User, Users};
 const MAX_CONCURRENT: usize = 1_000_000;
 /// The most sockets to call from.
 const MAX_SOCKETS: u16 = 1_000;
+/// The most calls at a time of which every packet is checked.
+const MAX_STREAMS: u64 = 20_000;
+/// How many there are when nobody says.
+const DEFAULT_STREAMS: u64 = 100;
+/// How long, when nobody says.
+const DEFAULT_CHECKED_FOR: Duration = Duration::from_secs(10);
+/// What begins a second, when nobody says.
+const DEFAULT_RATE: f64 = 10.0;
+const DEFAULT_RATE_OF_STREAMS: f64 = 100.0;
 /// The shortest hold in which a tone can be told.
 const SHORTEST_AUDIBLE: Duration = Duration::from_secs(1);
 
@@ -54,19 +63,23 @@ pub(crate) struct Arguments {
     /// How long the called carrier rings.
     #[arg(long, default_value = "0s", value_parser = duration)]
     ring: Duration,
-    /// Calls, registrations, questions or datagrams a second.
-    #[arg(long, default_value_t = 10.0)]
-    rate: f64,
+    /// Starts a node of its own for the scenario, on addresses of 127/8 that are nobody else's, and measures that.
+    #[arg(long, conflicts_with_all = ["target", "answer_at", "to", "pid"])]
+    start: bool,
+    /// Calls, registrations, questions or datagrams a second (default 10; 100 where every packet is checked).
+    #[arg(long)]
+    rate: Option<f64>,
     /// How long the rate takes to be reached.
     #[arg(long, default_value = "0s", value_parser = duration)]
     ramp: Duration,
     /// How long an answered call lasts.
     #[arg(long, default_value = "3s", value_parser = duration)]
     hold: Duration,
-    /// How long new ones begin; for ever when neither this nor --calls is given (Ctrl-C hangs up and tells).
+    /// How long new ones begin; for ever when neither this nor --calls is given (Ctrl-C hangs up and tells). Where
+    /// every packet is checked, how long that is done when all calls are up (default 10s).
     #[arg(long, value_parser = duration)]
     duration: Option<Duration>,
-    /// How many begin at most.
+    /// How many begin at most; where every packet is checked, how many go on together (default 100).
     #[arg(long)]
     calls: Option<u64>,
     /// The most calls at a time; what is due beyond is not begun, and counted.
@@ -81,6 +94,9 @@ pub(crate) struct Arguments {
     /// No call speaks or listens.
     #[arg(long)]
     no_media: bool,
+    /// Who calls to hear a prompt says nothing.
+    #[arg(long)]
+    silent_callers: bool,
     /// RTP ports, at the addresses of --from and --answer-at.
     #[arg(long, default_value = "40000-40999", value_parser = ports)]
     media_ports: RangeInclusive<u16>,
@@ -135,6 +151,12 @@ pub(crate) struct Arguments {
     /// Ends with 1 when the 99th percentile of INVITE→200 (REGISTER→200, OPTIONS→200) is longer.
     #[arg(long)]
     p99_ms: Option<f64>,
+    /// Ends with 1 when more packets were lost, twice there or otherwise wrong.
+    #[arg(long)]
+    max_lost: Option<u64>,
+    /// Ends with 1 when the 99th percentile of packets' added delay is longer.
+    #[arg(long)]
+    delay_p99_ms: Option<f64>,
     /// No progress, only the summary.
     #[arg(long)]
     quiet: bool,
@@ -159,6 +181,11 @@ pub(super) struct Plan {
     pub(super) to: String,
     pub(super) caller: String,
     pub(super) answer_at: Option<SocketAddr>,
+    /// Where the third of a conference is.
+    pub(super) third: Option<IpAddr>,
+    /// Whether the node is one of our own.
+    pub(super) start: bool,
+    pub(super) silent_callers: bool,
     pub(super) ring: Duration,
     pub(super) rate: f64,
     pub(super) ramp: Duration,
@@ -189,6 +216,8 @@ pub(super) struct Plan {
 pub(super) struct Thresholds {
     pub(super) max_failures: Option<u64>,
     pub(super) p99_ms: Option<f64>,
+    pub(super) max_lost: Option<u64>,
+    pub(super) delay_p99_ms: Option<f64>,
 }
 
 impl Arguments {
@@ -204,7 +233,10 @@ impl Arguments {
         let last = last.ok_or("there are not so many ports: fewer --sockets, or a lower port in --from")?;
         let ports = self.from.port()..=last;
         let users = Users { range: self.users.as_deref(), file: self.users_file.as_deref() };
-        let media = if self.no_media || scenario == Scenario::Straight { 0 } else { self.media };
+        let is_checked = scenario.streams();
+        let speaks = !self.no_media && scenario != Scenario::Straight && !is_checked;
+        let media = if speaks { self.media } else { 0 };
+        let rate = self.rate.unwrap_or(if is_checked { DEFAULT_RATE_OF_STREAMS } else { DEFAULT_RATE });
         Ok(Plan {
             scenario,
             target: self.target,
@@ -217,12 +249,15 @@ impl Arguments {
             to: self.to,
             caller: self.caller,
             answer_at: self.answer_at,
+            third: None,
+            start: self.start,
+            silent_callers: self.silent_callers,
             ring: self.ring,
-            rate: self.rate,
+            rate,
             ramp: self.ramp,
             hold: self.hold,
-            duration: self.duration,
-            calls: self.calls,
+            duration: self.duration.or(is_checked.then_some(DEFAULT_CHECKED_FOR)),
+            calls: self.calls.or(is_checked.then_some(DEFAULT_STREAMS)),
             concurrent: self.concurrent.min(MAX_CONCURRENT),
             timeout: self.timeout,
             media: if self.hold < SHORTEST_AUDIBLE { 0 } else { media },
@@ -246,16 +281,22 @@ impl Arguments {
             pid: self.pid,
             json: self.json,
             svg: self.svg,
-            thresholds: Thresholds { max_failures: self.max_failures, p99_ms: self.p99_ms },
+            thresholds: Thresholds {
+                max_failures: self.max_failures,
+                p99_ms: self.p99_ms,
+                max_lost: self.max_lost,
+                delay_p99_ms: self.delay_p99_ms,
+            },
             quiet: self.quiet,
             seed: self.seed.unwrap_or_else(|| SysRng.try_next_u64().unwrap_or(1)),
         })
     }
 
     fn check(&self, scenario: Scenario) -> Result<(), String> {
-        if !(self.rate > 0.0 && self.rate <= 1e6) {
-            return Err(format!("--rate {}: more than 0 and at most 1,000,000 a second", self.rate));
+        if let Some(rate) = self.rate.filter(|rate| !(*rate > 0.0 && *rate <= 1e6)) {
+            return Err(format!("--rate {rate}: more than 0 and at most 1,000,000 a second"));
         }
+        self.check_streams(scenario)?;
         if scenario == Scenario::Straight && self.answer_at.is_none() {
             return Err(
                 "straight needs --answer-at ADDRESS:PORT, where the node calls the other carrier".into()
@@ -275,6 +316,29 @@ impl Arguments {
         match self.hear {
             Some(hz) if !tandem_phone::PhoneConfig::all_frequencies().contains(&hz) => {
                 Err(format!("--hear {hz}: a multiple of 50 from 300 to 3400"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Arguments {
+    fn check_streams(&self, scenario: Scenario) -> Result<(), String> {
+        let to_a_carrier = matches!(scenario, Scenario::Relay | Scenario::Srtp);
+        match scenario {
+            Scenario::Conference if !self.start => {
+                Err("conference needs --start: its rooms are laid out in the node's configuration".into())
+            }
+            _ if to_a_carrier && !self.start && self.answer_at.is_none() => Err(format!(
+                "{} needs --answer-at ADDRESS:PORT, where the node calls the other carrier, or --start",
+                scenario.name()
+            )),
+            _ if self.start && !scenario.streams() => {
+                Err("--start is for the scenarios that check every packet: relay, srtp, play, conference"
+                    .into())
+            }
+            _ if scenario.streams() && self.calls.is_some_and(|calls| calls == 0 || calls > MAX_STREAMS) => {
+                Err(format!("--calls: 1 to {MAX_STREAMS} where every packet is checked"))
             }
             _ => Ok(()),
         }

@@ -11,14 +11,30 @@ use tandem_phone::{
 use tandem_phone_net::{Happening, LiveCrowd};
 
 use super::arguments::Plan;
+use super::media::{Role, Streams};
+use super::own_node;
 use super::parties::{self, Part};
 use super::scenario::Scenario;
 use super::tally::{Step, Tally};
 use super::voices::{Expected, Voices, answer_hz, caller_hz};
 
+/// The number of the first caller who does not speak, and how many there are.
+const FIRST_NUMBER: u64 = 2_000_000;
+const NUMBERS: u64 = 8_000_000;
+
+/// A call to be made.
+struct Placed {
+    place: Place,
+    number: String,
+    to: String,
+    manner: Manner,
+}
+
 /// A call of ours that is not over.
 #[derive(Debug)]
 struct Open {
+    n: u64,
+    role: Role,
     voice: Option<usize>,
     number: String,
     answered: bool,
@@ -47,6 +63,12 @@ pub(super) struct Calls {
     of_voice: BTreeMap<usize, (Place, CallKey)>,
     /// Calls that came to the called carrier and go on there.
     called: usize,
+    /// Of every call, where every packet is checked.
+    streams: Option<Streams>,
+    /// Who joins those who talk to each other.
+    third: Option<Place>,
+    /// The numbers of the calls that came to the called carrier.
+    came: BTreeMap<CallKey, u64>,
     /// When calls left that have not come out at the called carrier, by the caller's number.
     on_the_way: BTreeMap<String, Duration>,
 }
@@ -56,9 +78,10 @@ impl Calls {
         let ip = plan.from.first().map_or(plan.target, |first| *first).ip();
         let elsewhere = UdpSocket::bind((ip, 0))?;
         let srtp = if plan.scenario == Scenario::SrtpCall { Srtp::Required } else { Srtp::Off };
+        let streams = if plan.scenario.streams() { Some(Streams::start(plan)?) } else { None };
         let silent = Manner {
             media: Media::Elsewhere(elsewhere.local_addr()?),
-            talk: Some(plan.hold),
+            talk: streams.is_none().then_some(plan.hold),
             patience: Some(plan.timeout),
             srtp,
             // Who calls is not called: a node that rings here was told another address than --answer-at.
@@ -84,7 +107,8 @@ impl Calls {
             None => None,
             Some(address) => {
                 let manner = Manner { talk: None, patience: None, ..silent.clone() };
-                let manner = Manner { answer: Answer::After(plan.ring), srtp: Srtp::Off, ..manner };
+                let srtp = if plan.scenario == Scenario::Srtp { Srtp::Required } else { Srtp::Off };
+                let manner = Manner { answer: Answer::After(plan.ring), srtp, ..manner };
                 let part = Part { user: "called", address, media_ports: theirs, manner: manner.clone() };
                 let place = parties::add(plan, crowd, parties::CALLED, part)?;
                 for voice in voices.all() {
@@ -95,7 +119,14 @@ impl Calls {
                 Some(place)
             }
         };
+        let third = match plan.third {
+            Some(address) => Some(parties::add_third(plan, crowd, address, silent.clone())?),
+            None => None,
+        };
         Ok(Self {
+            streams,
+            third,
+            came: BTreeMap::new(),
             callers,
             answerer,
             _elsewhere: elsewhere,
@@ -135,7 +166,7 @@ impl Calls {
         let voice = self.voices.take();
         let number = match voice {
             Some(voice) => number_of_voice(&self.caller, voice),
-            None => format!("{}{:07}", self.caller, 2_000_000 + n % 8_000_000),
+            None => format!("{}{:07}", self.caller, FIRST_NUMBER + n % NUMBERS),
         };
         let manner = match voice {
             Some(voice) => Manner { hz: caller_hz(voice), media: Media::Spoken, ..self.silent.clone() },
@@ -144,13 +175,54 @@ impl Calls {
         let turn = usize::try_from(n).unwrap_or(0) % self.callers.len().max(1);
         let turn = if voice.is_some() { 0 } else { turn };
         let Some(place) = self.callers.get(turn).copied() else { return };
+        let to = self.number_called(n);
+        let manner = self.at_its_streams(manner, n, Role::Caller);
+        if let Some(answerer) = self.answerer.filter(|_| self.streams.is_some()) {
+            let answering = crowd.phone(answerer).map(|phone| phone.config().manner.clone());
+            if let Some(answering) = answering {
+                let answering = self.at_its_streams(answering, n, Role::Called);
+                crowd.act(answerer, |phone, _| phone.expect_caller(&number, answering));
+            }
+        }
+        let call = Placed { place, number, to, manner };
+        self.place_call(crowd, tally, (n, Role::Caller), voice, call);
+    }
+
+    /// The third of a conference joins the two who talk.
+    fn begin_third(&mut self, crowd: &mut LiveCrowd, tally: &mut Tally, n: u64) {
+        let Some(place) = self.third else { return };
+        let manner = self.at_its_streams(self.silent.clone(), n, Role::Third);
+        let (number, _) = own_node::supervisor();
+        let call = Placed { place, number, to: own_node::joins_room(n), manner };
+        self.place_call(crowd, tally, (n, Role::Third), None, call);
+    }
+
+    fn number_called(&self, n: u64) -> String {
+        if self.third.is_some() { own_node::number_of_room(n) } else { self.to.clone() }
+    }
+
+    fn at_its_streams(&self, manner: Manner, n: u64, role: Role) -> Manner {
+        match self.streams.as_ref().and_then(|streams| streams.local(n, role)) {
+            Some(local) => Manner { media: Media::Elsewhere(local), ..manner },
+            None => manner,
+        }
+    }
+
+    fn place_call(
+        &mut self,
+        crowd: &mut LiveCrowd,
+        tally: &mut Tally,
+        (n, role): (u64, Role),
+        voice: Option<usize>,
+        call: Placed,
+    ) {
         tally.counts.begun += 1;
-        let to = &self.to;
-        let Some(Some(key)) = crowd.act(place, |phone, now| phone.call(now, &number, to, manner)) else {
+        let Placed { place, number, to, manner } = call;
+        let Some(Some(key)) = crowd.act(place, |phone, now| phone.call(now, &number, &to, manner)) else {
             self.voices.give_back(voice);
             return tally.failed("no RTP port left");
         };
-        if self.answerer.is_some() {
+        if self.answerer.is_some() && role == Role::Caller {
             self.on_the_way.insert(number.clone(), crowd.now());
         }
         if let Some(voice) = voice {
@@ -158,6 +230,8 @@ impl Calls {
         }
         let other_side_told = voice.is_none() || self.answerer.is_none();
         let open = Open {
+            n,
+            role,
             voice,
             number,
             answered: false,
@@ -170,11 +244,15 @@ impl Calls {
         tally.open(self.open.len());
     }
 
-    pub(super) fn happened(&mut self, tally: &mut Tally, happening: Happening) {
+    pub(super) fn happened(&mut self, crowd: &mut LiveCrowd, tally: &mut Tally, happening: Happening) {
         let Happening { at, place, event } = happening;
         match event {
-            Event::Incoming { from, .. } => {
+            Event::Answered { call } => self.answered(crowd, tally, (place, call)),
+            Event::Incoming { call, from, .. } => {
                 self.called += usize::from(Some(place) == self.answerer);
+                if let Some(n) = self.number_of(&from) {
+                    self.came.insert(call, n);
+                }
                 if let Some(left) = self.on_the_way.remove(&from) {
                     tally.took(Step::InviteOut, at.saturating_sub(left));
                 }
@@ -187,6 +265,28 @@ impl Calls {
             Event::Released { call, status, took } => self.released(tally, (place, call), status, took),
             _ => {}
         }
+    }
+
+    /// The media of one end begins.
+    fn answered(&mut self, crowd: &mut LiveCrowd, tally: &mut Tally, (place, call): (Place, CallKey)) {
+        let Some(streams) = &mut self.streams else { return };
+        let end = if Some(place) == self.answerer {
+            self.came.remove(&call).map(|n| (n, Role::Called))
+        } else {
+            self.open.get(&(place, call)).map(|open| (open.n, open.role))
+        };
+        let agreed = crowd.phone(place).and_then(|phone| phone.agreed(call));
+        let (Some((n, role)), Some(agreed)) = (end, agreed) else { return };
+        streams.answered(n, role, agreed);
+        if role == Role::Caller {
+            self.begin_third(crowd, tally, n);
+        }
+    }
+
+    /// Which call that is, at the called carrier.
+    fn number_of(&self, from: &str) -> Option<u64> {
+        let number: u64 = from.strip_prefix(&self.caller)?.parse().ok()?;
+        self.streams.as_ref().and_then(|_| number.checked_sub(FIRST_NUMBER))
     }
 
     fn step(&mut self, tally: &mut Tally, key: (Place, CallKey), step: CallStep, took: Duration) {
@@ -208,12 +308,15 @@ impl Calls {
     fn ended(&mut self, tally: &mut Tally, key: (Place, CallKey), report: &Report) {
         let (hold, voices) = (self.hold, &self.voices);
         let Some(open) = self.open.get_mut(&key) else { return };
+        if let Some(streams) = self.streams.as_ref().filter(|_| report.by != Side::Ours) {
+            streams.ended(open.n);
+        }
         // A BYE of ours is yet to be answered.
         open.released = report.status != 200 || report.by == Side::Theirs;
         if !open.answered {
             open.other_side_told = true;
         }
-        open.wrong = unsuccessful(report, hold);
+        open.wrong = open.wrong.take().or(unsuccessful(report, hold));
         if let (None, Some(voice)) = (&open.wrong, open.voice) {
             open.wrong = voices.judge(voice, report).err();
             open.heard = open.wrong.is_none();
@@ -269,9 +372,39 @@ impl Calls {
         }
     }
 
+    /// Calls that are neither answered nor over.
+    pub(super) fn on_their_way(&self) -> usize {
+        self.open.values().filter(|open| !open.answered).count()
+    }
+
+    /// Calls that are answered and not over.
+    pub(super) fn up(&self) -> usize {
+        self.open.len() - self.on_their_way()
+    }
+
+    /// How many calls of ours make one: a conference has a third.
+    pub(super) const fn legs_of_a_call(&self) -> u64 {
+        if self.third.is_some() { 2 } else { 1 }
+    }
+
+    pub(super) const fn streams(&self) -> Option<&Streams> {
+        self.streams.as_ref()
+    }
+
+    /// Ends the streams; what each heard is what becomes of its call. How many there were.
+    pub(super) fn judge_streams(&mut self) -> usize {
+        let Some(verdicts) = self.streams.take().map(Streams::finish) else { return 0 };
+        for open in self.open.values_mut().filter(|open| open.role == Role::Caller && open.answered) {
+            let verdict = verdicts.of(open.n);
+            open.heard = verdict.is_ok();
+            open.wrong = open.wrong.take().or(verdict.err());
+        }
+        verdicts.streams()
+    }
+
     /// Everybody hangs up, or gives up.
     pub(super) fn hang_up(&mut self, crowd: &mut LiveCrowd) {
-        for place in self.callers.iter().copied().chain(self.answerer) {
+        for place in self.callers.iter().copied().chain(self.answerer).chain(self.third) {
             crowd.act(place, |phone: &mut Phone, now| {
                 let calls: Vec<CallKey> = phone.live_calls().collect();
                 for call in calls {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -12,12 +12,14 @@ use tandem_phone::{Access, Credentials, Manner, PhoneConfig, Place};
 use tandem_phone_net::LiveCrowd;
 
 use super::arguments::Plan;
+use super::own_node;
 use super::users::User;
 
 /// How long calls that are over are remembered: retransmissions come within seconds, and there are many calls.
 const LINGER: Duration = Duration::from_secs(4);
 /// The called carrier's number among the phones, beyond all others'.
 pub(super) const CALLED: u64 = 1 << 32;
+const THIRD: u64 = CALLED + 1;
 
 /// A carrier's part.
 pub(super) struct Part<'a> {
@@ -50,6 +52,30 @@ pub(super) fn add(plan: &Plan, crowd: &mut LiveCrowd, n: u64, part: Part<'_>) ->
         listen_for: PhoneConfig::all_frequencies(),
     };
     join(plan, crowd, n, config)
+}
+
+/// Adds the phone of who joins conferences.
+pub(super) fn add_third(
+    plan: &Plan,
+    crowd: &mut LiveCrowd,
+    address: IpAddr,
+    manner: Manner,
+) -> io::Result<Place> {
+    let (user, password) = own_node::supervisor();
+    let config = PhoneConfig {
+        user: user.clone(),
+        address: SocketAddr::new(address, plan.from.first().map_or(0, SocketAddr::port)),
+        media_address: address,
+        media_ports: 0..=0,
+        server: plan.target,
+        credentials: Some(Credentials { user, password }),
+        expires: plan.expires,
+        manner,
+        numbers: BTreeMap::new(),
+        lines: usize::MAX,
+        listen_for: Vec::new(),
+    };
+    join(plan, crowd, THIRD, config)
 }
 
 /// Adds the phone of a user that registers, number `n`.

@@ -129,6 +129,21 @@ fn panels(summary: &Summary, seconds: &[Second]) -> Vec<Panel> {
             ],
         });
     }
+    if summary.media.is_some() {
+        panels.push(Panel {
+            title: "Packets a second".to_owned(),
+            unit: "",
+            lines: vec![
+                line("came", GREEN, &|it| Some(it.packets as f64)),
+                line("lost or wrong", RED, &|it| Some(it.lost as f64)),
+            ],
+        });
+        panels.push(Panel {
+            title: "Added delay".to_owned(),
+            unit: " ms",
+            lines: vec![line("p50", GREEN, &|it| it.delay_p50_ms), line("p99", RED, &|it| it.delay_p99_ms)],
+        });
+    }
     if summary.node.is_some() {
         panels.push(Panel {
             title: "Node: CPU, of one core".to_owned(),
@@ -167,6 +182,10 @@ fn together(a: Second, b: Second, size: usize) -> Second {
         p99_ms: worst(a.p99_ms, b.p99_ms),
         cpu_percent: worst(a.cpu_percent, b.cpu_percent),
         resident_mib: worst(a.resident_mib, b.resident_mib),
+        packets: mean(a.packets, b.packets),
+        lost: mean(a.lost, b.lost),
+        delay_p50_ms: worst(a.delay_p50_ms, b.delay_p50_ms),
+        delay_p99_ms: worst(a.delay_p99_ms, b.delay_p99_ms),
     }
 }
 
@@ -273,6 +292,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::cost::MediaUse;
     use crate::load::percentiles::Percentiles;
     use crate::load::scenario::Scenario;
     use crate::load::summary::{GeneratorUse, Messages, NodeUse};
@@ -292,6 +312,7 @@ mod tests {
             p99_ms: latency.map(|it| it * 4.0),
             cpu_percent: Some(20.0 + at as f64),
             resident_mib: Some(64.0),
+            ..Second::default()
         }
     }
 
@@ -311,6 +332,8 @@ mod tests {
             failures: [("INVITE: status 503".to_owned(), 12)].into(),
             audio: None,
             steps: [(Step::InviteAnswered, some)].into(),
+            media: None,
+            machine: String::new(),
             node: Some(NodeUse {
                 pid: 1,
                 cpu_s: 0.25,
@@ -348,6 +371,16 @@ mod tests {
     #[test]
     fn a_run_is_drawn() {
         insta::assert_snapshot!(draw(&summary((1..=12).map(second).collect())));
+    }
+
+    #[test]
+    fn packets_and_their_delay_are_drawn_where_each_is_checked() {
+        let streamed = |at: u64| Second { packets: 50 * at, delay_p99_ms: Some(0.75), ..second(at) };
+        let bare = summary((1..=12).map(streamed).collect());
+        let checked = draw(&Summary { media: Some(MediaUse::default()), ..bare });
+        assert!(checked.contains("Packets a second") && checked.contains("came, most 600"));
+        assert!(checked.contains("p99, most 0.75 ms"));
+        assert!(!draw(&summary((1..=12).map(streamed).collect())).contains("Packets a second"));
     }
 
     #[test]

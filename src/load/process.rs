@@ -79,6 +79,16 @@ fn holds(pid: u32, wanted: &[String]) -> bool {
         .any(|link| link.to_str().is_some_and(|link| wanted.iter().any(|wanted| wanted == link)))
 }
 
+/// The processor, how many cores, and the kernel: what a figure was measured on.
+pub(super) fn machine() -> String {
+    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo");
+    let model = cpus.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split_once(": ")).map_or("unknown processor", |(_, model)| model);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{model}, {cores} cores, Linux {}", read("/proc/sys/kernel/osrelease").trim())
+}
+
 /// Datagrams the kernel threw away because nobody read them in time, at all sockets of these ports so far.
 pub(super) fn receive_drops(ports: &[u16]) -> u64 {
     ["udp", "udp6"]

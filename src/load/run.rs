@@ -27,7 +27,7 @@ const HASTE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What is done over and over.
-enum Work {
+pub(super) enum Work {
     Calls(Box<Calls>),
     Registrations(Registrations),
     Questions(Questions),
@@ -36,10 +36,10 @@ enum Work {
 
 /// A run.
 pub(super) struct Run<'a> {
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     crowd: LiveCrowd,
-    work: Work,
-    tally: Tally,
+    pub(super) work: Work,
+    pub(super) tally: Tally,
     node: Option<Process>,
     start: Duration,
     next_second: Duration,
@@ -53,12 +53,10 @@ impl<'a> Run<'a> {
             (plan.transport == tandem_phone::Transport::Tls).then(|| Tls::read(&plan.tls)).transpose()?;
         let mut crowd = LiveCrowd::new(plan.transport, tls)?;
         let work = match plan.scenario {
-            Scenario::Call | Scenario::Echo | Scenario::SrtpCall | Scenario::Straight => {
-                Work::Calls(Box::new(Calls::new(plan, &mut crowd)?))
-            }
+            scenario if scenario.calls() => Work::Calls(Box::new(Calls::new(plan, &mut crowd)?)),
             Scenario::Register => Work::Registrations(Registrations::new(plan, &mut crowd)?),
             Scenario::Options => Work::Questions(Questions::new(plan, &mut crowd)?),
-            Scenario::Flood => Work::Flood(Box::new(Flood::new(plan, &mut crowd)?)),
+            _ => Work::Flood(Box::new(Flood::new(plan, &mut crowd)?)),
         };
         let node = plan.pid.map(Process::new).or_else(|| Process::listening_at(plan.target));
         let tally = Tally::new(plan.scenario, node.and_then(Process::usage));
@@ -70,6 +68,7 @@ impl<'a> Run<'a> {
     pub(super) fn go(mut self) -> io::Result<Summary> {
         let before = self.measure();
         let begun_for = self.begin_all()?;
+        let streamed = self.measure_streams(&before)?;
         let measured = self.measure();
         self.end_all()?;
         let since = self.since();
@@ -90,7 +89,7 @@ impl<'a> Run<'a> {
             why_lost: self.crowd.why_lost().map(str::to_owned),
             pid: self.node.map(Process::pid),
         };
-        Ok(Summary::of(self.plan, &self.tally, ending, before, after))
+        Ok(Summary::of(self.plan, &self.tally, ending, streamed, [before, after]))
     }
 
     /// Begins what is due until the time, or the number, is over and all of it has ended; how long that took.
@@ -104,7 +103,8 @@ impl<'a> Run<'a> {
         let mut n = 0;
         while self.interruptions() == 0 {
             let since = self.since();
-            let open_until = self.plan.duration.unwrap_or(Duration::MAX);
+            let duration = self.plan.duration.filter(|_| !self.plan.scenario.streams());
+            let open_until = duration.unwrap_or(Duration::MAX);
             let due = pace.due(since.min(open_until)).min(last);
             let now = n..due.min(n + MAX_AT_ONCE);
             n = n.max(now.end);
@@ -121,10 +121,10 @@ impl<'a> Run<'a> {
         Ok(self.since())
     }
 
-    /// No more begin: waits until the last one has ended.
+    /// No more begin: waits until the last one has ended, or is up where all go on together.
     fn await_end(&mut self, since: Duration) -> io::Result<Duration> {
         let patience = self.plan.timeout + self.plan.hold + self.plan.ring + GRACE;
-        while self.work.unfinished() > 0 && self.interruptions() == 0 && self.since() < since + patience {
+        while self.work.awaited() > 0 && self.interruptions() == 0 && self.since() < since + patience {
             self.turn(self.since() + WATCH)?;
         }
         Ok(since)
@@ -175,13 +175,14 @@ impl<'a> Run<'a> {
     }
 
     /// Lets the sockets and timers have their turn, and says how it goes once a second.
-    fn turn(&mut self, until: Duration) -> io::Result<()> {
+    pub(super) fn turn(&mut self, until: Duration) -> io::Result<()> {
         let watch = self.since() + WATCH;
         self.crowd.turn(self.start + until.min(watch).min(self.next_second))?;
         while let Some(happening) = self.crowd.poll_happening() {
             self.happened(happening);
         }
         if self.since() >= self.next_second {
+            self.take_totals();
             let node = self.node.and_then(Process::usage);
             let second = self.tally.second_over(self.since(), self.work.open(), node);
             self.next_second += SECOND;
@@ -194,7 +195,7 @@ impl<'a> Run<'a> {
 
     fn happened(&mut self, happening: Happening) {
         match &mut self.work {
-            Work::Calls(calls) => calls.happened(&mut self.tally, happening),
+            Work::Calls(calls) => calls.happened(&mut self.crowd, &mut self.tally, happening),
             Work::Registrations(registrations) => registrations.happened(&mut self.tally, happening),
             Work::Questions(questions) => questions.happened(&mut self.tally, happening),
             Work::Flood(_) => {}
@@ -206,6 +207,13 @@ impl<'a> Run<'a> {
         let p99 = second.p99_ms.map_or_else(|| "–".to_owned(), |p99| format!("{p99:.1} ms"));
         let cpu = second.cpu_percent.map_or_else(String::new, |cpu| format!("  node {cpu:.0} % CPU"));
         let going_well = match &self.work {
+            Work::Calls(_) if self.plan.scenario.streams() => format!(
+                "up {}  {} packets/s  {} wrong  delay p99 {:.2} ms ",
+                second.open,
+                second.packets,
+                second.lost,
+                second.delay_p99_ms.unwrap_or(0.0)
+            ),
             Work::Calls(_) => format!("up {}  answered {answered}", second.open),
             Work::Registrations(registrations) => {
                 format!("registered {}  done {completed}", registrations.registered())
@@ -222,15 +230,24 @@ impl<'a> Run<'a> {
         );
     }
 
-    fn since(&self) -> Duration {
+    pub(super) fn since(&self) -> Duration {
         self.crowd.now().saturating_sub(self.start)
     }
 
-    fn interruptions(&self) -> usize {
+    pub(super) fn interruptions(&self) -> usize {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    fn measure(&self) -> Measured {
+    /// What streams counted since this was asked last.
+    pub(super) fn take_totals(&mut self) {
+        if let Work::Calls(calls) = &self.work
+            && let Some(streams) = calls.streams()
+        {
+            self.tally.streamed(&streams.take_totals());
+        }
+    }
+
+    pub(super) fn measure(&self) -> Measured {
         let own = self.plan.from.iter().chain(&self.plan.answer_at).map(|address| address.port());
         Measured {
             at: self.since(),
@@ -250,6 +267,14 @@ impl Work {
             Self::Registrations(registrations) => registrations.open(),
             Self::Questions(questions) => questions.open(),
             Self::Flood(_) => 0,
+        }
+    }
+
+    /// Those that are waited for before it is over.
+    fn awaited(&self) -> usize {
+        match self {
+            Self::Calls(calls) if calls.streams().is_some() => calls.on_their_way(),
+            _ => self.unfinished(),
         }
     }
 

@@ -15,6 +15,14 @@ pub(crate) enum Scenario {
     SrtpCall,
     /// Both the carrier that calls and the carrier that is called.
     Straight,
+    /// Streams from carrier to carrier, every packet checked.
+    Relay,
+    /// The same, the called carrier under SRTP.
+    Srtp,
+    /// Callers who hear a prompt, every packet checked.
+    Play,
+    /// Rooms of three who hear each other, every packet checked.
+    Conference,
     /// Registrations with digest.
     Register,
     /// OPTIONS.
@@ -30,6 +38,10 @@ impl Scenario {
             Self::Echo => "echo",
             Self::SrtpCall => "srtp-call",
             Self::Straight => "straight",
+            Self::Relay => "relay",
+            Self::Srtp => "srtp",
+            Self::Play => "play",
+            Self::Conference => "conference",
             Self::Register => "register",
             Self::Options => "options",
             Self::Flood => "flood",
@@ -38,7 +50,12 @@ impl Scenario {
 
     /// Whether it makes calls.
     pub(super) const fn calls(self) -> bool {
-        matches!(self, Self::Call | Self::Echo | Self::SrtpCall | Self::Straight)
+        matches!(self, Self::Call | Self::Echo | Self::SrtpCall | Self::Straight) || self.streams()
+    }
+
+    /// Whether all calls go on together, and every packet of them is checked.
+    pub(super) const fn streams(self) -> bool {
+        matches!(self, Self::Relay | Self::Srtp | Self::Play | Self::Conference)
     }
 
     const fn explanation(self) -> &'static str {
@@ -55,6 +72,20 @@ impl Scenario {
             Self::Straight => {
                 "plays both carriers: calls from --from, is called at --answer-at. For a node that passes calls\n\
                  straight through; tells how long an INVITE takes to come out on the other side."
+            }
+            Self::Relay => {
+                "sets up --calls from --from to --answer-at, waits until all are up, and sends RTP both ways for\n\
+                 --duration. Every packet is checked: its content, sequence number and timestamp; loss, duplicates,\n\
+                 disorder and added delay are counted, and what it costs the node. With --start on a node of its own."
+            }
+            Self::Srtp => "`relay` where the called carrier has SRTP and the caller has not.",
+            Self::Play => {
+                "the same with calls that hear a prompt: compared octet by octet with --start, else it must not be\n\
+                 silence. The callers speak too, unless --silent-callers."
+            }
+            Self::Conference => {
+                "the same with rooms of three (a call, and a supervisor who joins in): each must hear the tones of\n\
+                 both others in every packet, and never its own. Needs --start."
             }
             Self::Register => {
                 "registers --users 1000-1999 (or a --users-file of `user password` lines) with digest, again and\n\

@@ -8,8 +8,9 @@ use serde::Serialize;
 use tandem_phone_net::Traffic;
 
 use super::arguments::{Plan, Thresholds};
+use super::cost::MediaUse;
 use super::percentiles::Percentiles;
-use super::process::Usage;
+use super::process::{self, Usage};
 use super::scenario::Scenario;
 use super::tally::{Counts, Second, Step, Tally};
 
@@ -55,6 +56,10 @@ pub(super) struct Summary {
     /// What was listened to in a sample of the calls; none when nothing was.
     pub(super) audio: Option<&'static str>,
     pub(super) steps: BTreeMap<Step, Percentiles>,
+    /// What was counted while all calls were up and every packet was checked; none in other scenarios.
+    pub(super) media: Option<MediaUse>,
+    /// The machine's processor, its cores, its kernel.
+    pub(super) machine: String,
     /// The process under test, while new ones began and the last ones ended.
     pub(super) node: Option<NodeUse>,
     pub(super) generator: GeneratorUse,
@@ -115,7 +120,7 @@ pub(super) struct Judged {
 }
 
 impl Thresholds {
-    pub(super) fn judge(self, failed: u64, p99_ms: Option<f64>) -> Vec<Judged> {
+    pub(super) fn judge(self, failed: u64, p99_ms: Option<f64>, media: Option<&MediaUse>) -> Vec<Judged> {
         let failures = self.max_failures.map(|limit| Judged {
             what: "failures",
             limit: limit as f64,
@@ -128,13 +133,33 @@ impl Thresholds {
             value: p99_ms,
             held: p99_ms.is_some_and(|p99| p99 <= limit),
         });
-        failures.into_iter().chain(latency).collect()
+        let wrong = media.map(|media| media.wrong() as f64);
+        let lost = self.max_lost.map(|limit| Judged {
+            what: "packets lost or wrong",
+            limit: limit as f64,
+            value: wrong,
+            held: wrong.is_some_and(|wrong| wrong <= limit as f64),
+        });
+        let delay_ms = media.map(|media| media.delay.p99_ms).filter(|_| wrong.is_some());
+        let delay = self.delay_p99_ms.map(|limit| Judged {
+            what: "added delay p99 in ms",
+            limit,
+            value: delay_ms,
+            held: delay_ms.is_some_and(|p99| p99 <= limit),
+        });
+        failures.into_iter().chain(latency).chain(lost).chain(delay).collect()
     }
 }
 
 impl Summary {
-    pub(super) fn of(plan: &Plan, tally: &Tally, ending: Ending, before: Measured, after: Measured) -> Self {
-        let thresholds = plan.thresholds.judge(tally.counts.failed, tally.main_p99_ms());
+    pub(super) fn of(
+        plan: &Plan,
+        tally: &Tally,
+        ending: Ending,
+        media: Option<MediaUse>,
+        [before, after]: [Measured; 2],
+    ) -> Self {
+        let thresholds = plan.thresholds.judge(tally.counts.failed, tally.main_p99_ms(), media.as_ref());
         let counts = tally.counts;
         let passed = thresholds.iter().all(|it| it.held) && (!thresholds.is_empty() || counts.completed > 0);
         let wall_s = (after.at.saturating_sub(before.at)).as_secs_f64().max(0.001);
@@ -158,11 +183,13 @@ impl Summary {
             failures: tally.failures.clone(),
             audio: ending.listened_to,
             steps: tally.steps().collect(),
+            media,
+            machine: process::machine(),
             node: ending.pid.and_then(|pid| NodeUse::of(pid, tally, before, after, wall_s)),
             generator: GeneratorUse {
                 cpu_s: own_cpu_s,
                 cpu_percent: own_cpu_s / wall_s * 100.0,
-                late: tally.late.percentiles(),
+                late: (&tally.late).into(),
                 receive_drops: after.own_drops.saturating_sub(before.own_drops),
                 events_lost: traffic.events_lost,
             },
@@ -221,6 +248,9 @@ impl Summary {
         for (cause, count) in &self.failures {
             writeln!(out, "  {count:>8} × {cause}")?;
         }
+        if let Some(media) = &self.media {
+            media.write(out)?;
+        }
         self.write_steps(out)?;
         self.write_machine(out)?;
         for judged in &self.thresholds {
@@ -274,6 +304,7 @@ impl Summary {
             )?;
         }
         let own = &self.generator;
+        writeln!(out, "  machine: {}", self.machine)?;
         writeln!(
             out,
             "  generator: {:.0} % of a core, late by p99 {:.1} ms; kernel dropped {}",
@@ -340,20 +371,20 @@ mod tests {
     }
 
     fn held(thresholds: Thresholds, failed: u64, p99_ms: Option<f64>) -> Vec<bool> {
-        thresholds.judge(failed, p99_ms).iter().map(|it| it.held).collect()
+        thresholds.judge(failed, p99_ms, None).iter().map(|it| it.held).collect()
     }
 
     #[test]
     fn a_threshold_holds_at_its_limit_and_not_beyond() {
-        let both = Thresholds { max_failures: Some(2), p99_ms: Some(50.0) };
+        let both = Thresholds { max_failures: Some(2), p99_ms: Some(50.0), ..Thresholds::default() };
         assert_eq!(held(both, 2, Some(50.0)), [true, true]);
         assert_eq!(held(both, 3, Some(50.1)), [false, false]);
     }
 
     #[test]
     fn what_could_not_be_measured_is_not_good_enough() {
-        let latency = Thresholds { max_failures: None, p99_ms: Some(50.0) };
-        assert_eq!(held(latency, 0, None), [false]);
+        let latency = Thresholds { p99_ms: Some(50.0), delay_p99_ms: Some(1.0), ..Thresholds::default() };
+        assert_eq!(held(latency, 0, None), [false, false]);
         assert_eq!(held(Thresholds::default(), 9, None), [true; 0]);
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use tandem_phone::measured::Histogram;
+use tandem_phone_net::Totals;
 
-use super::percentiles::{Histogram, Percentiles};
+use super::percentiles::Percentiles;
 use super::process::Usage;
 use super::scenario::Scenario;
 
@@ -64,6 +66,9 @@ impl Step {
             Scenario::Call | Scenario::Echo | Scenario::SrtpCall | Scenario::Straight => {
                 Some(Self::InviteAnswered)
             }
+            Scenario::Relay | Scenario::Srtp | Scenario::Play | Scenario::Conference => {
+                Some(Self::InviteAnswered)
+            }
         }
     }
 }
@@ -106,6 +111,12 @@ pub(super) struct Second {
     /// Of the process under test, in one core's hundredths.
     pub(super) cpu_percent: Option<f64>,
     pub(super) resident_mib: Option<f64>,
+    /// Packets that came, where every one is checked.
+    pub(super) packets: u64,
+    /// Packets that never came, came twice or were wrong.
+    pub(super) lost: u64,
+    pub(super) delay_p50_ms: Option<f64>,
+    pub(super) delay_p99_ms: Option<f64>,
 }
 
 /// Everything that is counted in a run.
@@ -120,6 +131,10 @@ pub(super) struct Tally {
     pub(super) seconds: Vec<Second>,
     this_second: Histogram,
     before: (f64, Counts, Option<Usage>),
+    /// What streams counted since the second began.
+    of_this_second: Totals,
+    /// What they counted while it was measured what they cost.
+    pub(super) measured: Option<Totals>,
 }
 
 impl Tally {
@@ -134,6 +149,8 @@ impl Tally {
             seconds: Vec::new(),
             this_second: Histogram::default(),
             before: (0.0, Counts::default(), node),
+            of_this_second: Totals::default(),
+            measured: None,
         }
     }
 
@@ -149,12 +166,19 @@ impl Tally {
         *self.failures.entry(cause.into()).or_default() += 1;
     }
 
+    pub(super) fn streamed(&mut self, totals: &Totals) {
+        self.of_this_second.add(totals);
+        if let Some(measured) = &mut self.measured {
+            measured.add(totals);
+        }
+    }
+
     pub(super) fn open(&mut self, open: usize) {
         self.most_open = self.most_open.max(open as u64);
     }
 
     pub(super) fn steps(&self) -> impl Iterator<Item = (Step, Percentiles)> + '_ {
-        self.steps.iter().map(|(step, histogram)| (*step, histogram.percentiles()))
+        self.steps.iter().map(|(step, histogram)| (*step, histogram.into()))
     }
 
     /// The 99th percentile of the main step, of the whole run.
@@ -166,6 +190,7 @@ impl Tally {
     pub(super) fn second_over(&mut self, since: Duration, open: usize, node: Option<Usage>) -> Second {
         let (at_s, (before_s, before, usage)) = (since.as_secs_f64(), self.before);
         let histogram = std::mem::take(&mut self.this_second);
+        let Totals { counts, delays, .. } = std::mem::take(&mut self.of_this_second);
         let cpu = |now: Usage| Some((now.cpu_s - usage?.cpu_s) / (at_s - before_s).max(0.001) * 100.0);
         let second = Second {
             at_s,
@@ -178,6 +203,10 @@ impl Tally {
             p99_ms: histogram.quantile_ms(990),
             cpu_percent: node.and_then(cpu),
             resident_mib: node.map(|usage| usage.resident_mib),
+            packets: counts.received,
+            lost: counts.wrong(),
+            delay_p50_ms: delays.quantile_ms(500),
+            delay_p99_ms: delays.quantile_ms(990),
         };
         self.before = (at_s, self.counts, node);
         if self.seconds.len() < MAX_SECONDS {

@@ -53,7 +53,7 @@ pub(crate) fn command(node: &Node, arguments: &[&str]) -> Command {
     let (carrier, media) = (node.ports().carrier, node.ports().carrier_rtp);
     let from = UdpSocket::bind((carrier.ip(), 0)).and_then(|it| it.local_addr());
     command
-        .args(["load", "--json", &summary_file(node), "--quiet", "--timeout", "4s"])
+        .args(["load", "--json", &summary_file(node.folder()), "--quiet", "--timeout", "4s"])
         .args(["--target", &node.ports().sip.to_string()])
         .args(["--from", &from.expect("a free port").to_string()])
         .args(["--media-ports", &format!("{}-{}", media.0, media.1)])
@@ -63,8 +63,18 @@ pub(crate) fn command(node: &Node, arguments: &[&str]) -> Command {
     command
 }
 
-fn summary_file(node: &Node) -> String {
-    node.folder().join("load.json").display().to_string()
+fn summary_file(folder: &Path) -> String {
+    folder.join("load.json").display().to_string()
+}
+
+/// `tandem load` on a node that it starts itself.
+pub(crate) fn load_on_its_own(arguments: &[&str]) -> Run {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["load", "--json", &summary_file(folder.path()), "--quiet", "--start"])
+        .args(arguments)
+        .output();
+    ended_in(folder.path(), output.expect("the generator runs"))
 }
 
 pub(crate) fn load(node: &Node, arguments: &[&str]) -> Run {
@@ -72,9 +82,12 @@ pub(crate) fn load(node: &Node, arguments: &[&str]) -> Run {
 }
 
 pub(crate) fn ended(node: &Node, output: Output) -> Run {
+    ended_in(node.folder(), output)
+}
+
+fn ended_in(folder: &Path, output: Output) -> Run {
     let said =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    let text = std::fs::read_to_string(Path::new(&summary_file(node)))
-        .unwrap_or_else(|_| panic!("no summary: {said}"));
+    let text = std::fs::read_to_string(summary_file(folder)).unwrap_or_else(|_| panic!("no summary: {said}"));
     Run { status: output.status, summary: serde_json::from_str(&text).expect("the summary is JSON"), said }
 }

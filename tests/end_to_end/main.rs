@@ -24,6 +24,7 @@ mod generator;
 mod ipv6;
 mod ledger;
 mod load;
+mod load_media;
 mod load_streams;
 mod menu_to_softphone;
 mod prompts;

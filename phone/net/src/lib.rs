@@ -6,6 +6,7 @@
 
 mod crowd;
 mod line;
+mod rtp_streams;
 mod task;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 pub use crate::crowd::{Happening, LiveCrowd, Tls, TlsFiles, Traffic};
 
 pub use line::LiveLine;
+pub use rtp_streams::{RtpStreams, StreamId, Totals};
 
 /// Things asked of a phone and not yet done; whoever asks for more waits.
 const MAX_ACTIONS: usize = 256;
