@@ -176,6 +176,14 @@ impl Collector {
         }
     }
 
+    /// Whether a key pressed now belongs to a collection that nobody may watch.
+    pub(crate) fn is_sensitive(&self, now: Instant) -> bool {
+        match &self.state {
+            State::Idle => self.trailing.is_some_and(|trailing| trailing.sensitive && now < trailing.until),
+            State::First { collection, .. } | State::Further { collection, .. } => collection.rules.sensitive,
+        }
+    }
+
     /// Whether a collection is under way that has a digit.
     pub(crate) const fn has_digit(&self) -> bool {
         matches!(self.state, State::Further { .. })

@@ -11,6 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::mix::{Audience, ConferenceId, Gain};
 use crate::progress::{Evidence, Finding, ProgressRules};
 use crate::prompt::{Audio, Tone};
+use crate::recorder::Tap;
 use crate::security::{IceCredentials, Security};
 use crate::tone::samples_in;
 
@@ -133,6 +134,26 @@ pub enum Command {
     },
     /// The party has answered, for the analysis under way.
     Answered {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Copies what the party says and hears to whoever writes; one that is under way ends. Ends with [`Command::StopRecording`]
+    /// or with the endpoint, and goes with it to another worker.
+    Record {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The way to who writes.
+        tap: Tap,
+    },
+    /// Lets a recording pause, or go on.
+    PauseRecording {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Whether it pauses.
+        pause: bool,
+    },
+    /// Ends a recording.
+    StopRecording {
         /// The endpoint.
         endpoint: EndpointId,
     },

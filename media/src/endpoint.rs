@@ -6,6 +6,7 @@ mod ear;
 mod keys;
 mod listening;
 mod one_way;
+mod recorded;
 mod seated;
 mod security;
 mod sending;
@@ -25,6 +26,7 @@ pub(crate) use keys::Way;
 use keys::{Listener, Pressed};
 use listening::Listening;
 use one_way::OneWay;
+use recorded::Recording;
 use voice::Conversation;
 
 use crate::codec::{Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
@@ -131,6 +133,7 @@ pub(crate) struct Endpoint {
     conversation: Option<Box<Conversation>>,
     /// Whether telephone-events of the bridged party are relayed as they are.
     relays_events: bool,
+    recording: Option<Box<Recording>>,
     /// No frame may be due earlier: the latest one of the play before still sounds.
     free_at: Instant,
     rtcp: RtcpSession,
@@ -168,6 +171,7 @@ impl Endpoint {
             encoder: None,
             conversation: None,
             relays_events: true,
+            recording: None,
             free_at: now,
             rtcp: RtcpSession::new(rng),
             report_due: false,
@@ -328,6 +332,7 @@ impl Endpoint {
             Payload::ComfortNoise => {}
         }
         self.hear_voice(now, packet, &mut inbound, events);
+        self.record_said(now, &inbound, packet);
         self.converse(now, &inbound, packet);
         self.confer(now, &inbound, packet);
         Ok(inbound)
@@ -428,6 +433,7 @@ impl Endpoint {
         }
         let octets = payload.len();
         stamp.rewrite(packet);
+        self.record_relayed(now, inbound, &stamp, buffer.get(..len)?);
         let len = self.guard.protect_rtp(buffer, len)?;
         self.outgoing.sent(octets);
         Some((destination, len))

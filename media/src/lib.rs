@@ -28,6 +28,7 @@ mod prompt_file;
 mod protection;
 pub mod quality;
 pub mod reception;
+pub mod recorder;
 mod resample;
 pub mod rtcp;
 mod rtcp_session;

@@ -211,6 +211,13 @@ impl Worker {
                 self.change(endpoint, |endpoint, _, _| endpoint.analyse(now, rules, is_answered))
             }
             Command::Answered { endpoint } => self.change(endpoint, |endpoint, _, _| endpoint.answered()),
+            Command::Record { endpoint, tap } => self.change(endpoint, |it, _, _| it.record(now, tap)),
+            Command::PauseRecording { endpoint, pause } => {
+                self.change(endpoint, |endpoint, _, _| endpoint.pause_recording(now, pause))
+            }
+            Command::StopRecording { endpoint } => {
+                self.change(endpoint, |endpoint, _, _| endpoint.stop_recording(now))
+            }
             Command::Stop { endpoint } => {
                 self.change(endpoint, |endpoint, events, _| endpoint.stop(now, events))
             }
@@ -482,6 +489,7 @@ impl Worker {
             Slot::Binding(_) | Slot::Arriving(_) => *slot = Slot::Abandoned(id),
             Slot::Opened(mut endpoint) => {
                 endpoint.stop(now, &mut self.events);
+                endpoint.stop_recording(now);
                 if endpoint.owes_goodbye() && !std::mem::replace(&mut endpoint.queued, true) {
                     self.outbox.push_back(id.index);
                 }

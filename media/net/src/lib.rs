@@ -8,6 +8,7 @@
 
 mod counters;
 mod handshakes;
+pub mod recordings;
 mod sockets;
 pub mod sys;
 mod thread;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use tandem_media::recorder::{Entry, TAP_CAPACITY, TapReader, tap};
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
     Audio, Channel, Codec, CollectId, CollectRules, Command, Direction, Disposition, EndpointId, Event,
@@ -79,8 +80,9 @@ fn party_sender(index: u32) -> Option<Sender> {
     suite(index).map(|suite| Sender::new(&key(suite, 2)))
 }
 
-/// Half of the endpoints bridged in pairs, half playing and collecting.
-fn worker() -> Worker {
+/// Half of the endpoints bridged in pairs, half playing and collecting, and every fourth recorded.
+fn worker() -> (Worker, Vec<TapReader>) {
+    let mut readers = Vec::new();
     let mut worker = Worker::new(ChaCha8Rng::seed_from_u64(1), ENDPOINTS as usize);
     let now = Instant::START;
     let music: Arc<[Segment]> = [
@@ -121,8 +123,13 @@ fn worker() -> Worker {
             let (collect, rules) = (CollectId(1), rules.clone());
             worker.handle_command(now, Command::Collect { endpoint, collect, rules });
         }
+        if index.is_multiple_of(4) {
+            let (tap, reader) = tap(TAP_CAPACITY);
+            readers.push(reader);
+            worker.handle_command(now, Command::Record { endpoint, tap });
+        }
     }
-    worker
+    (worker, readers)
 }
 
 /// What was seen, so that the test fails when it exercises nothing.
@@ -132,6 +139,7 @@ struct Seen {
     sent: u64,
     digits: u64,
     timeouts: u64,
+    recorded: u64,
     collected: u64,
 }
 
@@ -171,7 +179,7 @@ fn packet(index: u32, tick: u32, buffer: &mut [u8; BUFFER]) -> usize {
 
 #[test]
 fn the_worker_allocates_nothing_per_packet_tick_key_or_report() {
-    let mut worker = worker();
+    let (mut worker, mut readers) = worker();
     let mut seen = Seen::default();
     drain(&mut worker, &mut seen);
     let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
@@ -200,11 +208,17 @@ fn the_worker_allocates_nothing_per_packet_tick_key_or_report() {
         }
         worker.handle_timeout(now);
         drain(&mut worker, &mut seen);
+        for reader in &mut readers {
+            while let Some(entry) = reader.next_entry() {
+                seen.recorded += u64::from(matches!(entry, Entry::Audio(frame) if !frame.payload.is_empty()));
+            }
+        }
     }
     let allocated = ALLOCATIONS.get() - before;
     assert_eq!(allocated, 0, "in {} packets", seen.relayed + seen.sent);
     assert!(worker.counters().rtcp_received == 1_500 * u64::from(ENDPOINTS));
     assert!(seen.relayed > 10_000 && seen.sent > 10_000, "{} relayed, {} sent", seen.relayed, seen.sent);
+    assert!(seen.recorded > 10_000, "{} recorded", seen.recorded);
     assert!(seen.digits >= 600 && seen.timeouts >= 200, "{} digits, {} timeouts", seen.digits, seen.timeouts);
     assert_eq!(seen.collected, u64::from(ENDPOINTS) / 2, "each collection waited for a second key in vain");
     let before = ALLOCATIONS.get();

@@ -212,6 +212,7 @@ impl Endpoint {
             self.outgoing.resynchronise();
         }
         stamp.write(buffer);
+        self.record_heard(now, &stamp, false, &[]);
         let len = self.guard.protect_rtp(buffer, HEADER_LEN + block.len())?;
         self.outgoing.sent(block.len());
         Some((destination, len))

@@ -164,7 +164,9 @@ impl Endpoint {
         };
         buffer.get_mut(HEADER_LEN..HEADER_LEN + coded.len())?.copy_from_slice(coded);
         let ticks = agreed.packet_ticks;
-        self.outgoing.generate(at, ticks, agreed.stream.send_payload_type).write(buffer);
+        let stamp = self.outgoing.generate(at, ticks, agreed.stream.send_payload_type);
+        stamp.write(buffer);
+        self.record_heard(at, &stamp, true, buffer.get(..HEADER_LEN + coded.len())?);
         let len = self.guard.protect_rtp(buffer, HEADER_LEN + coded.len())?;
         self.outgoing.sent(coded.len());
         Some((destination, len))
@@ -189,7 +191,9 @@ impl Endpoint {
             return None;
         }
         let ticks = samples.len() as u32 * (codec.clock_hz() / 1_000) / (rate.hz() / 1_000);
-        self.outgoing.generate(at, ticks, agreed.stream.send_payload_type).write(buffer);
+        let stamp = self.outgoing.generate(at, ticks, agreed.stream.send_payload_type);
+        stamp.write(buffer);
+        self.record_heard(at, &stamp, true, buffer.get(..HEADER_LEN + octets)?);
         let len = self.guard.protect_rtp(buffer, HEADER_LEN + octets)?;
         self.outgoing.sent(octets);
         Some((destination, len))

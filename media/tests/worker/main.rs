@@ -14,6 +14,7 @@ mod moving;
 mod music;
 mod play;
 mod progress;
+mod recording;
 mod relay;
 mod rtcp;
 mod silence;

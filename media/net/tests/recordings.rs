@@ -1,0 +1,151 @@
+//! Recordings on a disk that is well, full or gone.
+
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::{Duration, Instant as WallInstant};
+
+use tandem_media::recorder::{Sides, TAP_CAPACITY, Tap, tap};
+use tandem_media::{Command, EndpointId, Worker};
+use tandem_media_net::recordings::{
+    Begin, Disk, Files, Medium, News, Recorded, RecordedLeg, Recordings, RecordingsConfig,
+};
+use tandem_time::Instant;
+
+/// A disk with so much room.
+struct Quota(Arc<AtomicI64>);
+
+struct QuotaFile {
+    file: Box<dyn Medium>,
+    left: Arc<AtomicI64>,
+}
+
+impl Disk for Quota {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Medium>> {
+        Ok(Box::new(QuotaFile { file: Files.create(path)?, left: Arc::clone(&self.0) }))
+    }
+}
+
+impl Write for QuotaFile {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let len = octets.len() as i64;
+        if self.left.fetch_sub(len, Relaxed) < len {
+            self.left.fetch_add(len, Relaxed);
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        self.file.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for QuotaFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+impl Medium for QuotaFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
+
+fn start(folder: &Path, room: i64) -> Recordings {
+    let config = RecordingsConfig {
+        folder: folder.to_owned(),
+        disk: Arc::new(Quota(Arc::new(AtomicI64::new(room)))),
+        date: Arc::new(|at| format!("at {at}")),
+        wake: Arc::new(|| {}),
+    };
+    Recordings::start(&config).expect("threads")
+}
+
+fn begin(recordings: &Recordings, id: u64) -> Tap {
+    let (tap, reader) = tap(TAP_CAPACITY);
+    let name = format!("day/{id}");
+    let begin = Begin { id, name, leg: RecordedLeg::default(), sides: Sides::Stereo, reader };
+    recordings.begin(begin).expect("room for one more");
+    tap
+}
+
+/// An endpoint is recorded for so long without hearing anything.
+fn record(tap: Tap, duration: Duration) {
+    let mut worker = Worker::new(rand_chacha::rand_core::SeedableRng::seed_from_u64(1), 1);
+    let endpoint = EndpointId { index: 0, generation: 0 };
+    let local = std::net::SocketAddr::from(([127, 0, 0, 1], 20_000));
+    worker.handle_command(Instant::START, Command::Open { endpoint, local });
+    worker.handle_bound(Instant::START, endpoint, true);
+    worker.handle_command(Instant::START, Command::Record { endpoint, tap });
+    worker.handle_command(Instant::START + duration, Command::Close { endpoint });
+}
+
+fn news(recordings: &Recordings) -> News {
+    let begun = WallInstant::now();
+    loop {
+        if let Some(news) = recordings.poll_news() {
+            return news;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "no news");
+        std::thread::yield_now();
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.join("day")).into_iter().flatten().flatten().map(|it| it.path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_recording_is_whole_when_it_has_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = start(folder.path(), i64::MAX);
+    record(begin(&recordings, 7), Duration::from_secs(2));
+    assert_eq!(news(&recordings), News::Finished { id: 7 });
+    recordings.stop();
+    let path = |name: &str| folder.path().join("day").join(name);
+    assert_eq!(files(folder.path()), [path("7.json"), path("7.wav")]);
+    assert_eq!(std::fs::metadata(path("7.wav")).expect("a file").len(), 44 + 2 * 2 * 2 * 8_000);
+    let about: Recorded =
+        serde_json::from_slice(&std::fs::read(path("7.json")).expect("a file")).expect("JSON");
+    assert_eq!((about.duration_ms, about.complete, about.started.as_str()), (2_000, true, "at 0.000"));
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_what_it_took_is_kept_for_the_next_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = start(folder.path(), 40_000);
+    record(begin(&recordings, 1), Duration::from_secs(60));
+    let News::Failed { id: 1, reason } = news(&recordings) else { panic!("it fails") };
+    assert!(reason.contains("no storage space"), "{reason}");
+    let counters = recordings.counters();
+    assert_eq!(recordings.poll_news(), None, "once");
+    recordings.stop();
+    assert_eq!((counters.failed.load(Relaxed), counters.finished.load(Relaxed)), (1, 0));
+
+    // There is room again.
+    let recordings = start(folder.path(), i64::MAX);
+    let counters = recordings.counters();
+    recordings.stop();
+    assert!(counters.completed.load(Relaxed) <= 1);
+    let left = files(folder.path());
+    assert!(left.iter().all(|path| path.extension().is_none_or(|it| it != "part")), "{left:?}");
+}
+
+#[test]
+fn many_at_a_time_are_all_written_when_workers_are_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = start(folder.path(), i64::MAX);
+    for id in 0..50 {
+        record(begin(&recordings, id), Duration::from_millis(100 * id));
+    }
+    let counters = recordings.counters();
+    recordings.stop();
+    assert_eq!((counters.begun.load(Relaxed), counters.finished.load(Relaxed)), (50, 50));
+    assert_eq!(files(folder.path()).len(), 100);
+}
