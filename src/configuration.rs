@@ -130,6 +130,12 @@ impl Disk for RealDisk {
     fn is_folder(&self, path: &Path) -> bool {
         path.is_dir()
     }
+
+    /// Tried, since permissions alone do not say it.
+    fn is_writable(&self, path: &Path) -> bool {
+        let probe = path.join(format!(".tandem-{}", std::process::id()));
+        fs::write(&probe, []).and_then(|()| fs::remove_file(&probe)).is_ok()
+    }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
@@ -209,6 +215,7 @@ fn contact_centre(
             .announcement
             .as_ref()
             .map(|it| Announcement { prompt: it.prompt.clone(), every: it.every }),
+        record: queue.record,
         max_wait: queue.max_wait,
         wrap_up: queue.wrap_up,
         max_waiting: usize::try_from(queue.max_waiting).unwrap_or(QueueConfig::MAX_WAITING),

@@ -13,6 +13,7 @@ mod clock;
 mod core;
 mod files;
 mod picture;
+mod recorder;
 pub(crate) mod wiring;
 
 use std::fmt;
@@ -27,7 +28,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tandem_api::{ApiError, Server};
 use tandem_control::ContactCentre;
-use tandem_media_net::{DtlsIdentity, MediaThreads, MediaThreadsConfig};
+use tandem_media_net::recordings::RecordingCounters;
+use tandem_media_net::{DtlsIdentity, MediaHandle, MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
 use tandem_sbc::user_agent::Fingerprint;
 use tandem_sbc_net::{Bell, BindError, FilterState, Inbox, Resolver, Transports, Wake};
@@ -43,6 +45,7 @@ use self::clock::Clock;
 use self::core::{Core, MediaLink, Order, Reload};
 pub(crate) use self::core::{Seen, Tap, Way};
 use self::picture::{NodeStatus, Picture};
+use self::recorder::Recorder;
 use crate::configuration::Loaded;
 use crate::speech::Speaker;
 
@@ -81,7 +84,7 @@ pub(crate) enum StartError {
 /// A running node. Stop it with [`Node::stop`].
 pub(crate) struct Node {
     orders: SyncSender<Order>,
-    core: JoinHandle<Store>,
+    core: JoinHandle<(Store, Recorder)>,
     bell: Arc<Bell>,
     media: MediaThreads,
     transports: Arc<Transports>,
@@ -114,18 +117,16 @@ impl Node {
         tell_about_filter(&transports.filter());
         let resolver = Arc::new(Resolver::new(&wiring::dns(config), &inbox));
         let speaker = start_speaker(config, &wake)?;
+        let (recorder, recordings) = start_recorder(config, clock, &wake)?;
         let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
         let store_counters = store.counters();
 
-        let identity = DtlsIdentity::generate()
-            .map_err(|source| StartError::Thread { what: "a certificate for DTLS", source })?;
-        let certificate = Some(Fingerprint(identity.fingerprint().0));
+        let (identity, certificate) = dtls_identity()?;
         let mut rng = seeded()?;
         let switch_config = wiring::switch(config, wiring::media_threads(config).0);
         files::make_room(switch_config.max_endpoints());
         let media = media_threads_config(config, &switch_config, (identity, rng.random()), clock, wake);
-        let (media, handles) = MediaThreads::start(&media)
-            .map_err(|source| StartError::Thread { what: "the media threads", source })?;
+        let (media, handles) = start_media(&media)?;
         let switch = switch(&loaded, switch_config, certificate, &mut rng)?;
         let (orders, orders_received) = sync_channel(ORDER_CAPACITY);
         let first = Picture::of(&switch, Vec::new(), Instant::START, false);
@@ -140,6 +141,7 @@ impl Node {
             transports: Arc::clone(&transports),
             resolver: Arc::clone(&resolver),
             speaker,
+            recorder,
             store,
             orders: orders_received,
             picture: show,
@@ -155,6 +157,7 @@ impl Node {
             picture: picture.clone(),
             transports: Arc::clone(&transports),
             store: store_counters,
+            recordings,
             orders: orders.clone(),
             bell: Arc::clone(&bell),
         };
@@ -238,8 +241,12 @@ impl Node {
         self.order(Order::Stop);
         let Self { core, mut media, api, stop_api, transports, .. } = self;
         let ending = tokio::task::spawn_blocking(move || {
-            let closed = core.join().map(|store| store.close(STORE_PATIENCE));
+            let ended = core.join();
             media.stop();
+            let closed = ended.map(|(store, recorder)| {
+                recorder.stop();
+                store.close(STORE_PATIENCE)
+            });
             drop(transports);
             closed
         });
@@ -278,6 +285,26 @@ fn start_speaker(config: &tandem_config::Config, wake: &Wake) -> Result<Speaker,
     started.map_err(|source| StartError::Thread { what: "the speakers", source })
 }
 
+/// Who writes recordings, and what it counts.
+fn start_recorder(
+    config: &tandem_config::Config,
+    clock: Clock,
+    wake: &Wake,
+) -> Result<(Recorder, Option<Arc<RecordingCounters>>), StartError> {
+    let recorder = Recorder::start(config.recording.as_ref(), clock.dates(), wake)
+        .map_err(|source| StartError::Thread { what: "the recorder", source })?;
+    let counters = recorder.counters();
+    Ok((recorder, counters))
+}
+
+/// What media threads show in handshakes, and what peers are told to look for.
+fn dtls_identity() -> Result<(DtlsIdentity, Option<Fingerprint>), StartError> {
+    let identity = DtlsIdentity::generate()
+        .map_err(|source| StartError::Thread { what: "a certificate for DTLS", source })?;
+    let fingerprint = Fingerprint(identity.fingerprint().0);
+    Ok((identity, Some(fingerprint)))
+}
+
 fn media_threads_config(
     config: &tandem_config::Config,
     switch: &tandem_switch::SwitchConfig,
@@ -297,6 +324,10 @@ fn media_threads_config(
         wake,
         dtls: Some(identity),
     }
+}
+
+fn start_media(config: &MediaThreadsConfig) -> Result<(MediaThreads, Vec<MediaHandle>), StartError> {
+    MediaThreads::start(config).map_err(|source| StartError::Thread { what: "the media threads", source })
 }
 
 /// The switch with its control plane, and without calls.
@@ -331,7 +362,7 @@ fn start_api(server: Server, status: NodeStatus) -> (oneshot::Sender<()>, TaskHa
     (stop, tokio::spawn(serving))
 }
 
-fn start_core(core: Core) -> Result<JoinHandle<Store>, StartError> {
+fn start_core(core: Core) -> Result<JoinHandle<(Store, Recorder)>, StartError> {
     std::thread::Builder::new()
         .name("tandem-core".into())
         .spawn(move || core.run())

@@ -8,6 +8,7 @@ mod log;
 mod profile;
 mod prompts;
 mod protection;
+mod recording;
 mod route;
 mod rtp;
 mod rules;
@@ -29,6 +30,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
 pub use prompts::{Prompts, Speech, SpeechProvider};
 pub use protection::Protection;
+pub use recording::Recording;
 pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
 pub use rtp::Rtp;
 pub use rules::{
@@ -64,6 +66,8 @@ pub struct Config {
     pub prompts: Prompts,
     /// How words are spoken that are not recorded; not at all when absent.
     pub speech: Option<Speech>,
+    /// How calls are recorded; none is when absent.
+    pub recording: Option<Recording>,
     /// What is done about those who guess, scan and flood.
     pub protection: Protection,
     /// Numbers and services (`urn:service:sos`) whose calls pass every limit.
@@ -231,6 +235,8 @@ pub struct Trunk {
     pub registrations: Vec<Register>,
     /// How it is spoken to.
     pub profile: Profile,
+    /// Whether its calls are recorded.
+    pub record: bool,
     /// What its messages become, and ours to it; in order.
     pub rules: Vec<Rule>,
     /// The form of its numbers.
@@ -376,6 +382,8 @@ pub struct Queue {
     pub music: String,
     /// Said again and again while waiting, if at all.
     pub announcement: Option<Announcement>,
+    /// Whether its callers are recorded from when they talk to an agent.
+    pub record: bool,
 }
 
 /// A comfort announcement.

@@ -6,6 +6,7 @@ mod entities;
 mod features;
 mod profile;
 mod protection;
+mod recording;
 mod redirect;
 mod register;
 mod route;
@@ -45,6 +46,8 @@ pub trait Disk {
     fn is_file(&self, path: &Path) -> bool;
     /// Whether there is a folder at `path`.
     fn is_folder(&self, path: &Path) -> bool;
+    /// Whether files can be made in the folder at `path`.
+    fn is_writable(&self, path: &Path) -> bool;
 }
 
 impl Config {
@@ -186,14 +189,12 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let limits = read_limits(root.table("limits"), rtp.as_ref());
 
     let http_listen = read_http(root.table("http"));
-    let store = root.table("store");
-    let store_path =
-        store.string("path", "the path of the SQLite file").map(|(path, _)| files.folder.join(path));
-    store.finish();
+    let store_path = read_store(root.table("store"), files);
 
     let flows_folder = read_flows(root.table("flows"), files);
     let prompts = read_prompts(root.table("prompts"), files);
     let speech = speech::read_speech(&root, files, prompts.as_ref());
+    let recording = recording::read_recording(&root, files);
     let prompts_folder = prompts.as_ref().map(|prompts| prompts.folder.as_path());
 
     let dns = route::read_dns(root.table("dns"));
@@ -226,6 +227,7 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         flows_folder: flows_folder?,
         prompts: prompts?,
         speech: speech?,
+        recording: recording?,
         dns: dns?,
         protection: protection?,
         emergency_numbers: emergency_numbers?,
@@ -241,6 +243,12 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
         queues,
         entry_points,
     })
+}
+
+fn read_store(section: Section<'_, '_>, files: &Files<'_>) -> Option<PathBuf> {
+    let path = section.string("path", "the path of the SQLite file").map(|(path, _)| files.folder.join(path));
+    section.finish();
+    path
 }
 
 fn read_flows(section: Section<'_, '_>, files: &Files<'_>) -> Option<PathBuf> {

@@ -6,6 +6,8 @@ mod contact_centre;
 mod entry_points;
 #[path = "problems/prompts.rs"]
 mod prompts;
+#[path = "problems/recordings.rs"]
+mod recordings;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "problems/transfers.rs"]

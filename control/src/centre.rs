@@ -335,7 +335,7 @@ impl ControlPlane for ContactCentre {
             Event::Registration { user, reachable } => self.registration(now, user, *reachable),
             Event::ProgressFound { call, leg, report } => self.progress_found(now, *call, *leg, report),
             Event::Digit { call, leg, digit } => self.key_pressed(now, *call, *leg, *digit),
-            Event::BeepAwaited { .. } | Event::LegUnheard { .. } => {}
+            Event::BeepAwaited { .. } | Event::LegUnheard { .. } | Event::RecordingFailed { .. } => {}
         }
     }
 

@@ -105,6 +105,8 @@ pub struct QueueConfig {
     pub music: String,
     /// Said again and again while waiting, if at all.
     pub announcement: Option<Announcement>,
+    /// Whether a caller is recorded from when it talks to an agent.
+    pub record: bool,
     /// After so long without an answer the caller leaves by the exit `timeout`; at most a day.
     pub max_wait: Duration,
     /// How long an agent is left alone after a conversation; at most an hour.

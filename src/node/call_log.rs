@@ -65,6 +65,7 @@ impl<P> CallLog<P> {
             | Event::LegReplaced { .. }
             | Event::ProgressFound { .. }
             | Event::LegUnheard { .. }
+            | Event::RecordingFailed { .. }
             | Event::BeepAwaited { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
@@ -87,6 +88,13 @@ fn log_fact(call: CallId, fact: &CallFact) {
         CallFact::ProgressFound { leg, report } => tracing::info!(%call, %leg, %report, "call progress"),
         CallFact::LegUnheard { leg } => {
             tracing::warn!(%call, %leg, "one-way audio: nothing comes from the party")
+        }
+        CallFact::RecordingStarted { leg, file } => tracing::info!(%call, %leg, %file, "recording started"),
+        CallFact::RecordingPaused { leg } => tracing::debug!(%call, %leg, "recording paused"),
+        CallFact::RecordingResumed { leg } => tracing::debug!(%call, %leg, "recording resumed"),
+        CallFact::RecordingEnded { leg } => tracing::debug!(%call, %leg, "recording ended"),
+        CallFact::RecordingFailed { leg, reason } => {
+            tracing::error!(%call, %leg, %reason, "recording failed; the call goes on")
         }
         CallFact::BeepAwaited { leg, heard } => tracing::debug!(%call, %leg, heard, "beep"),
         CallFact::LegReplaced { leg, party, .. } => tracing::debug!(%call, %leg, %party, "leg replaced"),

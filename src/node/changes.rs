@@ -58,6 +58,12 @@ impl Changes {
         new.rtp.realtime = old.rtp.realtime;
         new.http_listen = old.http_listen;
         new.store_path.clone_from(&old.store_path);
+        // Who writes is there from the start, or not at all.
+        match (&old.recording, &mut new.recording) {
+            (Some(old), Some(new)) => new.folder.clone_from(&old.folder),
+            (None, new) => *new = None,
+            (Some(_), None) => {}
+        }
     }
 }
 
@@ -106,6 +112,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         let rtp = &config.rtp;
         (rtp.port_rest, rtp.media_timeout, rtp.phones_behind_nat, rtp.phone_gateway)
     };
+    let recording = |config: &Config| config.recording.as_ref().map(|recording| recording.max);
     [
         ("node.drain_timeout_s", old.drain_timeout != new.drain_timeout),
         ("sip", sip(old) != sip(new)),
@@ -117,6 +124,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         ("emergency", old.emergency_numbers != new.emergency_numbers),
         ("phones", phones(old) != phones(new)),
         ("speech", old.speech != new.speech),
+        ("recording", recording(old) != recording(new)),
         ("contact_centre", contact_centre(old) != contact_centre(new)),
     ]
     .into_iter()
@@ -138,10 +146,17 @@ fn fields_kept(old: &Config, new: &Config) -> Vec<&'static str> {
         ("rtp.realtime", old.rtp.realtime != new.rtp.realtime),
         ("http.listen", old.http_listen != new.http_listen),
         ("store.path", old.store_path != new.store_path),
+        ("recording.folder", recordings_move(old, new)),
     ]
     .into_iter()
     .filter_map(|(field, changed)| changed.then_some(field))
     .collect()
+}
+
+/// Whether recordings would go elsewhere.
+fn recordings_move(old: &Config, new: &Config) -> bool {
+    let folder = |config: &'_ Config| config.recording.as_ref().map(|recording| recording.folder.clone());
+    folder(new).is_some() && folder(old) != folder(new)
 }
 
 fn named<'a, T: Clone>(list: &'a [T], name: impl Fn(&'a T) -> &'a str) -> BTreeMap<String, T> {

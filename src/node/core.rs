@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use super::call_log::CallLog;
 use super::clock::Clock;
 use super::picture::{self, Picture};
+use super::recorder::Recorder;
 use crate::speech::Speaker;
 
 /// SIP messages, or events of one media thread, taken before the others get their turn.
@@ -94,6 +95,7 @@ pub(super) struct Core {
     pub(super) transports: Arc<Transports>,
     pub(super) resolver: Arc<Resolver>,
     pub(super) speaker: Speaker,
+    pub(super) recorder: Recorder,
     pub(super) store: Store,
     pub(super) orders: Receiver<Order>,
     pub(super) picture: watch::Sender<Arc<Picture>>,
@@ -140,8 +142,8 @@ impl MediaLink {
 }
 
 impl Core {
-    /// Runs until told to stop; gives the store back.
-    pub(super) fn run(mut self) -> Store {
+    /// Runs until told to stop; gives back who still writes.
+    pub(super) fn run(mut self) -> (Store, Recorder) {
         loop {
             while let Ok(order) = self.orders.try_recv() {
                 match order {
@@ -158,7 +160,7 @@ impl Core {
                     Order::Unban(address) => {
                         self.switch.unban(address);
                     }
-                    Order::Stop => return self.store,
+                    Order::Stop => return (self.store, self.recorder),
                 }
                 self.send_outputs();
                 self.transports.flush();
@@ -168,6 +170,7 @@ impl Core {
             let packets = self.take_packets();
             let events = self.take_media_events();
             self.take_speech();
+            self.take_recordings();
             self.do_what_is_due();
             self.transports.flush();
             self.show();
@@ -232,6 +235,13 @@ impl Core {
                 tracing::warn!(language = utterance.language, %error, "words could not be spoken");
             }
             self.switch.handle_speech(self.clock.now(), utterance, spoken.ok());
+            self.send_outputs();
+        }
+    }
+
+    fn take_recordings(&mut self) {
+        while let Some((recording, news)) = self.recorder.poll() {
+            self.switch.handle_recording(self.clock.now(), recording, news);
             self.send_outputs();
         }
     }
@@ -320,6 +330,10 @@ impl Core {
                         Some(link) => link.send(command),
                         None => tracing::error!(worker = worker.0, "there is no such media thread"),
                     },
+                    Output::Recording(new) => {
+                        let (recording, news) = (new.id, self.recorder.begin(*new));
+                        self.switch.handle_recording(self.clock.now(), recording, news);
+                    }
                     // A refused record is counted by the store, which says so in its metrics.
                     Output::Record(record) => drop(self.store.keep(record)),
                 }

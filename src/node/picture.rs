@@ -12,6 +12,7 @@ use tandem_api::{
 };
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::CountersSnapshot as MediaCounters;
+use tandem_media_net::recordings::RecordingCounters;
 use tandem_sbc::user_agent::{
     Ban, BanReason, Counters as SignallingCounters, DestinationHealth, RegistrationState, Tally, Transport,
     TrunkUse,
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 
 use super::call_log::CallLog;
 use super::core::Order;
+use super::recorder;
 
 /// A core that has shown nothing for so long is stuck.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
@@ -120,6 +122,7 @@ pub(super) struct NodeStatus {
     pub(super) picture: watch::Receiver<Arc<Picture>>,
     pub(super) transports: Arc<Transports>,
     pub(super) store: Arc<tandem_store::Counters>,
+    pub(super) recordings: Option<Arc<RecordingCounters>>,
     pub(super) orders: SyncSender<Order>,
     pub(super) bell: Arc<Bell>,
 }
@@ -200,6 +203,7 @@ impl Status for NodeStatus {
         metrics.extend(media(&picture.media));
         metrics.extend(transports(&self.transports));
         metrics.extend(store(&self.store));
+        metrics.extend(self.recordings.iter().flat_map(|counters| recorder::metrics(counters)));
         metrics
     }
 }
@@ -217,6 +221,7 @@ fn ledger(ledger: &Ledger) -> Vec<Metric> {
         gauge("ledger_endpoints", "Media endpoints not yet closed", ledger.endpoints),
         gauge("ledger_commands", "Commands of the control plane without an outcome", ledger.commands),
         gauge("ledger_timers", "Deadlines of legs and calls", ledger.timers),
+        gauge("ledger_recordings", "Recordings of legs not yet released", ledger.recordings),
     ]
 }
 

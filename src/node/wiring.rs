@@ -12,7 +12,7 @@ use tandem_sbc::user_agent::{
     Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
 };
 use tandem_sbc_net::{DnsConfig, PacketRates, TcpLimits, TlsConfig, TransportsConfig};
-use tandem_switch::{SpeechConfig, SwitchConfig};
+use tandem_switch::{RecordingConfig, SpeechConfig, SwitchConfig};
 
 use crate::rules::Rulebook;
 
@@ -73,6 +73,10 @@ pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
         phones_behind_nat: config.rtp.phones_behind_nat,
         phone_gateway: config.rtp.phone_gateway,
         speech: config.speech.as_ref().map(|speech| SpeechConfig { fallback: speech.fallback.clone() }),
+        recording: config.recording.as_ref().map(|recording| RecordingConfig {
+            trunks: trunks_that(config, |it| it.record),
+            max: recording.max as usize,
+        }),
         refer_out: trunks_that(config, |it| it.refer_out),
         refer_out_attended: trunks_that(config, |it| it.refer_out_attended),
     }

@@ -59,6 +59,7 @@ impl ControlPlane for Witness {
             | Event::LegReplaced { .. }
             | Event::ProgressFound { .. }
             | Event::LegUnheard { .. }
+            | Event::RecordingFailed { .. }
             | Event::BeepAwaited { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }
@@ -103,6 +104,11 @@ fn words(fact: &CallFact) -> Option<String> {
         CallFact::ConferenceJoined { leg, role, .. } => Some(format!("{leg} confers as {role}")),
         CallFact::ConferenceLeft { leg, .. } => Some(format!("{leg} confers no more")),
         CallFact::ProgressFound { leg, report } => Some(format!("{leg}: {report}")),
+        CallFact::RecordingStarted { leg, .. } => Some(format!("{leg} is recorded")),
+        CallFact::RecordingPaused { leg } => Some(format!("the recording of {leg} pauses")),
+        CallFact::RecordingResumed { leg } => Some(format!("the recording of {leg} goes on")),
+        CallFact::RecordingEnded { leg } => Some(format!("{leg} is recorded no more")),
+        CallFact::RecordingFailed { leg, reason } => Some(format!("{leg} cannot be recorded: {reason}")),
         CallFact::LegUnheard { leg } => Some(format!("nothing comes from {leg}")),
         CallFact::BeepAwaited { leg, heard } => {
             Some(format!("{leg}: {}", if *heard { "beep" } else { "no beep" }))

@@ -13,6 +13,10 @@ impl Disk for Anything {
     fn is_folder(&self, _: &Path) -> bool {
         true
     }
+
+    fn is_writable(&self, _: &Path) -> bool {
+        true
+    }
 }
 
 const FILE: &str = "trunks.toml";

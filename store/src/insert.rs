@@ -172,6 +172,15 @@ fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
         CallFact::ProgressFound { leg, report } => {
             ("call-progress", report.verdict.name().into(), Some(format!("{leg} {report}").into()))
         }
+        CallFact::RecordingStarted { leg, file } => {
+            ("recording-started", file.into(), Some(leg.to_string().into()))
+        }
+        CallFact::RecordingPaused { leg } => ("recording-paused", leg.to_string().into(), None),
+        CallFact::RecordingResumed { leg } => ("recording-resumed", leg.to_string().into(), None),
+        CallFact::RecordingEnded { leg } => ("recording-ended", leg.to_string().into(), None),
+        CallFact::RecordingFailed { leg, reason } => {
+            ("recording-failed", leg.to_string().into(), Some(reason.into()))
+        }
         CallFact::LegUnheard { leg } => ("leg-unheard", leg.to_string().into(), None),
         CallFact::BeepAwaited { leg, heard } => {
             ("beep", if *heard { "heard" } else { "none" }.into(), Some(leg.to_string().into()))

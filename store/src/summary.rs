@@ -51,6 +51,11 @@ impl Summary {
                 | CallFact::LegReplaced { .. }
                 | CallFact::ProgressFound { .. }
                 | CallFact::LegUnheard { .. }
+                | CallFact::RecordingStarted { .. }
+                | CallFact::RecordingPaused { .. }
+                | CallFact::RecordingResumed { .. }
+                | CallFact::RecordingEnded { .. }
+                | CallFact::RecordingFailed { .. }
                 | CallFact::BeepAwaited { .. }
                 | CallFact::LegLeft { .. }
                 | CallFact::ConferenceJoined { .. }

@@ -22,6 +22,7 @@
 //! | `Transfer` | two legs as for `Bridge`, or bridged to each other; no transfer under way in their calls | see [`transfer`] | the transferee hears somebody else, or has been given back |
 //! | `RefuseTransfer` | a leg whose party asked for a transfer | refuses it with the reason's status | at once |
 //! | `Analyse` | dialled, until it ends, with an endpoint | listens as soon as there is media; see [`analysis`] | at once |
+//! | `Record` | answered, bridged or conferring, with an endpoint | see [`recording`] | at once |
 //! | `SetData` | a call without a record | adds a fact | at once |
 //!
 //! A `Dial` with direct media opens no endpoint: it is for an offered caller, whose description goes into the INVITE.
@@ -56,6 +57,7 @@ mod media_events;
 mod moving;
 mod placing;
 mod progress;
+mod recording;
 mod replace;
 mod session_events;
 mod speech;
@@ -82,6 +84,7 @@ use call::Call;
 pub use cause::EndCause;
 use endpoints::Endpoints;
 use leg::{Leg, LegState, Settled};
+pub use recording::{NewRecording, RecordingId, RecordingNews};
 use replace::Replacement;
 use speech::Speech;
 pub use speech::Utterance;
@@ -124,6 +127,8 @@ pub(crate) enum Action {
     Deflect { session: SessionId, target: ReferTarget, wait: Duration },
     /// Let the message that ends a session say why, as the party of another leg did; the next action ends it.
     StateReason { session: SessionId, reason: Reason },
+    /// Write a recording; what becomes of it goes to [`Calls::handle_recording`].
+    Record(Box<NewRecording>),
     /// Agree to a transfer that a peer asked for. That its session, or its patience, is gone is no failure; so with the
     /// next two.
     AcceptRefer { refer: Refer },
@@ -168,6 +173,9 @@ pub(crate) struct Calls {
     plays: u64,
     collections: u64,
     conferences: u64,
+    /// The legs of recordings that are not forgotten yet.
+    recordings: BTreeMap<RecordingId, LegId>,
+    recordings_made: u64,
 }
 
 impl Calls {
@@ -193,6 +201,8 @@ impl Calls {
             plays: 0,
             collections: 0,
             conferences: 0,
+            recordings: BTreeMap::new(),
+            recordings_made: 0,
         }
     }
 
@@ -259,6 +269,7 @@ impl Calls {
             endpoints: self.endpoints.len(),
             commands: self.commands_under_way,
             timers: self.timers.len(),
+            recordings: self.recordings.len(),
             ..crate::Ledger::default()
         }
     }

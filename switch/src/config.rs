@@ -40,8 +40,19 @@ pub struct SwitchConfig {
     /// The trunks that join two of their calls by themselves that were transferred to each other (REFER with Replaces,
     /// RFC 5589 §7).
     pub refer_out_attended: BTreeSet<String>,
+    /// How legs are recorded; not at all when absent.
+    pub recording: Option<RecordingConfig>,
     /// How words are spoken; not at all when absent.
     pub speech: Option<SpeechConfig>,
+}
+
+/// How legs are recorded by somebody else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordingConfig {
+    /// The trunks of whose calls one leg is recorded, from its answer on.
+    pub trunks: BTreeSet<String>,
+    /// The most recordings at a time: each holds [`media::recorder::TAP_CAPACITY`] octets.
+    pub max: usize,
 }
 
 /// How words are spoken that somebody else renders.
@@ -68,6 +79,7 @@ impl SwitchConfig {
             phone_gateway: None,
             refer_out: BTreeSet::new(),
             refer_out_attended: BTreeSet::new(),
+            recording: None,
             speech: None,
         }
     }

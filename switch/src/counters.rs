@@ -37,6 +37,10 @@ pub struct Counters {
     pub verdicts: BTreeMap<&'static str, u64>,
     /// How often nothing had come for some seconds from a party that was sent to.
     pub legs_unheard: u64,
+    /// Recordings begun.
+    pub recordings: u64,
+    /// Recordings that could not be written, or not to their end.
+    pub recordings_failed: u64,
     /// Endpoints that could not be opened.
     pub endpoints_failed: u64,
 }

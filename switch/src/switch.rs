@@ -15,7 +15,7 @@ use tandem_sbc::user_agent::{
 use tandem_time::Instant;
 
 use crate::calls::{Action, Calls};
-use crate::{Counters, PromptLibrary, SwitchConfig, Utterance};
+use crate::{Counters, NewRecording, PromptLibrary, RecordingId, RecordingNews, SwitchConfig, Utterance};
 
 /// Which media worker; all endpoints of a call share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,8 @@ pub enum Output {
     },
     /// Keep a record.
     Record(Box<CallRecord>),
+    /// Write a recording; what becomes of it goes to [`Switch::handle_recording`].
+    Recording(Box<NewRecording>),
 }
 
 /// How much of everything is in use. At rest every number is zero.
@@ -58,6 +60,8 @@ pub struct Ledger {
     pub commands: usize,
     /// Deadlines of legs and calls.
     pub timers: usize,
+    /// Recordings of legs not yet released.
+    pub recordings: usize,
 }
 
 /// One shard of signalling: a user agent, the calls, and the control plane that decides about them.
@@ -216,6 +220,12 @@ impl<P: ControlPlane> Switch<P> {
         self.run(now);
     }
 
+    /// Takes what became of a recording.
+    pub fn handle_recording(&mut self, now: Instant, recording: RecordingId, news: RecordingNews) {
+        self.calls.handle_recording(now, recording, news);
+        self.run(now);
+    }
+
     /// Takes an event of a media worker.
     pub fn handle_media_event(&mut self, now: Instant, worker: WorkerIndex, event: media::Event) {
         self.calls.handle_media_event(now, worker, event);
@@ -330,6 +340,7 @@ impl<P: ControlPlane> Switch<P> {
                 }
             }
             Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
+            Action::Record(recording) => self.outputs.push_back(Output::Recording(recording)),
             Action::Invite { leg, caller, invite } => self.invite(now, leg, caller, *invite),
             Action::Progress { leg, session, media } => {
                 let progressed = self.user_agent.progress(now, session, *media);

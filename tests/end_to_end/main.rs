@@ -28,6 +28,7 @@ mod load_media;
 mod load_streams;
 mod menu_to_softphone;
 mod prompts;
+mod recordings;
 mod redirects;
 mod registering;
 mod reload;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::call_progress::read_call_progress;
 use super::profile::read_profile;
+use super::recording::read_record;
 use super::redirect::read_redirects;
 use super::register::read_registrations;
 use super::route::{read_credentials, read_failover_on, read_health, read_peer, read_routes};
@@ -76,6 +77,7 @@ pub(super) fn read_trunks(
             let refer_out_attended = section.boolean_or("refer_out_attended", false);
             let registrations = read_registrations(&section, prefixes.as_deref());
             let profile = read_profile(&section, Profile::default());
+            let record = read_record(root, &section);
             let rules = read_rules(&section);
             let numbers = read_numbers(&section);
             section.finish();
@@ -98,6 +100,7 @@ pub(super) fn read_trunks(
                 registrations: registrations?,
                 profile: profile?,
                 tls: tls?,
+                record: record?,
                 rules,
                 numbers: numbers?,
             })
@@ -236,6 +239,7 @@ pub(super) fn read_queues(
             let max_waiting = section.integer_or("max_waiting", 1..=100_000, 1_000);
             let music = files.prompt(&section, "music", prompts);
             let announcement = read_announcement(&section, files, prompts);
+            let record = read_record(root, &section);
             section.finish();
             Some(Queue {
                 name: name?,
@@ -246,6 +250,7 @@ pub(super) fn read_queues(
                 max_waiting: max_waiting?,
                 music: music?,
                 announcement: announcement?,
+                record: record?,
             })
         })
         .collect()

@@ -18,6 +18,10 @@ impl Disk for FullDisk {
     fn is_folder(&self, path: &Path) -> bool {
         path.file_name().is_some_and(|name| name != "missing")
     }
+
+    fn is_writable(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name != "locked")
+    }
 }
 
 /// Reads `text` as `demo/tandem.toml`.

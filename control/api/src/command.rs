@@ -155,6 +155,15 @@ pub enum Command {
         /// What it goes by.
         rules: ProgressRules,
     },
+    /// Records what the party of an answered leg says and hears, until the leg ends: holds, bridges, conferences and transfers
+    /// are all in one recording. Done at once, also when nothing changes; what becomes of the file is the node's, and when
+    /// it cannot be written [`crate::Event::RecordingFailed`] says so. `Invalid` on a node that keeps no recordings.
+    Record {
+        /// The leg.
+        leg: LegId,
+        /// What to do.
+        action: RecordAction,
+    },
     /// Adds a fact to the call's record.
     SetData {
         /// The call.
@@ -185,9 +194,23 @@ impl Command {
             Self::Transfer { .. } => "transfer",
             Self::RefuseTransfer { .. } => "refuse-transfer",
             Self::Analyse { .. } => "analyse",
+            Self::Record { .. } => "record",
             Self::SetData { .. } => "set-data",
         }
     }
+}
+
+/// What becomes of a leg's recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordAction {
+    /// It begins.
+    Begin,
+    /// Nothing is kept until it goes on; time passes in it.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// It ends.
+    End,
 }
 
 /// To whom a party is transferred.
@@ -475,6 +498,35 @@ pub enum CallFact {
         leg: LegId,
         /// What, and why that is thought.
         report: Box<ProgressReport>,
+    },
+    /// A leg is recorded.
+    RecordingStarted {
+        /// The leg.
+        leg: LegId,
+        /// The file, below the node's folder of recordings.
+        file: String,
+    },
+    /// Its recording pauses.
+    RecordingPaused {
+        /// The leg.
+        leg: LegId,
+    },
+    /// It goes on.
+    RecordingResumed {
+        /// The leg.
+        leg: LegId,
+    },
+    /// It has ended before the leg.
+    RecordingEnded {
+        /// The leg.
+        leg: LegId,
+    },
+    /// It cannot be written, or not to its end.
+    RecordingFailed {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        reason: String,
     },
     /// A leg was sent to, and nothing had come from it for some seconds although it should.
     LegUnheard {

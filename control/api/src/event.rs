@@ -121,6 +121,15 @@ pub enum Event {
         /// The leg.
         leg: LegId,
     },
+    /// A leg's recording cannot be written any more; the call goes on.
+    RecordingFailed {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        reason: String,
+    },
     /// The party put us on hold: it does not listen (RFC 3264 §8.4).
     LegHeld {
         /// The call.
@@ -186,7 +195,8 @@ pub enum Outcome {
         /// called the target: then it ends.
         leg: LegId,
     },
-    /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `Join`, `SetLevel`, `Analyse`, `SetData`).
+    /// Done; nothing to add (`Ring`, `Reject`, `Hangup`, `Stop`, `Bridge`, `Unbridge`, `Join`, `SetLevel`, `Analyse`, `Record`,
+    /// `SetData`).
     Ok,
 }
 

@@ -16,8 +16,8 @@ mod static_routes;
 mod straight_through;
 
 pub use command::{
-    BargeIn, CallFact, CollectRules, Command, DialTarget, HangupCause, MediaPath, Prompt, RejectReason,
-    Repeat, Request, Tone, TransferTo,
+    BargeIn, CallFact, CollectRules, Command, DialTarget, HangupCause, MediaPath, Prompt, RecordAction,
+    RejectReason, Repeat, Request, Tone, TransferTo,
 };
 pub use conference::{Level, Role};
 pub use event::{

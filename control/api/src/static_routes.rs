@@ -228,6 +228,7 @@ impl ControlPlane for StaticRoutes {
             Event::LegReplaced { .. }
             | Event::ProgressFound { .. }
             | Event::LegUnheard { .. }
+            | Event::RecordingFailed { .. }
             | Event::BeepAwaited { .. }
             | Event::Digit { .. }
             | Event::LegHeld { .. }

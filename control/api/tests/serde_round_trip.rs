@@ -9,8 +9,8 @@ use tandem_control_api::{
     CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
     DialTarget, Direction, EndedBy, Event, Evidence, EvidenceKind, HangupCause, LegEnd, LegId, LegRecord,
     Level, MediaPath, MediaStatistics, Origin, Outcome, Party, PlayEnd, ProgressReport, ProgressRules,
-    Prompt, Redirection, RejectReason, Repeat, Request, Role, SpecialInformation, TimelineEntry, Tone,
-    TransferTo, Verdict,
+    Prompt, RecordAction, Redirection, RejectReason, Repeat, Request, Role, SpecialInformation,
+    TimelineEntry, Tone, TransferTo, Verdict,
 };
 use tandem_time::Instant;
 
@@ -42,6 +42,11 @@ fn facts() -> Vec<CallFact> {
         CallFact::Referred { leg: LEG, outcome: text() },
         CallFact::LegJoined { leg: LEG, from: CALL },
         CallFact::LegUnheard { leg: LEG },
+        CallFact::RecordingStarted { leg: LEG, file: text() },
+        CallFact::RecordingPaused { leg: LEG },
+        CallFact::RecordingResumed { leg: LEG },
+        CallFact::RecordingEnded { leg: LEG },
+        CallFact::RecordingFailed { leg: LEG, reason: text() },
         CallFact::BeepAwaited { leg: LEG, heard: false },
         CallFact::ProgressFound { leg: LEG, report: reports().next().expect("one") },
         CallFact::LegReplaced { leg: LEG, party: "1001".into(), sip_call_id: "abc".into() },
@@ -93,6 +98,13 @@ fn conferences() -> Vec<Command> {
     roles.map(join).into_iter().chain(levels).collect()
 }
 
+/// Those by which somebody listens.
+fn listening() -> Vec<Command> {
+    let actions = [RecordAction::Begin, RecordAction::Pause, RecordAction::Resume, RecordAction::End];
+    let records = actions.map(|action| Command::Record { leg: LEG, action });
+    records.into_iter().chain([Command::Analyse { leg: LEG, rules: ProgressRules::default() }]).collect()
+}
+
 #[test]
 fn requests() {
     let prompts = prompts();
@@ -108,7 +120,8 @@ fn requests() {
     let trunk = DialTarget::Trunk { trunk: "carrier-a".into(), number: "+15550100".into() };
     let (ring_timeout, media) = (Duration::from_secs(15), MediaPath::Direct);
     let dial = |target, caller_id| Command::Dial { call: CALL, target, caller_id, ring_timeout, media };
-    let mut commands = vec![
+    let mut commands = listening();
+    commands.extend([
         Command::Ring { leg: LEG },
         Command::Progress { leg: LEG },
         Command::Answer { leg: LEG },
@@ -130,8 +143,7 @@ fn requests() {
         dial(trunk, Some("+15550199".into())),
         Command::Bridge { a: LEG, b: PEER },
         Command::Unbridge { leg: LEG },
-        Command::Analyse { leg: LEG, rules: ProgressRules::default() },
-    ];
+    ]);
     for reason in [
         RejectReason::NotFound,
         RejectReason::Busy,
@@ -301,6 +313,7 @@ fn events() {
         Event::LegMoved { call: CALL, leg: LEG, from: CALL },
         Event::LegReplaced { call: CALL, leg: LEG, by: Origin::User("1002".into()) },
         Event::LegUnheard { call: CALL, leg: LEG },
+        Event::RecordingFailed { call: CALL, leg: LEG, reason: "full".into() },
         Event::BeepAwaited { call: CALL, leg: LEG, heard: true },
         Event::LegHeld { call: CALL, leg: LEG },
         Event::LegResumed { call: CALL, leg: LEG },

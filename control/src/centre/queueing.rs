@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandError, CommandId, HangupCause, MediaPath, Outcome, Prompt, Repeat,
+    CallFact, CallId, Command, CommandError, CommandId, HangupCause, MediaPath, Outcome, Prompt,
+    RecordAction, Repeat,
 };
 use tandem_time::Instant;
 
@@ -137,6 +138,9 @@ impl ContactCentre {
             (Stage::Connecting { visit, agent, .. }, Ok(_)) => {
                 entry.stage = Stage::Talking { agent: Arc::clone(&agent) };
                 entry.run.finish("answered");
+                if visit.config.record {
+                    self.outbox.send(Command::Record { leg: entry.caller, action: RecordAction::Begin });
+                }
                 self.connected(&agent, visit.config.wrap_up);
                 self.leave_queue(call, &visit, "answered");
                 self.report(call);

@@ -100,6 +100,7 @@ pub(crate) fn queue(name: &str, agents: &[&str], announce: Option<Duration>) -> 
         ring_timeout: RING_TIMEOUT,
         music: "music".to_owned(),
         announcement: announce.map(|every| Announcement { prompt: "please-wait".to_owned(), every }),
+        record: false,
         max_wait: Duration::from_secs(120),
         wrap_up: WRAP_UP,
         max_waiting: 10,
@@ -198,6 +199,7 @@ fn told_shortly(command: &Command) -> String {
         | Command::Answer { leg }
         | Command::Stop { leg }
         | Command::Analyse { leg, .. }
+        | Command::Record { leg, .. }
         | Command::Unbridge { leg } => {
             format!("{name} {leg}")
         }
@@ -234,6 +236,12 @@ pub(crate) fn fact_shortly(fact: &CallFact) -> String {
         CallFact::ConferenceJoined { leg, role, .. } => format!("{leg} confers as {role}"),
         CallFact::ConferenceLeft { leg, .. } => format!("{leg} confers no more"),
         CallFact::ProgressFound { leg, report } => format!("{leg} is {}", report.verdict.name()),
+        CallFact::RecordingStarted { leg, .. } => format!("{leg} is recorded"),
+        CallFact::RecordingPaused { leg } => format!("{leg} is not recorded for a while"),
+        CallFact::RecordingResumed { leg } => format!("{leg} is recorded again"),
+        CallFact::RecordingEnded { leg } | CallFact::RecordingFailed { leg, .. } => {
+            format!("{leg} is recorded no more")
+        }
         CallFact::LegUnheard { leg } => format!("{leg} is not heard"),
         CallFact::BeepAwaited { leg, heard } => format!("{leg} beeps: {heard}"),
         CallFact::LegReplaced { leg, party, .. } => format!("{leg} is {party} no more"),

@@ -48,6 +48,7 @@ impl Calls {
             Command::Transfer { leg, transferee, to } => self.transfer(now, id, leg, transferee, to),
             Command::RefuseTransfer { leg, reason } => self.refuse_transfer(leg, reason),
             Command::Analyse { leg, rules } => self.analyse(leg, rules),
+            Command::Record { leg, action } => self.record(now, leg, action),
             Command::SetData { call, fact } => self.set_data(now, call, fact),
         }
     }

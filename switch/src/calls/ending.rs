@@ -233,6 +233,7 @@ impl Calls {
             return;
         }
         self.legs.remove(leg_id);
+        self.recordings.retain(|_, leg| *leg != leg_id);
         if let Some(call) = self.calls.get_mut(call_id) {
             call.legs.retain(|leg| *leg != leg_id);
         }

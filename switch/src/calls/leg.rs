@@ -10,6 +10,7 @@ use tandem_time::Instant;
 
 use super::analysis::Analysis;
 use super::cause::EndCause;
+use super::recording::Recording;
 use super::transfer::Refer;
 use super::translate::{self, PeerKind};
 
@@ -377,6 +378,8 @@ pub(crate) struct Leg {
     pub(crate) media_path: MediaPath,
     /// The analysis of what answers it.
     pub(crate) analysis: Option<Box<Analysis>>,
+    /// The recording of it that is under way.
+    pub(crate) recording: Option<Recording>,
     /// Why its party ended it, if it said.
     pub(crate) stated: Option<Reason>,
 }
@@ -420,6 +423,7 @@ impl Leg {
             audio: None,
             media_path: MediaPath::Anchored,
             analysis: None,
+            recording: None,
             stated: None,
         }
     }

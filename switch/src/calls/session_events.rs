@@ -321,6 +321,7 @@ impl Calls {
             self.counters.calls_answered += 1;
         }
         self.configure(now, leg_id);
+        self.record_by_trunk(now, leg_id);
         let (name, command) = match opener {
             Opener::Answer(command) => ("answer", command),
             Opener::Dial(command) => ("dial", command),

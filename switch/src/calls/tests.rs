@@ -13,6 +13,7 @@ mod hand_back;
 mod limits;
 mod progress;
 mod property;
+mod recording;
 mod replace;
 mod speech;
 mod table;

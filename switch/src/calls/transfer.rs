@@ -275,6 +275,7 @@ impl Calls {
         leg.ordinal = call.legs_made();
         call.add_leg(leg_id);
         call.add_fact(now, CallFact::LegJoined { leg: leg_id, from });
+        self.recording_moved(now, leg_id, to);
         self.tell(Event::LegMoved { call: to, leg: leg_id, from });
         self.move_endpoint(leg_id);
     }

@@ -133,6 +133,7 @@ impl ControlPlane for Script {
             | Event::LegReplaced { .. }
             | Event::ProgressFound { .. }
             | Event::LegUnheard { .. }
+            | Event::RecordingFailed { .. }
             | Event::BeepAwaited { .. }
             | Event::LegHeld { .. }
             | Event::LegResumed { .. }

@@ -171,6 +171,7 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         music: MUSIC.into(),
         announcement: (name == "sales")
             .then(|| Announcement { prompt: ANNOUNCEMENT.into(), every: ANNOUNCEMENT_EVERY }),
+        record: false,
         max_wait: Duration::from_secs(40),
         wrap_up: Duration::from_secs(2),
         max_waiting: 100,

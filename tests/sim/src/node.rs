@@ -306,6 +306,7 @@ impl Node {
                     self.commands.push_back((at, command));
                 }
                 Output::Record(record) => self.records.push(*record),
+                Output::Recording(_) => {}
             }
         }
     }

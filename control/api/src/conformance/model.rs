@@ -428,6 +428,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
                 self.stopped(play, collect);
                 return Ok(true);
             }
+            Command::Record { leg, .. } => return self.record(name, leg),
             Command::Analyse { leg, rules } => return self.analyse(name, leg, &rules),
             Command::Collect { leg, rules } => {
                 let (play, collect) = self.idle(name, leg)?;

@@ -25,6 +25,14 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         Ok(true)
     }
 
+    /// Every answered leg can be recorded, and no file fails.
+    pub(super) fn record(&self, name: &str, leg: LegId) -> Result<bool, CommandError> {
+        let answered = |state| {
+            matches!(state, LegState::Answered { .. } | LegState::Bridged { .. } | LegState::Conferring)
+        };
+        self.expect(name, leg, answered).map(|_| true)
+    }
+
     pub(super) fn rings(&mut self, leg: LegId, command: CommandId) {
         if let Some(entry) = self.legs.get(&leg).filter(|leg| leg.state == LegState::Dialling { command }) {
             let call = entry.call;

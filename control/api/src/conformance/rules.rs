@@ -129,6 +129,7 @@ impl Rules {
             Event::LegReplaced { .. }
             | Event::ProgressFound { .. }
             | Event::LegUnheard { .. }
+            | Event::RecordingFailed { .. }
             | Event::BeepAwaited { .. }
             | Event::LegRinging { .. }
             | Event::LegEarlyMedia { .. }
@@ -265,6 +266,7 @@ fn legs(command: &Command) -> Vec<LegId> {
         | Command::Play { leg, .. }
         | Command::Stop { leg }
         | Command::Analyse { leg, .. }
+        | Command::Record { leg, .. }
         | Command::Collect { leg, .. }
         | Command::RefuseTransfer { leg, .. }
         | Command::Join { leg, role: Role::Party | Role::Monitor, .. }

@@ -70,6 +70,7 @@ pub(super) fn config() -> SwitchConfig {
         max_legs_per_call: 4,
         media_timeout: Some(Duration::from_secs(30)),
         max_call_duration: Duration::from_secs(3_600),
+        recording: Some(crate::RecordingConfig { max: 1_000, ..Default::default() }),
         ..SwitchConfig::new(Ipv4Addr::LOCALHOST.into(), 20_000..=20_099)
     }
 }
@@ -498,6 +499,7 @@ impl Bench {
             Action::AcceptRefer { .. } => self.asked.push("accept transfer".to_owned()),
             Action::ReportRefer { status, .. } => self.asked.push(format!("report {status}")),
             Action::RefuseRefer { status, .. } => self.asked.push(format!("refuse transfer {status}")),
+            Action::Record(_) => self.asked.push("write".to_owned()),
             Action::StateReason { reason, .. } => self.asked.push(format!("state {reason}")),
             Action::HangUp { session, cause } => {
                 self.asked.push(format!("hang up: {cause}"));
@@ -565,6 +567,12 @@ impl Bench {
             | media::Command::Stop { endpoint } => {
                 is_open(endpoint);
                 word_for(&command)
+            }
+            media::Command::Record { endpoint, .. }
+            | media::Command::PauseRecording { endpoint, .. }
+            | media::Command::StopRecording { endpoint } => {
+                is_open(endpoint);
+                "record"
             }
             media::Command::Analyse { endpoint, .. } | media::Command::Answered { endpoint } => {
                 is_open(endpoint);

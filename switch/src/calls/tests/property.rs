@@ -366,6 +366,7 @@ fn check_story(told: &[Event], commands: u64, records: &[tandem_control_api::Cal
             Event::LegReplaced { leg, .. }
             | Event::ProgressFound { leg, .. }
             | Event::LegUnheard { leg, .. }
+            | Event::RecordingFailed { leg, .. }
             | Event::BeepAwaited { leg, .. }
             | Event::LegRinging { leg, .. }
             | Event::LegEarlyMedia { leg, .. }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandId, Event, LegId, Level, RejectReason, Role, TransferTo,
+    CallFact, CallId, Command, CommandId, Event, LegId, Level, RecordAction, RejectReason, Role, TransferTo,
 };
 use tandem_sbc::user_agent as ua;
 
@@ -192,7 +192,7 @@ const STATES: [(&str, Build); 19] = [
     ("ended", ended),
 ];
 
-fn commands(scene: &Scene) -> [(&'static str, Command); 18] {
+fn commands(scene: &Scene) -> [(&'static str, Command); 19] {
     let leg = scene.leg;
     [
         ("ring", Command::Ring { leg }),
@@ -204,6 +204,7 @@ fn commands(scene: &Scene) -> [(&'static str, Command); 18] {
         ("stop", Command::Stop { leg }),
         ("collect", Command::Collect { leg, rules: rules() }),
         ("analyse", Command::Analyse { leg, rules: Default::default() }),
+        ("record", Command::Record { leg, action: RecordAction::Begin }),
         ("bridge", Command::Bridge { a: leg, b: scene.other }),
         ("bridge to itself", Command::Bridge { a: leg, b: leg }),
         ("unbridge", Command::Unbridge { leg }),

@@ -65,6 +65,7 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
             | Event::LegReplaced { call, .. }
             | Event::ProgressFound { call, .. }
             | Event::LegUnheard { call, .. }
+            | Event::RecordingFailed { call, .. }
             | Event::BeepAwaited { call, .. }
             | Event::LegHeld { call, .. }
             | Event::LegResumed { call, .. }

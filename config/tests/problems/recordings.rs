@@ -1,0 +1,53 @@
+//! Who is recorded, and where that goes.
+
+use super::{changed, one_problem, parse};
+
+const RECORDING: &str = "[recording]\nfolder = \"recordings\"\n\n[store]\n";
+
+#[test]
+fn recordings_need_a_folder_that_is_there_and_writable() {
+    one_problem(
+        "[store]\n",
+        "[recording]\nfolder = \"missing\"\n\n[store]\n",
+        "\"missing\"",
+        "recording.folder: there is no folder demo/missing; create it, or write where it is",
+    );
+    one_problem(
+        "[store]\n",
+        "[recording]\nfolder = \"locked\"\n\n[store]\n",
+        "\"locked\"",
+        "recording.folder: nothing can be written in demo/locked; give it to the user that the node runs as",
+    );
+    one_problem(
+        "[store]\n",
+        "[recording]\nfolder = \"recordings\"\nmax = 0\n\n[store]\n",
+        "0\n\n",
+        "recording.max: found 0; write a whole number from 1 to 100000",
+    );
+}
+
+#[test]
+fn who_is_recorded_needs_a_place_for_it() {
+    one_problem(
+        "# record = false            # its",
+        "record = true # its",
+        "true",
+        "trunk.carrier-a.record: it is not said where recordings go; add [recording] with folder = \"…\", or remove \
+         record",
+    );
+    one_problem(
+        "# record = false            # callers",
+        "record = true # callers",
+        "true",
+        "queue.sales.record: it is not said where recordings go; add [recording] with folder = \"…\", or remove \
+         record",
+    );
+}
+
+#[test]
+fn recordings_are_none_unless_asked_for() {
+    let config = parse(&changed("[store]\n", RECORDING)).expect("a configuration");
+    assert!(config.recording.is_some_and(|recording| recording.folder.ends_with("recordings")));
+    assert!(!config.trunks.iter().any(|trunk| trunk.record));
+    assert!(!config.queues.iter().any(|queue| queue.record));
+}

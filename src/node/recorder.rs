@@ -1,0 +1,99 @@
+//! The core's way to those who write recordings: names files, and brings back what became of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tandem_api::{Kind, Metric};
+use tandem_config::Recording;
+use tandem_media::recorder::Sides;
+use tandem_media_net::recordings::{
+    Begin, Files, News, RecordedLeg, RecordingCounters, Recordings, RecordingsConfig,
+};
+use tandem_sbc_net::Wake;
+use tandem_store::NodeClock;
+use tandem_switch::{NewRecording, RecordingId, RecordingNews};
+
+/// Writes recordings, or nothing on a node that keeps none.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    recordings: Option<Recordings>,
+    dates: NodeClock,
+}
+
+impl Recorder {
+    /// Starts the threads, if there is anything to be kept; `wake` is called when there is news.
+    pub(super) fn start(config: Option<&Recording>, dates: NodeClock, wake: &Wake) -> std::io::Result<Self> {
+        let start = |config: &Recording| {
+            Recordings::start(&RecordingsConfig {
+                folder: config.folder.clone(),
+                disk: Arc::new(Files),
+                date: Arc::new(move |at| dates.date(at)),
+                wake: Arc::clone(wake),
+            })
+        };
+        Ok(Self { recordings: config.map(start).transpose()?, dates })
+    }
+
+    /// Hands a recording to who writes it; its file, or why there is none.
+    pub(super) fn begin(&self, new: NewRecording) -> RecordingNews {
+        let refused = |reason: &str| RecordingNews::Failed { reason: reason.to_owned() };
+        let Some(recordings) = &self.recordings else { return refused("the node keeps no recordings") };
+        let date = self.dates.date(new.at);
+        let day = date.get(..10).unwrap_or_default();
+        let time: String = date.chars().filter(|c| !matches!(c, '-' | ':')).collect();
+        let name = format!("{day}/{time}-{}-{}", new.call, new.leg);
+        let leg = RecordedLeg {
+            call: new.call.to_string(),
+            leg: new.leg.to_string(),
+            sip_call_id: new.sip_call_id,
+            party: new.party,
+            dialled: new.dialled,
+            trunk: new.trunk,
+        };
+        let begin = Begin { id: new.id.0, name: name.clone(), leg, sides: Sides::Stereo, reader: new.reader };
+        match recordings.begin(begin) {
+            Ok(()) => RecordingNews::Begun { file: format!("{name}.wav") },
+            Err(_) => refused("too many recordings begin at a time"),
+        }
+    }
+
+    /// What became of a recording.
+    pub(super) fn poll(&self) -> Option<(RecordingId, RecordingNews)> {
+        let recordings = self.recordings.as_ref()?;
+        std::iter::from_fn(|| recordings.poll_news()).find_map(|news| match news {
+            News::Finished { .. } => None,
+            News::Failed { id, reason } => Some((RecordingId(id), RecordingNews::Failed { reason })),
+        })
+    }
+
+    /// What was written, for metrics.
+    pub(super) fn counters(&self) -> Option<Arc<RecordingCounters>> {
+        self.recordings.as_ref().map(Recordings::counters)
+    }
+
+    /// Finishes what is over, once media threads are gone.
+    pub(super) fn stop(self) {
+        if let Some(recordings) = self.recordings {
+            recordings.stop();
+        }
+    }
+}
+
+/// As metrics show it.
+pub(super) fn metrics(counters: &RecordingCounters) -> Vec<Metric> {
+    let counter = |name, help, value: &std::sync::atomic::AtomicU64| {
+        Metric::single(name, help, Kind::Counter, value.load(Relaxed))
+    };
+    vec![
+        counter("recordings_begun", "Recordings begun", &counters.begun),
+        counter("recordings_finished", "Recordings that are whole on disk", &counters.finished),
+        counter("recordings_failed", "Recordings that the disk did not take to their end", &counters.failed),
+        counter("recordings_completed", "Recordings of an earlier run, completed", &counters.completed),
+        counter(
+            "recordings_frames_lost",
+            "Packets that are silence in recordings since the writer was behind",
+            &counters.frames_lost,
+        ),
+        counter("recordings_octets", "Octets of recordings written", &counters.octets),
+    ]
+}

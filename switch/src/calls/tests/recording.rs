@@ -1,0 +1,136 @@
+//! Recordings: who is recorded, what the record says of it, and that a disk that fails costs no call.
+
+use std::collections::BTreeSet;
+
+use tandem_control_api::{CallFact, Command, Event, LegId, RecordAction};
+use tandem_media as media;
+use tandem_sbc::user_agent as ua;
+
+use super::bench::{Bench, config};
+use crate::{RecordingConfig, RecordingId, RecordingNews, SwitchConfig};
+
+const TRUNK: &str = "carrier";
+
+fn bench_with(max: usize, trunks: &[&str]) -> Bench {
+    let trunks: BTreeSet<String> = trunks.iter().map(|trunk| (*trunk).to_owned()).collect();
+    Bench::with(SwitchConfig { recording: Some(RecordingConfig { trunks, max }), ..config() })
+}
+
+const fn record(leg: LegId, action: RecordAction) -> Command {
+    Command::Record { leg, action }
+}
+
+/// What workers were told of recordings, in order.
+fn told(bench: &Bench) -> Vec<&'static str> {
+    let told = bench.media_commands.iter().filter_map(|command| match command {
+        media::Command::Record { .. } => Some("record"),
+        media::Command::PauseRecording { pause: true, .. } => Some("pause"),
+        media::Command::PauseRecording { .. } => Some("resume"),
+        media::Command::StopRecording { .. } => Some("stop"),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// The facts of recordings in the only call's record.
+fn facts(mut bench: Bench) -> Vec<CallFact> {
+    let session = bench.last_session();
+    bench.peer_ends(session, 200);
+    bench.close_all();
+    bench.release_all();
+    bench.assert_at_rest();
+    let record = bench.told.iter().rev().find_map(|event| match event {
+        Event::CallEnded { record, .. } => Some(record.clone()),
+        _ => None,
+    });
+    record.expect("a record").timeline.into_iter().map(|entry| entry.fact).collect()
+}
+
+#[test]
+fn a_leg_is_recorded_from_its_command_until_it_ends() {
+    let mut bench = bench_with(1, &[]);
+    let (_, _, leg) = bench.answered();
+    for action in [RecordAction::Begin, RecordAction::Begin, RecordAction::Pause, RecordAction::Pause] {
+        let command = bench.command(record(leg, action));
+        assert_eq!(bench.ending(command), "ok");
+    }
+    bench.calls.handle_recording(bench.now, RecordingId(0), RecordingNews::Begun { file: "a.wav".into() });
+    bench.command(record(leg, RecordAction::Resume));
+    assert_eq!(told(&bench), ["record", "pause", "resume"], "each once");
+    let facts = facts(bench);
+    let started = CallFact::RecordingStarted { leg, file: "a.wav".into() };
+    assert_eq!(facts, [CallFact::RecordingPaused { leg }, started, CallFact::RecordingResumed { leg }]);
+}
+
+#[test]
+fn recordings_can_end_and_begin_again() {
+    let mut bench = bench_with(2, &[]);
+    let (_, _, leg) = bench.answered();
+    for action in [RecordAction::Begin, RecordAction::End, RecordAction::End, RecordAction::Begin] {
+        bench.command(record(leg, action));
+    }
+    assert_eq!(told(&bench), ["record", "stop", "record"]);
+    assert_eq!(facts(bench), [CallFact::RecordingEnded { leg }]);
+}
+
+#[test]
+fn a_disk_that_fails_is_told_once_and_costs_no_call() {
+    let mut bench = bench_with(1, &[]);
+    let (_, call, leg) = bench.answered();
+    bench.command(record(leg, RecordAction::Begin));
+    let reason = "no space left on device".to_owned();
+    for _ in 0..2 {
+        bench.calls.handle_recording(
+            bench.now,
+            RecordingId(0),
+            RecordingNews::Failed { reason: reason.clone() },
+        );
+        bench.drain();
+    }
+    let events = bench.told.iter().filter(|event| matches!(event, Event::RecordingFailed { .. })).count();
+    assert_eq!((events, bench.calls.counters().recordings_failed), (1, 1));
+    assert!(bench.told.contains(&Event::RecordingFailed { call, leg, reason: reason.clone() }));
+    assert_eq!(told(&bench), ["record", "stop"]);
+    let command = bench.command(record(leg, RecordAction::Begin));
+    assert_eq!(bench.ending(command), "ok", "another one may fare better");
+    assert_eq!(facts(bench), [CallFact::RecordingFailed { leg, reason }]);
+}
+
+#[test]
+fn there_are_as_many_recordings_as_there_may_be_and_none_without_a_place() {
+    let mut bench = bench_with(1, &[]);
+    let [(_, _, one), (_, _, other)] = [bench.answered(), bench.answered()];
+    let ends = [one, other].map(|leg| {
+        let command = bench.command(record(leg, RecordAction::Begin));
+        bench.ending(command)
+    });
+    assert_eq!(ends, ["ok", "limit: recordings"]);
+    let mut bench = Bench::with(SwitchConfig { recording: None, ..config() });
+    let (_, _, leg) = bench.answered();
+    let command = bench.command(record(leg, RecordAction::Begin));
+    assert_eq!(bench.ending(command), "invalid: recording: the node keeps none");
+}
+
+/// Whoever calls whom, the caller is on the left: of two legs of the trunk it is the caller's that is recorded.
+#[test]
+fn one_leg_of_a_call_of_a_recorded_trunk_is_recorded() {
+    let mut bench = bench_with(10, &[TRUNK]);
+    let session = bench.incoming_from(ua::Source::Trunk(TRUNK.to_owned()), true);
+    let (call, caller) = bench
+        .told
+        .iter()
+        .rev()
+        .find_map(
+            |event| if let Event::CallOffered { call, leg, .. } = event { Some((*call, *leg)) } else { None },
+        )
+        .expect("offered");
+    let (_, agent) = bench.dialled(call);
+    assert_eq!(told(&bench), [""; 0], "the caller waits");
+    bench.command(Command::Answer { leg: caller });
+    bench.open_all();
+    bench.session_event(ua::Event::Confirmed { session });
+    bench.session_event(ua::Event::Media { session, audio: super::bench::audio(ua::AudioCodec::Pcmu) });
+    assert_eq!(told(&bench), ["record"]);
+    bench.command(Command::Bridge { a: caller, b: agent });
+    assert_eq!(told(&bench), ["record"]);
+}
