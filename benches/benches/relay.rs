@@ -1,4 +1,4 @@
-//! What it costs to relay a packet: a media thread against bare forwarders and rtpengine.
+//! What it costs to relay a packet, RTP to RTP and RTP to SRTP: a media thread against bare forwarders and rtpengine.
 //!
 //! `cargo bench -p tandem-benches --bench relay -- [--calls 100,400,800] [--seconds 4] [--rounds 3] [--realtime no] [--json FILE]`
 //!
@@ -13,31 +13,35 @@ use tandem_benches::relay::bare::{Bare, Style};
 use tandem_benches::relay::ours::Ours;
 use tandem_benches::relay::rtpengine::{self, RtpEngine};
 use tandem_benches::relay::traffic::{Run, Traffic};
-use tandem_benches::relay::{Placement, Relay};
+use tandem_benches::relay::{Placement, Protection, Relay};
 use tandem_media_net::sys::make_current_thread_realtime;
 
 /// A media thread's ports.
 const FIRST_PORT: u16 = 31_000;
 /// rtpengine's.
 const ENGINE_PORTS: (u16, u16) = (36_000, 44_000);
-/// Reach: a media thread costs at most so much of the bare forwarder.
-const TARGET: f64 = 1.4;
+/// A media thread costs at most so much of the bare forwarder, that reads and writes batches as they come …
+const RTP_WANTED: f64 = 1.25;
+/// … and so much when one side of each call is under SRTP.
+const SRTP_WANTED: f64 = 1.5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Bare(Style),
-    Ours,
-    RtpEngine,
+    Ours(Protection),
+    RtpEngine(Protection),
 }
 
 impl Subject {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Bare(Style::Batched),
         Self::Bare(Style::Single),
         Self::Bare(Style::Gathering),
         Self::Bare(Style::GatheringBatched),
-        Self::Ours,
-        Self::RtpEngine,
+        Self::Ours(Protection::Neither),
+        Self::Ours(Protection::OneSide),
+        Self::RtpEngine(Protection::Neither),
+        Self::RtpEngine(Protection::OneSide),
     ];
 
     fn name(self) -> &'static str {
@@ -46,16 +50,20 @@ impl Subject {
             Self::Bare(Style::Single) => "bare, recvfrom",
             Self::Bare(Style::Gathering) => "bare, gathering, recvfrom",
             Self::Bare(Style::GatheringBatched) => "bare, gathering, recvmmsg",
-            Self::Ours => "media thread",
-            Self::RtpEngine => "rtpengine",
+            Self::Ours(Protection::Neither) => "media thread",
+            Self::Ours(Protection::OneSide) => "media thread, SRTP",
+            Self::RtpEngine(Protection::Neither) => "rtpengine",
+            Self::RtpEngine(Protection::OneSide) => "rtpengine, SRTP",
         }
     }
 
     fn start(self, parties: &[SocketAddr], placement: Placement) -> io::Result<Box<dyn Relay>> {
         Ok(match self {
             Self::Bare(style) => Box::new(Bare::start(parties, style, placement)?),
-            Self::Ours => Box::new(Ours::start(parties, FIRST_PORT, placement)?),
-            Self::RtpEngine => Box::new(RtpEngine::start(parties, ENGINE_PORTS, placement)?),
+            Self::Ours(protection) => Box::new(Ours::start(parties, FIRST_PORT, protection, placement)?),
+            Self::RtpEngine(protection) => {
+                Box::new(RtpEngine::start(parties, ENGINE_PORTS, protection, placement)?)
+            }
         })
     }
 }
@@ -76,9 +84,9 @@ fn main() -> io::Result<()> {
     }
     let subjects: Vec<Subject> = Subject::ALL
         .into_iter()
-        .filter(|subject| *subject != Subject::RtpEngine || rtpengine::is_installed())
+        .filter(|subject| !matches!(subject, Subject::RtpEngine(_)) || rtpengine::is_installed())
         .collect();
-    if !subjects.contains(&Subject::RtpEngine) {
+    if !rtpengine::is_installed() {
         println!("rtpengine is not installed (Debian: rtpengine-daemon): skipped");
     }
     let mut rows = Vec::new();
@@ -138,10 +146,20 @@ fn print_table(calls: usize, measured: &[(Subject, Vec<Run>)]) {
             median(runs, |run| micros(run.delay_max)),
         );
     }
-    if let Some((_, runs)) = measured.iter().find(|(subject, _)| *subject == Subject::Ours) {
-        let ratio = median(runs, Run::cost) / bound(Style::Batched);
-        let verdict = if ratio <= TARGET { "within" } else { "beyond" };
-        println!("media thread / bare forwarder = {ratio:.2}, {verdict} the reach of {TARGET}");
+    for (protection, wanted) in [(Protection::Neither, RTP_WANTED), (Protection::OneSide, SRTP_WANTED)] {
+        let cost = |subject: Subject| {
+            let of = measured.iter().find(|(it, _)| *it == subject);
+            of.map(|(_, runs)| median(runs, Run::cost))
+        };
+        let Some(ours) = cost(Subject::Ours(protection)) else { continue };
+        let name = Subject::Ours(protection).name();
+        let ratio = ours / bound(Style::Batched);
+        let verdict = if ratio <= wanted { "within" } else { "beyond" };
+        print!("{name} / bare forwarder = {ratio:.2}, {verdict} the {wanted} wanted");
+        match cost(Subject::RtpEngine(protection)) {
+            Some(theirs) => println!("; / rtpengine = {:.2}", ours / theirs),
+            None => println!(),
+        }
     }
 }
 

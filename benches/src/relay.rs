@@ -13,6 +13,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use tandem_media::srtp::SrtpKeys;
 use tandem_media_net::sys::{make_current_thread_realtime, pin_current_thread};
 
 /// Where the relay's sockets are.
@@ -38,10 +39,32 @@ impl Placement {
     }
 }
 
+/// Which packets are protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// None.
+    Neither,
+    /// Those between the relay and the second party of each call.
+    OneSide,
+}
+
+impl Protection {
+    /// Whether a party protects what it sends.
+    #[must_use]
+    pub fn covers(self, party: usize) -> bool {
+        self == Self::OneSide && party % 2 == 1
+    }
+}
+
 /// Something that relays. Dropping it stops it.
 pub trait Relay {
     /// Where each party sends to, in the order of the parties.
     fn legs(&self) -> &[SocketAddr];
+
+    /// How a party protects what it sends, and what comes; not at all when there is none.
+    fn keys_of(&self, _party: usize) -> Option<&SrtpKeys> {
+        None
+    }
 
     /// Processor time used so far by what relays.
     ///

@@ -32,8 +32,6 @@ const SILENCE: f32 = 100.0;
 const PRESENT: f32 = 0.15;
 /// … and not there when it holds no more than this.
 const ABSENT: f32 = 0.10;
-/// Packets after which tones must be right: joining takes a jitter buffer's time.
-const SETTLING: u64 = 50;
 
 /// What a stream says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +135,8 @@ pub struct MeasuredStream {
     last: Option<Last>,
     /// The earliest that a packet of sequence number 0 would have come: what later ones are measured against.
     pace_ns: Option<i128>,
+    /// Whether everybody is there who is to be heard.
+    is_settled: bool,
     counts: Counts,
 }
 
@@ -189,6 +189,7 @@ impl MeasuredStream {
             order,
             last: None,
             pace_ns: None,
+            is_settled: false,
             counts,
         })
     }
@@ -203,6 +204,11 @@ impl MeasuredStream {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts { lost: self.order.lost(), ..self.counts }
+    }
+
+    /// From now on everybody is there who is to be heard, and whoever is not is missed.
+    pub const fn settle(&mut self) {
+        self.is_settled = true;
     }
 
     /// Writes the next packet into `packet`; false when it says nothing.
@@ -274,7 +280,7 @@ impl MeasuredStream {
 
     /// What is in it, where it says so: its number, and when it left.
     fn check_content(&mut self, frame: &[u8]) -> (Option<u32>, Option<u64>) {
-        let is_settled = self.counts.received > SETTLING;
+        let is_settled = self.is_settled;
         let (is_right, number, sent_ns) = match &self.hears {
             Hears::Pattern(from) => match pattern::read(frame) {
                 Some(stamp) => (stamp.stream == *from, Some(stamp.number), Some(stamp.at_ns)),

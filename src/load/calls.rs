@@ -382,9 +382,10 @@ impl Calls {
         self.open.len() - self.on_their_way()
     }
 
-    /// How many calls of ours make one: a conference has a third.
-    pub(super) const fn legs_of_a_call(&self) -> u64 {
-        if self.third.is_some() { 2 } else { 1 }
+    /// Calls that go on: in a conference each party's is one, the called carrier's too.
+    pub(super) fn talking(&self) -> u64 {
+        let called = if self.third.is_some() { self.called } else { 0 };
+        (self.up() + called) as u64
     }
 
     pub(super) const fn streams(&self) -> Option<&Streams> {

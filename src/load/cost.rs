@@ -20,6 +20,7 @@ const DRAIN: Duration = Duration::from_millis(400);
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct MediaUse {
     pub(super) streams: u64,
+    /// Between two parties, with the node, or with a room.
     pub(super) calls: u64,
     pub(super) checked_for_s: f64,
     pub(super) sent: u64,
@@ -61,6 +62,11 @@ impl Run<'_> {
             return Ok(None);
         };
         self.pass(WARM_UP)?;
+        if let Work::Calls(calls) = &self.work
+            && let Some(streams) = calls.streams()
+        {
+            streams.settle();
+        }
         self.take_totals();
         self.tally.measured = Some(Totals::default());
         let before = self.measure();
@@ -69,7 +75,7 @@ impl Run<'_> {
         let after = self.measure();
         let totals = self.tally.measured.take().unwrap_or_default();
         let Work::Calls(calls) = &self.work else { return Ok(None) };
-        let up = calls.up() as u64 / calls.legs_of_a_call();
+        let up = calls.talking();
         if let Some(streams) = calls.streams() {
             streams.hush();
         }

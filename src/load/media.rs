@@ -114,6 +114,11 @@ impl Streams {
         }
     }
 
+    /// All are up: from now on each must hear the others.
+    pub(super) fn settle(&self) {
+        self.rtp.settle();
+    }
+
     pub(super) fn hush(&self) {
         self.rtp.hush();
     }

@@ -1,30 +1,44 @@
-//! One media thread with its worker, every call a bridge of two endpoints.
+//! One media thread with its worker, every call a bridge of two endpoints, the second under SRTP if that is asked for.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tandem_media::srtp::{MasterKey, SrtpKeys, Suite};
 use tandem_media::{
     Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, Security, StreamParameters,
 };
 use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 use super::account::Account;
-use super::{Placement, RELAY_ADDRESS, Relay};
+use super::{Placement, Protection, RELAY_ADDRESS, Relay};
 
 /// A running media thread with its calls.
 pub struct Ours {
     threads: MediaThreads,
     legs: Vec<SocketAddr>,
+    /// What the parties have that are under SRTP.
+    keys: SrtpKeys,
+    protection: Protection,
 }
+
+/// Of parties under SRTP: the suite that everybody has (RFC 8643 §4), and any key.
+const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 
 impl Ours {
     /// Starts it between these parties.
     ///
     /// # Errors
     /// When sockets or ports run out.
-    pub fn start(parties: &[SocketAddr], first_port: u16, placement: Placement) -> io::Result<Self> {
+    pub fn start(
+        parties: &[SocketAddr],
+        first_port: u16,
+        protection: Protection,
+        placement: Placement,
+    ) -> io::Result<Self> {
+        let [theirs, ours] = [3, 5].map(|octet| MasterKey::new(SUITE, &[octet; 30]));
+        let (theirs, ours) = theirs.zip(ours).ok_or_else(|| io::Error::other("the suite has other keys"))?;
         let config = MediaThreadsConfig {
             threads: 1,
             pin_to: vec![placement.relay_core],
@@ -46,13 +60,18 @@ impl Ours {
         for (index, party) in parties.iter().enumerate() {
             let endpoint = endpoint(index);
             let local = open(&mut handle, endpoint, &mut port)?;
-            send(&mut handle, Command::Configure { endpoint, stream: stream(*party) })?;
+            let security = if protection.covers(index) {
+                Security::Keys(Box::new(SrtpKeys { send: ours.clone(), receive: theirs.clone() }))
+            } else {
+                Security::Plain
+            };
+            send(&mut handle, Command::Configure { endpoint, stream: stream(*party, security) })?;
             if index % 2 == 1 {
                 send(&mut handle, Command::Bridge { a: endpoint, b: self::endpoint(index - 1) })?;
             }
             legs.push(local);
         }
-        Ok(Self { threads, legs })
+        Ok(Self { threads, legs, keys: SrtpKeys { send: theirs, receive: ours }, protection })
     }
 
     /// The thread's totals.
@@ -65,6 +84,10 @@ impl Ours {
 impl Relay for Ours {
     fn legs(&self) -> &[SocketAddr] {
         &self.legs
+    }
+
+    fn keys_of(&self, party: usize) -> Option<&SrtpKeys> {
+        self.protection.covers(party).then_some(&self.keys)
     }
 
     fn cpu(&self) -> io::Result<Duration> {
@@ -103,7 +126,7 @@ fn next_event(handle: &mut MediaHandle) -> Event {
     }
 }
 
-fn stream(party: SocketAddr) -> StreamParameters {
+fn stream(party: SocketAddr, security: Security) -> StreamParameters {
     StreamParameters {
         remote_rtp: party,
         // Its next port is another party's: as RFC 5761 has it, but not counted there.
@@ -121,7 +144,7 @@ fn stream(party: SocketAddr) -> StreamParameters {
         latch: LatchPolicy::Signalled,
         media_timeout: None,
         rtcp_mux: false,
-        security: Security::Plain,
+        security,
         ice: None,
     }
 }

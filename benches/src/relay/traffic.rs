@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
+use tandem_media::srtp::{MAX_TRAILER_LEN, Receiver, Sender, SrtpKeys};
 use tandem_media_net::sys::{Epoll, Ready};
 
 use super::{Placement, Relay};
@@ -23,6 +24,8 @@ const STEPS: usize = 80;
 /// Header and 160 octets of G.711 µ-law.
 const PACKET: usize = 172;
 const RTP_HEADER: usize = 12;
+/// With what SRTP may add.
+const ROOM: usize = PACKET + MAX_TRAILER_LEN;
 /// Delays are kept to the microsecond up to this.
 const LONGEST: Duration = Duration::from_millis(200);
 /// The relay and the kernel warm up for so long.
@@ -85,7 +88,7 @@ impl Traffic {
     pub fn run(&self, relay: &dyn Relay, measured: Duration, placement: Placement) -> io::Result<Run> {
         let received = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
-        let mut parties = Parties::new(self, relay.legs(), Arc::clone(&received))?;
+        let mut parties = Parties::new(self, relay, Arc::clone(&received))?;
         std::thread::scope(|scope| {
             let stopped = Arc::clone(&stop);
             let sending = scope.spawn(move || {
@@ -126,6 +129,8 @@ fn bind_party() -> io::Result<UdpSocket> {
 struct Parties<'a> {
     sockets: &'a [UdpSocket],
     legs: &'a [SocketAddr],
+    /// Of parties under SRTP.
+    guards: Vec<Option<Guard>>,
     epoll: Epoll,
     received: Arc<AtomicU64>,
     sent: u64,
@@ -136,14 +141,15 @@ struct Parties<'a> {
 }
 
 impl<'a> Parties<'a> {
-    fn new(traffic: &'a Traffic, legs: &'a [SocketAddr], received: Arc<AtomicU64>) -> io::Result<Self> {
+    fn new(traffic: &'a Traffic, relay: &'a dyn Relay, received: Arc<AtomicU64>) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         for (token, socket) in traffic.sockets.iter().enumerate() {
             epoll.watch(socket, token as u64)?;
         }
         Ok(Self {
             sockets: &traffic.sockets,
-            legs,
+            legs: relay.legs(),
+            guards: (0..traffic.sockets.len()).map(|party| relay.keys_of(party).map(Guard::new)).collect(),
             epoll,
             received,
             sent: 0,
@@ -179,10 +185,16 @@ impl<'a> Parties<'a> {
         if turn == 0 {
             self.sequence = self.sequence.wrapping_add(1);
         }
-        let pairs = self.sockets.iter().zip(self.legs).enumerate();
-        for (party, (socket, leg)) in pairs.skip(turn).step_by(STEPS) {
-            let packet = rtp_packet(party, self.sequence);
-            if socket.send_to(&packet, leg).is_ok() {
+        let parties = self.sockets.iter().zip(self.legs).zip(&mut self.guards).enumerate();
+        for (party, ((socket, leg), guard)) in parties.skip(turn).step_by(STEPS) {
+            let mut packet = [0; ROOM];
+            packet[..PACKET].copy_from_slice(&rtp_packet(party, self.sequence));
+            let len = match guard {
+                None => Some(PACKET),
+                Some(guard) => guard.sender.protect_rtp(&mut packet, PACKET),
+            };
+            let packet = packet.get(..len.unwrap_or(0)).unwrap_or_default();
+            if socket.send_to(packet, leg).is_ok() {
                 self.sent += 1;
             }
         }
@@ -191,10 +203,11 @@ impl<'a> Parties<'a> {
     fn take_all(&mut self, ready: &mut Ready) -> io::Result<()> {
         self.epoll.wait(ready, Some(Duration::ZERO))?;
         for index in 0..ready.len() {
-            let Some(socket) = ready.token(index).and_then(|token| self.sockets.get(token as usize)) else {
+            let party = ready.token(index).unwrap_or_default() as usize;
+            let (Some(socket), Some(guard)) = (self.sockets.get(party), self.guards.get_mut(party)) else {
                 continue;
             };
-            if let Some(delay) = receive(socket) {
+            if let Some(delay) = receive(socket, guard.as_mut()) {
                 self.longest = self.longest.max(delay);
                 let last = self.delays.len() - 1;
                 self.delays[(delay.as_micros() as usize).min(last)] += 1;
@@ -239,18 +252,38 @@ fn rtp_packet(party: usize, sequence: u16) -> [u8; PACKET] {
     packet
 }
 
+/// SRTP of one party.
+struct Guard {
+    sender: Sender,
+    receiver: Receiver,
+}
+
+impl Guard {
+    fn new(keys: &SrtpKeys) -> Self {
+        Self { sender: Sender::new(&keys.send), receiver: Receiver::new(&keys.receive) }
+    }
+}
+
 /// Takes one packet and tells how long it took; none for an RTCP report, which is shorter.
-fn receive(socket: &UdpSocket) -> Option<Duration> {
-    let mut packet = [0; PACKET];
+fn receive(socket: &UdpSocket, guard: Option<&mut Guard>) -> Option<Duration> {
+    let mut packet = [0; ROOM];
     let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
     let mut parts = [IoSliceMut::new(&mut packet)];
     let message =
         recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT);
-    let message = message.ok().filter(|message| message.bytes == PACKET)?;
+    let message = message.ok()?;
+    let len = message.bytes;
     let came = message.cmsgs().ok()?.find_map(|control| match control {
         ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
         _ => None,
     })?;
+    let len = match guard {
+        None => len,
+        Some(guard) => guard.receiver.unprotect_rtp(packet.get_mut(..len)?).ok()?,
+    };
+    if len != PACKET {
+        return None;
+    }
     let sent = packet.get(RTP_HEADER..RTP_HEADER + 8)?.try_into().ok()?;
     Some(came.saturating_sub(Duration::from_nanos(u64::from_be_bytes(sent))))
 }

@@ -30,6 +30,8 @@ pub type StreamId = u32;
 enum Asked {
     Open(StreamId, Box<MeasuredStream>),
     Close(StreamId),
+    /// Everybody is there.
+    Settle,
     /// No packet leaves any more.
     Hush,
     Stop,
@@ -94,6 +96,11 @@ impl RtpStreams {
     /// A stream ends; what it counted stays in the totals.
     pub fn close(&self, id: StreamId) {
         self.ask(Asked::Close(id));
+    }
+
+    /// Everybody is there who is to be heard: from now on whoever is not is missed.
+    pub fn settle(&self) {
+        self.ask(Asked::Settle);
     }
 
     /// No packet leaves any more; those that come are counted.

@@ -112,6 +112,7 @@ impl Engine {
             match self.asked.try_recv() {
                 Ok(Asked::Open(id, stream)) => self.begin(id, *stream),
                 Ok(Asked::Close(id)) => self.end(id),
+                Ok(Asked::Settle) => self.open.iter_mut().flatten().for_each(|open| open.stream.settle()),
                 Ok(Asked::Hush) => self.is_hushed = true,
                 Ok(Asked::Stop) => return false,
                 Err(_) => return true,
