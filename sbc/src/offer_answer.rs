@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub(crate) use address::is_reachable_over;
 use address::{remote_address, remote_rtcp};
-use codecs::{Events, codec_in, event_in, has_comfort_noise, number_of, opus_format, ptime};
+use codecs::{Events, all_codecs_in, codec_in, event_in, has_comfort_noise, number_of, opus_format, ptime};
 use exchange::Exchange;
 pub(crate) use exchange::{Step, Verdict};
 
@@ -51,6 +51,8 @@ pub(crate) struct Negotiation {
     comfort_noise: bool,
     /// Codecs that we do not offer, and take where nothing else is offered.
     others: Vec<AudioCodec>,
+    /// Whether the peer may be asked for another codec than the one agreed.
+    codec_change: bool,
     /// Our side of ICE, and the peer's fragment that it answers; both are new when the peer begins anew.
     ice: Option<(String, IceCredentials)>,
     /// The keys of our last offer.
@@ -127,6 +129,7 @@ impl Negotiation {
             opus: profile.opus,
             comfort_noise: profile.comfort_noise,
             others: profile.others(),
+            codec_change: profile.codec_change,
             ice: None,
             offered_keys,
             described: None,
@@ -313,6 +316,7 @@ impl Negotiation {
             remote_rtp,
             remote_rtcp: remote_rtcp(media, remote_rtp),
             codec,
+            others: self.other_codecs(media, codec),
             opus: opus_format(media, number, self.opus),
             send_payload_type: number,
             receive_payload_type: number,
@@ -328,6 +332,15 @@ impl Negotiation {
             security: MediaSecurity::Plain,
             ice: None,
         })
+    }
+
+    /// What the peer speaks beside a codec: what it has named now or before, since an answer names but what it takes.
+    fn other_codecs(&self, media: &Media, codec: AudioCodec) -> Vec<AudioCodec> {
+        let known = self.agreed.iter().flat_map(|agreed| agreed.others.iter().copied().chain([agreed.codec]));
+        let known: Vec<AudioCodec> = all_codecs_in(media).chain(known).collect();
+        let may_speak = |it: &AudioCodec| self.local.codecs.contains(it) || self.others.contains(it);
+        let is_other = |it: &AudioCodec| *it != codec && known.contains(it) && may_speak(it);
+        if self.codec_change { AudioCodec::ALL.into_iter().filter(is_other).collect() } else { Vec::new() }
     }
 
     /// How our answer says that the stream is protected.

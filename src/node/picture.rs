@@ -254,6 +254,11 @@ fn calls(counters: &Counters) -> Vec<Metric> {
             counters.digits_not_sent,
         ),
         counter(
+            "codecs_asked",
+            "Parties asked for another codec, to be transcoded no more",
+            counters.codecs_asked,
+        ),
+        counter(
             "legs_unheard",
             "One-way audio: nothing came from a party that was sent to",
             counters.legs_unheard,

@@ -248,6 +248,7 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         codecs: profile.codecs.iter().map(codec).collect(),
         opus: opus(profile.opus),
         comfort_noise: profile.comfort_noise,
+        codec_change: profile.codec_change,
         ptime: Some(profile.ptime),
         dtmf: match profile.dtmf {
             config::Dtmf::Rfc4733 => Dtmf::Rfc4733,

@@ -58,6 +58,7 @@ mod moving;
 mod placing;
 mod progress;
 mod recording;
+mod relaying;
 mod replace;
 mod session_events;
 mod speech;
@@ -74,7 +75,9 @@ use std::time::Duration;
 
 use tandem_control_api::{CallId, CommandError, Event, LegId, Request};
 use tandem_media as media;
-use tandem_sbc::user_agent::{Identity, Invite, InviteTarget, LocalMedia, Reason, ReferTarget, SessionId};
+use tandem_sbc::user_agent::{
+    Identity, Invite, InviteTarget, LocalMedia, Reason, ReferTarget, Reoffer, SessionId,
+};
 use tandem_time::Instant;
 
 use crate::arena::Arena;
@@ -121,6 +124,9 @@ pub(crate) enum Action {
     Reject { session: SessionId, status: u16 },
     /// Hang up. That the session is gone already is no failure: its end is under way to us.
     HangUp { session: SessionId, cause: &'static str },
+    /// Ask a party to speak another codec; what becomes of it is an event, and that it cannot be asked now goes to
+    /// [`Calls::codec_not_asked`].
+    Reoffer { session: SessionId, reoffer: Box<Reoffer> },
     /// Send a digit in SIP to a peer that wants them so; to any other it is not sent.
     SendDigit { session: SessionId, digit: char },
     /// Ask a peer to call somebody by itself; a failure goes to [`Calls::handle_not_referred`].

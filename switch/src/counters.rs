@@ -27,6 +27,8 @@ pub struct Counters {
     pub media_events_stale: u64,
     /// Digits for a peer that takes them in SIP, when too many waited for their turn.
     pub digits_not_sent: u64,
+    /// Parties that were asked for another codec, so that they need not be transcoded.
+    pub codecs_asked: u64,
     /// Utterances that the provider of speech was asked for.
     pub speech_asked: u64,
     /// Utterances that it failed to render.

@@ -360,6 +360,11 @@ impl<P: ControlPlane> Switch<P> {
                     self.calls.handle_accept_failure(leg, session, error);
                 }
             }
+            Action::Reoffer { session, reoffer } => {
+                if self.user_agent.reoffer(now, session, *reoffer).is_err() {
+                    self.calls.codec_not_asked(session);
+                }
+            }
             Action::Ring { session } => {
                 let _ = self.user_agent.ring(now, session);
             }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tandem_peers::{
     Baresip, Engine, Node, Softphone, WebSocketAccount, WebSocketPhone, Wideband, share_of_tone,
 };
-use tandem_phone::Phone;
+use tandem_phone::{Law, Manner, Phone};
 
 use crate::support::{
-    CALLER_HZ, PATIENCE, caller, carrier, free_tcp, node_with, only_record, runtime, secured,
+    CALLER_HZ, PATIENCE, caller, carrier, free_tcp, node_with, only_record, runtime, secured, softphone,
 };
 
 const AGENT_HZ: u16 = 700;
@@ -54,6 +54,25 @@ fn a_carriers_caller_and_a_softphone_without_g711_hear_each_other() {
         assert!(share > 0.8, "{name}: alice hears the caller's tone in {share} of the time");
         assert_eq!(codecs(&mut node), ["PCMU", name]);
     }
+}
+
+/// A caller who is answered with one codec, and then talks to an agent who speaks another one that the caller has named,
+/// is asked for that one (RFC 3261 §14.1), and both are relayed.
+#[test]
+fn a_caller_is_asked_for_the_agents_codec() {
+    let mut node = node_with(|_, config| config.replacen("codec_change = false", "codec_change = true", 1));
+    let runtime = runtime();
+    let carrier = carrier(&runtime, &node);
+    let manner = Manner { laws: vec![Law::A], ..Manner::polite(AGENT_HZ, Duration::from_millis(200)) };
+    let alice = softphone(&runtime, &node, ("1001", "alice"), [127, 0, 0, 24], manner);
+    let call = carrier.call("+15551234", "+15550101", caller()).expect("a call");
+    let rung = alice.incoming(PATIENCE).expect("alice is rung");
+    let talk = Duration::from_secs(2);
+    carrier.hears(call, AGENT_HZ, talk, PATIENCE).expect("the caller hears alice");
+    alice.hears(rung, CALLER_HZ, talk, PATIENCE).expect("alice hears the caller");
+    carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
+    alice.ended(rung, PATIENCE).expect("alice is hung up");
+    assert_eq!(codecs(&mut node), ["PCMA", "PCMA"]);
 }
 
 /// RFC 7874 §3: Opus and G.711 are what browsers must have; this one is asked for Opus, under DTLS-SRTP.

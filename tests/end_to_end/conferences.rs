@@ -1,16 +1,15 @@
 //! Three in a call, and supervisors who listen, coach and join in: everybody has a tone of its own, and hears those of
 //! the others, never its own and never a third party's.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tandem_peers::{Node, free_port, free_rtp_ports};
-use tandem_phone::{CallKey, Credentials, Heard, Manner, Phone, PhoneConfig};
+use tandem_peers::Node;
+use tandem_phone::{CallKey, Heard, Manner, Phone};
 use tandem_phone_net::LivePhone;
 use tandem_store::StoredCall;
 use tokio::runtime::Runtime;
 
-use crate::support::{CALLER_HZ, PATIENCE, caller, carrier, node, records, runtime};
+use crate::support::{self, CALLER_HZ, PATIENCE, caller, carrier, node, records, runtime};
 
 const SALES: &str = "+15550101";
 const ALICE_HZ: u16 = 700;
@@ -20,24 +19,8 @@ const TALK: Duration = Duration::from_secs(1);
 
 /// The softphone of one of the demo's users.
 fn softphone(runtime: &Runtime, node: &Node, user: &str, name: &str, ip: u8, hz: u16) -> LivePhone {
-    let address = free_port([127, 0, 0, ip]).expect("a free port");
-    let media_ports = free_rtp_ports([127, 0, 0, ip]).expect("free ports");
-    let config = PhoneConfig {
-        user: user.to_owned(),
-        address,
-        media_address: address.ip(),
-        media_ports: media_ports.0..=media_ports.1,
-        server: node.ports().sip,
-        credentials: Some(Credentials { user: user.to_owned(), password: format!("{name}-{user}") }),
-        expires: Duration::from_secs(60),
-        manner: Manner::polite(hz, Duration::from_millis(200)),
-        numbers: BTreeMap::new(),
-        lines: 10,
-        listen_for: PhoneConfig::all_frequencies(),
-    };
-    let phone = LivePhone::start(runtime.handle(), config, u64::from(ip)).expect("its address is free");
-    phone.register(PATIENCE).expect("it registers");
-    phone
+    let manner = Manner::polite(hz, Duration::from_millis(200));
+    support::softphone(runtime, node, (user, name), [127, 0, 0, ip], manner)
 }
 
 /// What a party has heard so far.

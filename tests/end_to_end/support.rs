@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_peers::{Authority, Node, Ports};
-use tandem_phone::{Manner, PhoneConfig};
+use tandem_peers::{Authority, Node, Ports, free_port, free_rtp_ports};
+use tandem_phone::{Credentials, Manner, PhoneConfig};
 use tandem_phone_net::{LiveLine, LivePhone};
 use tandem_store::{Archive, StoredCall};
 use tokio::runtime::Runtime;
@@ -105,6 +105,34 @@ pub(crate) fn phone_at(
         listen_for: PhoneConfig::all_frequencies(),
     };
     LivePhone::start(runtime.handle(), config, 1).expect("the carrier's address is free")
+}
+
+/// The softphone of one of the demo's users, by number and name, registered.
+pub(crate) fn softphone(
+    runtime: &Runtime,
+    node: &Node,
+    (user, name): (&str, &str),
+    ip: [u8; 4],
+    manner: Manner,
+) -> LivePhone {
+    let address = free_port(ip).expect("a free port");
+    let media_ports = free_rtp_ports(ip).expect("free ports");
+    let config = PhoneConfig {
+        user: user.to_owned(),
+        address,
+        media_address: address.ip(),
+        media_ports: media_ports.0..=media_ports.1,
+        server: node.ports().sip,
+        credentials: Some(Credentials { user: user.to_owned(), password: format!("{name}-{user}") }),
+        expires: Duration::from_secs(60),
+        manner,
+        numbers: BTreeMap::new(),
+        lines: 10,
+        listen_for: PhoneConfig::all_frequencies(),
+    };
+    let phone = LivePhone::start(runtime.handle(), config, u64::from(ip[3])).expect("its address is free");
+    phone.register(PATIENCE).expect("it registers");
+    phone
 }
 
 /// The tone of a caller's voice.

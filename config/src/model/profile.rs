@@ -19,6 +19,8 @@ pub struct Profile {
     pub opus: Opus,
     /// Whether comfort noise is offered and taken.
     pub comfort_noise: bool,
+    /// Whether it may be asked, inside a call, to speak another codec that needs no transcoding.
+    pub codec_change: bool,
     /// The packet time of our offers.
     pub ptime: Duration,
     /// How digits travel.
@@ -69,6 +71,7 @@ impl Default for Profile {
             codecs: Vec::new(),
             opus: Opus::default(),
             comfort_noise: false,
+            codec_change: false,
             ptime: Duration::from_millis(20),
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,

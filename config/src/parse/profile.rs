@@ -26,6 +26,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
     let codecs = read_codecs(section);
     let opus = read_opus(section, usual.opus);
     let comfort_noise = section.boolean_or("comfort_noise", usual.comfort_noise);
+    let codec_change = section.boolean_or("codec_change", usual.codec_change);
     let ptime = read_ptime(section, usual.ptime);
     let dtmf = section.parsed_or("dtmf", "rfc4733, inband, info, info-dtmf or off", usual.dtmf, parse_dtmf);
     let early_media =
@@ -68,6 +69,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         codecs: codecs?,
         opus: opus?,
         comfort_noise: comfort_noise?,
+        codec_change: codec_change?,
         ptime: ptime?,
         dtmf: dtmf?,
         early_media: early_media?,

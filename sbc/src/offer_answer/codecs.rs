@@ -53,15 +53,22 @@ pub(super) const fn number_of(codec: AudioCodec) -> u8 {
 /// The first format of a stream that is one of `ours`, with its number.
 pub(super) fn codec_in(media: &Media, ours: &[AudioCodec]) -> Option<(AudioCodec, u8)> {
     media.payload_types().find_map(|number| {
-        let codec = match media.rtpmap(number) {
-            Some(rtpmap) => codec_named(&rtpmap)?,
-            // RFC 3551 §6: static numbers need no rtpmap.
-            None => {
-                AudioCodec::ALL.into_iter().find(|it| *it != AudioCodec::Opus && number_of(*it) == number)?
-            }
-        };
+        let codec = codec_numbered(media, number)?;
         ours.contains(&codec).then_some((codec, number))
     })
+}
+
+/// The formats of a stream that we know.
+pub(super) fn all_codecs_in(media: &Media) -> impl Iterator<Item = AudioCodec> {
+    media.payload_types().filter_map(|number| codec_numbered(media, number))
+}
+
+fn codec_numbered(media: &Media, number: u8) -> Option<AudioCodec> {
+    match media.rtpmap(number) {
+        Some(rtpmap) => codec_named(&rtpmap),
+        // RFC 3551 §6: static numbers need no rtpmap.
+        None => AudioCodec::ALL.into_iter().find(|it| *it != AudioCodec::Opus && number_of(*it) == number),
+    }
 }
 
 fn codec_named(rtpmap: &RtpMap) -> Option<AudioCodec> {

@@ -335,6 +335,9 @@ pub struct NegotiatedAudio {
     pub remote_rtcp: SocketAddr,
     /// The codec.
     pub codec: AudioCodec,
+    /// What else the peer has said that it speaks, and may be asked for by [`Reoffer`]; empty where its profile has it
+    /// asked for nothing.
+    pub others: Vec<AudioCodec>,
     /// What the peer wants of it, when it is Opus.
     pub opus: OpusFormat,
     /// Its payload type in what we send.

@@ -23,6 +23,8 @@ pub struct Profile {
     pub opus: OpusFormat,
     /// Whether comfort noise (RFC 3389) is offered and taken: who has it may send nothing while nothing is said.
     pub comfort_noise: bool,
+    /// Whether it may be asked, inside a call, to speak another codec of its own that needs no transcoding.
+    pub codec_change: bool,
     /// The packet time we offer; the owner's when absent.
     pub ptime: Option<Duration>,
     /// How digits travel.
@@ -77,6 +79,7 @@ impl Default for Profile {
             codecs: Vec::new(),
             opus: OpusFormat { in_band_fec: true, ..OpusFormat::default() },
             comfort_noise: false,
+            codec_change: false,
             ptime: None,
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,

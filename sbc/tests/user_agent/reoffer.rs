@@ -1,8 +1,10 @@
 //! Changes that we ask for: hold and resume, another address, and offers that cross (RFC 3261 §14.1, RFC 3311 §5.1).
 
-use tandem_sbc::user_agent::{Event, LocalMedia, MediaDirection, Reoffer, SessionError, SessionId, Usage};
+use tandem_sbc::user_agent::{
+    AudioCodec, Event, LocalMedia, MediaDirection, Reoffer, SessionError, SessionId, Usage,
+};
 
-use crate::support::{CARRIER, Request, SDP, Sent, World, address, contact, media};
+use crate::support::{CARRIER, Request, SDP, Sent, World, address, config, contact, media};
 
 fn direction(direction: MediaDirection) -> Reoffer {
     Reoffer { direction: Some(direction), ..Reoffer::default() }
@@ -70,6 +72,42 @@ fn our_media_moves() {
     assert!(invite.body().contains(" 1 IN IP4 127.0.0.2"), "{}", invite.text);
     assert!(invite.body().contains("c=IN IP4 127.0.0.2"), "{}", invite.text);
     assert!(invite.body().contains("m=audio 30000"), "{}", invite.text);
+}
+
+/// RFC 3264 §8.3.2: a caller that has named several codecs, and was answered with one, is offered the others before it
+/// where its profile allows that; what it named once it may be asked for again.
+#[test]
+fn another_codec_that_the_peer_has_named() {
+    let both = SDP.replace("m=audio 4000 RTP/AVP 0", "m=audio 4000 RTP/AVP 0 8");
+    assert_ne!(both, SDP, "the description has a stream");
+    let one = |number| SDP.replace("RTP/AVP 0", &format!("RTP/AVP {number}"));
+    let others = |world: &mut World| match world.events().as_slice() {
+        [Event::Media { audio, .. }, ..] => (audio.codec, audio.others.clone()),
+        other => panic!("{other:?}"),
+    };
+    for is_allowed in [true, false] {
+        let mut config = config();
+        config.trunks[0].profile.codec_change = is_allowed;
+        let mut world = World::with(config);
+        let invite = Request::invite().with(|invite| invite.body.clone_from(&both));
+        world.receive(CARRIER, &invite.text());
+        let session = world.incoming();
+        world.own(|agent, now| agent.accept(now, session, media())).expect("it waits");
+        world.expect("100 INVITE");
+        let ok = world.expect("200 INVITE");
+        let known = if is_allowed { vec![AudioCodec::Pcma] } else { Vec::new() };
+        assert_eq!(others(&mut world), (AudioCodec::Pcmu, known));
+        world.receive(CARRIER, &Request::within("ACK", 1, &ok).text());
+        world.events();
+        let preferring = LocalMedia { preferred: Some(AudioCodec::Pcma), ..media() };
+        ask(&mut world, session, Reoffer { media: Some(preferring), ..Reoffer::default() });
+        let invite = world.expect("INVITE");
+        assert!(invite.body().contains("RTP/AVP 8 0"), "{}", invite.text);
+        world.receive(CARRIER, &accepted(&invite, &one(8)));
+        world.expect("ACK");
+        let known = if is_allowed { vec![AudioCodec::Pcmu] } else { Vec::new() };
+        assert_eq!(others(&mut world), (AudioCodec::Pcma, known), "an answer names but what it takes");
+    }
 }
 
 /// §14.1: a refusal leaves everything as it was; the next offer has a higher version than the one refused.

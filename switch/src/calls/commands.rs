@@ -331,6 +331,7 @@ impl Calls {
         if let Some((endpoint_a, endpoint_b)) = state_a.endpoint().zip(state_b.endpoint()) {
             self.join_endpoints(endpoint_a, endpoint_b);
         }
+        self.spare_transcoding(a);
     }
 
     /// A leg in that state hears another from now on, and nothing else.

@@ -5,7 +5,7 @@ use tandem_control_api::{
     LegRecord, MediaPath, Outcome, PlayEnd,
 };
 use tandem_media::{CollectId, EndpointId, EndpointStatistics, PlayId};
-use tandem_sbc::user_agent::{Identity, NegotiatedAudio, Reason, SessionId};
+use tandem_sbc::user_agent::{AudioCodec, Identity, NegotiatedAudio, Reason, SessionId};
 use tandem_time::Instant;
 
 use super::analysis::Analysis;
@@ -375,6 +375,8 @@ pub(crate) struct Leg {
     pub(crate) end: Option<Box<(Instant, LegEnd)>>,
     /// What offer and answer agreed last.
     pub(crate) audio: Option<Box<NegotiatedAudio>>,
+    /// Whether it was asked for another codec.
+    pub(crate) codec_asked: CodecAsked,
     pub(crate) media_path: MediaPath,
     /// The analysis of what answers it.
     pub(crate) analysis: Option<Box<Analysis>>,
@@ -382,6 +384,17 @@ pub(crate) struct Leg {
     pub(crate) recording: Option<Recording>,
     /// Why its party ended it, if it said.
     pub(crate) stated: Option<Reason>,
+}
+
+/// Whether a party was asked to speak another codec, so that it can be relayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CodecAsked {
+    #[default]
+    Never,
+    /// For this one; it has not said.
+    For(AudioCodec),
+    /// It went on with what it spoke, and is not asked again.
+    Declined,
 }
 
 /// Whom to invite, and who calls.
@@ -421,6 +434,7 @@ impl Leg {
             answered: None,
             end: None,
             audio: None,
+            codec_asked: CodecAsked::Never,
             media_path: MediaPath::Anchored,
             analysis: None,
             recording: None,

@@ -15,7 +15,7 @@ use tandem_control_api::{CallFact, Event, LegId, Origin};
 use tandem_sbc::user_agent::{Identity, NegotiatedAudio, SessionId, Source};
 use tandem_time::Instant;
 
-use super::leg::LegState;
+use super::leg::{CodecAsked, LegState};
 use super::session_events::trunk_of;
 use super::translate::{self, PeerKind};
 use super::{Action, Calls};
@@ -99,6 +99,7 @@ impl Calls {
         self.audio_agreed(now, leg_id, audio.clone());
         // One that rang is answered by this.
         self.party_answered(now, leg_id);
+        self.spare_transcoding(leg_id);
         true
     }
 
@@ -115,6 +116,7 @@ impl Calls {
         leg.trunk = trunk_of(&by);
         // What the old session asked for has nobody to be told.
         leg.refer = None;
+        leg.codec_asked = CodecAsked::default();
         let party = std::mem::replace(&mut leg.party, party);
         let sip_call_id = std::mem::replace(&mut leg.sip_call_id, sip_call_id);
         call.add_fact(now, CallFact::LegReplaced { leg: leg_id, party, sip_call_id });

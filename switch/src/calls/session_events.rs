@@ -55,8 +55,9 @@ impl Calls {
             ua::Event::EarlyMedia { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.early_media(now, leg, audio));
             }
-            // We ask for no change but to keep the session.
-            ua::Event::Reoffered { .. } => {}
+            ua::Event::Reoffered { session, .. } => {
+                self.for_leg(session, |calls, leg| calls.codec_asked(leg));
+            }
             ua::Event::Media { session, audio } if self.replace(now, session, &audio) => {}
             ua::Event::Media { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
@@ -264,6 +265,7 @@ impl Calls {
             if let Some((peer, leg)) = peer.zip(self.legs.get_mut(leg_id)) {
                 leg.state = leg.state.joined(peer);
             }
+            self.spare_transcoding(leg_id);
         }
     }
 
@@ -275,6 +277,7 @@ impl Calls {
             if let Some((peer, leg)) = peer.zip(self.legs.get_mut(leg_id)) {
                 leg.state = leg.state.joined(peer);
             }
+            self.spare_transcoding(leg_id);
         }
     }
 

@@ -14,6 +14,7 @@ mod limits;
 mod progress;
 mod property;
 mod recording;
+mod relaying;
 mod replace;
 mod speech;
 mod table;

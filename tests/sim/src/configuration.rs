@@ -99,6 +99,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
             profile: Profile {
                 srtp: knobs.phones_srtp,
                 session_timers: knobs.session_timers,
+                codec_change: knobs.codec_change,
                 ..Profile::default()
             },
             ..PhoneConfig::default()
@@ -138,7 +139,12 @@ fn two_ways(knobs: &Knobs) -> TrunkConfig {
 }
 
 fn carrier_profile(knobs: &Knobs) -> Profile {
-    Profile { srtp: knobs.trunk_srtp, session_timers: knobs.session_timers, ..Profile::default() }
+    Profile {
+        srtp: knobs.trunk_srtp,
+        session_timers: knobs.session_timers,
+        codec_change: knobs.codec_change,
+        ..Profile::default()
+    }
 }
 
 /// Listed, and kept short.

@@ -75,6 +75,7 @@ impl Ladder {
             registers: false,
             listens: false,
             confers: false,
+            codec_change: false,
         };
         change(&mut knobs);
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };

@@ -80,6 +80,8 @@ pub struct Knobs {
     pub listens: bool,
     /// Whether phones can make conferences, and the last user may listen, coach and join in.
     pub confers: bool,
+    /// Whether parties are asked for codecs that need no transcoding.
+    pub codec_change: bool,
 }
 
 impl Knobs {
@@ -249,6 +251,7 @@ impl Scenario {
         if seed % 4 == 1 {
             scenario.listen();
         }
+        scenario.knobs.codec_change = seed % 4 >= 2;
         connection::connect(&mut scenario, fair);
         transfers::plan(&mut scenario);
         conferences::plan(&mut scenario);
@@ -376,6 +379,7 @@ impl Draw {
             registers: false,
             listens: false,
             confers: false,
+            codec_change: false,
         }
     }
 

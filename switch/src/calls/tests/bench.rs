@@ -124,6 +124,7 @@ pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
         remote_rtp: SocketAddr::new(Ipv4Addr::new(127, 0, 0, 10).into(), 40_000),
         remote_rtcp: SocketAddr::new(Ipv4Addr::new(127, 0, 0, 10).into(), 40_001),
         codec,
+        others: Vec::new(),
         opus: ua::OpusFormat::default(),
         send_payload_type: 0,
         receive_payload_type: 0,
@@ -480,6 +481,10 @@ impl Bench {
                 if let Some(error) = self.accept_error.take() {
                     self.calls.handle_accept_failure(leg, session, error);
                 }
+            }
+            Action::Reoffer { session, reoffer } => {
+                let preferred = reoffer.media.and_then(|media| media.preferred);
+                self.asked.push(format!("ask {} for {preferred:?}", session.index));
             }
             Action::Ring { session } => {
                 assert_eq!(self.sessions.get(&session), Some(&Session::Up), "rings a session that is up");
