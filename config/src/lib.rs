@@ -19,8 +19,9 @@ pub use model::{
     Keying, Limits, Log, LogFormat, LogLevel, MediaPath, NumberFormat, NumberForms, Opus, PeerTimers, Phones,
     Place, Placed, Profile, Prompts, Protection, Queue, Reach, Recording, Redirects, ReferPolicy, Register,
     ReliableProvisional, Route, RouteSet, Rtp, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject,
-    RuleTest, SessionRefresher, SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, Speech,
-    SpeechProvider, SrtpPolicy, Target, Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
+    RuleTest, SessionId, SessionRefresher, SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers,
+    Speech, SpeechProvider, SrtpPolicy, Target, Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls,
+    User,
 };
 pub use parse::{Disk, PROMPT_ENDINGS};
 pub use problem::{Problem, Problems};

@@ -27,7 +27,9 @@ pub use codecs::{Codec, Opus};
 pub use features::Features;
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use log::{Log, LogFormat, LogLevel};
-pub use profile::{Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SrtpPolicy};
+pub use profile::{
+    Dtmf, EarlyMedia, Keying, Profile, ReferPolicy, ReliableProvisional, SessionId, SrtpPolicy,
+};
 pub use prompts::{Prompts, Speech, SpeechProvider};
 pub use protection::Protection;
 pub use recording::Recording;

@@ -19,6 +19,7 @@ mod registrant;
 mod registrar;
 pub mod rules;
 pub mod sdp;
+mod session_id;
 mod session_timer;
 mod slab;
 pub mod source;

@@ -19,6 +19,7 @@ mod deflect;
 mod early;
 mod event;
 mod expiry;
+mod identifying;
 mod in_dialog;
 mod info;
 mod keep_alive;
@@ -73,7 +74,7 @@ pub use crate::health::{DestinationHealth, HealthConfig};
 pub use probing::News;
 pub use profile::{
     DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, PreferredRefresher, Profile, ReferPolicy,
-    ReliableProvisional, SessionTimerPolicy, SessionTimers, SrtpPolicy,
+    ReliableProvisional, SessionIdPolicy, SessionTimerPolicy, SessionTimers, SrtpPolicy,
 };
 pub use redirect::RedirectPolicy;
 pub use registering::RegistrationState;
@@ -106,6 +107,9 @@ const DATAGRAM_REQUEST_MAX: usize = 1_300;
 /// How peers are spoken to that are in the configuration no more.
 static USUAL_PROFILE: LazyLock<Profile> = LazyLock::new(Profile::default);
 
+/// The stream of random numbers that Session-IDs are made of.
+const IDENTIFIERS: u64 = 7_989;
+
 /// What a client that came at a bad time is asked to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -118,6 +122,8 @@ pub struct UserAgent {
     trunks: Vec<Peer>,
     passwords: BTreeMap<String, String>,
     rng: ChaCha8Rng,
+    /// What sessions are called from end to end.
+    identifiers: ChaCha8Rng,
     transactions: Transactions<Role>,
     sessions: Sessions,
     registrar: Registrar,
@@ -214,6 +220,9 @@ impl UserAgent {
     #[must_use]
     pub fn new(config: Arc<UserAgentConfig>, mut rng: ChaCha8Rng) -> Self {
         let authenticator = Authenticator::new(&mut rng);
+        // Of its own, so that it makes no difference to anything else whether sessions are called anything.
+        let mut identifiers = rng.clone();
+        identifiers.set_stream(IDENTIFIERS);
         let mut agent = Self {
             allow_list: allow_list(&config),
             trunks: trunks(&config),
@@ -221,6 +230,7 @@ impl UserAgent {
             transactions: Transactions::new([rng.next_u64(), rng.next_u64()]),
             config,
             rng,
+            identifiers,
             sessions: Sessions::default(),
             registrar: Registrar::default(),
             aliases: Aliases::default(),
@@ -430,6 +440,9 @@ impl UserAgent {
         } else {
             ResponseMatch::Stray
         };
+        if let ResponseMatch::Deliver { user, .. } = found {
+            self.hear_response(user, received);
+        }
         match found {
             ResponseMatch::Stray if is_ours && self.end_late_answer(now, received, status) => {}
             ResponseMatch::Stray => self.counters.stray_responses += 1,

@@ -118,7 +118,8 @@ fn log_end(call: CallId, record: &CallRecord) {
     let duration_ms = (record.ended - record.offered).as_millis();
     let (by, status, cause) = (record.end.by, record.end.status, &record.end.cause);
     let legs = record.legs.len();
-    tracing::info!(%call, duration_ms, ?by, status, %cause, legs, "call ended");
+    let session_id = record.legs.first().and_then(|leg| leg.session_id.as_deref());
+    tracing::info!(%call, duration_ms, ?by, status, %cause, legs, session_id, "call ended");
 }
 
 impl<P: ControlPlane> ControlPlane for CallLog<P> {

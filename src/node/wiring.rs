@@ -8,8 +8,9 @@ use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
     IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, OpusFormat, Outbound, PhoneConfig,
     PreferredRefresher, Profile, Protection, RedirectPolicy, ReferPolicy, RegisterConfig,
-    ReliableProvisional, RouteConfig, RouteSet, Scheme, SessionTimerPolicy, SessionTimers, SrtpPolicy,
-    Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials, instance_of,
+    ReliableProvisional, RouteConfig, RouteSet, Scheme, SessionIdPolicy, SessionTimerPolicy, SessionTimers,
+    SrtpPolicy, Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
+    instance_of,
 };
 use tandem_sbc_net::{DnsConfig, PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::{RecordingConfig, SpeechConfig, SwitchConfig};
@@ -270,6 +271,11 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         timers: peer_timers(&profile.timers, usual),
         max_ringing: profile.timers.max_ringing,
         max_forwards: profile.max_forwards,
+        session_id: match profile.session_id {
+            config::SessionId::Off => SessionIdPolicy::Off,
+            config::SessionId::Accept => SessionIdPolicy::Accept,
+            config::SessionId::Send => SessionIdPolicy::Send,
+        },
         product_header: profile.product_header,
         refer: refer(profile.refer),
         refer_subscription: profile.refer_subscription,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tandem_media::rtp;
-use tandem_sbc::message::{HeaderIndex, Message};
+use tandem_sbc::message::{HeaderIndex, HeaderName, Message};
 use tandem_sbc::user_agent::{FlowId, Packet, Transport};
 use tandem_time::Instant;
 
@@ -23,6 +23,8 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 const MAX_TURNS: usize = 10_000;
 /// Faults of one kind that are kept.
 const MAX_FAULTS: usize = 1_000;
+/// How much of a UUID the ladder shows.
+const SHORT_UUID: usize = 8;
 
 /// Everything that was seen.
 pub(super) struct Played {
@@ -153,7 +155,7 @@ impl<'a> Player<'a> {
                 if let Err(error) = message.essentials() {
                     self.fault(now, way.source, error.to_string());
                 }
-                label(message)
+                step_of(message)
             }
             Err(malformed) => {
                 self.fault(now, way.source, malformed.error.to_string());
@@ -219,7 +221,7 @@ impl<'a> Player<'a> {
         let mut headers = HeaderIndex::new();
         let Ok(message) = Message::parse(bytes, &mut headers) else { return };
         self.transactions.passed(&message, true);
-        self.played.ladder.went(now, destination, label(&message));
+        self.played.ladder.went(now, destination, step_of(&message));
         let provisional = message.status().is_some_and(|status| status < 200);
         if !self.correspondence.learn(bytes, destination)
             && !provisional
@@ -228,4 +230,14 @@ impl<'a> Player<'a> {
             self.played.added.extend(describe(bytes, destination));
         }
     }
+}
+
+/// A message as the ladder shows it: what it is, and how the sides of its communication begin (RFC 7989).
+fn step_of(message: &Message<'_>) -> String {
+    let value = message.value(HeaderName::SessionId).and_then(|value| std::str::from_utf8(value).ok());
+    let Some(value) = value else { return label(message) };
+    let (local, rest) = value.split_once(';').unwrap_or((value, ""));
+    let remote = rest.split(';').find_map(|param| param.trim().strip_prefix("remote=")).unwrap_or_default();
+    let short = |uuid: &str| uuid.chars().take(SHORT_UUID).collect::<String>();
+    format!("{} {{{}/{}}}", label(message), short(local), short(remote))
 }

@@ -74,6 +74,8 @@ pub struct StoredLeg {
     pub party: String,
     /// The SIP Call-ID.
     pub sip_call_id: String,
+    /// What it was called from end to end (Session-ID), if either side said.
+    pub session_id: Option<String>,
     /// When it was answered.
     pub answered: Option<String>,
     /// Who ended it.
@@ -202,6 +204,7 @@ fn read_leg(row: &Row<'_>) -> rusqlite::Result<StoredLeg> {
         direction: row.get("direction")?,
         party: row.get("party")?,
         sip_call_id: row.get("sip_call_id")?,
+        session_id: row.get("session_id")?,
         answered: row.get("answered")?,
         end_side: row.get("end_side")?,
         end_status: row.get("end_status")?,

@@ -98,7 +98,7 @@ fn insert_leg(
     transaction
         .prepare_cached(
             "INSERT INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
         )?
         .execute(params![
             call,
@@ -127,6 +127,7 @@ fn insert_leg(
             media.map(|media| media.digits_received),
             media_path,
             leg.reason,
+            leg.session_id,
         ])?;
     Ok(())
 }

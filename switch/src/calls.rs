@@ -108,8 +108,11 @@ pub(crate) enum Action {
     Tell(Event),
     /// Hand a command to a media worker.
     Media { worker: WorkerIndex, command: media::Command },
-    /// Invite; the result goes to [`Calls::handle_invited`].
-    Invite { leg: LegId, caller: Option<SessionId>, invite: Box<Invite> },
+    /// Invite, for a caller who waits or for a party who talks to us meanwhile; the result goes to
+    /// [`Calls::handle_invited`].
+    Invite { leg: LegId, caller: Option<SessionId>, party: Option<SessionId>, invite: Box<Invite> },
+    /// The parties of two sessions talk to each other.
+    Pair { one: SessionId, other: SessionId },
     /// Say that the called party rings.
     Ring { session: SessionId },
     /// Let the caller hear us before we answer; what becomes of it goes to [`Calls::handle_progressed`].

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tandem_control_api::{CallRecord, ControlPlane, Event, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Invite, LookupFailed, News,
-    Packet, Question, RegistrationState, SessionError, SessionId, SourceChange, Tally, Transmit,
-    TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
+    Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Event as SessionEvent, Invite,
+    LookupFailed, News, Packet, Question, RegistrationState, SessionError, SessionId, SourceChange, Tally,
+    Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -310,6 +310,9 @@ impl<P: ControlPlane> Switch<P> {
             if let Some(action) = self.calls.poll_action() {
                 self.perform(now, action);
             } else if let Some(event) = self.user_agent.poll_event() {
+                if let SessionEvent::Ended { session, .. } = &event {
+                    self.calls.note_session_id(*session, self.user_agent.session_id(*session));
+                }
                 self.calls.handle_session_event(now, event);
             } else if requests == 2 * self.requests_per_input {
                 self.cut_off_at = Some(now);
@@ -341,7 +344,10 @@ impl<P: ControlPlane> Switch<P> {
             }
             Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
             Action::Record(recording) => self.outputs.push_back(Output::Recording(recording)),
-            Action::Invite { leg, caller, invite } => self.invite(now, leg, caller, *invite),
+            Action::Invite { leg, caller, party, invite } => {
+                self.invite(now, leg, (caller, party), *invite);
+            }
+            Action::Pair { one, other } => self.user_agent.pair(one, other),
             Action::Progress { leg, session, media } => {
                 let progressed = self.user_agent.progress(now, session, *media);
                 self.calls.handle_progressed(leg, progressed.is_ok());
@@ -397,10 +403,17 @@ impl<P: ControlPlane> Switch<P> {
         }
     }
 
-    fn invite(&mut self, now: Instant, leg: LegId, caller: Option<SessionId>, invite: Invite) {
-        let invited = match caller {
-            Some(caller) => self.user_agent.invite_for(now, caller, invite),
-            None => self.user_agent.invite(now, invite),
+    fn invite(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        whose: (Option<SessionId>, Option<SessionId>),
+        invite: Invite,
+    ) {
+        let invited = match whose {
+            (Some(caller), _) => self.user_agent.invite_for(now, caller, invite),
+            (None, Some(party)) => self.user_agent.invite_of(now, party, invite),
+            (None, None) => self.user_agent.invite(now, invite),
         };
         self.invited(now, leg, invited);
     }

@@ -35,6 +35,8 @@ pub struct Profile {
     pub timers: PeerTimers,
     /// Max-Forwards of our requests.
     pub max_forwards: u8,
+    /// Whether our messages say what a call is called from end to end.
+    pub session_id: SessionId,
     /// Whether Server and User-Agent headers say what we are.
     pub product_header: bool,
     /// What becomes of its REFERs.
@@ -79,6 +81,7 @@ impl Default for Profile {
             session_timers: SessionTimers::default(),
             timers: PeerTimers::default(),
             max_forwards: 70,
+            session_id: SessionId::Accept,
             product_header: true,
             refer: ReferPolicy::Execute,
             refer_subscription: true,
@@ -101,6 +104,17 @@ pub enum ReliableProvisional {
     Supported,
     /// Always.
     Required,
+}
+
+/// Who says what a call is called from end to end (RFC 7989).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionId {
+    /// Nobody.
+    Off,
+    /// We do when the peer does.
+    Accept,
+    /// We do always.
+    Send,
 }
 
 /// What becomes of media that comes before the answer.

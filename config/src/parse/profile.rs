@@ -6,7 +6,7 @@ use super::codecs::{read_codecs, read_opus};
 use super::timers::{read_peer_timers, read_session_timers};
 use crate::model::{
     DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy, ReliableProvisional,
-    SrtpPolicy,
+    SessionId, SrtpPolicy,
 };
 use crate::reader::Section;
 
@@ -39,6 +39,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
     let session_timers = read_session_timers(section, usual.session_timers);
     let timers = read_peer_timers(section);
     let max_forwards = section.integer_or("max_forwards", 1..=255, usual.max_forwards.into());
+    let session_id = read_session_id(section, usual.session_id);
     let product_header = section.boolean_or("product_header", usual.product_header);
     let refer = section.parsed_or("refer", "execute or refuse", usual.refer, |text| match text {
         "execute" => Some(ReferPolicy::Execute),
@@ -50,17 +51,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
     let alive_check = section.seconds_or("alive_check_s", 0..=86_400, usual_check);
     let trust_identity = section.boolean_or("trust_identity", usual.trust_identity);
     let identity = section.parsed_or("identity", IDENTITY, usual.identity, parse_identity);
-    let diversion = section.parsed_or(
-        "diversion",
-        "off, diversion or history-info",
-        usual.diversion,
-        |text| match text {
-            "off" => Some(DiversionHeader::Off),
-            "diversion" => Some(DiversionHeader::Diversion),
-            "history-info" => Some(DiversionHeader::HistoryInfo),
-            _ => None,
-        },
-    );
+    let diversion = read_diversion(section, usual.diversion);
     let (caller_id, caller_id_prefixes) = read_caller_id(section);
     Some(Profile {
         srtp: srtp?,
@@ -77,6 +68,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         session_timers: session_timers?,
         timers: timers?,
         max_forwards: u8::try_from(max_forwards?).ok()?,
+        session_id: session_id?,
         product_header: product_header?,
         refer: refer?,
         refer_subscription: refer_subscription?,
@@ -86,6 +78,24 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         diversion: diversion?,
         caller_id: caller_id?,
         caller_id_prefixes: caller_id_prefixes?,
+    })
+}
+
+fn read_session_id(section: &Section<'_, '_>, usual: SessionId) -> Option<SessionId> {
+    section.parsed_or("session_id", "off, accept or send", usual, |text| match text {
+        "off" => Some(SessionId::Off),
+        "accept" => Some(SessionId::Accept),
+        "send" => Some(SessionId::Send),
+        _ => None,
+    })
+}
+
+fn read_diversion(section: &Section<'_, '_>, usual: DiversionHeader) -> Option<DiversionHeader> {
+    section.parsed_or("diversion", "off, diversion or history-info", usual, |text| match text {
+        "off" => Some(DiversionHeader::Off),
+        "diversion" => Some(DiversionHeader::Diversion),
+        "history-info" => Some(DiversionHeader::HistoryInfo),
+        _ => None,
     })
 }
 

@@ -33,3 +33,13 @@ fn parties_are_asked_at_most_daily() {
         "trunk.carrier-a.alive_check_s: found 90000; write a whole number from 0 to 86400",
     );
 }
+
+#[test]
+fn a_call_is_named_from_end_to_end_or_not() {
+    one_problem(
+        "session_id = \"accept\"       #",
+        "session_id = \"yes\"          #",
+        "\"yes\"",
+        "trunk.carrier-a.session_id: found \"yes\"; write off, accept or send",
+    );
+}

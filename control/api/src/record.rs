@@ -78,6 +78,10 @@ pub struct LegRecord {
     pub party: String,
     /// The SIP Call-ID, to find the leg in a capture.
     pub sip_call_id: String,
+    /// What it was called from end to end (Session-ID, RFC 7989): the other party's UUID, then `;remote=` and this one's;
+    /// none when neither side said.
+    #[serde(default)]
+    pub session_id: Option<String>,
     /// When the INVITE came or went.
     #[serde(with = "nanos")]
     pub started: Instant,

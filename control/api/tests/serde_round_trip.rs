@@ -217,6 +217,7 @@ fn record() -> CallRecord {
         direction,
         party: "1001".into(),
         sip_call_id: "a84b4c76e66710@pc33".into(),
+        session_id: Some("ab30317f1a784dc48ff824d0d3715d86;remote=47755a9de7794ba387653f2099600ef2".into()),
         started: at(1),
         ringing: Some(at(2)),
         answered: None,

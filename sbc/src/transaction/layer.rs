@@ -565,7 +565,9 @@ fn ack_of_refusal(invite: &[u8], response: &Message<'_>) -> Option<Vec<u8>> {
         .copy(&invite, HeaderName::From)
         .copy(response, HeaderName::To)
         .copy(&invite, HeaderName::CallId)
-        .header(HeaderName::CSeq, format_args!("{} ACK", cseq.number));
+        .header(HeaderName::CSeq, format_args!("{} ACK", cseq.number))
+        // RFC 7989 §6.
+        .copy(&invite, HeaderName::SessionId);
     Some(builder.finish())
 }
 

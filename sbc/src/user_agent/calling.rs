@@ -50,6 +50,8 @@ pub(super) struct Wanted {
     pub(super) side: Side,
     /// What the caller who waits for it asks of the way.
     pub(super) scheme: Scheme,
+    /// Who is to talk to whoever is called.
+    pub(super) party: Option<SessionId>,
 }
 
 /// Whose side of the media an INVITE of ours describes.
@@ -89,7 +91,8 @@ impl UserAgent {
     /// When there is nobody to send it to, or a limit is reached; then there is no session and no event.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, SessionError> {
         let Invite { target, from, media } = invite;
-        self.call(now, Wanted { target, from, side: Side::Ours(media), scheme: Scheme::Sip })
+        let (side, scheme) = (Side::Ours(media), Scheme::Sip);
+        self.call(now, Wanted { target, from, side, scheme, party: None })
     }
 
     /// The same for a caller who waits for it: who asked for TLS on every hop (`sips:`) gets it here too.
@@ -103,8 +106,8 @@ impl UserAgent {
         invite: Invite,
     ) -> Result<SessionId, SessionError> {
         let Invite { target, from, media } = invite;
-        let scheme = self.scheme_asked_by(caller);
-        let called = self.call(now, Wanted { target, from, side: Side::Ours(media), scheme });
+        let (side, scheme) = (Side::Ours(media), self.scheme_asked_by(caller));
+        let called = self.call(now, Wanted { target, from, side, scheme, party: Some(caller) });
         self.note_not_secure(caller, &called);
         called
     }
@@ -139,14 +142,18 @@ impl UserAgent {
             plan,
             refusal: None,
         };
-        let mut session =
-            Session::new(peer, call_id.clone(), local_tag.clone(), Phase::Calling(Box::new(calling)));
+        let names = (call_id.clone(), local_tag.clone());
+        let phase = Phase::Calling(Box::new(calling));
+        let mut session = Session::new(peer, names, self.identification(), phase);
         if let InviteTarget::User(user) = wanted.target {
             session.user = Some(user);
         }
         session.through = through;
         session.admission = Some(admission);
         let id = self.sessions.insert(session);
+        if let Some(party) = wanted.party {
+            self.introduce(party, id);
+        }
         for destination in destinations {
             let to = OfferedTo::over(&destination.hop);
             let beside = offers_beside.iter().find(|(offered, _)| *offered == to).map(|(_, offer)| offer);
@@ -341,7 +348,7 @@ impl UserAgent {
             builder = builder.header(HeaderName::Require, required.join(", "));
         }
         builder = builder.header(HeaderName::Supported, supported.join(", "));
-        builder = self.with_interval(call.session, builder);
+        builder = self.with_session_id(call.session, self.with_interval(call.session, builder));
         if profile.early_media == EarlyMedia::Accept {
             // RFC 5009 §5.1: else some networks let nothing through before the answer.
             builder = builder.header(HeaderName::PEarlyMedia, "supported");
@@ -490,7 +497,7 @@ impl UserAgent {
             Some(answer) => ack.body("application/sdp", answer),
             None => ack.finish(),
         };
-        let bytes = self.ruled(&self.peer_of(id), bytes);
+        let bytes = self.ruled(&self.peer_of(id), self.identified(Some(id), bytes));
         self.transmits.push_back(hop.carry(bytes));
     }
 

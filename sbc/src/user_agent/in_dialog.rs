@@ -39,6 +39,7 @@ impl UserAgent {
             // §12.2.2.
             Err(OutOfOrder) => return self.refuse(now, received, 500),
         }
+        self.hear(id, received.message);
         if self.refuse_requirements(now, received) {
             return;
         }

@@ -44,6 +44,8 @@ pub struct Profile {
     pub max_ringing: Option<Duration>,
     /// Max-Forwards of our requests (RFC 3261 §20.22).
     pub max_forwards: u8,
+    /// Whether our messages say what a call is called from end to end (Session-ID, RFC 7989).
+    pub session_id: SessionIdPolicy,
     /// Whether our messages say what we are, in Server and User-Agent.
     pub product_header: bool,
     /// What becomes of its REFERs.
@@ -89,6 +91,7 @@ impl Default for Profile {
             timers: None,
             max_ringing: None,
             max_forwards: 70,
+            session_id: SessionIdPolicy::Accept,
             product_header: true,
             refer: ReferPolicy::Execute,
             refer_subscription: true,
@@ -151,6 +154,18 @@ pub enum Dtmf {
     InfoDtmf,
     /// Not at all: telephone-event is neither offered nor taken.
     Off,
+}
+
+/// Who says what a call is called from end to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionIdPolicy {
+    /// Nobody: it is neither said nor heard.
+    Off,
+    /// We do when the peer does.
+    #[default]
+    Accept,
+    /// We do always.
+    Send,
 }
 
 /// What becomes of a peer's REFERs.

@@ -440,6 +440,7 @@ impl UserAgent {
     ) {
         let request = asked.request.view();
         let reply = compose::reply(&request, asked.source, status, None, self.product_for(id));
+        let reply = self.with_session_id(id, reply);
         self.respond(now, asked.transaction, status, headers(reply).finish());
     }
 

@@ -4,7 +4,7 @@
 use tandem_time::Instant;
 
 use super::session::Peer;
-use super::{Role, UserAgent};
+use super::{Role, SessionId, UserAgent};
 use crate::message::{HeaderIndex, Message};
 use crate::rules::{Rewritten, RuleSet, TrunkRules};
 use crate::source::SourceClass;
@@ -42,14 +42,15 @@ impl UserAgent {
 
     /// Begins the transaction of a request of ours.
     pub(super) fn send(&mut self, now: Instant, peer: &Peer, outgoing: Outgoing<'_, Role>) -> TransactionId {
-        let first = self.ruled_routed(peer, outgoing.first);
-        let fallback = outgoing.fallback.map(|fallback| self.ruled_routed(peer, fallback));
+        let id = outgoing.user.session();
+        let first = self.ready(peer, id, outgoing.first);
+        let fallback = outgoing.fallback.map(|fallback| self.ready(peer, id, fallback));
         let timers = self.timers(peer);
         self.transactions.request(now, timers, Outgoing { first, fallback, ..outgoing })
     }
 
-    fn ruled_routed(&mut self, peer: &Peer, routed: Routed) -> Routed {
-        Routed { bytes: self.ruled(peer, routed.bytes), ..routed }
+    fn ready(&mut self, peer: &Peer, id: Option<SessionId>, routed: Routed) -> Routed {
+        Routed { bytes: self.ruled(peer, self.identified(id, routed.bytes)), ..routed }
     }
 
     /// A message of ours to a peer.
@@ -72,6 +73,8 @@ impl UserAgent {
 
     /// A response of ours to a request under way.
     pub(super) fn ruled_for(&mut self, transaction: TransactionId, bytes: Vec<u8>) -> Vec<u8> {
+        let id = self.transactions.user(transaction).and_then(Role::session);
+        let bytes = self.identified(id, bytes);
         match self.transactions.sent(transaction).map(|(_, hop)| hop) {
             Some(hop) => self.ruled_response(hop, bytes),
             None => bytes,

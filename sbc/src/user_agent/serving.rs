@@ -214,7 +214,8 @@ impl UserAgent {
 
     pub(super) fn reply(&self, received: Received<'_>, status: u16, to_tag: Option<&str>) -> Builder {
         let product = self.product(received.peer);
-        compose::reply(received.message, received.packet.source, status, to_tag, product)
+        let builder = compose::reply(received.message, received.packet.source, status, to_tag, product);
+        self.with_session_id_of(received, builder)
     }
 
     pub(super) fn respond(&mut self, now: Instant, transaction: TransactionId, status: u16, bytes: Vec<u8>) {
@@ -352,10 +353,13 @@ impl UserAgent {
             provisional: None,
             reliable,
         }));
-        let mut session = Session::new(received.peer.clone(), call_id, local_tag, offered);
+        let identification = self.identification();
+        let names = (call_id, local_tag);
+        let mut session = Session::new(received.peer.clone(), names, identification, offered);
         session.admission = Some(admission);
         let id = self.sessions.insert(session);
         self.transactions.hand_over(transaction, Role::Incoming(id));
+        self.hear(id, received.message);
         self.settle(id);
         id
     }

@@ -21,6 +21,7 @@ use crate::auth::Challenge;
 use crate::dialog::Dialog;
 use crate::message::OwnedMessage;
 use crate::offer_answer::Negotiation;
+use crate::session_id::Identification;
 use crate::slab::{Slab, Slot};
 use crate::transaction::{INTERVAL_MIN, Timers, TransactionId};
 use crate::transport::{Hop, Transport};
@@ -92,6 +93,9 @@ pub(super) struct Session {
     pub(super) through: Option<Box<Through>>,
     /// What the message that ends it is to say.
     pub(super) stated: Option<Reason>,
+    /// What it is called from end to end, and the session whose peer its own one talks to.
+    pub(super) identification: Identification,
+    pub(super) partner: Option<SessionId>,
     /// Whether somebody was to be called for it as `sips:`, and could not be that way.
     pub(super) found_no_tls: bool,
     /// As filed.
@@ -328,9 +332,16 @@ impl Success {
 }
 
 impl Session {
-    pub(super) fn new(peer: Peer, call_id: String, local_tag: String, phase: Phase) -> Self {
+    pub(super) fn new(
+        peer: Peer,
+        (call_id, local_tag): (String, String),
+        identification: Identification,
+        phase: Phase,
+    ) -> Self {
         Self {
             peer,
+            identification,
+            partner: None,
             user: None,
             call_id,
             local_tag,

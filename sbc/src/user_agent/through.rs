@@ -94,7 +94,8 @@ impl UserAgent {
         }
         let local = offered.asked.hop.local.ip();
         let scheme = self.scheme_asked_by(caller);
-        let called = self.call(now, Wanted { target, from, side: Side::Caller(caller), scheme });
+        let (side, party) = (Side::Caller(caller), Some(caller));
+        let called = self.call(now, Wanted { target, from, side, scheme, party });
         self.note_not_secure(caller, &called);
         let called = called?;
         let origin = PassedOrigin::new(self.rng.next_u64(), local);

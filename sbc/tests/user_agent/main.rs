@@ -39,6 +39,7 @@ mod requests_outside_dialogs;
 mod routes;
 mod rules;
 mod server_transactions;
+mod session_ids;
 mod session_timers;
 mod sips;
 mod sources;

@@ -27,6 +27,12 @@ fn a_call_comes_back_with_its_legs_and_timeline() {
     assert_eq!((call.legs.len(), agent.direction.as_str(), agent.party.as_str()), (3, "outbound", "1001"));
     assert_eq!((agent.packets_received, agent.packets_sent, agent.packets_lost), (250, 251, 2));
     assert_eq!((agent.codec.as_deref(), agent.mos, agent.digits_received), (Some("PCMU"), Some(4.25), 3));
+    assert!(
+        agent
+            .session_id
+            .as_deref()
+            .is_some_and(|id| id.ends_with(";remote=00000000000000000000000000000000"))
+    );
     assert_eq!(call.legs[0].codec, None, "nothing was negotiated");
 
     let steps: Vec<_> =

@@ -85,6 +85,7 @@ fn leg(index: u32, direction: Direction, party: &str, end: LegEnd) -> LegRecord 
         direction,
         party: party.into(),
         sip_call_id: format!("leg-{index}@example.com"),
+        session_id: Some(format!("{index:032x};remote=00000000000000000000000000000000")),
         started: Instant::from_millis(1_000),
         ringing: None,
         answered: None,

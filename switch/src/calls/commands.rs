@@ -331,6 +331,9 @@ impl Calls {
         if let Some((endpoint_a, endpoint_b)) = state_a.endpoint().zip(state_b.endpoint()) {
             self.join_endpoints(endpoint_a, endpoint_b);
         }
+        if let Some((one, other)) = state_a.session().zip(state_b.session()).filter(|_| a != b) {
+            self.actions.push_back(Action::Pair { one, other });
+        }
         self.spare_transcoding(a);
     }
 

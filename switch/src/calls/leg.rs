@@ -367,6 +367,8 @@ pub(crate) struct Leg {
     /// What to invite once there is an endpoint; gone then.
     pub(crate) invitation: Option<Box<Invitation>>,
     pub(crate) sip_call_id: String,
+    /// What its session was called from end to end, when that has ended.
+    pub(crate) session_id: Option<String>,
     /// What its party asked for, and nobody has decided on.
     pub(crate) refer: Option<Refer>,
     pub(crate) started: Instant,
@@ -428,6 +430,7 @@ impl Leg {
             trunk: None,
             invitation: None,
             sip_call_id: String::new(),
+            session_id: None,
             refer: None,
             started: now,
             ringing: None,
@@ -451,6 +454,7 @@ impl Leg {
             direction: self.direction,
             party: std::mem::take(&mut self.party),
             sip_call_id: std::mem::take(&mut self.sip_call_id),
+            session_id: self.session_id.take(),
             started: self.started,
             ringing: self.ringing,
             answered: self.answered,

@@ -99,6 +99,10 @@ impl Calls {
         self.audio_agreed(now, leg_id, audio.clone());
         // One that rang is answered by this.
         self.party_answered(now, leg_id);
+        let peer = self.legs.get(leg_id).and_then(|leg| self.legs.get(leg.state.peer()?)?.state.session());
+        if let Some(other) = peer {
+            self.actions.push_back(Action::Pair { one: session, other });
+        }
         self.spare_transcoding(leg_id);
         true
     }

@@ -87,6 +87,14 @@ impl Calls {
         }
     }
 
+    /// Takes what a session was called from end to end, when it has ended.
+    pub(crate) fn note_session_id(&mut self, session: SessionId, session_id: Option<String>) {
+        let leg = self.sessions.get(&session).and_then(|leg| self.legs.get_mut(*leg));
+        if let Some(leg) = leg {
+            leg.session_id = session_id;
+        }
+    }
+
     /// Takes what became of [`Action::Invite`]; the session's Call-ID goes into the record.
     pub(crate) fn handle_invited(
         &mut self,
@@ -148,7 +156,8 @@ impl Calls {
                 let call = leg.call;
                 let invite = Box::new(Invite { target, from: invitation.from, media });
                 let caller = self.waiting_caller(call);
-                self.actions.push_back(Action::Invite { leg: leg_id, caller, invite });
+                let party = self.calls.get(call).and_then(|call| self.legs.get(call.caller)?.state.session());
+                self.actions.push_back(Action::Invite { leg: leg_id, caller, party, invite });
             }
             _ => {}
         }

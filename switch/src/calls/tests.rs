@@ -11,6 +11,7 @@ mod direct;
 mod ending;
 mod hand_back;
 mod limits;
+mod parcel;
 mod progress;
 mod property;
 mod recording;

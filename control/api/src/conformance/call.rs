@@ -68,6 +68,7 @@ impl Call {
             direction: if id == self.caller { Direction::Inbound } else { Direction::Outbound },
             party: leg.party.clone(),
             sip_call_id: id.to_string(),
+            session_id: None,
             started: leg.started,
             ringing: None,
             answered: leg.answered,

@@ -5,8 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use tandem_control_api::{
     CallId, CallRecord, CollectRules, Command, CommandError, CommandId, DialTarget, Event, HangupCause,
     LegId, MediaPath, Outcome, Prompt, Repeat, Request, Tone, TransferTo,
@@ -17,8 +15,9 @@ use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{SessionError, SessionId};
 use tandem_time::Instant;
 
+use super::parcel::parcel;
 pub(super) use super::words::outcome_words;
-use super::words::word_for;
+use super::words::{codec_asked, word_for};
 use crate::calls::{Action, Calls};
 use crate::{PromptLibrary, SwitchConfig, WorkerIndex};
 
@@ -482,10 +481,8 @@ impl Bench {
                     self.calls.handle_accept_failure(leg, session, error);
                 }
             }
-            Action::Reoffer { session, reoffer } => {
-                let preferred = reoffer.media.and_then(|media| media.preferred);
-                self.asked.push(format!("ask {} for {preferred:?}", session.index));
-            }
+            Action::Pair { .. } => {}
+            Action::Reoffer { session, reoffer } => self.asked.push(codec_asked(session, &reoffer)),
             Action::Ring { session } => {
                 assert_eq!(self.sessions.get(&session), Some(&Session::Up), "rings a session that is up");
                 self.asked.push("ring".to_owned());
@@ -587,18 +584,4 @@ impl Bench {
         self.asked.push(words.to_owned());
         self.media_commands.push(command);
     }
-}
-
-/// What a worker gives up of an endpoint.
-fn parcel(endpoint: EndpointId) -> media::Parcel {
-    let mut worker = media::Worker::new(ChaCha8Rng::seed_from_u64(1), endpoint.index as usize + 1);
-    let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 20_000);
-    worker.handle_command(Instant::START, media::Command::Open { endpoint, local });
-    worker.handle_bound(Instant::START, endpoint, true);
-    worker.handle_command(Instant::START, media::Command::HandOver { endpoint });
-    std::iter::from_fn(|| worker.poll_event())
-        .find_map(
-            |event| if let media::Event::HandedOver { parcel, .. } = event { Some(parcel) } else { None },
-        )
-        .expect("handed over")
 }

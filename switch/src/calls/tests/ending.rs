@@ -276,3 +276,15 @@ fn registrations_are_passed_on() {
     bench.session_event(ua::Event::Registration { user: "1001".to_owned(), reachable: true });
     assert_eq!(bench.told, [Event::Registration { user: "1001".to_owned(), reachable: true }]);
 }
+
+/// What the user agent says when a session has ended goes into the leg's record.
+#[test]
+fn the_record_says_what_a_leg_was_called_from_end_to_end() {
+    let mut bench = Bench::new();
+    let (session, ..) = bench.answered();
+    bench.calls.note_session_id(session, Some("1;remote=2".to_owned()));
+    bench.peer_ends(session, 200);
+    bench.close_all();
+    bench.release_all();
+    assert_eq!(bench.records[0].legs[0].session_id.as_deref(), Some("1;remote=2"));
+}

@@ -2,6 +2,7 @@
 
 use tandem_control_api::{CommandError, Outcome};
 use tandem_media as media;
+use tandem_sbc::user_agent::{Reoffer, SessionId};
 
 use crate::counters::error_name;
 
@@ -30,4 +31,10 @@ pub(super) fn outcome_words(outcome: &Result<Outcome, CommandError>) -> String {
         Err(CommandError::Invalid(what)) => format!("invalid: {what}"),
         Err(error) => error_name(error).to_owned(),
     }
+}
+
+/// Who is asked for which codec.
+pub(super) fn codec_asked(session: SessionId, reoffer: &Reoffer) -> String {
+    let preferred = reoffer.media.as_ref().and_then(|media| media.preferred);
+    format!("ask {} for {preferred:?}", session.index)
 }

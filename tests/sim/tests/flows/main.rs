@@ -4,3 +4,4 @@
 mod messages;
 mod rfc3665;
 mod rfc5359;
+mod rfc7989;

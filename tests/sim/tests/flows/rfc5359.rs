@@ -5,7 +5,7 @@
 
 mod forwarding;
 mod hold;
-mod party;
+pub(crate) mod party;
 mod pick_up;
 mod three_way;
 mod transfer;
