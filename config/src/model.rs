@@ -315,6 +315,8 @@ pub struct Phones {
     pub browsers: Profile,
     /// The users.
     pub users: Vec<User>,
+    /// Users who may take each other's calls while they ring.
+    pub pickup_groups: Vec<Vec<String>>,
 }
 
 /// A digest algorithm (RFC 7616 §6.1).

@@ -4,6 +4,8 @@
 mod contact_centre;
 #[path = "problems/entry_points.rs"]
 mod entry_points;
+#[path = "problems/pickup_groups.rs"]
+mod pickup_groups;
 #[path = "problems/prompts.rs"]
 mod prompts;
 #[path = "problems/recordings.rs"]

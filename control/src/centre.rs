@@ -184,6 +184,7 @@ impl ContactCentre {
     fn done(&mut self, now: Instant, command: CommandId, outcome: &Result<Outcome, CommandError>) {
         match self.outbox.settle(command) {
             Some(Concern::Dial(call, agent)) => self.dial_done(now, call, &agent, outcome),
+            Some(Concern::PickUp(call)) => self.picked_up(call, outcome),
             Some(Concern::Call(call)) => self.call_done(now, call, command, outcome),
             Some(Concern::StraightThrough(call)) => self.straight_done(now, call, command, outcome),
             Some(Concern::Observation(call)) => self.observation_done(call, outcome),

@@ -20,6 +20,8 @@ pub(crate) enum Concern {
     Joining(CallId, LegId),
     /// The call, and the agent who is rung.
     Dial(CallId, AgentId),
+    /// The call, which somebody has picked up who is no agent.
+    PickUp(CallId),
 }
 
 /// Commands with fresh ids, in order.
@@ -53,6 +55,13 @@ impl Outbox {
 
     pub(crate) fn concern(&self, command: CommandId) -> Option<&Concern> {
         self.concerns.get(&command)
+    }
+
+    /// Somebody else waits for a command's outcome from now on.
+    pub(crate) fn hand_over(&mut self, command: CommandId, concern: Concern) {
+        if let Some(entry) = self.concerns.get_mut(&command) {
+            *entry = concern;
+        }
     }
 
     pub(crate) fn settle(&mut self, command: CommandId) -> Option<Concern> {

@@ -91,7 +91,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
             it.digest.clone(),
             (it.min_expires, it.max_expires, it.keep_alive),
             (it.max_calls_per_source, it.max_calls_per_second_per_source),
-            (it.profile.clone(), it.browsers.clone()),
+            (it.profile.clone(), it.browsers.clone(), it.pickup_groups.clone()),
         )
     };
     let sip = |config: &Config| {

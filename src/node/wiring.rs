@@ -228,6 +228,7 @@ fn phones(phones: &config::Phones, usual: &config::SipTimers) -> PhoneConfig {
         users: users
             .map(|user| UserCredentials { name: user.name.clone(), password: user.password.clone() })
             .collect(),
+        pickup_groups: phones.pickup_groups.iter().map(|group| group.iter().cloned().collect()).collect(),
         min_expires: phones.min_expires,
         max_expires: phones.max_expires,
         keep_alive: phones.keep_alive,

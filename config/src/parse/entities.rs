@@ -22,6 +22,8 @@ use crate::reader::{Names, Section};
 /// The most entries of a kind.
 const MAX_TRUNKS: usize = 1_000;
 const MAX_USERS: usize = 100_000;
+const MAX_GROUPS: usize = 10_000;
+const MAX_USERS_PER_GROUP: usize = 1_000;
 const MAX_AGENTS: usize = 100_000;
 const MAX_QUEUES: usize = 10_000;
 const MAX_AGENTS_PER_QUEUE: usize = 10_000;
@@ -123,6 +125,7 @@ pub(super) fn read_phones(
             Some(User { name: name?, password: password? })
         })
         .collect();
+    let pickup_groups = read_pickup_groups(root, names);
     let section = root.table("phones");
     section.know(&["sources"]);
     let prefixes =
@@ -158,7 +161,30 @@ pub(super) fn read_phones(
         profile: profile?,
         browsers: browsers?,
         users,
+        pickup_groups,
     })
+}
+
+/// Who may take whose calls while they ring.
+fn read_pickup_groups(root: &Section<'_, '_>, users: &Names) -> Vec<Vec<String>> {
+    let mut groups = Names::default();
+    let mut read = |section: Section<'_, '_>| {
+        let name = section.new_name("name", &mut groups);
+        let entries = section.strings("users", "a list of users", MAX_USERS_PER_GROUP);
+        if entries.as_ref().is_some_and(|entries| entries.len() < 2) {
+            section.problem_at(
+                "users",
+                "nobody is there to pick up for".into(),
+                "name two users or more".into(),
+            );
+        }
+        let is_known = |(user, field): &(String, _)| section.check_reference(user, field, "user", users);
+        let known =
+            entries.map(|entries| entries.into_iter().filter(is_known).map(|(user, _)| user).collect());
+        section.finish();
+        name.and(known)
+    };
+    root.tables("pickup_group", "name", MAX_GROUPS).into_iter().filter_map(&mut read).collect()
 }
 
 fn read_digest(section: &Section<'_, '_>) -> Option<Vec<DigestAlgorithm>> {

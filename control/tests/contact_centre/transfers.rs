@@ -6,7 +6,9 @@ use tandem_control::AgentState;
 use tandem_control_api::conformance::{Phone, Wish};
 use tandem_control_api::{ControlPlane, DialFailure, Event, Origin};
 
-use crate::support::{Model, Scene, call, config, log, model, run_to};
+use tandem_time::Instant;
+
+use crate::support::{Model, Scene, call, config, facts, log, model, run_to};
 
 /// The number of the sales queue: alice (1001) is the first to be offered a call.
 const SALES: &str = "+15550101";
@@ -144,6 +146,41 @@ fn somebody_goes_on_in_the_agent_s_place() {
         model.plane_mut().handle_event(now, &Event::LegReplaced { call, leg, by });
         run_to(&mut model, 8);
         assert_eq!((state(&model, "alice").name(), state(&model, "carol").name()), (alice, carol), "{user}");
+        over(model);
+    }
+}
+
+/// RFC 5359 §2.16: alice is rung, and somebody else picks up: bob, who serves the same queue, carol, who does not, or a
+/// phone that is nobody's. Alice is as available as before, and the caller talks to who picked up.
+#[test]
+fn a_call_that_rings_is_picked_up() {
+    for (user, picker) in [("1002", Some("bob")), ("1003", Some("carol")), ("1009", None)] {
+        let mut scene = Scene::default();
+        scene.phones.insert("1001", Phone::Answers { after: Duration::from_secs(6), talks: None });
+        let mut model = model(config(), scene, &["1001"]);
+        call(&mut model, 1, SALES, Some(60));
+        for phone in ["1002", "1003"] {
+            model.register_at(Instant::from_millis(2_000), phone, true);
+        }
+        run_to(&mut model, 4);
+        let AgentState::Offered { call, leg: Some(leg), .. } = state(&model, "alice") else {
+            panic!("alice is rung");
+        };
+        let now = model.now();
+        let by = Origin::User(user.to_owned());
+        model.plane_mut().handle_event(now, &Event::LegReplaced { call, leg, by });
+        assert_eq!(state(&model, "alice").name(), "available", "{user}");
+        // The switch says so at once; here it is the phone that is answered in its time.
+        run_to(&mut model, 20);
+        for agent in ["alice", "bob", "carol"] {
+            let expected = if picker == Some(agent) { "talking" } else { "available" };
+            assert_eq!(state(&model, agent).name(), expected, "{user}: {agent}");
+        }
+        run_to(&mut model, 200);
+        let facts = facts(&model);
+        assert!(facts.contains(&"leaves sales: answered".to_owned()), "{user}: {facts:?}");
+        let answered: Vec<&String> = facts.iter().filter(|fact| fact.starts_with("answered by")).collect();
+        assert_eq!(answered, picker.map(|agent| format!("answered by {agent}")).iter().collect::<Vec<_>>());
         over(model);
     }
 }

@@ -335,6 +335,8 @@ pub struct PhoneConfig {
     pub browsers: Profile,
     /// The users.
     pub users: Vec<UserCredentials>,
+    /// Users who may take each other's calls while they ring (RFC 3891 §3, `early-only`).
+    pub pickup_groups: Vec<BTreeSet<String>>,
     /// Shortest registration accepted (423 below).
     pub min_expires: Duration,
     /// Longest registration granted.
@@ -356,6 +358,7 @@ impl Default for PhoneConfig {
             profile: Profile::default(),
             browsers: Profile::web_rtc(),
             users: Vec::new(),
+            pickup_groups: Vec::new(),
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
             keep_alive: None,
@@ -366,6 +369,11 @@ impl Default for PhoneConfig {
 }
 
 impl PhoneConfig {
+    /// Whether a user may take another one's call that rings.
+    pub(super) fn may_pick_up(&self, user: &str, whose: &str) -> bool {
+        self.pickup_groups.iter().any(|group| group.contains(user) && group.contains(whose))
+    }
+
     pub(super) fn passwords(&self) -> BTreeMap<String, String> {
         self.users.iter().map(|user| (user.name.clone(), user.password.clone())).collect()
     }

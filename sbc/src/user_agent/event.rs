@@ -49,6 +49,8 @@ pub enum Event {
         session: SessionId,
         /// The session whose place it takes.
         replaced: SessionId,
+        /// Whether it may only while that one is not answered; else it is to be refused with 486.
+        early_only: bool,
         /// Who sent it, by source address or digest.
         source: Source,
         /// Who it says it is, as of `Incoming`.

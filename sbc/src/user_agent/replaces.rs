@@ -75,26 +75,45 @@ impl UserAgent {
         &self,
         received: Received<'_>,
         source: &Source,
-    ) -> Result<Option<SessionId>, u16> {
+    ) -> Result<Option<Replaced>, u16> {
         let mut lines = received.message.lines(HeaderName::Replaces);
         let Some(line) = lines.next() else { return Ok(None) };
         // Two of them are a contradiction, and so is a Join beside it (RFC 3911 §4).
         let is_alone = lines.next().is_none() && received.message.extensions("Join").next().is_none();
         let replaces = Replaces::parse(line.value).filter(|_| is_alone).ok_or(400_u16)?;
         let (id, session) = self.named_by(&replaces).ok_or(481_u16)?;
-        if !may_replace(received, source, session) {
+        let early_only = replaces.early_only;
+        let picks_up = early_only && self.may_pick_up(source, session);
+        if !picks_up && !may_replace(received, source, session) {
             return Err(403);
         }
         match &session.phase {
             // Not ours to give away: nobody here has answered it.
             Phase::Offered(_) => Err(481),
-            Phase::Answered(_) | Phase::Confirmed(_) if replaces.early_only => Err(486),
-            Phase::Calling(_) | Phase::Confirmed(_) => Ok(Some(id)),
+            Phase::Answered(_) | Phase::Confirmed(_) if early_only => Err(486),
+            Phase::Calling(_) | Phase::Confirmed(_) => Ok(Some(Replaced { session: id, early_only })),
             // Its ACK is on the way.
             Phase::Answered(_) => Err(480),
             Phase::Leaving(_) | Phase::Over => Err(603),
         }
     }
+
+    /// Whether the phone that rings is one of a colleague's (RFC 5359 §2.16), and nothing but ringing is asked for.
+    fn may_pick_up(&self, source: &Source, session: &Session) -> bool {
+        match (source, &session.user) {
+            (Source::User(user), Some(whose)) => {
+                session.peer.is_phone() && self.config.phones.may_pick_up(user, whose)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The session that an INVITE takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Replaced {
+    pub(super) session: SessionId,
+    pub(super) early_only: bool,
 }
 
 /// Whether who sends an INVITE may take over a session (RFC 3891 §3): it is the one that the session is with, or was

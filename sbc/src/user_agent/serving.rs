@@ -6,6 +6,7 @@ use tandem_time::Instant;
 
 use super::admission::EMERGENCY_ROOM;
 use super::compose::{self, Description};
+use super::replaces::Replaced;
 use super::session::{Asked, Offered, Peer, Phase, Session};
 use super::{Ender, Event, RETRY_AFTER, Received, Role, SessionId, Source, UserAgent};
 use crate::auth::{Attempt, Verdict};
@@ -320,7 +321,9 @@ impl UserAgent {
         }
         let call_id = received.essentials.call_id.to_owned();
         self.events.push_back(match replaced {
-            Some(replaced) => Event::Replacing { session, replaced, source, from, call_id, acceptable },
+            Some(Replaced { session: replaced, early_only }) => {
+                Event::Replacing { session, replaced, early_only, source, from, call_id, acceptable }
+            }
             None => {
                 let dialled = self.dialled(received.parties);
                 Event::Incoming { session, source, from, dialled, call_id, acceptable, is_emergency }

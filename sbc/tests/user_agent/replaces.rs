@@ -2,7 +2,7 @@
 
 use tandem_sbc::user_agent::{Event, SessionId, Source};
 
-use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, contact, credentials, media};
+use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, config, contact, credentials, media};
 
 /// A call of the carrier, from another dialog than `Request::invite`'s, that names a dialog.
 fn replacing(call_id: &str, ours: &str, theirs: &str, more: &str) -> Request {
@@ -177,5 +177,42 @@ fn who_may_take_over() {
         let stranger = replacing("call-1", &ok.tag("To"), "a", "").with(|it| it.call_id = "call-3".into());
         world.receive(CARRIER, &stranger.text());
         refused(&mut world, 403);
+    }
+}
+
+/// RFC 5359 §2.16 with RFC 3891 §3: a phone that rings is picked up by a user of the same group, with `early-only`; by others
+/// it is not, nor without it; and when it is answered first there is nothing to pick up.
+#[test]
+fn who_may_pick_up() {
+    for (groups, flag, is_answered, expected) in [
+        (vec![["1001".into(), "1002".into()].into()], ";early-only", false, "100 INVITE"),
+        (vec![["1001".into(), "1002".into()].into()], "", false, "403 INVITE"),
+        (vec![["1001".into(), "1002".into()].into()], ";early-only", true, "486 INVITE"),
+        (vec![["1001".into()].into(), ["1002".into()].into()], ";early-only", false, "403 INVITE"),
+        (vec![], ";early-only", true, "403 INVITE"),
+    ] {
+        let mut config = config();
+        config.phones.pickup_groups = groups;
+        let mut world = World::with(config);
+        world.register_phone(1, PHONE);
+        let rung = world.call_user();
+        let invite = world.expect("INVITE");
+        world.receive(PHONE, &invite.answer("180 Ringing", "callee", &contact(PHONE), ""));
+        if is_answered {
+            world.receive(PHONE, &invite.answer("200 OK", "callee", &contact(PHONE), SDP));
+        }
+        world.events();
+        world.messages();
+        let (call_id, ours) = (invite.header("Call-ID"), invite.tag("From"));
+        let replaces = format!("Replaces: {call_id};to-tag={ours};from-tag=callee{flag}\r\n");
+        let last = phone_call(&mut world, "b", "1002", &replaces);
+        assert_eq!(last.what(), expected, "{flag} {is_answered}");
+        if expected == "100 INVITE" {
+            let events = world.events();
+            let [Event::Replacing { replaced, early_only: true, .. }] = events.as_slice() else {
+                panic!("{events:?}");
+            };
+            assert_eq!(*replaced, rung);
+        }
     }
 }

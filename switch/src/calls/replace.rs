@@ -27,6 +27,7 @@ const REPLACED: &str = "replaced";
 #[derive(Debug)]
 pub(crate) struct Replacement {
     leg: LegId,
+    early_only: bool,
     by: Origin,
     party: String,
     sip_call_id: String,
@@ -35,6 +36,8 @@ pub(crate) struct Replacement {
 /// A session that wants to take the place of another one.
 pub(super) struct Newcomer {
     pub(super) session: SessionId,
+    /// It takes over what rings, and nothing else.
+    pub(super) early_only: bool,
     pub(super) source: Source,
     pub(super) from: Identity,
     pub(super) sip_call_id: String,
@@ -54,6 +57,9 @@ impl Calls {
         let leg_id = *self.sessions.get(&replaced).ok_or(481_u16)?;
         let leg = self.legs.get(leg_id).filter(|leg| can_be_replaced(&leg.state)).ok_or(603_u16)?;
         let call = self.calls.get(leg.call).ok_or(481_u16)?;
+        if newcomer.early_only && !rings(&leg.state) {
+            return Err(486);
+        }
         if !newcomer.acceptable {
             return Err(488);
         }
@@ -68,7 +74,8 @@ impl Calls {
             Source::Trunk(trunk) => (Origin::Trunk(trunk), newcomer.from.user),
             Source::User(user) => (Origin::User(user.clone()), user),
         };
-        let replacement = Replacement { leg: leg_id, by, party, sip_call_id: newcomer.sip_call_id };
+        let (early_only, sip_call_id) = (newcomer.early_only, newcomer.sip_call_id);
+        let replacement = Replacement { leg: leg_id, early_only, by, party, sip_call_id };
         let session = newcomer.session;
         self.replacements.insert(session, replacement);
         let media = Box::new(translate::local_media(rtp, preferred));
@@ -85,7 +92,8 @@ impl Calls {
     pub(super) fn replace(&mut self, now: Instant, session: SessionId, audio: &NegotiatedAudio) -> bool {
         let Some(replacement) = self.replacements.remove(&session) else { return false };
         let leg_id = replacement.leg;
-        let old = self.legs.get(leg_id).filter(|leg| can_be_replaced(&leg.state));
+        let is_late = |state: &LegState| replacement.early_only && !rings(state);
+        let old = self.legs.get(leg_id).filter(|leg| can_be_replaced(&leg.state) && !is_late(&leg.state));
         let Some(old) = old.and_then(|leg| leg.state.session()) else {
             self.actions.push_back(Action::HangUp { session, cause: REPLACED });
             return true;
@@ -108,7 +116,7 @@ impl Calls {
     }
 
     fn take_place(&mut self, now: Instant, session: SessionId, replacement: Replacement) {
-        let Replacement { leg: leg_id, by, party, sip_call_id } = replacement;
+        let Replacement { leg: leg_id, by, party, sip_call_id, .. } = replacement;
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         let Some(call) = self.calls.get_mut(leg.call) else { return };
         let kind = match by {
@@ -136,6 +144,11 @@ impl Calls {
             self.actions.push_back(Action::HangUp { session, cause: REPLACED });
         }
     }
+}
+
+/// A leg that we dialled and that is not answered.
+const fn rings(state: &LegState) -> bool {
+    matches!(state, LegState::Inviting { .. } | LegState::Ringing { .. } | LegState::Early { .. })
 }
 
 /// A leg that we dialled, from the INVITE on, and any that talks.

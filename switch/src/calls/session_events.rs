@@ -40,8 +40,9 @@ impl Calls {
                 let caller = Caller { session, source, from, dialled, sip_call_id: call_id, is_emergency };
                 self.incoming(now, caller, acceptable);
             }
-            ua::Event::Replacing { session, replaced, source, from, call_id, acceptable } => {
-                let newcomer = Newcomer { session, source, from, sip_call_id: call_id, acceptable };
+            ua::Event::Replacing { session, replaced, early_only, source, from, call_id, acceptable } => {
+                let newcomer =
+                    Newcomer { session, early_only, source, from, sip_call_id: call_id, acceptable };
                 self.replacing(newcomer, replaced);
             }
             ua::Event::Registration { user, reachable } => {

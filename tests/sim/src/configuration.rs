@@ -92,6 +92,8 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
         phones: PhoneConfig {
             sources: (1..=USERS).map(phone_address).chain([SCANNER, ACCOMPLICE, GUESSER]).map(host).collect(),
             realm: "tandem.sim".into(),
+            // Of those whose phones are the first and the third.
+            pickup_groups: vec![[user(1), user(3)].into()],
             users: (1..=USERS)
                 .map(user)
                 .map(|name| UserCredentials { password: password(&name), name })

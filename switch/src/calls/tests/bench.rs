@@ -39,6 +39,8 @@ pub(super) struct Bench {
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) endpoints: BTreeMap<EndpointId, (WorkerIndex, Endpoint)>,
     session_events: VecDeque<ua::Event>,
+    /// Whether whoever takes over a session may only while it rings.
+    pub(super) early_only: bool,
     next_session: u32,
     next_command: u64,
 }
@@ -161,6 +163,7 @@ impl Bench {
             sessions: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             session_events: VecDeque::new(),
+            early_only: false,
             next_session: 0,
             next_command: 0,
         }
@@ -291,6 +294,7 @@ impl Bench {
         self.session_event(ua::Event::Replacing {
             session,
             replaced,
+            early_only: self.early_only,
             source,
             from: ua::Identity { user: "+15550188".to_owned(), ..ua::Identity::default() },
             call_id: format!("call-{}", session.index),

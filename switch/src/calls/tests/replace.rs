@@ -165,3 +165,28 @@ fn what_is_under_way_goes_on() {
     wind_up(&mut bench);
     assert_eq!(bench.records[0].legs[0].party, "+15550188");
 }
+
+/// RFC 3891 §3, `early-only`: who picks up what rings does not get what has been answered, however late that shows.
+#[test]
+fn a_pick_up_is_of_what_rings() {
+    let Scene { mut bench, agent: (old, _), .. } = talking();
+    bench.early_only = true;
+    bench.replacing(bob(), old, true);
+    assert_eq!(asked(&mut bench), ["refuse 486"]);
+    wind_up(&mut bench);
+
+    let (mut bench, command, _, (old, _)) = ringing(false);
+    bench.early_only = true;
+    let session = bench.replacing(bob(), old, true);
+    assert_eq!(asked(&mut bench), ["accept"]);
+    // It waits for the ACK with the answer, and the one who was rung is faster.
+    bench.session_event(ua::Event::Media { session: old, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Answered { session: old });
+    assert_eq!(bench.ending(command), "answered");
+    asked(&mut bench);
+    agrees(&mut bench, session);
+    assert_eq!(asked(&mut bench), ["hang up: replaced"]);
+    bench.session_event(ua::Event::Digit { session: old, digit: '5' });
+    assert_eq!(asked(&mut bench), ["digit"], "the call is still who answered it");
+    wind_up(&mut bench);
+}

@@ -3,6 +3,7 @@
 //! The RFC's phones learn by the dialog event package (RFC 4235) which calls there are. The node has no such package
 //! and says so with 489; what a phone knows otherwise it can act on.
 
+use tandem_sim::Seen;
 use tandem_sim::ladder::Ladder;
 
 use super::party::{
@@ -61,6 +62,72 @@ fn call_pick_up() {
     talk(&mut ladder, &alices, &bobs, 0x20);
     bobs.hangs_up(&mut ladder);
     alices.gets_bye(&mut ladder);
+    ladder.is_at_rest();
+}
+
+/// How Bob's call that rings is named by who would pick it up (RFC 3891 §3).
+fn bobs_ringing(invite: &Seen) -> String {
+    let node_s_tag = invite.from_tag.clone().unwrap_or_default();
+    format!("Replaces: {};to-tag={node_s_tag};from-tag={};early-only\r\n", invite.call_id, bob().user)
+}
+
+/// §2.16 as drawn there: Dave, of the same group as Bob, picks up Bob's call. The one of a queue leaves Bob, its agent,
+/// as free as before, and is Dave's.
+#[test]
+fn a_colleague_picks_up() {
+    for number in [BOB, QUEUE] {
+        let (mut ladder, alice, bob) = (Ladder::new(), BIG_GUY, bob());
+        let dave = Peer { user: "1003", at: Ladder::phone(3) };
+        phones_on(&mut ladder, &[bob]);
+        calls(&mut ladder, alice, number, "ringing");
+        let mut alices = (number == QUEUE).then(|| is_answered(&mut ladder, alice));
+        let invite = rings(&mut ladder, bob);
+        phones_on(&mut ladder, &[dave]);
+        dials(&mut ladder, dave, bob.user, "picks-up", &bobs_ringing(&invite));
+        ladder.gets(dave.at, "100 INVITE");
+        let daves = is_answered(&mut ladder, dave);
+        is_cancelled(&mut ladder, bob, &invite);
+        if number == BOB {
+            ladder.gets(alice.at, "180 INVITE");
+        }
+        let alices = alices.take().unwrap_or_else(|| is_answered(&mut ladder, alice));
+        talk(&mut ladder, &alices, &daves, 0x20);
+        daves.hangs_up(&mut ladder);
+        alices.gets_bye(&mut ladder);
+        if number == QUEUE {
+            calls(&mut ladder, alice, QUEUE, "next");
+            let alices = is_answered(&mut ladder, alice);
+            let invite = rings(&mut ladder, bob);
+            let bobs = picks_up(&mut ladder, bob, invite);
+            talk(&mut ladder, &alices, &bobs, 0x30);
+            alices.hangs_up(&mut ladder);
+            bobs.gets_bye(&mut ladder);
+        }
+        ladder.is_at_rest();
+    }
+}
+
+/// RFC 3891 §3: who picks up what has just been answered gets 486, and 481 or 603 when it is over.
+#[test]
+fn a_pick_up_comes_too_late() {
+    let (mut ladder, alice, bob) = (Ladder::new(), BIG_GUY, bob());
+    let dave = Peer { user: "1003", at: Ladder::phone(3) };
+    phones_on(&mut ladder, &[bob, dave]);
+    calls(&mut ladder, alice, BOB, "ringing");
+    let invite = rings(&mut ladder, bob);
+    let replaces = bobs_ringing(&invite);
+    ladder.gets(alice.at, "180 INVITE");
+    let bobs = picks_up(&mut ladder, bob, invite);
+    let alices = is_answered(&mut ladder, alice);
+    dials(&mut ladder, dave, bob.user, "late", &replaces);
+    let refusal = ladder.gets(dave.at, "486 INVITE");
+    ladder.sends(dave.at, &ack_of_refusal(dave, &refusal));
+    talk(&mut ladder, &alices, &bobs, 0x20);
+    alices.hangs_up(&mut ladder);
+    bobs.gets_bye(&mut ladder);
+    dials(&mut ladder, dave, bob.user, "later", &replaces);
+    let refusal = ladder.gets(dave.at, "481 INVITE");
+    ladder.sends(dave.at, &ack_of_refusal(dave, &refusal));
     ladder.is_at_rest();
 }
 
