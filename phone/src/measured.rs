@@ -206,9 +206,9 @@ impl MeasuredStream {
         Counts { lost: self.order.lost(), ..self.counts }
     }
 
-    /// From now on everybody is there who is to be heard, and whoever is not is missed.
-    pub const fn settle(&mut self) {
-        self.is_settled = true;
+    /// Whether everybody is there who is to be heard, so that whoever is not is missed; at first nobody is.
+    pub const fn settle(&mut self, is_settled: bool) {
+        self.is_settled = is_settled;
     }
 
     /// Writes the next packet into `packet`; false when it says nothing.

@@ -125,7 +125,7 @@ fn tones_are_all_heard_or_wrong() {
         let header: Vec<_> = said(&mut stream(2, Says::Tone(300), Hears::Sound), 60);
         for (n, (at, packet)) in header.into_iter().enumerate() {
             if n == 50 {
-                ear.settle();
+                ear.settle(true);
             }
             ear.hear(at, &[&packet[..12], &together(heard)].concat());
         }
@@ -140,16 +140,19 @@ fn tones_are_all_heard_or_wrong() {
 #[test]
 fn silence_is_no_sound() {
     let mut ear = stream(1, Says::Nothing, Hears::Sound);
-    ear.settle();
+    ear.settle(true);
     for (n, (at, mut packet)) in
         said(&mut stream(2, Says::Tone(300), Hears::Sound), 80).into_iter().enumerate()
     {
+        if n == 70 {
+            ear.settle(false);
+        }
         if n >= 60 {
             packet[12..].fill(0xff);
         }
         ear.hear(at, &packet);
     }
-    assert_eq!(ear.counts().wrong_content, 20);
+    assert_eq!(ear.counts().wrong_content, 10, "those until nobody spoke any more");
 }
 
 #[test]

@@ -112,11 +112,20 @@ impl Engine {
             match self.asked.try_recv() {
                 Ok(Asked::Open(id, stream)) => self.begin(id, *stream),
                 Ok(Asked::Close(id)) => self.end(id),
-                Ok(Asked::Settle) => self.open.iter_mut().flatten().for_each(|open| open.stream.settle()),
-                Ok(Asked::Hush) => self.is_hushed = true,
+                Ok(Asked::Settle) => self.settle(true),
+                Ok(Asked::Hush) => {
+                    self.is_hushed = true;
+                    self.settle(false);
+                }
                 Ok(Asked::Stop) => return false,
                 Err(_) => return true,
             }
+        }
+    }
+
+    fn settle(&mut self, is_settled: bool) {
+        for open in self.open.iter_mut().flatten() {
+            open.stream.settle(is_settled);
         }
     }
 
