@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tandem_config::{CallProgress, Config, Disk, MediaPath, Problem, Reach, Treatment};
+use tandem_config::{CallProgress, Config, Disk, MediaPath, Problem, Reach, Refusal, Treatment};
 use tandem_control::flow::{Flow, Inventory};
 use tandem_control::say::{self, Grammars};
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig};
-use tandem_control_api::{DialTarget, ProgressRules, Route};
+use tandem_control_api::{DialTarget, ProgressRules, RejectReason, Route};
 use tandem_sbc_net::TlsConfig;
 use tandem_switch::PromptLibrary;
 
@@ -226,10 +226,15 @@ fn contact_centre(
         .map(|agent| AgentConfig { id: agent.name.clone(), target: target(&agent.reach) });
     let answered = config.entry_points.iter().filter_map(|it| match &it.treatment {
         Treatment::Flow(flow) => Some((it.number.clone(), flow.clone())),
-        Treatment::Route { .. } => None,
+        Treatment::Route { .. } | Treatment::Refuse(_) => None,
     });
+    let refused = config.entry_points.iter().filter_map(|it| match it.treatment {
+        Treatment::Refuse(refusal) => Some((it.number.clone(), reason(refusal))),
+        Treatment::Flow(_) | Treatment::Route { .. } => None,
+    });
+    let announcing = config.entry_points.iter().filter(|it| !it.announce.is_empty());
     let straight = config.entry_points.iter().filter_map(|it| match &it.treatment {
-        Treatment::Flow(_) => None,
+        Treatment::Flow(_) | Treatment::Refuse(_) => None,
         Treatment::Route { reach, ring_timeout, media } => Some((
             it.number.clone(),
             Route { target: target(reach), ring_timeout: *ring_timeout, media: path(*media) },
@@ -238,6 +243,8 @@ fn contact_centre(
     ContactCentreConfig {
         entry_points: answered.collect(),
         routes: straight.collect(),
+        refusals: refused.collect(),
+        announcements: announcing.map(|it| (it.number.clone(), it.announce.clone())).collect(),
         flows,
         queues: queues.collect(),
         agents: agents.collect(),
@@ -292,6 +299,16 @@ fn target(reach: &Reach) -> DialTarget {
     match reach {
         Reach::User(user) => DialTarget::User(user.clone()),
         Reach::Number { number, trunk } => DialTarget::Trunk { trunk: trunk.clone(), number: number.clone() },
+    }
+}
+
+const fn reason(refusal: Refusal) -> RejectReason {
+    match refusal {
+        Refusal::NotFound => RejectReason::NotFound,
+        Refusal::Busy => RejectReason::Busy,
+        Refusal::Declined => RejectReason::Declined,
+        Refusal::Unavailable => RejectReason::Unavailable,
+        Refusal::NoAnswer => RejectReason::NoAnswer,
     }
 }
 

@@ -404,6 +404,8 @@ pub struct Announcement {
 pub struct EntryPoint {
     /// The Request-URI's user part.
     pub number: String,
+    /// The prompts that callers hear before they are answered or refused.
+    pub announce: Vec<String>,
     /// What becomes of them.
     pub treatment: Treatment,
 }
@@ -413,6 +415,8 @@ pub struct EntryPoint {
 pub enum Treatment {
     /// A flow answers them, by its name.
     Flow(String),
+    /// They are refused.
+    Refuse(Refusal),
     /// They go straight through.
     Route {
         /// To whom.
@@ -422,6 +426,21 @@ pub enum Treatment {
         /// Which way the media goes.
         media: MediaPath,
     },
+}
+
+/// Why calls to a number are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 404.
+    NotFound,
+    /// 486.
+    Busy,
+    /// 603.
+    Declined,
+    /// 503.
+    Unavailable,
+    /// 480.
+    NoAnswer,
 }
 
 /// Which way the media of a call that goes straight through goes.

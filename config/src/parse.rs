@@ -26,7 +26,7 @@ use crate::model::{
     Config, Features, Limits, Log, LogFormat, LogLevel, Prompts, Rtp, Sip, SipListen, SipTimers, Transport,
 };
 use crate::problem::Problems;
-use crate::reader::{Names, Reader, Section};
+use crate::reader::{Field, Names, Reader, Section};
 
 /// The most listening addresses.
 const MAX_LISTEN: usize = 16;
@@ -39,6 +39,9 @@ const SOCKET_ADDRESS: &str = "an address and a port such as \"127.0.0.1:5060\"";
 
 /// The endings of prompts' files.
 pub const PROMPT_ENDINGS: [&str; 3] = ["wav", "opus", "ogg"];
+
+/// What names a prompt.
+const PROMPT_NAME: &str = "the name of a prompt's file, without the ending";
 
 /// How the files a configuration names are looked for.
 pub trait Disk {
@@ -108,17 +111,30 @@ impl Files<'_> {
 
     /// The prompt that `key` names; its file must exist.
     fn prompt(&self, section: &Section<'_, '_>, key: &'static str, folder: Option<&Path>) -> Option<String> {
-        let (name, field) = section.string(key, "the name of a prompt's file, without the ending")?;
+        let (name, field) = section.string(key, PROMPT_NAME)?;
+        self.has_prompt(section, &name, &field, folder).then_some(name)
+    }
+
+    /// Whether a prompt of that name has a file; a problem of the field otherwise.
+    fn has_prompt(
+        &self,
+        section: &Section<'_, '_>,
+        name: &str,
+        field: &Field<'_, '_>,
+        folder: Option<&Path>,
+    ) -> bool {
         // Without its folder, which is a problem of its own, nothing can be said about the file.
         let file = |ending: &&str| folder.map(|folder| folder.join(format!("{name}.{ending}")));
-        let files: Vec<PathBuf> = PROMPT_ENDINGS.iter().map(file).collect::<Option<_>>()?;
+        let Some(files) = PROMPT_ENDINGS.iter().map(file).collect::<Option<Vec<PathBuf>>>() else {
+            return false;
+        };
         if !files.iter().any(|file| self.disk.is_file(file)) {
             let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             let message = format!("there is no file {}", files.join(" or "));
-            section.problem(&field, message, "create it, or write the name of one that is there".into());
-            return None;
+            section.problem(field, message, "create it, or write the name of one that is there".into());
+            return false;
         }
-        Some(name)
+        true
     }
 
     /// `folder/NAME.extension` for the name under `key`; it must exist.
@@ -210,8 +226,8 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let contact_centre = read_contact_centre(root.table("contact_centre"), names, files, prompts_folder);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
     let queues = entities::read_queues(&root, &agent_names, files, prompts_folder);
-    let entry_points =
-        entities::read_entry_points(&root, &trunk_names, &user_names, files, flows_folder.as_deref());
+    let folders = (flows_folder.as_deref(), prompts_folder);
+    let entry_points = entities::read_entry_points(&root, &trunk_names, &user_names, files, folders);
     root.finish();
 
     Some(Config {

@@ -1,6 +1,7 @@
 //! The control plane: takes the switch's events, and drives each call's flow, the queues and the agents.
 
 mod agents;
+mod announcing;
 mod conferences;
 mod flows;
 mod queueing;
@@ -19,6 +20,7 @@ use tandem_control_api::{
 };
 use tandem_time::Instant;
 
+use self::announcing::{Announcing, Then};
 use self::conferences::Conferences;
 use self::straight::Straight;
 use crate::agent::{AgentId, AgentState};
@@ -34,6 +36,15 @@ use crate::routing::Routing;
 enum EntryPoint {
     Flow(Arc<Flow>),
     Route(Route),
+    Refuse(RejectReason),
+}
+
+/// A call that a flow is to answer.
+#[derive(Debug)]
+struct FlowCall {
+    run: Run,
+    from: String,
+    trunk: Option<String>,
 }
 
 /// The contact centre of one node.
@@ -48,6 +59,8 @@ pub struct ContactCentre {
     entry_points: BTreeMap<String, EntryPoint>,
     routing: Routing,
     calls: BTreeMap<CallId, Call>,
+    /// Calls whose callers hear an announcement before anything else.
+    announcing: BTreeMap<CallId, Announcing>,
     /// Calls without a flow, from their offer until the switch has released them.
     straight: BTreeMap<CallId, Straight>,
     /// Whoever holds the other one, and who that is.
@@ -81,6 +94,7 @@ impl ContactCentre {
             entry_points: BTreeMap::new(),
             routing: Routing::default(),
             calls: BTreeMap::new(),
+            announcing: BTreeMap::new(),
             straight: BTreeMap::new(),
             holds: BTreeMap::new(),
             moved: BTreeMap::new(),
@@ -109,7 +123,9 @@ impl ContactCentre {
         });
         let straight =
             config.routes.iter().map(|(number, route)| (number.clone(), EntryPoint::Route(route.clone())));
-        self.entry_points = answered.chain(straight).collect();
+        let refused =
+            config.refusals.iter().map(|(number, reason)| (number.clone(), EntryPoint::Refuse(*reason)));
+        self.entry_points = answered.chain(straight).chain(refused).collect();
         let registered = &self.registered;
         let reachable = |target: &DialTarget| match target {
             DialTarget::User(user) => registered.contains(user),
@@ -137,7 +153,7 @@ impl ContactCentre {
     /// Calls not yet released.
     #[must_use]
     pub fn calls(&self) -> usize {
-        self.calls.len() + self.straight.len()
+        self.calls.len() + self.announcing.len() + self.straight.len()
     }
 
     fn call_offered(
@@ -157,28 +173,63 @@ impl ContactCentre {
             Origin::User(user) => (Some(user.as_str()), None),
             Origin::Trunk(trunk) => (None, Some(trunk.clone())),
         };
-        let route = || {
-            let target = user.and_then(|_| self.target(dialled, None))?;
-            Some(Route { target, ring_timeout: transfers::RING_TIMEOUT, media: MediaPath::Anchored })
-        };
-        let (flow, route) = match self.entry_points.get(dialled) {
-            Some(EntryPoint::Flow(flow)) => (Some(Arc::clone(flow)), None),
-            Some(EntryPoint::Route(route)) => (None, Some(route.clone())),
-            None => (None, route()),
-        };
-        if flow.is_none() && route.is_none() {
-            self.outbox.send(Command::Reject { leg, reason: RejectReason::NotFound });
-        } else if self.calls() >= Self::MAX_CALLS {
-            self.outbox.send(Command::Reject { leg, reason: RejectReason::Unavailable });
-        } else if let Some(route) = route {
-            self.go_straight(now, call, leg, route, (user, trunk));
-        } else if let Some(flow) = flow {
-            let run = Run::new(flow, Arc::clone(&self.config.grammars), &from.number, dialled, now);
-            let command = self.outbox.ask(Concern::Call(call), Command::Answer { leg });
-            let stage = Stage::Answering { command };
-            let from = from.number.clone();
-            self.calls.insert(call, Call { caller: leg, from, trunk, run, stage, agents: BTreeSet::new() });
+        let refusal = |reason| Command::Reject { leg, reason };
+        if self.calls() >= Self::MAX_CALLS {
+            self.outbox.send(refusal(RejectReason::Unavailable));
+            return;
         }
+        let announcement = self.config.announcements.get(dialled).cloned();
+        match self.entry_points.get(dialled) {
+            Some(EntryPoint::Flow(flow)) => {
+                let grammars = Arc::clone(&self.config.grammars);
+                let run = Run::new(Arc::clone(flow), grammars, &from.number, dialled, now);
+                let flow = FlowCall { run, from: from.number.clone(), trunk };
+                match announcement {
+                    Some(prompts) => self.announce_early(call, leg, prompts, Then::Flow(flow)),
+                    None => self.answer_by_flow(call, leg, flow),
+                }
+            }
+            Some(EntryPoint::Refuse(reason)) => match (announcement, *reason) {
+                (Some(prompts), reason) => self.announce_early(call, leg, prompts, Then::Refuse(reason)),
+                (None, reason) => drop(self.outbox.send(refusal(reason))),
+            },
+            Some(EntryPoint::Route(route)) => {
+                let route = route.clone();
+                self.go_straight(now, call, leg, route, (user, trunk));
+            }
+            None => match user.and_then(|_| self.target(dialled, None)) {
+                Some(target) => {
+                    let (ring_timeout, media) = (transfers::RING_TIMEOUT, MediaPath::Anchored);
+                    let route = Route { target, ring_timeout, media };
+                    self.go_straight(now, call, leg, route, (user, trunk));
+                }
+                None => drop(self.outbox.send(refusal(RejectReason::NotFound))),
+            },
+        }
+    }
+
+    fn answer_by_flow(&mut self, call: CallId, caller: LegId, flow: FlowCall) {
+        let command = self.outbox.ask(Concern::Call(call), Command::Answer { leg: caller });
+        self.enter(call, caller, flow, command);
+    }
+
+    /// Follows a flow whose caller is answered already, by that command.
+    fn begin_flow(
+        &mut self,
+        now: Instant,
+        (call, caller): (CallId, LegId),
+        mut flow: FlowCall,
+        command: CommandId,
+    ) {
+        let step = flow.run.begin(now);
+        self.enter(call, caller, flow, command);
+        self.follow(now, call, step);
+    }
+
+    fn enter(&mut self, call: CallId, caller: LegId, flow: FlowCall, command: CommandId) {
+        let FlowCall { run, from, trunk } = flow;
+        let stage = Stage::Answering { command };
+        self.calls.insert(call, Call { caller, from, trunk, run, stage, agents: BTreeSet::new() });
     }
 
     fn done(&mut self, now: Instant, command: CommandId, outcome: &Result<Outcome, CommandError>) {
@@ -186,6 +237,7 @@ impl ContactCentre {
             Some(Concern::Dial(call, agent)) => self.dial_done(now, call, &agent, outcome),
             Some(Concern::PickUp(call)) => self.picked_up(call, outcome),
             Some(Concern::Call(call)) => self.call_done(now, call, command, outcome),
+            Some(Concern::Announcing(call)) => self.announcing_done(now, call, command, outcome),
             Some(Concern::StraightThrough(call)) => self.straight_done(now, call, command, outcome),
             Some(Concern::Observation(call)) => self.observation_done(call, outcome),
             Some(Concern::Joining(call, leg)) => self.join_done(call, leg, outcome),
@@ -279,6 +331,7 @@ impl ContactCentre {
     fn call_ended(&mut self, now: Instant, call: CallId) {
         self.timers.cancel(&Timer::MaxWait(call));
         self.timers.cancel(&Timer::Announcement(call));
+        self.announcing.remove(&call);
         self.straight_ended(now, call);
         self.conference_ended(now, call);
         let Some(entry) = self.calls.remove(&call) else { return };

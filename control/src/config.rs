@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{DialTarget, LegId, ProgressRules, Role, Route};
+use tandem_control_api::{DialTarget, LegId, ProgressRules, RejectReason, Role, Route};
 
 use crate::flow::{Flow, FlowError, Inventory};
 use crate::say::Grammars;
@@ -17,6 +17,11 @@ pub struct ContactCentreConfig {
     pub entry_points: BTreeMap<String, String>,
     /// Dialled number → where it goes straight to, without a flow.
     pub routes: BTreeMap<String, Route>,
+    /// Dialled number → why its calls are refused.
+    pub refusals: BTreeMap<String, RejectReason>,
+    /// Dialled number → the prompts that its callers hear before they are answered or refused, and are not charged for, where
+    /// the caller can hear them so early. The number is one of a flow or of a refusal.
+    pub announcements: BTreeMap<String, Vec<String>>,
     /// The flows, as [`crate::flow::parse()`] gave them.
     pub flows: Vec<Flow>,
     /// The queues.
@@ -222,6 +227,7 @@ impl ContactCentreConfig {
             let (prompts, grammars) = (&self.prompts, &*self.grammars);
             flow.check(Inventory { queues: &queues, prompts, grammars, speech: self.speech })?;
         }
+        self.check_announcements()?;
         for grammar in self.grammars.values() {
             let missing: Vec<String> = grammar.prompts().difference(&self.prompts).cloned().collect();
             if !missing.is_empty() {
@@ -237,6 +243,23 @@ impl ContactCentreConfig {
         self.check_phones()?;
         let pause = self.not_responding_pause;
         within("contact centre", "not_responding_pause", pause, SECOND, HOUR)
+    }
+
+    fn check_announcements(&self) -> Result<(), ConfigError> {
+        for number in self.refusals.keys() {
+            if self.entry_points.contains_key(number) || self.routes.contains_key(number) {
+                return Err(ConfigError::Duplicate { kind: "entry points", name: number.clone() });
+            }
+        }
+        let announcing = self.entry_points.keys().chain(self.refusals.keys()).cloned().collect();
+        for (number, prompts) in &self.announcements {
+            let place = || format!("entry point {number}");
+            known("flow or refusal", number, &announcing, place)?;
+            for prompt in prompts {
+                known("prompt", prompt, &self.prompts, place)?;
+            }
+        }
+        Ok(())
     }
 
     fn check_queue(&self, queue: &QueueConfig, agents: &BTreeSet<String>) -> Result<(), ConfigError> {

@@ -14,6 +14,8 @@ pub(crate) enum Concern {
     Call(CallId),
     /// The call that goes straight through.
     StraightThrough(CallId),
+    /// The call whose caller hears an announcement first.
+    Announcing(CallId),
     /// The call of a supervisor who is being answered.
     Observation(CallId),
     /// The call, and the leg that joins its conference.

@@ -163,6 +163,7 @@ impl Cast {
 fn described(entry_point: &EntryPoint) -> (String, String) {
     let leads_to = match &entry_point.treatment {
         Treatment::Flow(flow) => flow.clone(),
+        Treatment::Refuse(_) => "refused".to_owned(),
         Treatment::Route { reach: Reach::User(user), .. } => format!("straight to {user}"),
         Treatment::Route { reach: Reach::Number { number, trunk }, .. } => {
             format!("straight to {number} over {trunk}")

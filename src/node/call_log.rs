@@ -104,6 +104,7 @@ fn log_fact(call: CallId, fact: &CallFact) {
         CallFact::ConferenceLeft { leg, .. } => tracing::debug!(%call, %leg, "conference left"),
         CallFact::LegLeft { leg, to } => tracing::debug!(%call, %leg, %to, "leg left"),
         CallFact::NotSpoken { language } => tracing::warn!(%call, %language, "speech could not be rendered"),
+        CallFact::Announced { is_answered, .. } => tracing::debug!(%call, is_answered, "announced"),
         CallFact::FlowStarted { flow } => tracing::debug!(%call, %flow, "flow started"),
         CallFact::FlowStep { activity, exit } => tracing::debug!(%call, %activity, %exit, "flow step"),
         CallFact::QueueEntered { queue } => tracing::debug!(%call, %queue, "queue entered"),

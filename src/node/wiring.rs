@@ -54,7 +54,7 @@ pub(crate) fn user_agent(
 /// Whether the parties of its calls agree on media without us.
 fn goes_direct(entry_point: &config::EntryPoint) -> bool {
     let media = match &entry_point.treatment {
-        config::Treatment::Flow(_) => return false,
+        config::Treatment::Flow(_) | config::Treatment::Refuse(_) => return false,
         config::Treatment::Route { media, .. } => *media,
     };
     media == config::MediaPath::Direct

@@ -90,6 +90,7 @@ impl ControlPlane for Witness {
 
 fn words(fact: &CallFact) -> Option<String> {
     match fact {
+        CallFact::Announced { prompts, .. } => Some(format!("announced: {}", prompts.join(", "))),
         CallFact::FlowStarted { flow } => Some(format!("flow {flow}")),
         CallFact::FlowStep { activity, exit } => Some(format!("{activity} -> {exit}")),
         CallFact::QueueEntered { queue } => Some(format!("waits in {queue}")),

@@ -154,6 +154,11 @@ fn insert_entry(
 /// A fact's kind, whom or what it is about, and what there is to add.
 fn fact(fact: &CallFact) -> (&'static str, Cow<'_, str>, Option<Cow<'_, str>>) {
     match fact {
+        CallFact::Announced { prompts, is_answered } => (
+            "announced",
+            prompts.join(", ").into(),
+            Some(if *is_answered { "answered" } else { "early" }.into()),
+        ),
         CallFact::FlowStarted { flow } => ("flow-started", flow.into(), None),
         CallFact::FlowStep { activity, exit } => ("flow-step", activity.into(), Some(exit.into())),
         CallFact::Variable { name, value } => ("variable", name.into(), Some(value.into())),

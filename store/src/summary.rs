@@ -40,7 +40,8 @@ impl Summary {
                     summary.agent = Some(agent.clone());
                     summary.talk += talk_from(record, entry.at);
                 }
-                CallFact::FlowStep { .. }
+                CallFact::Announced { .. }
+                | CallFact::FlowStep { .. }
                 | CallFact::Variable { .. }
                 | CallFact::AgentOffered { .. }
                 | CallFact::NotSpoken { .. }

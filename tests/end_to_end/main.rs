@@ -1,6 +1,7 @@
 //! The whole daemon on real sockets, with real peers: one behaviour a file.
 
 mod agent_on_trunk;
+mod announcing;
 mod bans;
 mod behind_nat;
 mod browser;

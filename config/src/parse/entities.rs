@@ -14,8 +14,8 @@ use super::tls::read_trunk_tls;
 use super::{Files, ordered};
 use crate::address::IpPrefix;
 use crate::model::{
-    Agent, Announcement, DigestAlgorithm, EntryPoint, MediaPath, Phones, Profile, Queue, Reach, SipListen,
-    Transport, Treatment, Trunk, User,
+    Agent, Announcement, DigestAlgorithm, EntryPoint, MediaPath, Phones, Profile, Queue, Reach, Refusal,
+    SipListen, Transport, Treatment, Trunk, User,
 };
 use crate::reader::{Names, Section};
 
@@ -28,6 +28,8 @@ const MAX_AGENTS: usize = 100_000;
 const MAX_QUEUES: usize = 10_000;
 const MAX_AGENTS_PER_QUEUE: usize = 10_000;
 const MAX_ENTRY_POINTS: usize = 100_000;
+/// The most prompts of an announcement before the answer.
+const MAX_ANNOUNCED: usize = 16;
 /// The most addresses, prefixes and ranges in one list.
 const MAX_SOURCES: usize = 1_000;
 
@@ -314,7 +316,7 @@ pub(super) fn read_entry_points(
     trunks: &Names,
     users: &Names,
     files: &Files<'_>,
-    flows: Option<&Path>,
+    (flows, prompts): (Option<&Path>, Option<&Path>),
 ) -> Vec<EntryPoint> {
     let mut numbers = Names::default();
     root.tables("entry_point", "number", MAX_ENTRY_POINTS)
@@ -322,8 +324,9 @@ pub(super) fn read_entry_points(
         .filter_map(|section| {
             let number = section.new_name("number", &mut numbers);
             let treatment = read_treatment(&section, number.as_deref(), trunks, users, files, flows);
+            let announce = read_announce(&section, files, prompts);
             section.finish();
-            Some(EntryPoint { number: number?, treatment: treatment? })
+            Some(EntryPoint { number: number?, announce: announce?, treatment: treatment? })
         })
         .collect()
 }
@@ -336,21 +339,26 @@ fn read_treatment(
     files: &Files<'_>,
     flows: Option<&Path>,
 ) -> Option<Treatment> {
-    section.know(&["flow", "user", "trunk", "to", "ring_timeout_s", "media"]);
-    let written: Vec<_> = ["flow", "user", "trunk"].into_iter().filter(|key| section.has(key)).collect();
+    section.know(&["flow", "user", "trunk", "refuse", "to", "ring_timeout_s", "media", "announce"]);
+    let kinds = ["flow", "user", "trunk", "refuse"];
+    let written: Vec<_> = kinds.into_iter().filter(|key| section.has(key)).collect();
     let only_with = |key: &str, others: &str| {
         if section.has(key) {
             let message = format!("{key} goes with {others} only");
             section.problem_here(message, format!("remove {key}"));
         }
     };
-    let reach = match written[..] {
-        ["flow"] => {
-            only_with("to", "trunk");
-            only_with("ring_timeout_s", "user and trunk");
-            only_with("media", "user and trunk");
+    if let ["flow" | "refuse"] = written[..] {
+        only_with("to", "trunk");
+        only_with("ring_timeout_s", "user and trunk");
+        only_with("media", "user and trunk");
+        if section.has("flow") {
             return files.named(section, "flow", flows, "toml").map(Treatment::Flow);
         }
+        return section.parsed("refuse", REFUSALS, parse_refusal).map(Treatment::Refuse);
+    }
+    only_with("announce", "flow and refuse");
+    let reach = match written[..] {
         ["user"] => {
             only_with("to", "trunk");
             section.reference("user", "user", users).map(Reach::User)
@@ -363,11 +371,10 @@ fn read_treatment(
         }
         _ => {
             let found = match written.as_slice() {
-                [] => "neither flow nor user nor trunk".to_owned(),
+                [] => "neither flow nor user nor trunk nor refuse".to_owned(),
                 several => several.join(" and "),
             };
-            let advice =
-                "write flow = \"…\" to answer, or user = \"…\" or trunk = \"…\" to go straight through";
+            let advice = "write flow = \"…\" to answer, user = \"…\" or trunk = \"…\" to go straight through, or refuse = \"…\"";
             section.problem_here(format!("there is {found}"), advice.into());
             None
         }
@@ -379,6 +386,30 @@ fn read_treatment(
         _ => None,
     });
     Some(Treatment::Route { reach: reach?, ring_timeout: ring_timeout?, media: media? })
+}
+
+/// What may be written for a refusal.
+const REFUSALS: &str = "not_found, busy, declined, unavailable or no_answer";
+
+fn parse_refusal(text: &str) -> Option<Refusal> {
+    Some(match text {
+        "not_found" => Refusal::NotFound,
+        "busy" => Refusal::Busy,
+        "declined" => Refusal::Declined,
+        "unavailable" => Refusal::Unavailable,
+        "no_answer" => Refusal::NoAnswer,
+        _ => return None,
+    })
+}
+
+fn read_announce(section: &Section<'_, '_>, files: &Files<'_>, folder: Option<&Path>) -> Option<Vec<String>> {
+    if !section.has("announce") {
+        return Some(Vec::new());
+    }
+    let named = section.strings("announce", "the names of prompts, as in [\"closed\"]", MAX_ANNOUNCED)?;
+    let known: Vec<bool> =
+        named.iter().map(|(name, field)| files.has_prompt(section, name, field, folder)).collect();
+    known.into_iter().all(|it| it).then(|| named.into_iter().map(|(name, _)| name).collect())
 }
 
 fn read_sources(section: &Section<'_, '_>, owner: &str, sources: &mut Sources) -> Option<Vec<IpPrefix>> {

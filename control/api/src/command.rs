@@ -23,8 +23,8 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
-    /// Lets the caller of an offered leg hear what it is bridged to from then on, before it is answered (183 with a
-    /// description, RFC 3960). Done at once, or when there is a port for it; `WrongState` when the caller's offer does not
+    /// Lets the caller of an offered leg hear what is played to it, or what it is bridged to, from then on, before it is
+    /// answered (183 with a description, RFC 3960). Done at once, or when there is a port for it; `WrongState` when the caller's offer does not
     /// let it be heard so early, which can be answered all the same.
     Progress {
         /// The leg.
@@ -49,7 +49,8 @@ pub enum Command {
         /// Why, for the record and the Reason header (RFC 3326).
         cause: HangupCause,
     },
-    /// Plays prompts in order to an answered leg that is not bridged. Replaces what was playing. Done when it ended.
+    /// Plays prompts in order to an answered leg that is not bridged, or to one that hears us before it is answered
+    /// ([`Command::Progress`]), whose answer stops it. Replaces what was playing. Done when it ended.
     Play {
         /// The leg.
         leg: LegId,
@@ -389,6 +390,13 @@ pub enum HangupCause {
 /// A fact that a control plane adds to a call's record; each is stamped with the time it arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CallFact {
+    /// The caller heard prompts before anything else.
+    Announced {
+        /// Their names.
+        prompts: Vec<String>,
+        /// Whether it was answered for it; else it was early media.
+        is_answered: bool,
+    },
     /// A flow began.
     FlowStarted {
         /// Its name.

@@ -11,6 +11,7 @@
 mod call;
 mod conference;
 mod model;
+mod playing;
 mod progress;
 mod random;
 mod rules;

@@ -29,6 +29,7 @@ fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(values: Vec<T>)
 fn facts() -> Vec<CallFact> {
     let text = || "a \"quoted\" naïve name".to_owned();
     vec![
+        CallFact::Announced { prompts: vec![text()], is_answered: true },
         CallFact::FlowStarted { flow: text() },
         CallFact::FlowStep { activity: text(), exit: text() },
         CallFact::Variable { name: text(), value: text() },

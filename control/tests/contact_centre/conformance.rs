@@ -12,8 +12,17 @@ fn random_calls_break_no_rule() {
     for seed in 0..500 {
         let centre = support::centre();
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        let numbers =
-            ["+15550100", "+15550101", "+15550102", "+15550103", "+15550104", "+15550105", "+15559999"];
+        let numbers = [
+            "+15550100",
+            "+15550101",
+            "+15550102",
+            "+15550103",
+            "+15550104",
+            "+15550105",
+            "+15550106",
+            "+15550107",
+            "+15559999",
+        ];
         let centre = run_random_calls(centre, &numbers, &["1001", "1002", "1003"], rng)
             .unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
         assert_eq!(centre.calls(), 0, "seed {seed}");

@@ -1,6 +1,7 @@
 //! The contact centre from outside: flow files, and calls through the model switch in virtual time.
 
 mod agents;
+mod announcing;
 mod conferences;
 mod configuration;
 mod conformance;

@@ -20,6 +20,7 @@ fn two_queues() -> ContactCentreConfig {
     let support = "start = \"q\"\n[activities.q]\ntype = \"queue\"\nqueue = \"support\"\n\
                    exits = { failure = \"end\" }\n[activities.end]\ntype = \"disconnect\"\n";
     let mut config = config();
+    config.announcements.clear();
     config.flows.push(flow::parse("support", support).expect("a sound flow"));
     config.entry_points = [("sales", "sales"), ("support", "support")]
         .map(|(number, flow)| (number.to_owned(), flow.to_owned()))

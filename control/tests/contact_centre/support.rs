@@ -10,7 +10,7 @@ use tandem_control::{
 use tandem_control_api::conformance::{Caller, ModelSwitch, Phone, Wish, World};
 use tandem_control_api::{
     CallFact, CallRecord, CollectEnd, CollectRules, Command, CommandError, DialTarget, Event, MediaPath,
-    ProgressRules, Prompt, Repeat, Request, Route, TransferTo, Verdict,
+    ProgressRules, Prompt, RejectReason, Repeat, Request, Route, TransferTo, Verdict,
 };
 use tandem_time::Instant;
 
@@ -34,6 +34,7 @@ pub(crate) fn config() -> ContactCentreConfig {
             .iter()
             .zip(&flows)
             .map(|(number, (flow, _))| ((*number).to_owned(), (*flow).to_owned()))
+            .chain([("+15550107".to_owned(), "echo".to_owned())])
             .collect::<BTreeMap<_, _>>(),
         routes: BTreeMap::from([(
             "+15550105".to_owned(),
@@ -43,6 +44,11 @@ pub(crate) fn config() -> ContactCentreConfig {
                 media: MediaPath::Direct,
             },
         )]),
+        refusals: BTreeMap::from([("+15550106".to_owned(), RejectReason::NotFound)]),
+        announcements: BTreeMap::from([
+            ("+15550106".to_owned(), vec!["goodbye".to_owned()]),
+            ("+15550107".to_owned(), vec!["welcome".to_owned(), "menu".to_owned()]),
+        ]),
         flows: flows.iter().map(|(name, text)| flow::parse(name, text).expect("a sound flow")).collect(),
         queues: vec![
             queue("sales", &["alice", "bob", "zoe"], Some(Duration::from_secs(20))),
@@ -223,6 +229,9 @@ fn told_shortly(command: &Command) -> String {
 
 pub(crate) fn fact_shortly(fact: &CallFact) -> String {
     match fact {
+        CallFact::Announced { prompts, is_answered } => {
+            format!("hears {}{}", prompts.join(", "), if *is_answered { ", answered" } else { "" })
+        }
         CallFact::FlowStarted { flow } => format!("flow {flow}"),
         CallFact::FlowStep { activity, exit } => format!("step {activity} -> {exit}"),
         CallFact::Variable { name, value } => format!("{name} = {value}"),

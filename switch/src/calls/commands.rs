@@ -134,20 +134,15 @@ impl Calls {
         barge_in: BargeIn,
     ) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = state else {
-            return Err(wrong_state("play", &state));
-        };
+        let endpoint = state.player().ok_or_else(|| wrong_state("play", &state))?;
         let id_of_play = media::PlayId(self.plays + 1);
         let (times, barge_in) = (translate::times(repeat), translate::barge_in(barge_in));
         let (segments, times) = self.compose(id_of_play, leg, prompts, (times, barge_in))?;
         self.attend(call);
         self.plays += 1;
         let next = Play { id: id_of_play, command: id };
-        self.set_state(
-            leg,
-            LegState::Answered { session, endpoint: Some(endpoint), play: Some(next), collect },
-        );
-        if let Some(replaced) = play {
+        self.set_state(leg, state.hearing(Some(next)));
+        if let Some(replaced) = state.playing() {
             self.done(Settled::stopped_play(replaced));
         }
         self.command_endpoint(endpoint, |endpoint| media::Command::Play {
@@ -162,15 +157,11 @@ impl Calls {
 
     fn stop(&mut self, leg: LegId) -> Begun {
         let (state, call) = self.commanded(leg)?;
-        let LegState::Answered { session, endpoint: Some(endpoint), play, collect } = state else {
-            return Err(wrong_state("stop", &state));
-        };
+        let endpoint = state.player().ok_or_else(|| wrong_state("stop", &state))?;
+        let (play, collect) = (state.playing(), state.collecting());
         self.attend(call);
         if play.is_some() || collect.is_some() {
-            self.set_state(
-                leg,
-                LegState::Answered { session, endpoint: Some(endpoint), play: None, collect: None },
-            );
+            self.set_state(leg, state.idle());
             self.stopped(play, collect);
             self.command_endpoint(endpoint, |endpoint| media::Command::Stop { endpoint });
         }
@@ -340,9 +331,7 @@ impl Calls {
     /// A leg in that state hears another from now on, and nothing else.
     fn join(&mut self, leg: LegId, state: LegState, peer: LegId) {
         self.set_state(leg, state.joined(peer));
-        if let LegState::Answered { play, collect, .. } = state {
-            self.stopped(play, collect);
-        }
+        self.stopped(state.playing(), state.collecting());
     }
 
     fn unbridge(&mut self, now: Instant, leg: LegId) -> Begun {

@@ -43,8 +43,14 @@ pub(crate) enum LegState {
     Offered { session: SessionId },
     /// Incoming: to be answered, or heard, as soon as there is an endpoint.
     Preparing { session: SessionId, endpoint: EndpointId, opening: Opening, attempts: u8 },
-    /// Incoming: not answered, and has an endpoint. Once it is heard it may be joined to another leg.
-    Progressing { session: SessionId, endpoint: EndpointId, heard: Heard, peer: Option<LegId> },
+    /// Incoming: not answered, and has an endpoint. Once it hears us it may hear a play, or be joined to another leg.
+    Progressing {
+        session: SessionId,
+        endpoint: EndpointId,
+        heard: Heard,
+        play: Option<Play>,
+        peer: Option<LegId>,
+    },
     /// Incoming: 200 is out, ACK awaited.
     Accepting { session: SessionId, endpoint: Option<EndpointId>, answer: CommandId, peer: Option<LegId> },
     /// Dialled: to be invited as soon as there is an endpoint.
@@ -280,7 +286,7 @@ impl LegState {
                 Self::Early { session, endpoint, dial, ring_until, peer: Some(peer) }
             }
             Self::Progressing { session, endpoint, heard, .. } => {
-                Self::Progressing { session, endpoint, heard, peer: Some(peer) }
+                Self::Progressing { session, endpoint, heard, play: None, peer: Some(peer) }
             }
             other => other,
         }
@@ -296,10 +302,58 @@ impl LegState {
                 Self::Early { session, endpoint, dial, ring_until, peer: None }
             }
             Self::Progressing { session, endpoint, heard, .. } => {
-                Self::Progressing { session, endpoint, heard, peer: None }
+                Self::Progressing { session, endpoint, heard, play: None, peer: None }
             }
             Self::Accepting { session, endpoint, answer, .. } => {
                 Self::Accepting { session, endpoint, answer, peer: None }
+            }
+            other => other,
+        }
+    }
+
+    /// Where it may hear a play: answered and for itself, or heard before that.
+    pub(crate) const fn player(&self) -> Option<EndpointId> {
+        match *self {
+            Self::Answered { endpoint, .. } => endpoint,
+            Self::Progressing { endpoint, heard: Heard::Yes, peer: None, .. } => Some(endpoint),
+            _ => None,
+        }
+    }
+
+    /// What it hears, if that is a play.
+    pub(crate) const fn playing(&self) -> Option<Play> {
+        match *self {
+            Self::Answered { play, .. } | Self::Progressing { play, .. } => play,
+            _ => None,
+        }
+    }
+
+    /// What is collected from it.
+    pub(crate) const fn collecting(&self) -> Option<Collect> {
+        match *self {
+            Self::Answered { collect, .. } => collect,
+            _ => None,
+        }
+    }
+
+    /// The same, with neither a play nor a collection.
+    pub(crate) const fn idle(self) -> Self {
+        match self {
+            Self::Answered { session, endpoint, .. } => {
+                Self::Answered { session, endpoint, play: None, collect: None }
+            }
+            other => other.hearing(None),
+        }
+    }
+
+    /// The same, hearing another play or none; of a state that can.
+    pub(crate) const fn hearing(self, play: Option<Play>) -> Self {
+        match self {
+            Self::Answered { session, endpoint, collect, .. } => {
+                Self::Answered { session, endpoint, play, collect }
+            }
+            Self::Progressing { session, endpoint, heard, peer, .. } => {
+                Self::Progressing { session, endpoint, heard, play, peer }
             }
             other => other,
         }
@@ -335,7 +389,7 @@ impl LegState {
             | Self::Progressing { heard: Heard::Asked(progress), .. } => {
                 (Some(ended("progress", progress)), None)
             }
-            Self::Progressing { .. } => (None, None),
+            Self::Progressing { play, .. } => (play.map(|play| ended("play", play.command)), None),
             Self::Dialling { dial, .. }
             | Self::Inviting { dial, .. }
             | Self::Ringing { dial, .. }

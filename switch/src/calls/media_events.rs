@@ -116,17 +116,12 @@ impl Calls {
     ) -> Option<()> {
         let leg_id = self.endpoints.leg_of(endpoint, worker)?;
         let leg = self.legs.get(leg_id)?;
-        let LegState::Answered { session, endpoint, play: Some(play), collect } = leg.state else {
-            return None;
-        };
-        if play.id != id {
-            return None;
-        }
+        let play = leg.state.playing().filter(|play| play.id == id)?;
         if end == media::PlayEnd::Finished && self.speech_is_late(now, id) {
             return Some(());
         }
         let leg = self.legs.get_mut(leg_id)?;
-        leg.state = LegState::Answered { session, endpoint, play: None, collect };
+        leg.state = leg.state.hearing(None);
         let outcome = Outcome::Played { end: translate::play_end(end) };
         self.done(Settled::new("play", play.command, Ok(outcome)));
         Some(())

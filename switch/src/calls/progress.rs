@@ -1,7 +1,8 @@
-//! Callers who hear something before they are answered (RFC 3960): the leg has an endpoint, and may be joined to one that
-//! lets itself be heard as early.
+//! Callers who hear something before they are answered (RFC 3960): the leg has an endpoint, and may hear announcements, or
+//! be joined to one that lets itself be heard as early.
 
 use tandem_control_api::{CommandError, CommandId, LegId};
+use tandem_media as media;
 use tandem_time::Instant;
 
 use super::commands::{Begun, wrong_state};
@@ -27,7 +28,8 @@ impl Calls {
     /// Takes what became of [`Action::Progress`].
     pub(crate) fn handle_progressed(&mut self, leg_id: LegId, is_heard: bool) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
-        let LegState::Progressing { session, endpoint, heard: Heard::Asked(progress), peer } = leg.state
+        let LegState::Progressing { session, endpoint, heard: Heard::Asked(progress), play, peer } =
+            leg.state
         else {
             return;
         };
@@ -36,7 +38,7 @@ impl Calls {
             false => Err(wrong_state("progress", &LegState::Offered { session })),
         };
         let heard = if is_heard { Heard::Yes } else { Heard::No };
-        leg.state = LegState::Progressing { session, endpoint, heard, peer };
+        leg.state = LegState::Progressing { session, endpoint, heard, play, peer };
         self.done(Settled::new("progress", progress, outcome));
     }
 
@@ -54,7 +56,11 @@ impl Calls {
                     leg_id,
                     LegState::Accepting { session, endpoint: Some(endpoint), answer: id, peer },
                 );
-                for settled in state.settle(tandem_control_api::DialFailure::Cancelled) {
+                if let Some(play) = state.playing() {
+                    self.done(Settled::stopped_play(play));
+                    self.command_endpoint(endpoint, |endpoint| media::Command::Stop { endpoint });
+                }
+                for settled in state.hearing(None).settle(tandem_control_api::DialFailure::Cancelled) {
                     self.done(settled);
                 }
                 self.actions.push_back(Action::Accept { leg: leg_id, session, media });

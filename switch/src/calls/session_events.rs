@@ -144,7 +144,7 @@ impl Calls {
         match leg.state {
             LegState::Preparing { session, endpoint, opening: Opening::Progress(progress), .. } => {
                 let heard = Heard::Asked(progress);
-                leg.state = LegState::Progressing { session, endpoint, heard, peer: None };
+                leg.state = LegState::Progressing { session, endpoint, heard, play: None, peer: None };
                 self.actions.push_back(Action::Progress { leg: leg_id, session, media: Box::new(media) });
             }
             LegState::Preparing { session, endpoint, opening: Opening::Answer(answer), .. } => {

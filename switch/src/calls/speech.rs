@@ -13,7 +13,7 @@ use tandem_media as media;
 use tandem_media::PlayId;
 use tandem_time::Instant;
 
-use super::leg::{LegState, Play, Settled};
+use super::leg::{Play, Settled};
 use super::{Calls, translate};
 
 /// Words to be spoken.
@@ -270,8 +270,9 @@ impl Calls {
     fn begin_spoken(&mut self, id: PlayId) {
         let Some(waiting) = self.speech.waiting.remove(&id) else { return };
         let Some(leg) = self.legs.get(waiting.leg) else { return };
-        let LegState::Answered { session, endpoint, play: Some(play), collect } = leg.state else { return };
-        let Some(endpoint) = endpoint.filter(|_| play.id == id) else { return };
+        let state = leg.state;
+        let Some(play) = state.playing().filter(|play| play.id == id) else { return };
+        let Some(endpoint) = state.player() else { return };
         let composed = self.pieces(&waiting.prompts, &waiting.failed);
         let (segments, error) = match composed {
             Ok((_, missing)) if !missing.is_empty() && self.ask(&missing).is_ok() => {
@@ -286,8 +287,7 @@ impl Calls {
         self.plays += 1;
         let next = Play { id: PlayId(self.plays), command: play.command };
         let goes_on = error.is_none().then_some(next);
-        let state = LegState::Answered { session, endpoint: Some(endpoint), play: goes_on, collect };
-        self.set_state(waiting.leg, state);
+        self.set_state(waiting.leg, state.hearing(goes_on));
         if let Some(error) = error {
             self.done(Settled::new("play", play.command, Err(error)));
         }

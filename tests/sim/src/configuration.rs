@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig, flow};
-use tandem_control_api::{DialTarget, MediaPath, ProgressRules, Route};
+use tandem_control_api::{DialTarget, MediaPath, ProgressRules, RejectReason, Route};
 use tandem_sbc::user_agent::{
     HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RedirectPolicy, RegisterConfig,
     RouteConfig, Target, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
@@ -196,6 +196,8 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
             .map(|(n, flow)| (format!("+155501{n:02}"), flow.to_owned()))
             .collect::<BTreeMap<_, _>>(),
         routes: routes(),
+        refusals: BTreeMap::from([(GONE.to_owned(), RejectReason::NotFound)]),
+        announcements: BTreeMap::from([(GONE.to_owned(), vec!["goodbye".to_owned()])]),
         flows: flows(),
         queues: vec![queue("sales", 1..=5, sales), queue("support", 6..=9, support)],
         agents: inside.chain(outside).collect(),
@@ -228,6 +230,9 @@ fn features(knobs: &Knobs) -> Features {
 
 /// Numbers that lead straight to a phone, to a subscriber of the carrier's, there by two ways, and to the phone with its
 /// media past us.
+/// The number that is told to be gone.
+pub(crate) const GONE: &str = "+15550120";
+
 fn routes() -> BTreeMap<String, Route> {
     let phone = || DialTarget::User(user(1));
     let trunk = |trunk: &str| DialTarget::Trunk { trunk: trunk.into(), number: SUBSCRIBER.into() };

@@ -480,6 +480,7 @@ impl Draw {
             60..72 => Goal::Prompt,
             72..84 => Goal::Echo,
             84..95 => Goal::ReadBack,
+            95..98 => Goal::Gone,
             _ => Goal::Nowhere,
         };
         let softphone = phones.iter().position(|phone| phone.user == USERS);

@@ -99,6 +99,10 @@ pub(super) struct Leg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LegState {
     Offered,
+    /// Not answered, and hears us.
+    Progressing {
+        play: Option<CommandId>,
+    },
     Answering {
         command: CommandId,
     },
@@ -123,9 +127,15 @@ pub(super) enum LegState {
 impl LegState {
     pub(super) const IDLE: Self = Self::Answered { play: None, collect: None };
 
+    /// Whether it is to be answered or refused.
+    pub(super) const fn is_unanswered(self) -> bool {
+        matches!(self, Self::Offered | Self::Progressing { .. })
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Offered => "offered",
+            Self::Progressing { .. } => "progressing",
             Self::Answering { .. } => "answering",
             Self::Dialling { .. } => "dialling",
             Self::Answered { .. } => "answered",

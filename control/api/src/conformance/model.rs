@@ -11,7 +11,7 @@ use super::transfer::Going;
 use super::world::{Phone, Wish, World};
 use crate::{
     CallFact, CallId, CollectEnd, Command, CommandError, CommandId, ControlPlane, DialFailure, DialTarget,
-    EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party, PlayEnd, Repeat, Request, Verdict,
+    EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party, PlayEnd, Request, Verdict,
 };
 
 /// Somebody who calls.
@@ -231,14 +231,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
                     self.answered(leg, command);
                 }
             }
-            Happening::PlayEnds { leg, command } => {
-                if let Some(LegState::Answered { play, .. }) = self.state_mut(leg)
-                    && *play == Some(command)
-                {
-                    *play = None;
-                    self.done(command, Ok(Outcome::Played { end: PlayEnd::Finished }));
-                }
-            }
+            Happening::PlayEnds { leg, command } => self.play_ends(leg, command),
             Happening::CollectEnds { leg, command, digits, end } => {
                 self.collected(leg, command, digits, end);
             }
@@ -327,7 +320,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.legs.get(&leg).map(|leg| leg.state)
     }
 
-    fn state_mut(&mut self, leg: LegId) -> Option<&mut LegState> {
+    pub(super) fn state_mut(&mut self, leg: LegId) -> Option<&mut LegState> {
         self.legs.get_mut(&leg).map(|leg| &mut leg.state)
     }
 
@@ -372,7 +365,8 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     /// Gives the commands that wait on a leg their outcome.
     fn settle(&mut self, leg: LegId, state: LegState, dial: CommandError) {
         match state {
-            LegState::Offered | LegState::Conferring => {}
+            LegState::Offered | LegState::Progressing { play: None } | LegState::Conferring => {}
+            LegState::Progressing { play: Some(command) } => self.done(command, Err(CommandError::LegEnded)),
             LegState::Answering { command } => self.done(command, Err(CommandError::LegEnded)),
             LegState::Dialling { command } => self.done(command, Err(dial)),
             LegState::Answered { play, collect } => {
@@ -403,18 +397,26 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
     fn begin(&mut self, id: CommandId, command: Command) -> Result<bool, CommandError> {
         let name = command.name();
         match command {
-            Command::Ring { leg } | Command::Progress { leg } => {
+            Command::Ring { leg } => {
+                self.expect(name, leg, LegState::is_unanswered)?;
+                return Ok(true);
+            }
+            Command::Progress { leg } => {
                 self.expect(name, leg, |state| state == LegState::Offered)?;
+                self.set(leg, LegState::Progressing { play: None });
                 return Ok(true);
             }
             Command::Answer { leg } => {
-                self.expect(name, leg, |state| state == LegState::Offered)?;
+                self.expect(name, leg, LegState::is_unanswered)?;
+                if let Some(LegState::Progressing { play }) = self.state(leg) {
+                    self.stopped(play, None);
+                }
                 self.set(leg, LegState::Answering { command: id });
                 let delay = self.world.answer_delay();
                 self.after(delay, Happening::Acknowledged { leg, command: id });
             }
             Command::Reject { leg, .. } => {
-                self.expect(name, leg, |state| state == LegState::Offered)?;
+                self.expect(name, leg, LegState::is_unanswered)?;
                 self.hang_up(id, leg);
             }
             Command::Hangup { leg, .. } => {
@@ -422,12 +424,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
                 self.hang_up(id, leg);
             }
             Command::Play { leg, prompts, repeat, .. } => self.play(id, leg, &prompts, repeat)?,
-            Command::Stop { leg } => {
-                let (play, collect) = self.idle(name, leg)?;
-                self.set(leg, LegState::IDLE);
-                self.stopped(play, collect);
-                return Ok(true);
-            }
+            Command::Stop { leg } => return self.stop(leg),
             Command::Record { leg, .. } => return self.record(name, leg),
             Command::Analyse { leg, rules } => return self.analyse(name, leg, &rules),
             Command::Collect { leg, rules } => {
@@ -514,23 +511,6 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
         self.after(Self::HANGUP_DELAY, Happening::LegIsGone { leg, command: id });
     }
 
-    fn play(
-        &mut self,
-        id: CommandId,
-        leg: LegId,
-        prompts: &[crate::Prompt],
-        repeat: Repeat,
-    ) -> Result<(), CommandError> {
-        let (play, collect) = self.idle("play", leg)?;
-        self.set(leg, LegState::Answered { play: Some(id), collect });
-        self.stopped(play, None);
-        if let Repeat::Times(times) = repeat {
-            let length = self.world.play_length(prompts).saturating_mul(times.max(1));
-            self.after(length, Happening::PlayEnds { leg, command: id });
-        }
-        Ok(())
-    }
-
     pub(super) fn dial(
         &mut self,
         id: CommandId,
@@ -594,7 +574,7 @@ const fn status(state: LegState, dial: &CommandError) -> u16 {
             DialFailure::Cancelled => 487,
             DialFailure::Media => 488,
         },
-        (LegState::Offered | LegState::Dialling { .. }, _) => 487,
+        (LegState::Offered | LegState::Progressing { .. } | LegState::Dialling { .. }, _) => 487,
         _ => 200,
     }
 }

@@ -1,9 +1,10 @@
 //! Callers who hear a party before either is answered (RFC 3960).
 
 use tandem_control_api::{CallId, Command, LegId, RejectReason};
+use tandem_media as media;
 use tandem_sbc::user_agent as ua;
 
-use super::bench::{Bench, audio, dial, hangup};
+use super::bench::{Bench, audio, dial, hangup, play};
 
 /// An offered caller, and a party dialled for it who can be heard.
 fn early(bench: &mut Bench) -> (ua::SessionId, CallId, LegId, ua::SessionId, LegId) {
@@ -34,6 +35,48 @@ fn a_caller_hears_a_party_before_either_is_answered_and_goes_on_hearing_it() {
     assert_eq!((bench.ending(again).as_str(), bench.asked.len()), ("ok", asked), "they are joined already");
     bench.peer_ends(called, 200);
     bench.command(hangup(caller));
+    bench.close_all();
+    bench.release_all();
+    bench.assert_at_rest();
+}
+
+/// RFC 3960: an announcement of our own, for which nobody charges.
+#[test]
+fn an_announcement_is_heard_before_the_answer_which_ends_it() {
+    let mut bench = Bench::new();
+    let (session, _, caller) = bench.offered();
+    let too_early = bench.command(play(caller));
+    assert_eq!(bench.ending(too_early), "wrong-state", "nothing is heard yet");
+    bench.command(Command::Progress { leg: caller });
+    bench.open_all();
+    let heard = bench.command(play(caller));
+    let endpoint = bench.endpoint();
+    let end = media::PlayEnd::Finished;
+    bench.media_event(endpoint, media::Event::PlayEnded { endpoint, play: media::PlayId(1), end });
+    assert_eq!(bench.ending(heard), "played Finished");
+    let stopped = bench.command(play(caller));
+    bench.command(Command::Stop { leg: caller });
+    assert_eq!(bench.ending(stopped), "played Stopped");
+    let cut = bench.command(play(caller));
+    let answer = bench.command(Command::Answer { leg: caller });
+    assert_eq!(bench.ending(cut), "played Stopped");
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Confirmed { session });
+    assert_eq!(bench.ending(answer), "answered");
+    let after = bench.command(play(caller));
+    bench.peer_ends(session, 200);
+    assert_eq!(bench.ending(after), "leg-ended");
+}
+
+#[test]
+fn a_caller_who_hangs_up_during_an_announcement_leaves_nothing_behind() {
+    let mut bench = Bench::new();
+    let (session, _, caller) = bench.offered();
+    bench.command(Command::Progress { leg: caller });
+    bench.open_all();
+    let play = bench.command(play(caller));
+    bench.peer_ends(session, 487);
+    assert_eq!(bench.ending(play), "leg-ended");
     bench.close_all();
     bench.release_all();
     bench.assert_at_rest();

@@ -25,6 +25,8 @@ pub enum Goal {
     PhoneDirectly,
     /// What an agent says and hears; the agent's user.
     Supervision(Supervision, u16),
+    /// A number that says that it is gone before it refuses.
+    Gone,
     /// A number that does not exist.
     Nowhere,
 }
@@ -43,6 +45,7 @@ impl Goal {
             Self::Subscriber => "+15550111",
             Self::TwoWays => "+15550112",
             Self::PhoneDirectly => "+15550113",
+            Self::Gone => configuration::GONE,
             Self::Nowhere => "+15559999",
             Self::Supervision(what, agent) => {
                 return format!("{}{}", what.code(), configuration::user(agent));
