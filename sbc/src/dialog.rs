@@ -226,7 +226,8 @@ fn next_hop_of<'a>(route_set: &'a [String], remote_target: &'a str) -> &'a str {
     route_set.first().map_or(remote_target, |route| uri_of_route(route))
 }
 
-fn uri_of_route(route: &str) -> &str {
+/// The URI of a Route value.
+pub(crate) fn uri_of_route(route: &str) -> &str {
     route.trim_start_matches('<').trim_end_matches('>')
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Registration {
     /// The Expires header, in seconds.
     pub(crate) expires_s: Option<u32>,
     pub(crate) contacts: Contacts,
+    /// The proxies between, the nearest to us first (RFC 3327).
+    pub(crate) path: Vec<String>,
     /// The way back to where it came from.
     pub(crate) hop: Hop,
 }
@@ -94,6 +96,8 @@ pub(crate) struct Binding {
     pub(crate) instance: Option<Instance>,
     /// Where it registered from.
     pub(crate) hop: Hop,
+    /// The proxies between, the nearest to us first, as Route has them (RFC 3327 §5.3).
+    pub(crate) path: Vec<String>,
     /// When it is forgotten.
     pub(crate) expires: Instant,
     call_id: String,
@@ -271,6 +275,7 @@ fn with_contacts(
             uri: contact.uri.clone(),
             instance: contact.instance.clone(),
             hop: registration.hop,
+            path: registration.path.clone(),
             expires: now + lifetime,
             call_id: registration.call_id.clone(),
             cseq: registration.cseq,

@@ -31,6 +31,7 @@ fn registration(call_id: &str, cseq: u32, contacts: Vec<ContactRequest>) -> Regi
         cseq,
         expires_s: None,
         contacts: Contacts::Listed(contacts),
+        path: Vec::new(),
         hop: hop(),
     }
 }

@@ -15,7 +15,7 @@ use super::{
     DATAGRAM_REQUEST_MAX, Ender, Event, Identity, Invite, InviteTarget, LocalMedia, Received, Role,
     SessionError, SessionId, UserAgent,
 };
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, uri_of_route};
 use crate::identity::Shown;
 use crate::message::{Builder, HeaderName, Method, StartLine};
 use crate::offer_answer::{Negotiation, Step, Verdict, is_reachable_over};
@@ -31,6 +31,8 @@ pub(super) struct Destination {
     pub(super) hop: Hop,
     /// What stands in To as its host, when it is no address of these.
     pub(super) host: Option<String>,
+    /// The proxies between, the nearest first.
+    pub(super) routes: Vec<String>,
 }
 
 /// Whom an INVITE goes to.
@@ -325,6 +327,9 @@ impl UserAgent {
         let mut builder = Builder::request(Method::Invite, &destination.uri)
             .header(HeaderName::Via, compose::via(hop, branch))
             .header(HeaderName::MaxForwards, profile.max_forwards);
+        for route in &destination.routes {
+            builder = builder.header(HeaderName::Route, route);
+        }
         for route in self.service_route(&self.peer_of(call.session)) {
             builder = builder.header(HeaderName::Route, route);
         }
@@ -561,15 +566,22 @@ impl UserAgent {
 }
 
 /// A registered phone is reached where it registered from: on its connection, or at its source address when its
-/// Contact names another host, since then it is behind NAT.
+/// Contact names another host, since then it is behind NAT. Behind proxies it is by those that want to be on the way
+/// (RFC 3327 §5.3), the nearest of which is where it registered from: nobody sends us elsewhere by a header.
 fn destination_of(binding: &Binding) -> Destination {
     let hop = binding.hop;
-    let named = compose::address_of(&binding.uri).filter(|named| named.ip() == hop.destination.ip());
+    let next = binding.path.first().map_or(binding.uri.as_str(), |route| uri_of_route(route));
+    let named = compose::address_of(next).filter(|named| named.ip() == hop.destination.ip());
     let destination: SocketAddr = match named {
         Some(named) if hop.flow.is_none() => named,
         _ => hop.destination,
     };
-    Destination { uri: compose::request_uri(&binding.uri), hop: Hop { destination, ..hop }, host: None }
+    Destination {
+        uri: compose::request_uri(&binding.uri),
+        hop: Hop { destination, ..hop },
+        host: None,
+        routes: binding.path.clone(),
+    }
 }
 
 fn phrase(received: Received<'_>) -> String {

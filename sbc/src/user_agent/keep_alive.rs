@@ -81,9 +81,11 @@ impl UserAgent {
     }
 }
 
-/// Whether a phone that is reached by datagrams says that it is elsewhere than we see it.
+/// Whether a phone that is reached by datagrams says that it is elsewhere than we see it, with nobody between who would keep
+/// it in reach.
 fn is_behind_nat(binding: &Binding) -> bool {
     let named = compose::address_of(&binding.uri);
     binding.hop.transport == Transport::Udp
+        && binding.path.is_empty()
         && named.is_none_or(|named| named.ip() != binding.hop.destination.ip())
 }

@@ -16,6 +16,12 @@ use crate::uri::{Scheme, Uri};
 /// RFC 5626.
 pub(super) const OUTBOUND: &str = "outbound";
 
+/// RFC 3327.
+pub(super) const PATH: &str = "path";
+
+/// The most proxies between a phone and us; 400 beyond.
+const PATH_MAX: usize = 8;
+
 /// The most Contacts of one REGISTER; 400 beyond.
 const CONTACTS_MAX: usize = 16;
 
@@ -31,7 +37,8 @@ impl UserAgent {
         }
         let Some(registration) = registration(received) else { return self.refuse(now, received, 400) };
         let is_outbound = is_outbound(received, &registration);
-        if is_outbound && received.message.vias().count() > 1 {
+        let is_direct = received.message.vias().count() <= 1;
+        if is_outbound && !is_direct && !registration.path.last().is_some_and(|edge| keeps_flows(edge)) {
             // RFC 5626 §6, §11.6: what stands between could not keep the phone's flow.
             return self.refuse(now, received, 439);
         }
@@ -68,7 +75,14 @@ impl UserAgent {
             format!("<{}>;expires={expires}{instance}", binding.uri)
         };
         let contacts: Vec<String> = self.registrar.bindings(user).iter().map(contact).collect();
+        let has_path = received.message.has(HeaderName::Path);
         self.respond_with(now, received, 200, |builder| {
+            // RFC 3327 §5.3: who registered sees by which way it will be called.
+            let builder = if has_path {
+                builder.copy(received.message, HeaderName::Path).header(HeaderName::Supported, PATH)
+            } else {
+                builder
+            };
             // RFC 5626 §6: the phone is reached by its flow, and keeps it alive.
             let builder = if is_outbound { builder.header(HeaderName::Require, OUTBOUND) } else { builder };
             contacts.iter().fold(builder, |builder, contact| builder.header(HeaderName::Contact, contact))
@@ -99,6 +113,7 @@ fn registration(received: Received<'_>) -> Option<Registration> {
     if listed.iter().any(is_sips) && !takes_sips(received, &listed) {
         return None;
     }
+    let path = path(received)?;
     let contacts = match (has_wildcard, listed.is_empty()) {
         (true, true) => Contacts::Wildcard,
         (true, false) => return None,
@@ -109,6 +124,7 @@ fn registration(received: Received<'_>) -> Option<Registration> {
         cseq: received.essentials.cseq.number,
         expires_s: received.message.number(HeaderName::Expires).ok().flatten(),
         contacts,
+        path,
         hop: Hop {
             transport: packet.transport,
             local: packet.local,
@@ -116,6 +132,27 @@ fn registration(received: Received<'_>) -> Option<Registration> {
             flow: packet.flow,
         },
     })
+}
+
+/// The way that a REGISTER has come by proxies which want to be on it (RFC 3327 §5.3), as a Route says it; `None` when it is
+/// none of `sip` URIs, or too long.
+fn path(received: Received<'_>) -> Option<Vec<String>> {
+    let addresses = received.message.addresses(HeaderName::Path);
+    let path: Option<Vec<String>> = addresses
+        .take(PATH_MAX + 1)
+        .map(|address| {
+            let address = address.ok()?;
+            let Ok(Uri::Sip(_)) = address.uri() else { return None };
+            Some(format!("<{}>", std::str::from_utf8(address.uri_bytes).ok()?))
+        })
+        .collect();
+    path.filter(|path| path.len() <= PATH_MAX)
+}
+
+/// RFC 5626 §5.1: an edge proxy that keeps a phone's flow says so in the URI that it adds.
+fn keeps_flows(edge: &str) -> bool {
+    let uri = Uri::parse(edge.trim_start_matches('<').trim_end_matches('>').as_bytes());
+    uri.is_ok_and(|uri| uri.as_sip().is_some_and(|sip| sip.params.has("ob")))
 }
 
 /// RFC 5626 §6: a phone that knows of flows, and names its own.

@@ -381,7 +381,7 @@ impl Way {
             }
         };
         let host = self.domain.as_ref().map(|domain| domain.name.clone());
-        Destination { uri, hop: self.hop, host }
+        Destination { uri, hop: self.hop, host, routes: Vec::new() }
     }
 }
 

@@ -118,7 +118,7 @@ impl UserAgent {
     pub(super) fn refuse_requirements(&mut self, now: Instant, received: Received<'_>) -> bool {
         let mut known = compose::supported(self.profile(received.peer));
         if received.essentials.cseq.method == Method::Register {
-            known.push(super::registration::OUTBOUND);
+            known.extend([super::registration::OUTBOUND, super::registration::PATH]);
         }
         let is_known = |value: &&[u8]| {
             value.is_empty() || known.iter().any(|tag| tag.as_bytes().eq_ignore_ascii_case(value))

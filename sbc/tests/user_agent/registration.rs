@@ -314,6 +314,14 @@ fn a_phone_that_names_its_flow_is_told_that_it_is_kept() {
     let between = "Via: SIP/2.0/UDP 192.168.1.5;branch=z9hG4bK-phone\r\n";
     let refused = told(&format!("{named}Supported: outbound\r\n"), between);
     assert_eq!(refused.what(), "439 REGISTER");
+    // The edge proxy is the last of those in Path: it was the first to add itself.
+    for (path, expected) in [
+        ("<sip:core.example;lr>, <sip:edge.example;lr;ob>", "200 REGISTER"),
+        ("<sip:core.example;lr;ob>, <sip:edge.example;lr>", "439 REGISTER"),
+    ] {
+        let headers = format!("{named}Supported: path, outbound\r\nPath: {path}\r\n");
+        assert_eq!(told(&headers, between).what(), expected, "{path}");
+    }
     assert_eq!(told(&plain, between).what(), "200 REGISTER");
 }
 
@@ -343,4 +351,44 @@ fn contacts_of_one_request_are_bounded() {
         let kept = if count == 16 { 3 } else { 0 };
         assert_eq!(response.headers("Contact").len(), kept, "the latest of a user");
     }
+}
+
+/// RFC 3327 §5.3: Path is kept with the contact, said again, and is the Route of calls to it; they go to whom the REGISTER
+/// came from, whatever Path says.
+#[test]
+fn a_phone_behind_proxies_is_called_by_their_way() {
+    let mut world = World::new();
+    let path = "<sip:192.0.2.99;lr>, <sip:edge.example;lr;ob>";
+    let via = "Via: SIP/2.0/UDP 192.168.1.5;branch=z9hG4bK-phone\r\n";
+    let headers = format!("{}Require: path\r\nPath: {path}\r\n{via}", contact("1001@192.168.1.5"));
+    let ok = world.register_with(&register(1, &headers));
+    assert_eq!((ok.what().as_str(), ok.header("Path").as_str()), ("200 REGISTER", path));
+    assert_eq!(ok.header("Supported"), "path");
+    world.call_user();
+    let invite = world.expect("INVITE");
+    assert_eq!(invite.headers("Route"), ["<sip:192.0.2.99;lr>", "<sip:edge.example;lr;ob>"]);
+    assert_eq!((invite.request_uri(), invite.to), ("sip:1001@192.168.1.5", address(PHONE)));
+    // It has moved, and there is nobody between any more.
+    let ok = world.register_with(&register(3, &contact_of_phone()));
+    assert_eq!((ok.what().as_str(), ok.headers("Path").len()), ("200 REGISTER", 0));
+    world.call_user();
+    world.rest();
+    let invites = world.messages();
+    let direct = invites.iter().filter(|it| it.what() == "INVITE" && it.headers("Route").is_empty());
+    assert!(direct.count() > 0);
+}
+
+/// As many proxies as anybody has, and no more; and nothing that is no way.
+#[test]
+fn a_path_has_an_end() {
+    let mut world = World::new();
+    let told = |world: &mut World, cseq, path: String| {
+        let headers = format!("{}Path: {path}\r\n", contact_of_phone());
+        world.register_with(&register(cseq, &headers)).what()
+    };
+    let long = |count: usize| vec!["<sip:192.0.2.99;lr>"; count].join(", ");
+    assert_eq!(told(&mut world, 1, long(8)), "200 REGISTER");
+    assert_eq!(told(&mut world, 3, long(9)), "400 REGISTER");
+    assert_eq!(told(&mut world, 5, "<tel:+15550100>".to_owned()), "400 REGISTER");
+    assert_eq!(told(&mut world, 7, "sip".to_owned()), "400 REGISTER");
 }

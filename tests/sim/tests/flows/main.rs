@@ -2,6 +2,7 @@
 //! can be.
 
 mod messages;
+mod rfc3327;
 mod rfc3665;
 mod rfc5359;
 mod rfc7989;
