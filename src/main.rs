@@ -2,10 +2,12 @@
 
 mod configuration;
 mod demo;
+mod explain;
 mod load;
 
 mod logging;
 mod node;
+mod quality_plot;
 mod replay;
 mod rules;
 mod serve;
@@ -64,6 +66,8 @@ enum Command {
     /// Plays what came to a node in a capture into a new one in virtual time; prints the ladder and a verdict, the
     /// same ones every time. Ends with 1 when there are problems, with 2 when nothing could be replayed.
     Replay(replay::Arguments),
+    /// Tells a call of the store: its legs, what happened, and how it was to be heard in either direction.
+    Explain(explain::Arguments),
     /// Places calls on a node, or registers, or floods it, at a rate; says how long each step took and what failed.
     Load(Box<load::Arguments>),
 }
@@ -92,6 +96,13 @@ fn main() -> ExitCode {
             }
         }
         Command::Load(arguments) => load::load(*arguments),
+        Command::Explain(arguments) => match explain::explain(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Command::Replay(arguments) => match replay::replay(&arguments) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

@@ -44,7 +44,7 @@ pub(crate) use self::changes::Changes;
 use self::clock::Clock;
 use self::core::{Core, MediaLink, Order, Reload};
 pub(crate) use self::core::{Seen, Tap, Way};
-use self::picture::{NodeStatus, Picture};
+use self::picture::{Kept, NodeStatus, Picture};
 use self::recorder::Recorder;
 use crate::configuration::Loaded;
 use crate::speech::Speaker;
@@ -119,7 +119,7 @@ impl Node {
         let speaker = start_speaker(config, &wake)?;
         let (recorder, recordings) = start_recorder(config, clock, &wake)?;
         let store = Store::open(&config.store_path, &config.node_name, clock.dates())?;
-        let store_counters = store.counters();
+        let kept = Kept { counters: store.counters(), path: config.store_path.clone() };
 
         let (identity, certificate) = dtls_identity()?;
         let mut rng = seeded()?;
@@ -156,7 +156,7 @@ impl Node {
             started: clock.epoch(),
             picture: picture.clone(),
             transports: Arc::clone(&transports),
-            store: store_counters,
+            store: kept,
             recordings,
             orders: orders.clone(),
             bell: Arc::clone(&bell),

@@ -22,7 +22,12 @@ mod witness;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use tandem_control_api::CallRecord;
+use tandem_store::StoredPoint;
+use tandem_time::Instant;
+
 use crate::configuration::{LoadError, Loaded};
+use crate::quality_plot::{PlottedLeg, plot};
 use capture::CaptureError;
 use node::Node;
 use packet::Skipped;
@@ -44,6 +49,9 @@ pub(crate) struct Arguments {
     /// Also writes the ladder as SVG.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Also writes how the legs of the calls were to be heard over time, as SVG.
+    #[arg(long, value_name = "FILE")]
+    quality: Option<PathBuf>,
     /// Also writes what is to be heard in each stream as a WAV file into this folder.
     #[arg(long, value_name = "FOLDER")]
     wav: Option<PathBuf>,
@@ -76,6 +84,10 @@ pub(crate) fn replay(arguments: &Arguments) -> Result<bool, ReplayError> {
         std::fs::write(path, ladder.svg())
             .map_err(|source| ReplayError::Svg { path: path.display().to_string(), source })?;
     }
+    if let Some(path) = &arguments.quality {
+        std::fs::write(path, quality_svg(played.0.node.records()))
+            .map_err(|source| ReplayError::Svg { path: path.display().to_string(), source })?;
+    }
     if arguments.json {
         // Plain data: it always becomes JSON.
         println!("{}", serde_json::to_string_pretty(verdict).unwrap_or_default());
@@ -83,6 +95,20 @@ pub(crate) fn replay(arguments: &Arguments) -> Result<bool, ReplayError> {
         print!("{}\n{verdict}", ladder.text());
     }
     Ok(verdict.is_clean())
+}
+
+/// The plot of all calls of the capture, from its beginning.
+fn quality_svg(records: &[CallRecord]) -> String {
+    let legs = records.iter().flat_map(|record| &record.legs);
+    let points: Vec<(&str, Vec<StoredPoint>)> = legs
+        .filter_map(|leg| {
+            let points = leg.media.as_ref()?.quality.iter();
+            Some((leg.party.as_str(), points.map(|point| StoredPoint::of(point, Instant::START)).collect()))
+        })
+        .collect();
+    let legs: Vec<PlottedLeg<'_>> =
+        points.iter().map(|(party, points)| PlottedLeg { party, points }).collect();
+    plot("as the replayed node heard it", &legs)
 }
 
 /// A file for each stream that was decoded, named by who sent it to whom.

@@ -1,4 +1,5 @@
-//! HTTP: `GET /healthz`, `GET /metrics`, `GET /destinations`, `GET /registrations`, `GET /bans` and `DELETE /bans/ADDRESS`.
+//! HTTP: `GET /healthz`, `GET /metrics`, `GET /destinations`, `GET /registrations`, `GET /bans`, `DELETE /bans/ADDRESS`,
+//! `GET /calls/CALL` and `GET /calls/CALL/quality.svg`.
 //!
 //! Runs as a task of the shell. It asks a [`Status`] for a picture that the signalling core left behind; it must
 //! never wait for the core, nor the core for it.
@@ -9,5 +10,5 @@ mod server;
 
 pub use metric::{Kind, Metric, Sample};
 pub use server::{
-    ApiError, BannedSource, Destination, Health, Readiness, Registration, Server, Status, Unban,
+    ApiError, BannedSource, Destination, Health, Readiness, Recorded, Registration, Server, Status, Unban,
 };

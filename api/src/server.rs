@@ -29,6 +29,25 @@ pub trait Status: Send + Sync + 'static {
     fn bans(&self) -> Vec<BannedSource>;
     /// Has a source heard again.
     fn unban(&self, address: IpAddr) -> Unban;
+    /// The record of a call, by its identifier in logs, its row, or a SIP Call-ID. Reads from disk: asked on a thread that
+    /// may wait.
+    fn call(&self, name: &str) -> Recorded;
+}
+
+/// What is kept of a call that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recorded {
+    /// All of it, and its quality over time as SVG.
+    Found {
+        /// All of it.
+        call: serde_json::Value,
+        /// The plot.
+        quality_svg: String,
+    },
+    /// There is no such call.
+    Unknown,
+    /// The store cannot be read.
+    Unreadable,
 }
 
 /// A source that is not heard.
@@ -167,6 +186,8 @@ fn router(status: Arc<dyn Status>) -> Router {
         .route("/registrations", get(registrations))
         .route("/bans", get(bans))
         .route("/bans/{address}", delete(unban))
+        .route("/calls/{call}", get(call))
+        .route("/calls/{call}/quality.svg", get(quality_svg))
         .with_state(status)
 }
 
@@ -233,6 +254,35 @@ async fn unban(State(status): State<Arc<dyn Status>>, Path(address): Path<String
         Unban::Busy => (StatusCode::SERVICE_UNAVAILABLE, "try again in a moment".to_owned()),
     };
     (code, Json(serde_json::json!({ "error": error }))).into_response()
+}
+
+/// A call that has ended.
+async fn call(State(status): State<Arc<dyn Status>>, Path(name): Path<String>) -> Response {
+    match recorded(status, name).await {
+        Ok((call, _)) => Json(call).into_response(),
+        Err(refused) => refused,
+    }
+}
+
+/// How it was to be heard over time.
+async fn quality_svg(State(status): State<Arc<dyn Status>>, Path(name): Path<String>) -> Response {
+    match recorded(status, name).await {
+        Ok((_, svg)) => ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
+        Err(refused) => refused,
+    }
+}
+
+async fn recorded(status: Arc<dyn Status>, name: String) -> Result<(serde_json::Value, String), Response> {
+    let asked = name.clone();
+    let found = tokio::task::spawn_blocking(move || status.call(&asked)).await;
+    let (code, error) = match found {
+        Ok(Recorded::Found { call, quality_svg }) => return Ok((call, quality_svg)),
+        Ok(Recorded::Unknown) => (StatusCode::NOT_FOUND, format!("there is no record of a call {name:?}")),
+        Ok(Recorded::Unreadable) | Err(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read".to_owned())
+        }
+    };
+    Err((code, Json(serde_json::json!({ "error": error }))).into_response())
 }
 
 /// 200 while calls are taken, else 503, so that a load balancer needs to read no further.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_api::{
-    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Registration, Server, Status, Unban,
+    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, Registration, Server,
+    Status, Unban,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -59,6 +60,17 @@ impl Status for Fixed {
             IpAddr::V4(address) if address.is_loopback() => Unban::Busy,
             IpAddr::V4(address) if address.is_documentation() => Unban::Ordered,
             _ => Unban::NotBanned,
+        }
+    }
+
+    fn call(&self, name: &str) -> Recorded {
+        match name {
+            "call-7.0" => Recorded::Found {
+                call: serde_json::json!({ "call": name, "legs": [] }),
+                quality_svg: "<svg/>".to_owned(),
+            },
+            "a b@host" => Recorded::Unreadable,
+            _ => Recorded::Unknown,
         }
     }
 }
@@ -165,4 +177,18 @@ async fn a_taken_address_is_named_with_what_to_do() {
         said.contains(&address.to_string()) && said.ends_with("free it, or change http.listen"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_call_is_told_and_its_quality_is_shown() {
+    let told = request(Readiness::Ready, "/calls/call-7.0").await;
+    assert!(told.starts_with("HTTP/1.1 200") && told.ends_with(r#"{"call":"call-7.0","legs":[]}"#), "{told}");
+    let shown = request(Readiness::Ready, "/calls/call-7.0/quality.svg").await;
+    assert!(shown.contains("content-type: image/svg+xml\r\n") && shown.ends_with("<svg/>"), "{shown}");
+    for (name, status) in [("call-8.0", "404"), ("a%20b@host", "503")] {
+        for path in [format!("/calls/{name}"), format!("/calls/{name}/quality.svg")] {
+            let refused = request(Readiness::Ready, &path).await;
+            assert!(refused.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {refused}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tandem_media::codec::g711::Law;
 use tandem_media::codec::{Codec, Rate};
 use tandem_media::jitter::{DelayLimits, Kind, Playout};
-use tandem_media::quality::mean_opinion_score;
+use tandem_media::quality::{Conditions, Impairment};
 use tandem_media::rtp::{HEADER_LEN, Header, Stamp};
 use tandem_time::Instant;
 
@@ -111,8 +111,12 @@ fn listen(trips: &[Trip], buffer: Buffer) -> Outcome {
         Buffer::Adaptive => adaptive(trips),
         Buffer::Fixed(ms) => fixed(trips, ms * 1_000),
     };
-    let both_ways = Duration::from_secs_f64(2.0 * delay_ms.max(0.0) / 1_000.0);
-    let score = mean_opinion_score(missed_percent as f32, Duration::ZERO, both_ways).into();
+    let conditions = Conditions {
+        loss_percent: missed_percent as f32,
+        round_trip: Duration::from_secs_f64(2.0 * delay_ms.max(0.0) / 1_000.0),
+        ..Conditions::default()
+    };
+    let score = conditions.mean_opinion_score(Impairment::G711).into();
     Outcome { missed_percent, delay_ms, score }
 }
 

@@ -501,7 +501,7 @@ pub enum CollectEnd {
 }
 
 /// An endpoint's totals, counted from our side.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointStatistics {
     /// RTP packets accepted from the party.
     pub packets_received: u64,
@@ -517,10 +517,16 @@ pub struct EndpointStatistics {
     pub jitter_max_us: u32,
     /// What the party lost of ours by its last receiver report, in percent.
     pub remote_loss_percent: Option<f32>,
+    /// Interarrival jitter of ours by the party's last receiver report, in microseconds.
+    pub remote_jitter_us: Option<u32>,
     /// Round-trip time by the last receiver report, in microseconds.
     pub round_trip_us: Option<u32>,
-    /// Estimated listening quality of what the party sent, 1.0 to 4.5 (ITU-T G.107, simplified).
+    /// Estimated listening quality of what the party sent, 1.0 to 4.5 (ITU-T G.107).
     pub mos: Option<f32>,
+    /// The same of what the party was sent, by its receiver reports.
+    pub remote_mos: Option<f32>,
+    /// Both over time, [`quality::MAX_POINTS`](crate::quality::MAX_POINTS) points at most.
+    pub quality: Vec<crate::quality::QualityPoint>,
     /// Digits received.
     pub digits_received: u32,
 }

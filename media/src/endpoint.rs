@@ -3,6 +3,7 @@
 mod agreed;
 mod collision;
 mod ear;
+mod history;
 mod keys;
 mod listening;
 mod one_way;
@@ -10,7 +11,6 @@ mod recorded;
 mod seated;
 mod security;
 mod sending;
-mod totals;
 mod voice;
 
 use std::net::SocketAddr;
@@ -22,6 +22,7 @@ use tandem_time::Instant;
 use agreed::Agreed;
 use collision::Collision;
 use ear::Ear;
+use history::History;
 pub(crate) use keys::Way;
 use keys::{Listener, Pressed};
 use listening::Listening;
@@ -137,6 +138,8 @@ pub(crate) struct Endpoint {
     /// No frame may be due earlier: the latest one of the play before still sounds.
     free_at: Instant,
     rtcp: RtcpSession,
+    /// Of its quality, from when media was agreed.
+    history: Option<History>,
     report_due: bool,
     watch: Watch,
     one_way: OneWay,
@@ -174,6 +177,7 @@ impl Endpoint {
             recording: None,
             free_at: now,
             rtcp: RtcpSession::new(rng),
+            history: None,
             report_due: false,
             watch: Watch::Off,
             one_way: OneWay::Off,
@@ -234,6 +238,7 @@ impl Endpoint {
             self.ear = Some(Box::new(Ear::new(agreed.stream.codec)));
         }
         self.rtcp.start(now, rng);
+        self.history.get_or_insert_with(|| History::new(now, &self.reception));
         self.agreed = Some(agreed);
         begins
     }
@@ -488,8 +493,9 @@ impl Endpoint {
         let turn = self.conversation.as_ref().map(|conversation| conversation.turn_at());
         let listening = self.listening.as_ref().map(|listening| listening.deadline());
         let one_way = self.one_way.deadline();
+        let point = self.history.as_ref().map(History::deadline);
         let collision = self.collision.is_seen().then_some(self.heard_at);
-        let own = [tick, turn, key, self.collector.deadline(), self.rtcp.deadline()];
+        let own = [tick, turn, key, self.collector.deadline(), self.rtcp.deadline(), point];
         let heard = [listening, one_way, collision, silence];
         own.into_iter().chain(heard).flatten().min()
     }
@@ -516,6 +522,7 @@ impl Endpoint {
         if self.rtcp.take_due(now, rng) {
             self.report_due = true;
         }
+        self.measure(now);
         if let Watch::On(timeout) = self.watch
             && self.heard_at + timeout <= now
         {

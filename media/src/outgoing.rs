@@ -53,6 +53,8 @@ pub(crate) struct Outgoing {
     timestamp_at: Option<Instant>,
     feed: Feed,
     first_sequence: u16,
+    /// Sequence numbers gone through under this SSRC: of a relayed source's lost packets, too.
+    numbers: u64,
     /// Under this SSRC.
     packets: u64,
     octets: u64,
@@ -75,6 +77,7 @@ impl Outgoing {
             timestamp_at: None,
             feed: Feed::Switched,
             first_sequence: sequence,
+            numbers: 0,
             packets: 0,
             octets: 0,
             packets_before: 0,
@@ -92,6 +95,10 @@ impl Outgoing {
         self.clock_khz = clock_hz / 1_000;
     }
 
+    pub(crate) const fn clock_khz(&self) -> u32 {
+        self.clock_khz
+    }
+
     pub(crate) const fn packets_in_all(&self) -> u64 {
         self.packets_before + self.packets
     }
@@ -106,6 +113,11 @@ impl Outgoing {
 
     pub(crate) const fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// How many numbers a party that missed nothing of the stream has seen, or missed.
+    pub(crate) const fn numbers(&self) -> u64 {
+        self.numbers
     }
 
     pub(crate) const fn first_sequence(&self) -> u16 {
@@ -159,6 +171,7 @@ impl Outgoing {
     pub(crate) const fn go_on_with_event(&mut self, payload_type: u8) -> Stamp {
         let sequence = self.next_sequence;
         self.next_sequence = sequence.wrapping_add(1);
+        self.numbers += 1;
         Stamp { marker: false, payload_type, sequence, timestamp: self.timestamp, ssrc: self.ssrc }
     }
 
@@ -215,7 +228,9 @@ impl Outgoing {
 
     #[inline]
     fn advance(&mut self, now: Instant, sequence: u16, timestamp: u32) {
-        self.next_sequence = sequence.wrapping_add(1);
+        let next = sequence.wrapping_add(1);
+        let step = next.wrapping_sub(std::mem::replace(&mut self.next_sequence, next)) as i16;
+        self.numbers += u64::from(step.max(0).unsigned_abs());
         if timestamp != self.timestamp || self.timestamp_at.is_none() {
             self.timestamp = timestamp;
             self.timestamp_at = Some(now);

@@ -12,7 +12,14 @@
 //! BurstR is 1 where packets get lost at random, and more where they do in bursts. Without any loss or delay the estimate
 //! is 4.4, for wideband codecs too: the scale is that of narrowband telephony.
 
+mod series;
+
 use std::time::Duration;
+
+use crate::Codec;
+use crate::reception::Reception;
+pub use series::{Heard, MAX_POINTS, QualityPoint};
+pub(crate) use series::{Measured, Series};
 
 const BEST_RATING: f32 = 93.2;
 const NOTICED_DELAY_MS: f32 = 177.3;
@@ -32,6 +39,18 @@ impl Impairment {
     /// G.711 with concealment of lost packets (G.113 appendix I).
     pub const G711: Self = Self { equipment: 0.0, robustness: 25.1 };
 
+    /// That of a codec. G.113 has no figures for G.722 and Opus on this scale. Both are as good as G.711 while nothing is
+    /// missing. A gap in G.722 is filled as one in G.711; one in Opus by its decoder, or by what the next packet tells of
+    /// it when the party was asked for that, and then half of what is lost at random is hardly missed.
+    #[must_use]
+    pub const fn of(codec: Codec) -> Self {
+        match codec {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => Self::G711,
+            Codec::Opus(parameters) if parameters.in_band_fec => Self { equipment: 0.0, robustness: 50.2 },
+            Codec::Opus(_) => Self::G711,
+        }
+    }
+
     /// Ie,eff: what so much loss takes from the rating. `burst_ratio` is the mean length of its bursts by that of random
     /// loss, 1 at least.
     #[must_use]
@@ -47,12 +66,33 @@ pub fn delay_impairment(delay_ms: f32) -> f32 {
     0.024 * delay_ms + 0.11 * (delay_ms - NOTICED_DELAY_MS).max(0.0)
 }
 
-/// The mean opinion score, 1.0 to 4.5.
+/// The mean opinion score of all that came; none without a packet.
 #[must_use]
-pub fn mean_opinion_score(loss_percent: f32, jitter: Duration, round_trip: Duration) -> f32 {
-    let delay_ms = round_trip.as_secs_f32() * 500.0 + jitter.as_secs_f32() * 2_000.0 + 10.0;
-    let rating = BEST_RATING - delay_impairment(delay_ms) - Impairment::G711.of_loss(loss_percent, 1.0);
-    let rating = rating.clamp(0.0, 100.0);
-    let score = 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6;
-    score.clamp(1.0, 4.5)
+pub fn of_reception(reception: &Reception, impairment: Impairment) -> Option<f32> {
+    Measured::of(reception).heard(impairment, None).map(|heard| heard.mos)
+}
+
+/// How a stream came.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Conditions {
+    /// Packets that never came, in percent.
+    pub loss_percent: f32,
+    /// The mean length of gaps, by that of random loss: 1 at random and below.
+    pub burst_ratio: f32,
+    /// Interarrival jitter (RFC 3550 §6.4.1).
+    pub jitter: Duration,
+    /// There and back; zero when it is not known.
+    pub round_trip: Duration,
+}
+
+impl Conditions {
+    /// The mean opinion score, 1.0 to 4.5.
+    #[must_use]
+    pub fn mean_opinion_score(&self, impairment: Impairment) -> f32 {
+        let delay_ms = self.round_trip.as_secs_f32() * 500.0 + self.jitter.as_secs_f32() * 2_000.0 + 10.0;
+        let loss = impairment.of_loss(self.loss_percent, self.burst_ratio);
+        let rating = (BEST_RATING - delay_impairment(delay_ms) - loss).clamp(0.0, 100.0);
+        let score = 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6;
+        score.clamp(1.0, 4.5)
+    }
 }

@@ -35,6 +35,8 @@ pub struct Reception {
     /// Expected and received of the runs before.
     expected_before: u64,
     received_before: u64,
+    /// Steps over numbers that had not come.
+    gaps: u64,
     /// In microseconds.
     jitter_max_us: u32,
 }
@@ -42,7 +44,7 @@ pub struct Reception {
 impl Default for Reception {
     fn default() -> Self {
         let clock_khz = USUAL_CLOCK_KHZ;
-        Self { clock_khz, run: None, expected_before: 0, received_before: 0, jitter_max_us: 0 }
+        Self { clock_khz, run: None, expected_before: 0, received_before: 0, gaps: 0, jitter_max_us: 0 }
     }
 }
 
@@ -84,7 +86,12 @@ impl Reception {
     #[inline]
     pub fn receive(&mut self, now: Instant, header: &Header, timed: bool) -> Arrival {
         let arrival = match &mut self.run {
-            Some(run) if run.ssrc == header.ssrc => run.sequence(header.sequence),
+            Some(run) if run.ssrc == header.ssrc => {
+                let highest = run.highest;
+                let arrival = run.sequence(header.sequence);
+                self.gaps += u64::from(run.highest.wrapping_sub(highest) > 1);
+                arrival
+            }
             _ => Arrival::Restarted,
         };
         if arrival == Arrival::Restarted {
@@ -150,6 +157,12 @@ impl Reception {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.expected().saturating_sub(self.received())
+    }
+
+    /// Gaps that what never came left, and what came late.
+    #[must_use]
+    pub const fn gaps(&self) -> u64 {
+        self.gaps
     }
 
     /// Interarrival jitter in microseconds.

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use crate::outgoing::Outgoing;
+use crate::quality::Measured;
 use crate::reception::Reception;
 use crate::rtcp::{self, CNAME_LEN, Compound, MAX_COMPOUND_LEN, ReportBlock, SenderInfo};
 
@@ -29,6 +30,15 @@ pub(crate) struct RtcpSession {
     sender_report: Option<(u32, Instant)>,
     round_trip: Option<Duration>,
     remote_loss_percent: Option<f32>,
+    remote: Remote,
+}
+
+/// How our stream comes to the party, by its reports.
+#[derive(Clone, Copy, Debug, Default)]
+struct Remote {
+    /// In all by the latest report, and by the latest when they were taken.
+    latest: Option<Measured>,
+    taken: Measured,
 }
 
 impl RtcpSession {
@@ -42,6 +52,7 @@ impl RtcpSession {
             sender_report: None,
             round_trip: None,
             remote_loss_percent: None,
+            remote: Remote::default(),
         }
     }
 
@@ -53,8 +64,9 @@ impl RtcpSession {
     }
 
     /// Our stream has a new SSRC, so its packets are counted anew (§6.4.1).
-    pub(crate) const fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.sent_at_reports = [0; 2];
+        self.remote = Remote::default();
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
@@ -130,10 +142,37 @@ impl RtcpSession {
         }
         let first = u32::from(outgoing.first_sequence());
         let expected = block.reception.highest_sequence.wrapping_sub(first).wrapping_add(1);
-        if (1..=outgoing.packets()).contains(&u64::from(expected)) {
+        if (1..=outgoing.numbers()).contains(&u64::from(expected)) {
             let lost = block.reception.cumulative_lost.max(0) as f32;
             self.remote_loss_percent = Some((100.0 * lost / expected as f32).min(100.0));
+            self.remote.latest = Some(Measured {
+                expected,
+                lost: block.reception.cumulative_lost.max(0).unsigned_abs().min(expected),
+                // A report does not tell how it was spread: at random, for what is known.
+                gaps: u32::MAX,
+                jitter_us: (u64::from(block.reception.jitter) * 1_000 / u64::from(outgoing.clock_khz()))
+                    as u32,
+            });
         }
+    }
+
+    /// How our stream came to the party in all, by its latest report.
+    pub(crate) const fn remote(&self) -> Option<Measured> {
+        self.remote.latest
+    }
+
+    /// The same since it was taken last; nothing when there was no report.
+    pub(crate) fn remote_since(&self) -> Measured {
+        self.remote.latest.map_or_else(Measured::default, |latest| {
+            // A report tells no gaps, so any number of them is left.
+            Measured { gaps: latest.gaps, ..latest.since(self.remote.taken) }
+        })
+    }
+
+    pub(crate) fn take_remote(&mut self) -> Measured {
+        let since = self.remote_since();
+        self.remote.taken = self.remote.latest.unwrap_or(self.remote.taken);
+        since
     }
 
     pub(crate) const fn round_trip(&self) -> Option<Duration> {

@@ -397,7 +397,7 @@ impl Worker {
                     }
                 }
                 Some(Slot::Leaving(endpoint)) => {
-                    let (endpoint, statistics) = (endpoint.id, endpoint.statistics());
+                    let (endpoint, statistics) = (endpoint.id, endpoint.statistics(now));
                     self.requests.push_back(IoRequest::Unbind { endpoint });
                     self.free(endpoint);
                     self.events.push(Event::Closed { endpoint, statistics });

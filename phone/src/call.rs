@@ -538,7 +538,13 @@ impl Call {
             local.set_ip(elsewhere);
         }
         let outbox = &mut scene.outbox;
+        let manner = &self.manner;
         stream.handle_timeout(scene.now, |distance, destination, bytes| {
+            let sequence =
+                bytes.get(2..).and_then(|rest| rest.first_chunk().copied()).map(u16::from_be_bytes);
+            if distance == 0 && sequence.is_some_and(|sequence| manner.loses(sequence)) {
+                return;
+            }
             let local = SocketAddr::new(local.ip(), local.port() + distance);
             outbox.push(Output::Rtp { local, destination, bytes });
         });

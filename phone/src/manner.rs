@@ -168,6 +168,14 @@ impl Manner {
         })
     }
 
+    /// Whether an RTP packet of that number gets lost.
+    pub(crate) fn loses(&self, sequence: u16) -> bool {
+        self.habits.iter().any(|habit| match habit {
+            Habit::LosesSpeech { every } => *every > 0 && sequence.is_multiple_of(*every),
+            _ => false,
+        })
+    }
+
     pub(crate) fn vanishes_after(&self) -> Option<Duration> {
         self.habits.iter().find_map(|habit| match habit {
             Habit::Vanishes { after } => Some(*after),
@@ -216,6 +224,11 @@ pub enum Habit {
     AnswersTwice,
     /// Its RTP comes from another address than the one it told.
     SendsFrom(IpAddr),
+    /// Packets of its speech get lost on their way, one of so many.
+    LosesSpeech {
+        /// Of how many; none of 0.
+        every: u16,
+    },
     /// A second BYE follows the first.
     ByesTwice,
     /// Sends an ACK nobody waits for right after its INVITE, and after each BYE.

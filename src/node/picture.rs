@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant as WallInstant, SystemTime};
 
 use tandem_api::{
-    BannedSource, Destination, Health, Kind, Metric, Readiness, Registration, Sample, Status, Unban,
+    BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, Registration, Sample, Status, Unban,
 };
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::CountersSnapshot as MediaCounters;
@@ -18,6 +19,7 @@ use tandem_sbc::user_agent::{
     TrunkUse,
 };
 use tandem_sbc_net::{Bell, Transports};
+use tandem_store::Archive;
 use tandem_switch::{Counters, Ledger, Switch};
 use tandem_time::Instant;
 use tokio::sync::watch;
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 use super::call_log::CallLog;
 use super::core::Order;
 use super::recorder;
+use crate::explain;
 
 /// A core that has shown nothing for so long is stuck.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
@@ -116,12 +119,18 @@ impl Picture {
     }
 }
 
+/// The records of a node: how they are written, and where.
+pub(super) struct Kept {
+    pub(super) counters: Arc<tandem_store::Counters>,
+    pub(super) path: PathBuf,
+}
+
 /// What HTTP shows of a node.
 pub(super) struct NodeStatus {
     pub(super) started: WallInstant,
     pub(super) picture: watch::Receiver<Arc<Picture>>,
     pub(super) transports: Arc<Transports>,
-    pub(super) store: Arc<tandem_store::Counters>,
+    pub(super) store: Kept,
     pub(super) recordings: Option<Arc<RecordingCounters>>,
     pub(super) orders: SyncSender<Order>,
     pub(super) bell: Arc<Bell>,
@@ -190,6 +199,20 @@ impl Status for NodeStatus {
         if ordered.is_ok() { Unban::Ordered } else { Unban::Busy }
     }
 
+    fn call(&self, name: &str) -> Recorded {
+        let found = Archive::open(&self.store.path).and_then(|archive| archive.call_named(name));
+        match found {
+            Ok(Some(call)) => {
+                Recorded::Found { call: explain::as_json(&call), quality_svg: explain::quality_svg(&call) }
+            }
+            Ok(None) => Recorded::Unknown,
+            Err(error) => {
+                tracing::warn!(%error, "a call cannot be told");
+                Recorded::Unreadable
+            }
+        }
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         let picture = Arc::clone(&self.picture.borrow());
         let mut metrics = ledger(&picture.ledger);
@@ -202,7 +225,7 @@ impl Status for NodeStatus {
         metrics.extend(contact_centre(&picture));
         metrics.extend(media(&picture.media));
         metrics.extend(transports(&self.transports));
-        metrics.extend(store(&self.store));
+        metrics.extend(store(&self.store.counters));
         metrics.extend(self.recordings.iter().flat_map(|counters| recorder::metrics(counters)));
         metrics
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use tandem_media::codec::g711::Law;
+use tandem_media::quality::Impairment;
 use tandem_media::reception::Reception;
 use tandem_media::telephone_event::{EventBlock, Press, PressDetector};
 use tandem_media::{quality, rtp};
@@ -93,12 +94,9 @@ impl StreamWatch {
         }
     }
 
-    /// How good it sounds, by loss and jitter (ITU-T G.107, simplified); none without a packet.
+    /// How good it sounds, by loss, its bursts, and jitter (ITU-T G.107); none without a packet.
     pub(super) fn mos(&self) -> Option<f32> {
-        let expected = self.reception.expected();
-        let loss = 100.0 * self.reception.lost() as f32 / expected.max(1) as f32;
-        let jitter = std::time::Duration::from_micros(u64::from(self.reception.jitter_us()));
-        (expected > 0).then(|| quality::mean_opinion_score(loss, jitter, std::time::Duration::ZERO))
+        quality::of_reception(&self.reception, Impairment::G711)
     }
 
     /// Keys pressed in it as telephone-events.

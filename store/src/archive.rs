@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::StoreError;
+use crate::quality::{self, StoredPoint};
 
 /// The most calls one reading returns.
 const MAX_CALLS: u32 = 10_000;
@@ -76,8 +77,12 @@ pub struct StoredLeg {
     pub sip_call_id: String,
     /// What it was called from end to end (Session-ID), if either side said.
     pub session_id: Option<String>,
+    /// When it began.
+    pub started: String,
     /// When it was answered.
     pub answered: Option<String>,
+    /// When it ended.
+    pub ended: String,
     /// Who ended it.
     pub end_side: String,
     /// The final SIP status.
@@ -92,8 +97,18 @@ pub struct StoredLeg {
     pub packets_lost: i64,
     /// Interarrival jitter, microseconds.
     pub jitter_us: i64,
-    /// Estimated listening quality.
+    /// What the party lost of ours by its last report, in percent.
+    pub remote_loss_percent: Option<f64>,
+    /// Interarrival jitter of ours by its last report, microseconds.
+    pub remote_jitter_us: Option<i64>,
+    /// There and back, microseconds.
+    pub round_trip_us: Option<i64>,
+    /// Estimated listening quality of what the party sent.
     pub mos: Option<f64>,
+    /// The same of what it was sent.
+    pub remote_mos: Option<f64>,
+    /// Both over time.
+    pub quality: Vec<StoredPoint>,
     /// Digits received.
     pub digits_received: i64,
     /// Which way its media went: `anchored` or `direct`.
@@ -145,25 +160,51 @@ impl Archive {
         self.read_calls(after).map_err(|source| self.failed(source))
     }
 
+    /// The latest call that a name is of: its row, its identifier in logs, or the SIP Call-ID of one of its legs.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn call_named(&self, name: &str) -> Result<Option<StoredCall>, StoreError> {
+        self.read_named(name).map_err(|source| self.failed(source))
+    }
+
+    fn read_named(&self, name: &str) -> rusqlite::Result<Option<StoredCall>> {
+        let row: Option<i64> = self.connection.query_row(
+            "SELECT max(id) FROM calls WHERE id = ?2 OR call = ?1 \
+             OR id IN (SELECT call_id FROM legs WHERE sip_call_id = ?1)",
+            (name, name.parse::<i64>().ok()),
+            |row| row.get(0),
+        )?;
+        let Some(row) = row else { return Ok(None) };
+        let read = self.connection.query_row("SELECT * FROM calls WHERE id = ?1", [row], read_call);
+        let mut call = read?;
+        self.complete(&mut call)?;
+        Ok(Some(call))
+    }
+
     fn read_calls(&self, after: i64) -> rusqlite::Result<Vec<StoredCall>> {
         let mut calls = self
             .connection
             .prepare_cached("SELECT * FROM calls WHERE id > ?1 ORDER BY id LIMIT ?2")?
             .query_map((after, MAX_CALLS), read_call)?
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        for call in &mut calls {
-            call.legs = self
-                .connection
-                .prepare_cached("SELECT * FROM legs WHERE call_id = ?1 ORDER BY position")?
-                .query_map([call.id], read_leg)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            call.timeline = self
-                .connection
-                .prepare_cached("SELECT * FROM timeline WHERE call_id = ?1 ORDER BY position")?
-                .query_map([call.id], read_fact)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-        }
+        calls.iter_mut().try_for_each(|call| self.complete(call))?;
         Ok(calls)
+    }
+
+    /// Adds a call's legs and timeline.
+    fn complete(&self, call: &mut StoredCall) -> rusqlite::Result<()> {
+        call.legs = self
+            .connection
+            .prepare_cached("SELECT * FROM legs WHERE call_id = ?1 ORDER BY position")?
+            .query_map([call.id], read_leg)?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        call.timeline = self
+            .connection
+            .prepare_cached("SELECT * FROM timeline WHERE call_id = ?1 ORDER BY position")?
+            .query_map([call.id], read_fact)?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(())
     }
 
     fn failed(&self, source: rusqlite::Error) -> StoreError {
@@ -205,7 +246,9 @@ fn read_leg(row: &Row<'_>) -> rusqlite::Result<StoredLeg> {
         party: row.get("party")?,
         sip_call_id: row.get("sip_call_id")?,
         session_id: row.get("session_id")?,
+        started: row.get("started")?,
         answered: row.get("answered")?,
+        ended: row.get("ended")?,
         end_side: row.get("end_side")?,
         end_status: row.get("end_status")?,
         codec: row.get("codec")?,
@@ -213,7 +256,12 @@ fn read_leg(row: &Row<'_>) -> rusqlite::Result<StoredLeg> {
         packets_sent: count("packets_sent")?,
         packets_lost: count("packets_lost")?,
         jitter_us: count("jitter_us")?,
+        remote_loss_percent: row.get("remote_loss_percent")?,
+        remote_jitter_us: row.get("remote_jitter_us")?,
+        round_trip_us: row.get("round_trip_us")?,
         mos: row.get("mos")?,
+        remote_mos: row.get("remote_mos")?,
+        quality: quality::read(row.get::<_, Option<String>>("quality")?.as_deref()),
         digits_received: count("digits_received")?,
         media_path: row.get("media_path")?,
         reason: row.get("reason")?,

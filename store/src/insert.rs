@@ -9,6 +9,7 @@ use tandem_control_api::{
 use tandem_time::Instant;
 
 use crate::date::NodeClock;
+use crate::quality;
 use crate::summary::Summary;
 
 /// Writes all rows of `record` within `transaction`.
@@ -21,7 +22,7 @@ pub(crate) fn insert(
     insert_call(transaction, run, clock, record)?;
     let call = transaction.last_insert_rowid();
     for (position, leg) in record.legs.iter().enumerate() {
-        insert_leg(transaction, call, position, clock, leg)?;
+        insert_leg(transaction, call, position, clock, record.offered, leg)?;
     }
     for (position, entry) in record.timeline.iter().enumerate() {
         insert_entry(transaction, call, position, clock, entry)?;
@@ -84,6 +85,7 @@ fn insert_leg(
     call: i64,
     position: usize,
     clock: &NodeClock,
+    offered: Instant,
     leg: &LegRecord,
 ) -> rusqlite::Result<()> {
     let direction = match leg.direction {
@@ -98,7 +100,7 @@ fn insert_leg(
     transaction
         .prepare_cached(
             "INSERT INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
         )?
         .execute(params![
             call,
@@ -128,6 +130,9 @@ fn insert_leg(
             media_path,
             leg.reason,
             leg.session_id,
+            media.and_then(|media| media.remote_jitter_us),
+            media.and_then(|media| media.remote_mos),
+            media.and_then(|media| quality::written(&media.quality, offered)),
         ])?;
     Ok(())
 }

@@ -29,6 +29,7 @@ mod load_media;
 mod load_streams;
 mod menu_to_softphone;
 mod prompts;
+mod quality;
 mod recordings;
 mod redirects;
 mod registering;

@@ -27,6 +27,6 @@ pub use event::{
 pub use id::{CallId, CommandId, LegId};
 pub use plane::ControlPlane;
 pub use progress::{Evidence, EvidenceKind, ProgressReport, ProgressRules, SpecialInformation, Verdict};
-pub use record::{CallRecord, Direction, LegRecord, MediaStatistics, TimelineEntry};
+pub use record::{CallRecord, Direction, Heard, LegRecord, MediaStatistics, QualityPoint, TimelineEntry};
 pub use static_routes::{StaticRoutes, Treatment};
 pub use straight_through::{Ask, Route, StraightThrough};

@@ -125,12 +125,51 @@ pub struct MediaStatistics {
     pub jitter_max_us: u32,
     /// What the party lost of ours by its last receiver report, in percent.
     pub remote_loss_percent: Option<f32>,
+    /// Interarrival jitter of ours by the party's last receiver report, in microseconds.
+    #[serde(default)]
+    pub remote_jitter_us: Option<u32>,
     /// Round-trip time by the last receiver report, in microseconds.
     pub round_trip_us: Option<u32>,
-    /// Estimated listening quality of what the party sent: 1.0 to 4.5 (ITU-T G.107, simplified).
+    /// Estimated listening quality of what the party sent: 1.0 to 4.5 (ITU-T G.107).
     pub mos: Option<f32>,
+    /// The same of what the party was sent, by its receiver reports.
+    #[serde(default)]
+    pub remote_mos: Option<f32>,
+    /// Both directions over time; at most [`MediaStatistics::MAX_QUALITY`].
+    #[serde(default)]
+    pub quality: Vec<QualityPoint>,
     /// Digits received (events, not their values).
     pub digits_received: u32,
+}
+
+impl MediaStatistics {
+    /// Points kept of one leg: when it lasts long, each covers the more.
+    pub const MAX_QUALITY: usize = 97;
+}
+
+/// A leg's media at some time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QualityPoint {
+    /// The end of the time that it covers, which began with the point before.
+    #[serde(with = "nanos")]
+    pub at: Instant,
+    /// What the party sent, as it came here; none when nothing was expected.
+    pub received: Option<Heard>,
+    /// What it was sent, as it came there by its reports; none when there was no report.
+    pub sent: Option<Heard>,
+    /// The round trip, in microseconds, when it is known.
+    pub round_trip_us: Option<u32>,
+}
+
+/// One direction at some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    /// Packets that were lost, in percent.
+    pub loss_percent: f32,
+    /// Interarrival jitter in microseconds.
+    pub jitter_us: u32,
+    /// Estimated listening quality, 1.0 to 4.5.
+    pub mos: f32,
 }
 
 mod nanos {

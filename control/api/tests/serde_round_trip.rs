@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tandem_control_api::{
     CallFact, CallId, CallRecord, CollectEnd, CollectRules, Command, CommandError, CommandId, DialFailure,
-    DialTarget, Direction, EndedBy, Event, Evidence, EvidenceKind, HangupCause, LegEnd, LegId, LegRecord,
-    Level, MediaPath, MediaStatistics, Origin, Outcome, Party, PlayEnd, ProgressReport, ProgressRules,
-    Prompt, RecordAction, Redirection, RejectReason, Repeat, Request, Role, SpecialInformation,
-    TimelineEntry, Tone, TransferTo, Verdict,
+    DialTarget, Direction, EndedBy, Event, Evidence, EvidenceKind, HangupCause, Heard, LegEnd, LegId,
+    LegRecord, Level, MediaPath, MediaStatistics, Origin, Outcome, Party, PlayEnd, ProgressReport,
+    ProgressRules, Prompt, QualityPoint, RecordAction, Redirection, RejectReason, Repeat, Request, Role,
+    SpecialInformation, TimelineEntry, Tone, TransferTo, Verdict,
 };
 use tandem_time::Instant;
 
@@ -237,8 +237,16 @@ fn record() -> CallRecord {
         jitter_us: 5,
         jitter_max_us: 6,
         remote_loss_percent: Some(0.1),
+        remote_jitter_us: Some(9),
         round_trip_us: Some(7),
         mos: Some(4.4),
+        remote_mos: Some(3.5),
+        quality: vec![QualityPoint {
+            at: at(3),
+            received: Some(Heard { loss_percent: 0.5, jitter_us: 1, mos: 4.2 }),
+            sent: None,
+            round_trip_us: Some(7),
+        }],
         digits_received: 8,
     };
     CallRecord {

@@ -25,7 +25,7 @@ impl Worker {
                 self.taken += 1;
                 self.requests.push_back(IoRequest::Bind { endpoint: id, local });
             }
-            _ => self.events.push(Event::Closed { endpoint: id, statistics: parcel.0.statistics() }),
+            _ => self.events.push(Event::Closed { endpoint: id, statistics: parcel.0.statistics(self.now) }),
         }
         Some(())
     }
@@ -36,7 +36,9 @@ impl Worker {
         let Slot::Arriving(mut endpoint) = std::mem::replace(slot, Slot::Free) else { return };
         if !bound {
             self.free(id);
-            return self.events.push(Event::Closed { endpoint: id, statistics: endpoint.statistics() });
+            return self
+                .events
+                .push(Event::Closed { endpoint: id, statistics: endpoint.statistics(self.now) });
         }
         // A handshake that was not done has lost its other half.
         if endpoint.dtls().is_some() && endpoint.handshake_destination().is_some() {

@@ -89,7 +89,7 @@ fn an_endpoint_that_cannot_be_bound_again_is_closed() {
     let mut there = moved(&mut here, endpoint, false);
     let events = there.take_events();
     assert!(
-        matches!(events[..], [Event::Closed { statistics, .. }] if statistics.packets_received == 1),
+        matches!(&events[..], [Event::Closed { statistics, .. }] if statistics.packets_received == 1),
         "{events:?}"
     );
     assert_eq!(there.worker.endpoints(), 0);

@@ -136,6 +136,93 @@ fn the_partys_report_gives_its_loss_and_the_round_trip() {
     assert_eq!(statistics.remote_loss_percent, Some(10.0));
 }
 
+/// What the party says of our stream, twice: the quality of what it is sent is told by that and that of what it sends by
+/// what comes, each for its time.
+#[test]
+fn each_direction_has_its_quality_over_time() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(30_000))]));
+    let mut party_speaks = Source::new(9, 0);
+    let opened = bench.now;
+    let report_on = |bench: &mut Bench, cumulative_lost: i32, sent: u32| {
+        let first = bench.sent.iter().find(|sent| sent.channel == Channel::Rtp).unwrap().rtp();
+        let reception = reception::ReceptionReport {
+            ssrc: first.header.ssrc,
+            fraction_lost: 0,
+            cumulative_lost,
+            highest_sequence: u32::from(first.header.sequence_number) + sent - 1,
+            jitter: 80,
+        };
+        let block = ReportBlock { reception, last_sender_report: 0, delay_since_last: 0 };
+        let cname = b"0123456789abcdef";
+        let compound =
+            tandem_media::rtcp::Compound { ssrc: 5, sender: None, block: Some(block), cname, goodbye: false };
+        let mut buffer = [0; MAX_COMPOUND_LEN];
+        let len = compound.write(&mut buffer);
+        bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), &buffer[..len]);
+    };
+    party_sends(&mut bench, endpoint, &mut party_speaks, 200);
+    report_on(&mut bench, 0, 150);
+    party_sends(&mut bench, endpoint, &mut party_speaks, 100);
+    report_on(&mut bench, 15, 300);
+    party_sends(&mut bench, endpoint, &mut party_speaks, 225);
+    bench.command(Command::Close { endpoint });
+    bench.run(MS);
+    let events = bench.take_events();
+    let Some(Event::Closed { statistics, .. }) = events.last() else { panic!("{events:?}") };
+    let [first, second, rest] = &statistics.quality[..] else { panic!("{:?}", statistics.quality) };
+    assert_eq!((first.at - opened, second.at - opened), (MS * 5_000, MS * 10_000));
+    assert_eq!((rest.at - opened, rest.sent), (MS * 10_500, None), "no report came since");
+    for point in [first, second, rest] {
+        let received = point.received.expect("it speaks");
+        assert!(received.loss_percent == 0.0 && received.mos > 4.35, "{received:?}");
+    }
+    let [before, after] = [first, second].map(|point| point.sent.expect("it reported"));
+    assert!(before.loss_percent == 0.0 && before.mos > 4.3 && before.jitter_us == 10_000, "{before:?}");
+    assert!(after.loss_percent == 10.0 && after.mos < 3.6, "{after:?}");
+    let (all, theirs) = (statistics.remote_mos.unwrap(), statistics.mos.unwrap());
+    assert!(after.mos < all && all < before.mos && theirs > 4.35, "{all}, {theirs}");
+}
+
+/// A relayed source's losses are gaps in our numbers: a report that counts them is believed.
+#[test]
+fn a_report_on_a_stream_with_gaps_is_believed() {
+    let mut bench = Bench::new(2);
+    let [a, b] = [0, 1].map(|index| bench.open(index, stream(index)));
+    bench.command(Command::Bridge { a, b });
+    let mut speaker = Source::new(9, 0);
+    let mut relayed = vec![];
+    for number in 0..100 {
+        let packet = speaker.audio(&[1; 160]);
+        if number % 4 != 1 {
+            relayed.extend(bench.packet(a, party(0), &packet));
+        }
+        bench.run(PTIME);
+    }
+    let [first, last] =
+        [relayed.first(), relayed.last()].map(|sent| sent.expect("it was relayed").rtp().header);
+    let reception = reception::ReceptionReport {
+        ssrc: first.ssrc,
+        fraction_lost: 64,
+        cumulative_lost: 25,
+        highest_sequence: last.sequence_number.into(),
+        jitter: 0,
+    };
+    let block = ReportBlock { reception, last_sender_report: 0, delay_since_last: 0 };
+    let cname = b"0123456789abcdef";
+    let compound =
+        tandem_media::rtcp::Compound { ssrc: 5, sender: None, block: Some(block), cname, goodbye: false };
+    let mut buffer = [0; MAX_COMPOUND_LEN];
+    let len = compound.write(&mut buffer);
+    bench.packet_on(Channel::Rtcp, b, rtcp_of(party(1)), &buffer[..len]);
+    bench.command(Command::Close { endpoint: b });
+    bench.run(MS);
+    let events = bench.take_events();
+    let Some(Event::Closed { statistics, .. }) = events.last() else { panic!("{events:?}") };
+    assert_eq!(statistics.remote_loss_percent, Some(25.0));
+}
+
 #[test]
 fn a_delay_since_their_sender_report_is_told() {
     let mut bench = Bench::new(1);

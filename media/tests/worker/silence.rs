@@ -92,7 +92,10 @@ fn the_totals_tell_loss_jitter_and_quality() {
 #[test]
 fn quality_falls_with_loss_jitter_and_delay() {
     let ms = Duration::from_millis;
-    let score = quality::mean_opinion_score;
+    let score = |loss_percent, jitter, round_trip| {
+        let conditions = quality::Conditions { loss_percent, burst_ratio: 1.0, jitter, round_trip };
+        conditions.mean_opinion_score(quality::Impairment::G711)
+    };
     let clean = score(0.0, ms(0), ms(0));
     assert!((4.3..4.45).contains(&clean), "{clean}");
     for worse in [score(1.0, ms(0), ms(0)), score(0.0, ms(40), ms(0)), score(0.0, ms(0), ms(400))] {

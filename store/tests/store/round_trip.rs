@@ -4,7 +4,7 @@ use crate::support;
 
 use std::time::Duration;
 
-use tandem_store::{Archive, Closed};
+use tandem_store::{Archive, Closed, StoredHeard, StoredPoint};
 
 #[test]
 fn a_call_comes_back_with_its_legs_and_timeline() {
@@ -33,7 +33,16 @@ fn a_call_comes_back_with_its_legs_and_timeline() {
             .as_deref()
             .is_some_and(|id| id.ends_with(";remote=00000000000000000000000000000000"))
     );
-    assert_eq!(call.legs[0].codec, None, "nothing was negotiated");
+    assert_eq!((agent.remote_loss_percent, agent.remote_mos), (Some(0.5), Some(3.5)));
+    let heard = StoredHeard { loss_percent: 0.8, jitter_ms: 0.4, mos: 4.25 };
+    let first = StoredPoint { at_s: 5.0, received: Some(heard), sent: None, round_trip_ms: Some(1.2) };
+    let sent = Some(StoredHeard { mos: 3.5, ..heard });
+    assert_eq!(agent.quality, [first, StoredPoint { at_s: 10.0, sent, ..first }]);
+    assert_eq!(
+        (call.legs[0].codec.as_deref(), call.legs[0].quality.len()),
+        (None, 0),
+        "nothing was negotiated"
+    );
 
     let steps: Vec<_> =
         call.timeline.iter().map(|fact| (fact.kind.as_str(), fact.subject.as_str())).collect();

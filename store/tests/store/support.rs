@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tandem_control_api::{
-    CallFact, CallId, CallRecord, Direction, EndedBy, LegEnd, LegId, LegRecord, MediaStatistics, Origin,
-    Party, TimelineEntry,
+    CallFact, CallId, CallRecord, Direction, EndedBy, Heard, LegEnd, LegId, LegRecord, MediaStatistics,
+    Origin, Party, QualityPoint, TimelineEntry,
 };
 use tandem_store::{NodeClock, Store};
 use tandem_time::Instant;
@@ -97,6 +97,17 @@ fn leg(index: u32, direction: Direction, party: &str, end: LegEnd) -> LegRecord 
     }
 }
 
+fn quality() -> Vec<QualityPoint> {
+    let heard = Heard { loss_percent: 0.8, jitter_us: 400, mos: 4.25 };
+    let point = |seconds: u64, sent| QualityPoint {
+        at: Instant::from_millis(1_000 * seconds),
+        received: Some(heard),
+        sent,
+        round_trip_us: Some(1_200),
+    };
+    vec![point(6, None), point(11, Some(Heard { mos: 3.5, ..heard }))]
+}
+
 fn media() -> MediaStatistics {
     MediaStatistics {
         codec: "PCMU".into(),
@@ -107,8 +118,11 @@ fn media() -> MediaStatistics {
         jitter_us: 400,
         jitter_max_us: 900,
         remote_loss_percent: Some(0.5),
+        remote_jitter_us: Some(700),
         round_trip_us: Some(1_200),
         mos: Some(4.25),
+        remote_mos: Some(3.5),
+        quality: quality(),
         digits_received: 3,
     }
 }

@@ -299,9 +299,26 @@ pub(crate) fn statistics(
         jitter_us: totals.jitter_us,
         jitter_max_us: totals.jitter_max_us,
         remote_loss_percent: totals.remote_loss_percent,
+        remote_jitter_us: totals.remote_jitter_us,
         round_trip_us: totals.round_trip_us,
         mos: totals.mos,
+        remote_mos: totals.remote_mos,
+        quality: totals.quality.iter().map(quality_point).collect(),
         digits_received: totals.digits_received,
+    }
+}
+
+fn quality_point(point: &media::quality::QualityPoint) -> api::QualityPoint {
+    let heard = |it: media::quality::Heard| api::Heard {
+        loss_percent: it.loss_percent,
+        jitter_us: it.jitter_us,
+        mos: it.mos,
+    };
+    api::QualityPoint {
+        at: point.at,
+        received: point.received.map(heard),
+        sent: point.sent.map(heard),
+        round_trip_us: point.round_trip_us,
     }
 }
 
