@@ -523,7 +523,7 @@ pub struct EndpointStatistics {
     pub round_trip_us: Option<u32>,
     /// Estimated listening quality of what the party sent, 1.0 to 4.5 (ITU-T G.107).
     pub mos: Option<f32>,
-    /// The same of what the party was sent, by its receiver reports.
+    /// The same of what the party was sent: as it says itself (RFC 3611), or by its receiver reports.
     pub remote_mos: Option<f32>,
     /// Both over time, [`quality::MAX_POINTS`](crate::quality::MAX_POINTS) points at most.
     pub quality: Vec<crate::quality::QualityPoint>,

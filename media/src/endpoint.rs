@@ -476,6 +476,9 @@ impl Endpoint {
         if !self.rtcp.receive(now, packet, &self.outgoing) {
             return Err(Refusal::Malformed);
         }
+        if let Some(encoder) = &mut self.encoder {
+            encoder.expect_loss(self.rtcp.recent_loss_percent() as u8);
+        }
         latch.fix(source);
         Ok(())
     }

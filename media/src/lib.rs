@@ -32,6 +32,7 @@ pub mod recorder;
 mod resample;
 pub mod rtcp;
 mod rtcp_session;
+pub mod rtcp_xr;
 pub mod rtp;
 mod schedule;
 mod security;

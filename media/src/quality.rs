@@ -86,12 +86,23 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// How all of it came.
+    pub(crate) fn of(reception: &Reception) -> Self {
+        Measured::of(reception).conditions(None)
+    }
+
+    /// R, 0 to 100.
+    #[must_use]
+    pub fn rating(&self, impairment: Impairment) -> f32 {
+        let delay_ms = self.round_trip.as_secs_f32() * 500.0 + self.jitter.as_secs_f32() * 2_000.0 + 10.0;
+        let loss = impairment.of_loss(self.loss_percent, self.burst_ratio);
+        (BEST_RATING - delay_impairment(delay_ms) - loss).clamp(0.0, 100.0)
+    }
+
     /// The mean opinion score, 1.0 to 4.5.
     #[must_use]
     pub fn mean_opinion_score(&self, impairment: Impairment) -> f32 {
-        let delay_ms = self.round_trip.as_secs_f32() * 500.0 + self.jitter.as_secs_f32() * 2_000.0 + 10.0;
-        let loss = impairment.of_loss(self.loss_percent, self.burst_ratio);
-        let rating = (BEST_RATING - delay_impairment(delay_ms) - loss).clamp(0.0, 100.0);
+        let rating = self.rating(impairment);
         let score = 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6;
         score.clamp(1.0, 4.5)
     }

@@ -2,6 +2,7 @@
 
 use tandem_time::Instant;
 
+use crate::rtcp_xr::Bursts;
 use crate::rtp::Header;
 
 /// A forward step of this many sequence numbers or more is a restart, not loss (RFC 3550 §A.1).
@@ -37,6 +38,7 @@ pub struct Reception {
     received_before: u64,
     /// Steps over numbers that had not come.
     gaps: u64,
+    bursts: Bursts,
     /// In microseconds.
     jitter_max_us: u32,
 }
@@ -44,7 +46,15 @@ pub struct Reception {
 impl Default for Reception {
     fn default() -> Self {
         let clock_khz = USUAL_CLOCK_KHZ;
-        Self { clock_khz, run: None, expected_before: 0, received_before: 0, gaps: 0, jitter_max_us: 0 }
+        Self {
+            clock_khz,
+            run: None,
+            expected_before: 0,
+            received_before: 0,
+            gaps: 0,
+            bursts: Bursts::default(),
+            jitter_max_us: 0,
+        }
     }
 }
 
@@ -89,7 +99,11 @@ impl Reception {
             Some(run) if run.ssrc == header.ssrc => {
                 let highest = run.highest;
                 let arrival = run.sequence(header.sequence);
-                self.gaps += u64::from(run.highest.wrapping_sub(highest) > 1);
+                let step = run.highest.wrapping_sub(highest);
+                if step > 0 {
+                    self.gaps += u64::from(step > 1);
+                    self.bursts.take(step - 1);
+                }
                 arrival
             }
             _ => Arrival::Restarted,
@@ -163,6 +177,18 @@ impl Reception {
     #[must_use]
     pub const fn gaps(&self) -> u64 {
         self.gaps
+    }
+
+    /// How the losses lie together.
+    #[must_use]
+    pub const fn bursts(&self) -> Bursts {
+        self.bursts
+    }
+
+    /// The source that was heard last.
+    #[must_use]
+    pub fn ssrc(&self) -> Option<u32> {
+        self.run.as_ref().map(|run| run.ssrc)
     }
 
     /// Interarrival jitter in microseconds.

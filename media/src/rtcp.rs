@@ -1,6 +1,7 @@
 //! RTCP compound packets, read and written in place (RFC 3550 §6.1, §6.4, §6.5, §6.6, §A.2).
 
 use crate::reception::ReceptionReport;
+use crate::rtcp_xr::{self, EXTENDED_REPORT};
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
@@ -13,8 +14,8 @@ const REPORT_LEN: usize = 24;
 /// Octets of a canonical name: 96 random bits in base64 (RFC 7022 §4.2, §5).
 pub const CNAME_LEN: usize = 16;
 
-/// Octets of the longest compound that [`Compound::write`] makes.
-pub const MAX_COMPOUND_LEN: usize = 28 + REPORT_LEN + 28 + 8;
+/// Octets of the longest compound that [`Compound::write`] makes, with an extended report instead of the goodbye.
+pub const MAX_COMPOUND_LEN: usize = 28 + REPORT_LEN + 28 + rtcp_xr::MAX_LEN;
 
 /// A report block about one source (§6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,13 @@ pub enum Packet<'a> {
     Goodbye {
         /// Who leaves.
         ssrc: Option<u32>,
+    },
+    /// An extended report (RFC 3611).
+    Extended {
+        /// Who reports.
+        ssrc: u32,
+        /// What it says.
+        blocks: rtcp_xr::Blocks<'a>,
     },
     /// SDES, APP and types of later standards.
     Other,
@@ -144,6 +152,9 @@ fn read_packet(packet: &[u8]) -> Option<Packet<'_>> {
         GOODBYE => {
             packet.get(..4 + 4 * count)?;
             Packet::Goodbye { ssrc: if count > 0 { word(packet, 4) } else { None } }
+        }
+        EXTENDED_REPORT => {
+            Packet::Extended { ssrc: word(packet, 4)?, blocks: rtcp_xr::Blocks(packet.get(8..)?) }
         }
         _ => Packet::Other,
     })
@@ -279,7 +290,7 @@ mod tests {
         let mut buffer = [0; MAX_COMPOUND_LEN];
         let len = compound.write(&mut buffer);
         assert_eq!(&buffer[..len], COMPOUND);
-        assert_eq!(len, MAX_COMPOUND_LEN, "the longest there is");
+        assert_eq!(len - 8, MAX_COMPOUND_LEN - rtcp_xr::MAX_LEN, "the longest there is, but for its goodbye");
     }
 
     #[test]

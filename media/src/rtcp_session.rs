@@ -7,9 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use crate::outgoing::Outgoing;
-use crate::quality::Measured;
+use crate::quality::{Impairment, Measured};
 use crate::reception::Reception;
 use crate::rtcp::{self, CNAME_LEN, Compound, MAX_COMPOUND_LEN, ReportBlock, SenderInfo};
+use crate::rtcp_xr::{self, ExtendedReport, Metrics};
 
 /// The mean time between reports of a session of two (§6.2: the minimum, since 5 % of the bandwidth would allow
 /// many more).
@@ -31,6 +32,20 @@ pub(crate) struct RtcpSession {
     round_trip: Option<Duration>,
     remote_loss_percent: Option<f32>,
     remote: Remote,
+    /// What the party lost of ours lately, in percent, for redundancy to be made for.
+    recent_loss_percent: f32,
+    /// The party writes extended reports; its latest reference time, and when it came.
+    extended: Extended,
+}
+
+/// What a party has said in extended reports (RFC 3611).
+#[derive(Clone, Copy, Debug, Default)]
+struct Extended {
+    is_spoken: bool,
+    /// Who, the middle of its NTP timestamp, and when it came.
+    reference: Option<(u32, u32, Instant)>,
+    /// The score that it gives our stream.
+    score: Option<f32>,
 }
 
 /// How our stream comes to the party, by its reports.
@@ -53,6 +68,8 @@ impl RtcpSession {
             round_trip: None,
             remote_loss_percent: None,
             remote: Remote::default(),
+            recent_loss_percent: 0.0,
+            extended: Extended::default(),
         }
     }
 
@@ -93,6 +110,7 @@ impl RtcpSession {
         now: Instant,
         outgoing: &Outgoing,
         reception: &mut Reception,
+        impairment: Impairment,
         goodbye: bool,
         buffer: &mut [u8; MAX_COMPOUND_LEN],
     ) -> usize {
@@ -113,14 +131,29 @@ impl RtcpSession {
             };
             ReportBlock { reception, last_sender_report, delay_since_last: delay_since_last as u32 }
         });
-        Compound { ssrc: outgoing.ssrc(), sender, block, cname: &self.cname, goodbye }.write(buffer)
+        let ssrc = outgoing.ssrc();
+        let len = Compound { ssrc, sender, block, cname: &self.cname, goodbye }.write(buffer);
+        if goodbye || !self.extended.is_spoken {
+            return len;
+        }
+        let held = |(whose, middle, at)| [whose, middle, ((ntp(now) - ntp(at)) >> 16) as u32];
+        let answer = self.extended.reference.take().map(held);
+        let metrics = Metrics::of(reception, self.round_trip, impairment);
+        len + buffer.get_mut(len..).map_or(0, |rest| ExtendedReport { ssrc, answer, metrics }.write(rest))
     }
 
     /// Reads a compound of the party; false when it is malformed.
     pub(crate) fn receive(&mut self, now: Instant, compound: &[u8], outgoing: &Outgoing) -> bool {
         let Some(packets) = rtcp::parse(compound) else { return false };
         for packet in packets {
-            let rtcp::Packet::Report { sender, mut blocks, .. } = packet else { continue };
+            let (sender, mut blocks) = match packet {
+                rtcp::Packet::Report { sender, blocks, .. } => (sender, blocks),
+                rtcp::Packet::Extended { ssrc, blocks } => {
+                    self.learn_extended(now, ssrc, blocks, outgoing.ssrc());
+                    continue;
+                }
+                rtcp::Packet::Goodbye { .. } | rtcp::Packet::Other => continue,
+            };
             if let Some(sender) = sender {
                 self.sender_report = Some(((sender.ntp >> 16) as u32, now));
             }
@@ -129,6 +162,29 @@ impl RtcpSession {
             }
         }
         true
+    }
+
+    fn learn_extended(&mut self, now: Instant, ssrc: u32, blocks: rtcp_xr::Blocks<'_>, ours: u32) {
+        self.extended.is_spoken = true;
+        for block in blocks {
+            match block {
+                rtcp_xr::Block::ReferenceTime(middle) => self.extended.reference = Some((ssrc, middle, now)),
+                rtcp_xr::Block::VoipMetrics { ssrc, listening_quality: tenths @ 10..=50 } if ssrc == ours => {
+                    self.extended.score = Some(f32::from(tenths) / 10.0);
+                }
+                rtcp_xr::Block::VoipMetrics { .. } => {}
+            }
+        }
+    }
+
+    /// The score that the party gives our stream, 1.0 to 5.0.
+    pub(crate) const fn remote_score(&self) -> Option<f32> {
+        self.extended.score
+    }
+
+    /// Rises with the first report of loss, and falls by half with each without.
+    pub(crate) const fn recent_loss_percent(&self) -> f32 {
+        self.recent_loss_percent
     }
 
     fn learn(&mut self, now: Instant, block: &ReportBlock, outgoing: &Outgoing) {
@@ -140,6 +196,8 @@ impl RtcpSession {
                 self.round_trip = Some(trip);
             }
         }
+        let lost_percent = f32::from(block.reception.fraction_lost) * 100.0 / 256.0;
+        self.recent_loss_percent = lost_percent.max(self.recent_loss_percent / 2.0);
         let first = u32::from(outgoing.first_sequence());
         let expected = block.reception.highest_sequence.wrapping_sub(first).wrapping_add(1);
         if (1..=outgoing.numbers()).contains(&u64::from(expected)) {

@@ -23,26 +23,34 @@ const fn usual_bitrate(rate: Rate) -> u32 {
 
 /// An encoder at one rate; nothing can be encoded by it when libopus had no memory for it.
 #[derive(Debug)]
-pub(super) struct Encoder(Option<opus::Encoder>);
+pub(super) struct Encoder {
+    encoder: Option<opus::Encoder>,
+    rate: Rate,
+    max_bitrate: u32,
+}
 
 impl Encoder {
     pub(super) fn new(parameters: OpusParameters, rate: Rate) -> Self {
-        Self(configured(parameters, rate).ok())
+        let max_bitrate = parameters.max_average_bitrate;
+        Self { encoder: configured(parameters, rate).ok(), rate, max_bitrate }
     }
 
     /// Encodes a frame; how many octets, none when nothing needs to be sent.
     pub(super) fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> usize {
-        let encoded = self.0.as_mut().map(|encoder| encoder.encode(samples, payload));
+        let encoded = self.encoder.as_mut().map(|encoder| encoder.encode(samples, payload));
         // Of two octets or less a packet says only that there is nothing (RFC 7587 §3.1.3).
         encoded.and_then(Result::ok).filter(|octets| *octets > 2).unwrap_or(0)
     }
 
     pub(super) fn expect_loss(&mut self, percent: u8) {
-        if let Some(encoder) = &mut self.0 {
-            let percent = percent.clamp(MIN_EXPECTED_LOSS, MAX_EXPECTED_LOSS);
-            // It refuses nothing within 0 to 100.
-            let _ = encoder.set_packet_loss_perc(percent.into());
-        }
+        let Some(encoder) = &mut self.encoder else { return };
+        let percent = percent.clamp(MIN_EXPECTED_LOSS, MAX_EXPECTED_LOSS);
+        // Redundancy has octets of its own, or there is none in narrowband: at its usual rate libopus spends all on speech.
+        let more = usual_bitrate(self.rate) * 2 * u32::from(percent - MIN_EXPECTED_LOSS) / 100;
+        let bitrate = (usual_bitrate(self.rate) + more).min(self.max_bitrate);
+        // It refuses nothing within 0 to 100, nor any rate that a party may name.
+        let _ = encoder.set_packet_loss_perc(percent.into());
+        let _ = encoder.set_bitrate(Bitrate::Bits(bitrate as i32));
     }
 }
 

@@ -54,7 +54,7 @@ impl Endpoint {
             remote_jitter_us: remote.map(|remote| remote.jitter_us),
             round_trip_us,
             mos: mos(received),
-            remote_mos: remote.and_then(mos),
+            remote_mos: self.rtcp.remote_score().or_else(|| remote.and_then(mos)),
             quality: self.history.as_ref().map_or_else(Vec::new, |history| {
                 let rest = [received.since(history.received), self.rtcp.remote_since()];
                 history.series.points(now, rest, self.rtcp.round_trip(), impairment)

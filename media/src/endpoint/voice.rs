@@ -182,7 +182,12 @@ impl Endpoint {
         let agreed = self.agreed.as_ref()?;
         let destination = agreed.send_to()?;
         let codec = agreed.stream.codec;
-        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(codec, rate));
+        let loss_percent = self.rtcp.recent_loss_percent() as u8;
+        let encoder = self.encoder.get_or_insert_with(|| {
+            let mut encoder = Encoder::new(codec, rate);
+            encoder.expect_loss(loss_percent);
+            encoder
+        });
         encoder.set_rate(rate);
         let payload = buffer.get_mut(HEADER_LEN..HEADER_LEN + MAX_PAYLOAD_LEN)?;
         let octets = encoder.encode(samples, payload);

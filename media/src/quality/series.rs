@@ -79,16 +79,20 @@ impl Measured {
         if self.expected == 0 {
             return None;
         }
-        let share = self.lost as f32 / self.expected as f32;
-        let conditions = Conditions {
+        let conditions = self.conditions(round_trip_us);
+        let mos = conditions.mean_opinion_score(impairment);
+        Some(Heard { loss_percent: conditions.loss_percent, jitter_us: self.jitter_us, mos })
+    }
+
+    pub(crate) fn conditions(self, round_trip_us: Option<u32>) -> Conditions {
+        let share = self.lost as f32 / self.expected.max(1) as f32;
+        Conditions {
             loss_percent: 100.0 * share,
             // The mean length of a gap, by that of random loss.
             burst_ratio: self.lost as f32 / self.gaps.max(1) as f32 * (1.0 - share),
             jitter: Duration::from_micros(self.jitter_us.into()),
             round_trip: Duration::from_micros(round_trip_us.unwrap_or(0).into()),
-        };
-        let mos = conditions.mean_opinion_score(impairment);
-        Some(Heard { loss_percent: conditions.loss_percent, jitter_us: self.jitter_us, mos })
+        }
     }
 }
 

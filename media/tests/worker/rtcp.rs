@@ -246,3 +246,75 @@ fn a_delay_since_their_sender_report_is_told() {
     let delay = (last.at - received).as_secs_f64() * 65_536.0;
     assert!((f64::from(block.delay_since_last) - delay).abs() <= 2.0);
 }
+
+/// A receiver report of the party's, and an extended one (RFC 3611) with that block.
+fn extended(block: &[u8]) -> Vec<u8> {
+    let mut compound = vec![0x80, 201, 0, 1, 0, 0, 0, 5];
+    compound.extend([0x80, 207, 0, (block.len() / 4 + 1) as u8, 0, 0, 0, 5]);
+    compound.extend(block);
+    compound
+}
+
+/// The octets of the extended report in a compound of ours.
+fn extended_in(sent: &Sent) -> Option<&[u8]> {
+    let mut rest = &sent.bytes[..];
+    while rest.len() >= 4 {
+        let len = 4 * (usize::from(u16::from_be_bytes([rest[2], rest[3]])) + 1);
+        let (packet, after) = rest.split_at(len);
+        if packet[1] == 207 {
+            return Some(packet);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// RFC 3611 §4.4, §4.5, §4.7: who asks for its round trip has it, and is told how it is heard; nobody else is.
+#[test]
+fn extended_reports_are_for_who_writes_them() {
+    for speaks in [false, true] {
+        let mut bench = Bench::new(1);
+        let endpoint = bench.open(0, stream(0));
+        party_sends(&mut bench, endpoint, &mut Source::new(9, 0), 50);
+        let asked = bench.now;
+        if speaks {
+            let reference = extended(&[4, 0, 0, 2, 0, 0, 0x11, 0x22, 0x33, 0x44, 0, 0]);
+            bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), &reference);
+        }
+        party_sends(&mut bench, endpoint, &mut Source::new(9, 0), 400);
+        let told: Vec<_> = reports(&bench).into_iter().filter(|sent| sent.at > asked).collect();
+        assert!(told.iter().all(|sent| tandem_media::rtcp::parse(&sent.bytes).is_some()));
+        let first = extended_in(told[0]);
+        assert_eq!(first.is_some(), speaks);
+        let Some(packet) = first else { continue };
+        assert_eq!(&packet[8..20], [5, 0, 0, 3, 0, 0, 0, 5, 0x11, 0x22, 0x33, 0x44], "whose time it was");
+        let held = f64::from(u32::from_be_bytes([packet[20], packet[21], packet[22], packet[23]])) / 65_536.0;
+        assert!((held - (told[0].at - asked).as_secs_f64()).abs() < 0.001, "{held} s");
+        let metrics = &packet[24..];
+        assert_eq!((metrics[..8].to_vec(), metrics[8]), (vec![7, 0, 0, 8, 0, 0, 0, 9], 0), "nothing is lost");
+        assert!((42..=45).contains(&metrics[26]), "a good line: {}", metrics[26]);
+        let later = extended_in(told[1]).expect("again");
+        assert_eq!(later[8], 7, "a time is answered once");
+    }
+}
+
+/// RFC 3611 §4.7: a party knows best how it hears us.
+#[test]
+fn the_score_that_a_party_gives_us_is_kept() {
+    let mut bench = Bench::new(1);
+    let endpoint = bench.open(0, stream(0));
+    bench.command(play(endpoint, 1, vec![Segment::Audio(audio_of_ms(1_000))]));
+    bench.run(MS * 1_000);
+    let ssrc = bench.sent.iter().find(|sent| sent.channel == Channel::Rtp).unwrap().rtp().header.ssrc;
+    for (whose, score) in [(ssrc, 31), (ssrc, 127), (ssrc ^ 1, 42)] {
+        let mut block = [[7, 0, 0, 8], whose.to_be_bytes()].concat();
+        block.resize(36, 0);
+        block[26] = score;
+        bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), &extended(&block));
+    }
+    bench.command(Command::Close { endpoint });
+    bench.run(MS);
+    let events = bench.take_events();
+    let Some(Event::Closed { statistics, .. }) = events.last() else { panic!("{events:?}") };
+    assert_eq!(statistics.remote_mos, Some(3.1), "not what is unknown, nor of another");
+}

@@ -237,6 +237,41 @@ fn keys_get_through_between_clocks() {
     }
 }
 
+/// RFC 6716 §2.1.7: a party that loses packets of ours, and wants redundancy, is told each again by the next
+/// one, for which there are octets besides those of the speech.
+#[test]
+fn an_opus_party_that_loses_packets_is_told_them_again() {
+    let octets = |fraction_lost: u8| {
+        let mut bench = Bench::new(2);
+        let mut talkers = [Talker::new(&mut bench, 0, Codec::Pcmu), Talker::new(&mut bench, 1, OPUS)];
+        let [a, b] = [talkers[0].endpoint, talkers[1].endpoint];
+        bench.command(Command::Bridge { a, b });
+        talk(&mut bench, &mut talkers, 30);
+        let header = bench.take_rtp(b).last().expect("it hears").rtp().header;
+        let reception = reception::ReceptionReport {
+            ssrc: header.ssrc,
+            fraction_lost,
+            cumulative_lost: 1,
+            highest_sequence: header.sequence_number.into(),
+            jitter: 0,
+        };
+        let block = rtcp::ReportBlock { reception, last_sender_report: 0, delay_since_last: 0 };
+        let cname = b"0123456789abcdef";
+        let report = rtcp::Compound { ssrc: 5, sender: None, block: Some(block), cname, goodbye: false };
+        let mut compound = [0; rtcp::MAX_COMPOUND_LEN];
+        let len = report.write(&mut compound);
+        bench.packet_on(Channel::Rtcp, b, rtcp_of(party(1)), &compound[..len]);
+        talk(&mut bench, &mut talkers, 100);
+        let payloads = bench.take_rtp(b).iter().map(|sent| sent.rtp().payload.len()).collect::<Vec<_>>();
+        payloads.iter().sum::<usize>() * 10 / payloads.len()
+    };
+    let [much, little] = [octets(64), octets(0)];
+    assert!(
+        much >= little + 50,
+        "{much} tenths of an octet a packet when a quarter is lost, {little} otherwise"
+    );
+}
+
 /// A phone whose timestamps stand still while it says nothing (RFC 3550 §5.1 has them go on) is heard when it speaks again.
 #[test]
 fn a_party_whose_timestamps_stood_still_is_heard_when_it_goes_on() {
