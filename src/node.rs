@@ -13,7 +13,7 @@ mod clock;
 mod core;
 mod files;
 mod picture;
-mod recorder;
+pub(crate) mod recorder;
 pub(crate) mod wiring;
 
 use std::fmt;
@@ -188,6 +188,7 @@ impl Node {
             prompts: loaded.prompts.clone(),
             contact_centre: loaded.contact_centre.clone(),
             speech: loaded.config.speech.clone(),
+            recording: loaded.config.recording.clone(),
         };
         self.order(Order::Reload(Box::new(reload)));
         match self.transports.reload(&wiring::transports(&loaded.config, &loaded.tls)) {

@@ -16,6 +16,8 @@
 //! Owner thread: [`Tap`] lives with its endpoint at a media worker; all else in the thread that writes. This module
 //! must not know a file.
 
+mod container;
+mod ogg_opus_file;
 mod tap;
 mod track;
 mod wav_file;
@@ -24,6 +26,8 @@ use std::time::Duration;
 
 use tandem_time::Instant;
 
+pub use container::{Container, Format};
+pub use ogg_opus_file::OggOpusFile;
 pub(crate) use tap::Numbers;
 pub use tap::{Entry, Frame, Side, TAP_CAPACITY, Tap, TapReader, tap};
 use track::Track;
@@ -50,6 +54,16 @@ pub enum Sides {
 }
 
 impl Sides {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stereo => "stereo",
+            Self::Mixed => "mixed",
+            Self::Party => "party",
+        }
+    }
+
     /// Channels of the file.
     #[must_use]
     pub const fn channels(self) -> u8 {

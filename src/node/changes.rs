@@ -112,7 +112,10 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
         let rtp = &config.rtp;
         (rtp.port_rest, rtp.media_timeout, rtp.phones_behind_nat, rtp.phone_gateway)
     };
-    let recording = |config: &Config| config.recording.as_ref().map(|recording| recording.max);
+    let recording = |config: &Config| {
+        let folder = std::path::PathBuf::new();
+        config.recording.clone().map(|recording| tandem_config::Recording { folder, ..recording })
+    };
     [
         ("node.drain_timeout_s", old.drain_timeout != new.drain_timeout),
         ("sip", sip(old) != sip(new)),

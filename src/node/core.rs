@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
-use tandem_config::Speech;
+use tandem_config::{Recording, Speech};
 use tandem_control::{ContactCentre, ContactCentreConfig};
 use tandem_media::Command;
 use tandem_media_net::{MediaHandle, RingFull};
@@ -56,6 +56,7 @@ pub(super) struct Reload {
     pub(super) prompts: PromptLibrary,
     pub(super) contact_centre: ContactCentreConfig,
     pub(super) speech: Option<Speech>,
+    pub(super) recording: Option<Recording>,
 }
 
 /// A SIP message that came or went.
@@ -183,6 +184,7 @@ impl Core {
     fn reload(&mut self, reload: Reload) {
         let now = self.clock.now();
         self.speaker.reload(reload.speech.as_ref());
+        self.recorder.reload(reload.recording.as_ref());
         self.switch.reload(reload.switch, reload.user_agent, reload.prompts);
         if let Err(error) = self.switch.plane_mut().plane_mut().reload(now, reload.contact_centre) {
             tracing::error!(%error, "the contact centre keeps its old configuration");

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tandem_api::{Kind, Metric};
-use tandem_config::Recording;
-use tandem_media::recorder::Sides;
+use tandem_config::{Recording, RecordingFormat, RecordingSides};
+use tandem_media::recorder::{Format, Sides};
 use tandem_media_net::recordings::{
-    Begin, Files, News, RecordedLeg, RecordingCounters, Recordings, RecordingsConfig,
+    Begin, Files, Form, News, NoRecipient, RecordedLeg, RecordingCounters, Recordings, RecordingsConfig,
 };
 use tandem_sbc_net::Wake;
 use tandem_store::NodeClock;
@@ -17,6 +17,7 @@ use tandem_switch::{NewRecording, RecordingId, RecordingNews};
 #[derive(Debug)]
 pub(super) struct Recorder {
     recordings: Option<Recordings>,
+    form: Form,
     dates: NodeClock,
 }
 
@@ -31,7 +32,16 @@ impl Recorder {
                 wake: Arc::clone(wake),
             })
         };
-        Ok(Self { recordings: config.map(start).transpose()?, dates })
+        // A configuration was checked before it came here.
+        let form = config.and_then(|config| form(config).ok()).unwrap_or_default();
+        Ok(Self { recordings: config.map(start).transpose()?, form, dates })
+    }
+
+    /// Recordings that begin from now on look so.
+    pub(super) fn reload(&mut self, config: Option<&Recording>) {
+        if let Some(form) = config.and_then(|config| form(config).ok()) {
+            self.form = form;
+        }
     }
 
     /// Hands a recording to who writes it; its file, or why there is none.
@@ -50,9 +60,10 @@ impl Recorder {
             dialled: new.dialled,
             trunk: new.trunk,
         };
-        let begin = Begin { id: new.id.0, name: name.clone(), leg, sides: Sides::Stereo, reader: new.reader };
+        let begin =
+            Begin { id: new.id.0, name: name.clone(), leg, form: self.form.clone(), reader: new.reader };
         match recordings.begin(begin) {
-            Ok(()) => RecordingNews::Begun { file: format!("{name}.wav") },
+            Ok(()) => RecordingNews::Begun { file: format!("{name}.{}", self.form.ending()) },
             Err(_) => refused("too many recordings begin at a time"),
         }
     }
@@ -77,6 +88,23 @@ impl Recorder {
             recordings.stop();
         }
     }
+}
+
+/// What recordings look like.
+///
+/// # Errors
+/// Names who cannot be a recipient.
+pub(crate) fn form(config: &Recording) -> Result<Form, NoRecipient> {
+    let format = match config.format {
+        RecordingFormat::Wav => Format::Wav,
+        RecordingFormat::OggOpus => Format::OggOpus,
+    };
+    let sides = match config.sides {
+        RecordingSides::Stereo => Sides::Stereo,
+        RecordingSides::Mixed => Sides::Mixed,
+        RecordingSides::Party => Sides::Party,
+    };
+    Form::new(format, sides, &config.recipients)
 }
 
 /// As metrics show it.

@@ -45,20 +45,22 @@ fn channels(path: &Path) -> (u32, Vec<Vec<f64>>) {
     (spec.sample_rate, (0..spec.channels.into()).map(channel).collect())
 }
 
+/// The part of a sound's power that is a tone; none of what is hardly heard.
+fn share_of(chunk: &[f64], rate_hz: u32, tone_hz: u16) -> f64 {
+    let phase = std::f64::consts::TAU * f64::from(tone_hz) / f64::from(rate_hz);
+    let (mut one, mut two) = (0.0, 0.0);
+    for sample in chunk {
+        (one, two) = (sample + 2.0 * phase.cos() * one - two, one);
+    }
+    let power = one * one + two * two - 2.0 * phase.cos() * one * two;
+    let all: f64 = chunk.iter().map(|sample| sample * sample).sum();
+    if all > 1e6 { 2.0 * power / (chunk.len() as f64) / all } else { 0.0 }
+}
+
 /// How long a tone is heard, in steps of 50 ms that have more of it than of anything else.
 fn time_of(samples: &[f64], rate_hz: u32, tone_hz: u16) -> Duration {
-    let step = rate_hz as usize / 20;
-    let phase = std::f64::consts::TAU * f64::from(tone_hz) / f64::from(rate_hz);
-    let has_it = |chunk: &&[f64]| {
-        let (mut one, mut two) = (0.0, 0.0);
-        for sample in *chunk {
-            (one, two) = (sample + 2.0 * phase.cos() * one - two, one);
-        }
-        let power = one * one + two * two - 2.0 * phase.cos() * one * two;
-        let all: f64 = chunk.iter().map(|sample| sample * sample).sum();
-        all > 1e6 && 2.0 * power / (chunk.len() as f64) > 0.6 * all
-    };
-    Duration::from_millis(50) * samples.chunks_exact(step).filter(has_it).count() as u32
+    let steps = samples.chunks_exact(rate_hz as usize / 20);
+    Duration::from_millis(50) * steps.filter(|step| share_of(step, rate_hz, tone_hz) > 0.6).count() as u32
 }
 
 /// A call in which both have been heard; not over.
@@ -158,4 +160,36 @@ fn what_a_crash_has_left_is_completed_by_the_next_run() {
     assert_eq!(about["duration_ms"].as_u64(), Some(channels[0].len() as u64 / 8), "{about}");
     let completed = node.metrics("tandem_recordings_completed").expect("metrics");
     assert!(completed.iter().any(|(_, value)| *value == 1.0), "{completed:?}");
+}
+
+/// Ogg Opus that only the holder of a key can read, which the node is not.
+#[test]
+fn an_encrypted_recording_is_read_with_its_key() {
+    let identity = age::x25519::Identity::generate();
+    let more = format!("format = \"ogg-opus\"\nrecipients = [\"{}\"]", identity.to_public());
+    let mut node = node_with(|folder, config| recording(folder, &config, &more));
+    let runtime = runtime();
+    let (carrier, [call, called]) = talk(&runtime, &node);
+    carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
+    for leg in [call, called] {
+        assert_eq!(carrier.ended(leg, PATIENCE).expect("the call ends").status, 200);
+    }
+    let record = only_record(&mut node);
+    let [path] = &files(&node, ".opus.age")[..] else { panic!("one recording: {:?}", files(&node, "")) };
+    assert!(record.timeline.iter().any(|fact| path.ends_with(&fact.subject)), "{:?}", record.timeline);
+    let octets = std::fs::read(path).expect("the file");
+    let ogg = age::decrypt(&identity, &octets).expect("decrypted with the key");
+    let heard = tandem_media::decode_ogg_opus(&ogg).expect("Ogg Opus");
+    let samples: Vec<f64> = heard.samples().iter().map(|sample| f64::from(*sample)).collect();
+    // Both at a time are more than either: so each has its share.
+    let (mut caller_heard, mut party_heard) = (false, false);
+    for chunk in samples.chunks_exact(4_000) {
+        caller_heard |= share_of(chunk, 8_000, CALLER_HZ) > 0.2;
+        party_heard |= share_of(chunk, 8_000, PARTY_HZ) > 0.2;
+    }
+    assert!(caller_heard && party_heard);
+    let beside = path.with_extension("").with_extension("json");
+    let about: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(beside).expect("a file beside it")).expect("JSON");
+    assert_eq!(about["recipients"][0].as_str(), Some(&*identity.to_public().to_string()), "{about}");
 }

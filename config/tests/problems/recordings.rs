@@ -27,6 +27,33 @@ fn recordings_need_a_folder_that_is_there_and_writable() {
 }
 
 #[test]
+fn the_form_of_recordings_is_one_there_is() {
+    let with = |key: &str| format!("[recording]\nfolder = \"recordings\"\n{key}\n\n[store]\n");
+    for (key, at, expected) in [
+        ("format = \"mp3\"", "\"mp3\"", "recording.format: found \"mp3\"; write wav or ogg-opus"),
+        ("sides = \"left\"", "\"left\"", "recording.sides: found \"left\"; write stereo, mixed or party"),
+        ("beep_every_s = -1", "-1", "recording.beep_every_s: found -1; write a whole number from 0 to 3600"),
+    ] {
+        one_problem("[store]\n", &with(key), at, expected);
+    }
+    // The second has one letter changed.
+    let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let config =
+        parse(&changed("[store]\n", &with(&format!("recipients = [{key:?}]")))).expect("a recipient");
+    assert_eq!(config.recording.expect("recordings").recipients, [key]);
+    let wrong = key.replace("ql3z", "ql3y");
+    one_problem(
+        "[store]\n",
+        &with(&format!("recipients = [{wrong:?}]")),
+        &format!("{wrong:?}"),
+        &format!(
+            "recording.recipients[1]: {wrong:?} is no recipient of age; write the public key that age-keygen shows, \
+             \"age1…\", without a mistake"
+        ),
+    );
+}
+
+#[test]
 fn who_is_recorded_needs_a_place_for_it() {
     one_problem(
         "# record = false            # its",

@@ -13,6 +13,7 @@
 
 mod file;
 mod finisher;
+mod form;
 mod leftovers;
 mod medium;
 mod sidecar;
@@ -25,9 +26,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use tandem_media::recorder::{Sides, TapReader};
+use tandem_media::recorder::TapReader;
 use tandem_time::Instant;
 
+pub use form::{Form, NoRecipient};
 pub use medium::{Disk, Files, Medium};
 pub use sidecar::{Recorded, RecordedLeg, RecordedPause};
 
@@ -66,8 +68,8 @@ pub struct Begin {
     pub name: String,
     /// What it is of, for the file beside it.
     pub leg: RecordedLeg,
-    /// Which sides are kept.
-    pub sides: Sides,
+    /// What it is to look like.
+    pub form: Form,
     /// Where it comes from.
     pub reader: TapReader,
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant as WallInstant};
 
-use tandem_media::recorder::{Sides, TAP_CAPACITY, Tap, tap};
+use tandem_media::recorder::{Format, Sides, TAP_CAPACITY, Tap, tap};
 use tandem_media::{Command, EndpointId, Worker};
 use tandem_media_net::recordings::{
-    Begin, Disk, Files, Medium, News, Recorded, RecordedLeg, Recordings, RecordingsConfig,
+    Begin, Disk, Files, Form, Medium, News, Recorded, RecordedLeg, Recordings, RecordingsConfig,
 };
 use tandem_time::Instant;
 
@@ -65,9 +65,13 @@ fn start(folder: &Path, room: i64) -> Recordings {
 }
 
 fn begin(recordings: &Recordings, id: u64) -> Tap {
+    begin_as(recordings, id, Form::default())
+}
+
+fn begin_as(recordings: &Recordings, id: u64, form: Form) -> Tap {
     let (tap, reader) = tap(TAP_CAPACITY);
     let name = format!("day/{id}");
-    let begin = Begin { id, name, leg: RecordedLeg::default(), sides: Sides::Stereo, reader };
+    let begin = Begin { id, name, leg: RecordedLeg::default(), form, reader };
     recordings.begin(begin).expect("room for one more");
     tap
 }
@@ -113,7 +117,7 @@ fn a_recording_is_whole_when_it_has_its_name() {
     assert_eq!(std::fs::metadata(path("7.wav")).expect("a file").len(), 44 + 2 * 2 * 2 * 8_000);
     let about: Recorded =
         serde_json::from_slice(&std::fs::read(path("7.json")).expect("a file")).expect("JSON");
-    assert_eq!((about.duration_ms, about.complete, about.started.as_str()), (2_000, true, "at 0.000"));
+    assert_eq!((about.duration_ms, about.complete, about.started.as_str()), (Some(2_000), true, "at 0.000"));
 }
 
 #[test]
@@ -135,6 +139,43 @@ fn a_full_disk_is_told_once_and_what_it_took_is_kept_for_the_next_run() {
     assert!(counters.completed.load(Relaxed) <= 1);
     let left = files(folder.path());
     assert!(left.iter().all(|path| path.extension().is_none_or(|it| it != "part")), "{left:?}");
+}
+
+/// The node has no key that reads it; who has one needs nothing of ours.
+#[test]
+fn encrypted_recordings_are_read_by_their_recipients_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = start(folder.path(), i64::MAX);
+    let [one, two, stranger] = [(); 3].map(|()| age::x25519::Identity::generate());
+    let recipients = [&one, &two].map(|it| it.to_public().to_string());
+    for (id, format) in [(1, Format::Wav), (2, Format::OggOpus)] {
+        let form = Form::new(format, Sides::Stereo, &recipients).expect("recipients");
+        record(begin_as(&recordings, id, form), Duration::from_secs(2));
+        assert_eq!(news(&recordings), News::Finished { id });
+    }
+    recordings.stop();
+    for (name, magic) in [("1.wav", b"RIFF"), ("2.opus", b"OggS")] {
+        let octets = std::fs::read(folder.path().join(format!("day/{name}.age"))).expect("a file");
+        assert!(octets.starts_with(b"age-encryption.org/v1\n"));
+        for identity in [&one, &two] {
+            assert!(age::decrypt(identity, &octets).expect("decrypted").starts_with(magic));
+        }
+        assert!(age::decrypt(&stranger, &octets).is_err());
+    }
+    let wav = std::fs::read(folder.path().join("day/1.wav.age")).expect("a file");
+    let wav = age::decrypt(&one, &wav).expect("decrypted");
+    assert_eq!((wav.len(), &wav[40..44]), (44 + 64_000, &[0xff; 4][..]), "its length is the file's");
+    let about: Recorded =
+        serde_json::from_slice(&std::fs::read(folder.path().join("day/1.json")).expect("a file"))
+            .expect("JSON");
+    assert_eq!((about.recipients.as_slice(), about.file.as_str()), (&recipients[..], "1.wav.age"));
+}
+
+#[test]
+fn only_recipients_of_age_can_be_recipients() {
+    for wrong in ["", "age1", "me@example.org", "AGE-SECRET-KEY-1QQQQ"] {
+        assert!(Form::new(Format::Wav, Sides::Mixed, &[wrong.to_owned()]).is_err(), "{wrong:?}");
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! One recording under way: from the ring to its file.
 
-use std::io::{self, SeekFrom};
+use std::io;
 use std::path::PathBuf;
 
-use tandem_media::recorder::{Recorder, Sides, TapReader, WavFile};
+use tandem_media::recorder::{Container, Recorder, TapReader};
 
+use super::form::{Form, Sink};
 use super::medium::Medium;
 use super::sidecar::Recorded;
 use super::{Begin, RecordingsConfig};
@@ -17,7 +18,7 @@ pub(super) struct RecordingFile {
     pub(super) id: u64,
     reader: TapReader,
     recorder: Recorder,
-    sides: Sides,
+    form: Form,
     paths: Paths,
     about: Recorded,
     /// None until something came.
@@ -48,9 +49,10 @@ impl Paths {
 
 /// A file with its container.
 struct Output {
-    medium: Box<dyn Medium>,
-    wav: WavFile,
+    sink: Sink,
+    container: Container,
     octets: Vec<u8>,
+    /// Octets that went into the sink.
     written: u64,
 }
 
@@ -66,23 +68,18 @@ pub(super) struct Over {
 
 impl RecordingFile {
     pub(super) fn new(begin: Begin, config: &RecordingsConfig) -> Self {
-        let Begin { id, name, leg, sides, reader } = begin;
-        let paths = Paths::new(&config.folder, &name, "wav");
-        let file = paths.audio.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let sides_name = match sides {
-            Sides::Stereo => "stereo",
-            Sides::Mixed => "mixed",
-            Sides::Party => "party",
-        };
+        let Begin { id, name, leg, form, reader } = begin;
+        let paths = Paths::new(&config.folder, &name, &form.ending());
         let about = Recorded {
-            file,
+            file: paths.audio.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             leg,
-            format: "wav".to_owned(),
-            sides: sides_name.to_owned(),
+            format: form.format.name().to_owned(),
+            sides: form.sides.name().to_owned(),
+            recipients: form.recipients(),
             ..Recorded::default()
         };
-        let recorder = Recorder::new(sides);
-        Self { id, reader, recorder, sides, paths, about, output: None, samples: Vec::new() }
+        let recorder = Recorder::new(form.sides);
+        Self { id, reader, recorder, form, paths, about, output: None, samples: Vec::new() }
     }
 
     /// Takes what has come and writes it; whether it is over.
@@ -101,7 +98,7 @@ impl RecordingFile {
         self.open(config)?;
         self.recorder.pull(&mut self.samples);
         if let Some(output) = &mut self.output {
-            WavFile::write(&self.samples, &mut output.octets);
+            output.container.write(&self.samples, &mut output.octets);
             if output.octets.len() >= CHUNK {
                 output.flush()?;
             }
@@ -118,10 +115,13 @@ impl RecordingFile {
         };
         self.about.started = (config.date)(begun);
         self.about.rate_hz = rate.hz();
-        let medium = config.disk.create(&self.paths.part)?;
-        let wav = WavFile::new(rate, self.sides.channels());
-        let octets = wav.header(Some(0)).to_vec();
-        self.output = Some(Output { medium, wav, octets, written: 0 });
+        let serial = u32::from_le_bytes(self.id.to_le_bytes().first_chunk().copied().unwrap_or_default());
+        let container = Container::new(self.form.format, rate, self.form.sides, serial);
+        let mut container = container.ok_or(io::ErrorKind::OutOfMemory)?;
+        let sink = self.form.sink(config.disk.create(&self.paths.part)?)?;
+        let mut octets = Vec::with_capacity(CHUNK);
+        container.begin(!self.form.is_encrypted(), &mut octets);
+        self.output = Some(Output { sink, container, octets, written: 0 });
         self.about.write(config.disk.as_ref(), &self.paths.about_part)
     }
 
@@ -130,14 +130,11 @@ impl RecordingFile {
         let mut failure = failure.map(|error| error.to_string());
         let mut medium = None;
         if let Some(output) = self.output.take() {
-            let (finished, octets, error) = output.finish();
-            self.about.octets = octets;
+            let (finished, error) = output.finish();
             medium = finished;
             failure = failure.or_else(|| error.map(|error| error.to_string()));
-            let samples = octets.saturating_sub(WavFile::HEADER_LEN as u64) / 2;
-            let a_second = u64::from(self.about.rate_hz) * u64::from(self.sides.channels());
-            self.about.duration_ms = (samples * 1_000).checked_div(a_second).unwrap_or(0);
         }
+        self.about.duration_ms = u64::try_from(self.recorder.duration().as_millis()).ok();
         self.about.frames_lost = self.recorder.frames_lost();
         self.about.pauses = self.recorder.pauses().iter().map(|pause| (*pause).into()).collect();
         self.about.complete = failure.is_none();
@@ -147,19 +144,20 @@ impl RecordingFile {
 
 impl Output {
     fn flush(&mut self) -> io::Result<()> {
-        self.medium.write_all(&self.octets)?;
+        self.sink.write_all(&self.octets)?;
         self.written += self.octets.len() as u64;
         self.octets.clear();
         Ok(())
     }
 
-    /// Writes the rest, and in the header how long it is: the file, unless not even that could be; its octets; and what
-    /// went wrong.
-    fn finish(mut self) -> (Option<Box<dyn Medium>>, u64, Option<io::Error>) {
+    /// Writes the rest, and what it says of its length: the file, unless not even that could be, and what went wrong.
+    fn finish(mut self) -> (Option<Box<dyn Medium>>, Option<io::Error>) {
+        self.container.end(&mut self.octets);
         let flushed = self.flush();
-        let header = self.wav.header(Some(self.written.saturating_sub(WavFile::HEADER_LEN as u64)));
-        let ended = self.medium.seek(SeekFrom::Start(0)).and_then(|_| self.medium.write_all(&header));
-        let is_ended = ended.is_ok() && self.written > 0;
-        (is_ended.then_some(self.medium), self.written, flushed.and(ended).err())
+        let header = self.container.header(self.written);
+        match self.sink.finish(header.as_ref().map(<[u8; _]>::as_slice)) {
+            Ok(medium) => ((self.written > 0).then_some(medium), flushed.err()),
+            Err(error) => (None, Some(flushed.err().unwrap_or(error))),
+        }
     }
 }

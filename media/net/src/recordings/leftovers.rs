@@ -2,7 +2,7 @@
 //! came, and say so.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -64,9 +64,11 @@ fn complete_one(config: &RecordingsConfig, about_part: &Path) -> io::Result<bool
         return Ok(false);
     }
     about.complete = false;
-    if let Some(duration_ms) = end_wav(&paths.part, &about)? {
-        about.duration_ms = duration_ms;
-    }
+    about.duration_ms = match (about.recipients.is_empty(), about.format.as_str()) {
+        (true, "wav") => end_wav(&paths.part, &about)?,
+        (true, _) => ogg_duration_ms(&paths.part)?,
+        (false, _) => None,
+    };
     put_in_place(config.disk.as_ref(), &paths, about)?;
     Ok(true)
 }
@@ -83,4 +85,17 @@ fn end_wav(path: &Path, about: &Recorded) -> io::Result<Option<u64>> {
     file.write_all(&WavFile::new(rate, channels).header(Some(octets)))?;
     file.sync_all()?;
     Ok(Some(octets * 1_000 / (u64::from(rate.hz()) * 2 * u64::from(channels))))
+}
+
+/// Where the last page of an Ogg Opus file says that it ends, in milliseconds (RFC 3533 §6, RFC 7845 §4).
+fn ogg_duration_ms(path: &Path) -> io::Result<Option<u64>> {
+    /// More than the largest page has.
+    const TAIL: u64 = 128 * 1_024;
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(TAIL)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let granule = tail.windows(14).rfind(|window| window.starts_with(b"OggS"));
+    let granule = granule.and_then(<[u8]>::last_chunk).copied().map(u64::from_le_bytes);
+    Ok(granule.map(|granule| granule / 48))
 }

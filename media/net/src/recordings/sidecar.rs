@@ -43,14 +43,16 @@ pub struct Recorded {
     pub leg: RecordedLeg,
     /// When it began: ISO 8601 in UTC.
     pub started: String,
-    /// How long it is.
-    pub duration_ms: u64,
+    /// How long it is; unknown of what was encrypted and not ended.
+    pub duration_ms: Option<u64>,
     /// Whether it was written to its end; else the node ended before the call, or the disk was full.
     pub complete: bool,
     /// `wav` or `ogg-opus`.
     pub format: String,
     /// `stereo`, `mixed` or `party`.
     pub sides: String,
+    /// Who can read it, as age names them; nobody else can. Empty when everybody can.
+    pub recipients: Vec<String>,
     /// Samples a second.
     pub rate_hz: u32,
     /// Octets of the file.
