@@ -69,6 +69,9 @@ impl Loaded {
         let prompts = prompts::read(&config.prompts, &mut mistakes);
         let grammars = read_grammars(config.prompts.grammars.as_deref(), &mut mistakes);
         let tls = tls::read(path, &config, &mut mistakes);
+        if let Some(Err(error)) = config.recording.as_ref().map(crate::node::recorder::form) {
+            mistakes.push(format!("{}: recording.recipients: {error}", path.display()));
+        }
         if !mistakes.is_empty() {
             return Err(LoadError(mistakes));
         }
@@ -215,6 +218,7 @@ fn contact_centre(
             .announcement
             .as_ref()
             .map(|it| Announcement { prompt: it.prompt.clone(), every: it.every }),
+        zip_tone: queue.zip_tone,
         record: queue.record,
         max_wait: queue.max_wait,
         wrap_up: queue.wrap_up,

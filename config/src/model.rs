@@ -32,7 +32,7 @@ pub use profile::{
 };
 pub use prompts::{Prompts, Speech, SpeechProvider};
 pub use protection::Protection;
-pub use recording::Recording;
+pub use recording::{Recording, RecordingFormat, RecordingSides};
 pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
 pub use rtp::Rtp;
 pub use rules::{
@@ -386,6 +386,8 @@ pub struct Queue {
     pub music: String,
     /// Said again and again while waiting, if at all.
     pub announcement: Option<Announcement>,
+    /// Whether an agent hears a tone before the caller.
+    pub zip_tone: bool,
     /// Whether its callers are recorded from when they talk to an agent.
     pub record: bool,
 }

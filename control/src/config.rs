@@ -110,6 +110,8 @@ pub struct QueueConfig {
     pub music: String,
     /// Said again and again while waiting, if at all.
     pub announcement: Option<Announcement>,
+    /// Whether an agent hears a tone before the caller.
+    pub zip_tone: bool,
     /// Whether a caller is recorded from when it talks to an agent.
     pub record: bool,
     /// After so long without an answer the caller leaves by the exit `timeout`; at most a day.

@@ -76,4 +76,8 @@ pub enum Tone {
     Beep,
     /// 800 Hz, soft, 0.2 s: somebody has come.
     Entry,
+    /// 480 Hz, 0.5 s: a call comes to who works hands-free.
+    Zip,
+    /// 1,400 Hz, 0.2 s: what is said is recorded (47 CFR § 64.501).
+    Recording,
 }

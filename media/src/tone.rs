@@ -78,6 +78,15 @@ impl Burst {
             Tone::Beep => {
                 Self { low: Sine::new(1_000.0, SINGLE_DBM0, rate), high: Sine::SILENT, on: second, off: 0 }
             }
+            Tone::Zip => Self {
+                low: Sine::new(480.0, PROGRESS_DBM0, rate),
+                high: Sine::SILENT,
+                on: second / 2,
+                off: 0,
+            },
+            Tone::Recording => {
+                Self { low: Sine::new(1_400.0, ENTRY_DBM0, rate), high: Sine::SILENT, on: second / 5, off: 0 }
+            }
             Tone::Entry => {
                 Self { low: Sine::new(800.0, ENTRY_DBM0, rate), high: Sine::SILENT, on: second / 5, off: 0 }
             }

@@ -76,6 +76,8 @@ pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
         speech: config.speech.as_ref().map(|speech| SpeechConfig { fallback: speech.fallback.clone() }),
         recording: config.recording.as_ref().map(|recording| RecordingConfig {
             trunks: trunks_that(config, |it| it.record),
+            beep: recording.beep,
+            beep_every: recording.beep_every,
             max: recording.max as usize,
         }),
         refer_out: trunks_that(config, |it| it.refer_out),

@@ -255,6 +255,7 @@ impl Calls {
             match timer {
                 Timer::RingTimeout(leg) => self.ring_timeout(now, leg),
                 Timer::CallTooLong(call) => self.hang_up_all(now, call, EndCause::TooLong),
+                Timer::RecordingBeep(leg) => self.beep_due(now, leg),
                 Timer::CallerGone(call) => self.hang_up_all(now, call, EndCause::CallerGone),
             }
         }

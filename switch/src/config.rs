@@ -51,6 +51,10 @@ pub struct SwitchConfig {
 pub struct RecordingConfig {
     /// The trunks of whose calls one leg is recorded, from its answer on.
     pub trunks: BTreeSet<String>,
+    /// Whether the parties hear a tone when a recording begins, pauses and goes on.
+    pub beep: bool,
+    /// How often they hear it while it goes on; not at all when absent.
+    pub beep_every: Option<Duration>,
     /// The most recordings at a time: each holds [`media::recorder::TAP_CAPACITY`] octets.
     pub max: usize,
 }

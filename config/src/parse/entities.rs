@@ -267,6 +267,7 @@ pub(super) fn read_queues(
             let max_waiting = section.integer_or("max_waiting", 1..=100_000, 1_000);
             let music = files.prompt(&section, "music", prompts);
             let announcement = read_announcement(&section, files, prompts);
+            let zip_tone = section.boolean_or("zip_tone", false);
             let record = read_record(root, &section);
             section.finish();
             Some(Queue {
@@ -278,6 +279,7 @@ pub(super) fn read_queues(
                 max_waiting: max_waiting?,
                 music: music?,
                 announcement: announcement?,
+                zip_tone: zip_tone?,
                 record: record?,
             })
         })

@@ -284,6 +284,8 @@ pub enum Tone {
     Beep,
     /// 800 Hz, soft, 0.2 s: somebody has come.
     Entry,
+    /// 480 Hz, 0.5 s: a call comes to who works hands-free.
+    Zip,
 }
 
 /// How often to play.

@@ -83,6 +83,7 @@ fn prompts() -> Vec<Prompt> {
         Prompt::Tone(Tone::Busy),
         Prompt::Tone(Tone::Beep),
         Prompt::Tone(Tone::Entry),
+        Prompt::Tone(Tone::Zip),
         Prompt::Silence(Duration::from_nanos(1_500_000_001)),
     ]
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tandem_control_api::{
-    CallFact, CallId, Command, CommandError, CommandId, HangupCause, MediaPath, Outcome, Prompt,
-    RecordAction, Repeat,
+    BargeIn, CallFact, CallId, Command, CommandError, CommandId, HangupCause, MediaPath, Outcome, Prompt,
+    RecordAction, Repeat, Tone,
 };
 use tandem_time::Instant;
 
@@ -118,8 +118,13 @@ impl ContactCentre {
                 self.timers.cancel(&Timer::MaxWait(call));
                 self.timers.cancel(&Timer::Announcement(call));
                 self.outbox.note(call, CallFact::AgentAnswered { agent: agent.to_string() });
-                let bridge = Command::Bridge { a: entry.caller, b: leg };
-                let command = self.outbox.ask(Concern::Call(call), bridge);
+                let first = if visit.config.zip_tone {
+                    let (prompts, repeat) = (vec![Prompt::Tone(Tone::Zip)], Repeat::Times(1));
+                    Command::Play { leg, prompts, repeat, barge_in: BargeIn::Never }
+                } else {
+                    Command::Bridge { a: entry.caller, b: leg }
+                };
+                let command = self.outbox.ask(Concern::Call(call), first);
                 entry.stage = Stage::Connecting { visit, agent: Arc::clone(agent), command };
             }
             other => entry.stage = other,
@@ -135,6 +140,18 @@ impl ContactCentre {
     ) {
         let Some(entry) = self.calls.get_mut(&call) else { return };
         match (std::mem::replace(&mut entry.stage, Stage::Leaving), outcome) {
+            // The agent has heard that somebody comes.
+            (Stage::Connecting { visit, agent, command }, Ok(Outcome::Played { .. })) => {
+                let state = self.routing.agents.get(&agent).map(|agent| &agent.state);
+                let command = match state {
+                    Some(AgentState::Connecting { leg, .. }) => {
+                        let bridge = Command::Bridge { a: entry.caller, b: *leg };
+                        self.outbox.ask(Concern::Call(call), bridge)
+                    }
+                    _ => command,
+                };
+                entry.stage = Stage::Connecting { visit, agent, command };
+            }
             (Stage::Connecting { visit, agent, .. }, Ok(_)) => {
                 entry.stage = Stage::Talking { agent: Arc::clone(&agent) };
                 entry.run.finish("answered");

@@ -127,6 +127,23 @@ fn wrap_up_follows_a_conversation_and_then_the_next_caller() {
     assert_eq!(dialled(&model), ["0.000 dial 1001", "15.050 dial 1001"]);
 }
 
+/// Who works hands-free hears that somebody comes; and whoever comes is recorded from then on.
+#[test]
+fn an_agent_hears_the_zip_tone_before_the_caller_who_is_recorded() {
+    let mut config = sales(&["alice"]);
+    (config.queues[0].zip_tone, config.queues[0].record) = (true, true);
+    let mut model = model(config, phones(&[]), &[]);
+    model.register_at(at(1_000), "1001", true);
+    call(&mut model, 2, "+15550101", Some(30));
+    run_to(&mut model, 100);
+    let log = log(&model);
+    let place = |what: &str| {
+        log.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {log:?}"))
+    };
+    assert!(place(" play Tone(Zip)") < place(" bridge ") && place(" bridge ") < place(" record "), "{log:?}");
+    assert_eq!(log.iter().filter(|line| line.contains(" bridge ")).count(), 1, "{log:?}");
+}
+
 #[test]
 fn when_the_agent_hangs_up_the_caller_is_hung_up() {
     let talks = Phone::Answers { after: Duration::from_secs(3), talks: Some(Duration::from_secs(7)) };

@@ -106,6 +106,7 @@ pub(crate) fn queue(name: &str, agents: &[&str], announce: Option<Duration>) -> 
         ring_timeout: RING_TIMEOUT,
         music: "music".to_owned(),
         announcement: announce.map(|every| Announcement { prompt: "please-wait".to_owned(), every }),
+        zip_tone: false,
         record: false,
         max_wait: Duration::from_secs(120),
         wrap_up: WRAP_UP,

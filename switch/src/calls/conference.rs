@@ -298,7 +298,7 @@ impl Calls {
         self.actions.extend(actions);
     }
 
-    fn announce(&mut self, call_id: CallId, segments: std::sync::Arc<[media::Segment]>) {
+    pub(super) fn announce(&mut self, call_id: CallId, segments: std::sync::Arc<[media::Segment]>) {
         let Some(call) = self.calls.get(call_id) else { return };
         let Some((conference, worker)) = call.conference.as_ref().zip(call.worker) else { return };
         if conference.shape == Shape::Room {

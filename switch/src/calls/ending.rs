@@ -9,6 +9,7 @@ use super::call::CallPhase;
 use super::cause::EndCause;
 use super::endpoints::Close;
 use super::leg::{Asked, LegState};
+use super::recording::Recording;
 use super::timers::Timer;
 use super::{Action, CALLER_GONE_GRACE, Calls};
 
@@ -110,9 +111,13 @@ impl Calls {
             return;
         }
         let endpoint = state.endpoint();
+        let beep_at = leg.recording.as_mut().and_then(Recording::take_beep);
         leg.state = LegState::Ended { session: state.session(), endpoint };
         leg.end = Some(Box::new((now, end.clone())));
         self.cancel_ring_timeout(leg_id, &state);
+        if let Some(at) = beep_at {
+            self.timers.cancel(at, Timer::RecordingBeep(leg_id));
+        }
         for settled in state.settle(dial_failure).chain(asked.map(Asked::settled)) {
             self.settled(now, call, settled);
         }

@@ -9,6 +9,7 @@ use super::cause::EndCause;
 use super::ending::Hangup;
 use super::endpoints::Opened;
 use super::leg::{LegState, Opening, Settled};
+use super::recording::BEEP;
 use super::{Action, Calls, MAX_OPEN_ATTEMPTS, translate};
 use crate::WorkerIndex;
 
@@ -115,6 +116,9 @@ impl Calls {
         end: media::PlayEnd,
     ) -> Option<()> {
         let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        if id == BEEP {
+            return Some(());
+        }
         let leg = self.legs.get(leg_id)?;
         let play = leg.state.playing().filter(|play| play.id == id)?;
         if end == media::PlayEnd::Finished && self.speech_is_late(now, id) {

@@ -10,13 +10,17 @@
 //! A recording is a leg's: what its party says, and whatever it hears. It goes on through bridges, holds, conferences and
 //! transfers, also into another call, whose record names it then too.
 
+use std::sync::Arc;
+
 use tandem_control_api::{CallFact, CallId, CommandError, Event, LegId, RecordAction};
 use tandem_media as media;
+use tandem_media::PlayId;
 use tandem_media::recorder::{TAP_CAPACITY, TapReader, tap};
 use tandem_time::Instant;
 
 use super::commands::{Begun, wrong_state};
 use super::leg::{Leg, LegState};
+use super::timers::Timer;
 use super::{Action, Calls, Progress};
 
 /// Names a recording.
@@ -67,6 +71,18 @@ pub(crate) struct Recording {
     id: RecordingId,
     file: Option<String>,
     is_paused: bool,
+    /// When the parties hear next that there is one.
+    beep_at: Option<Instant>,
+}
+
+/// The play of a tone that says so; nobody waits for its end.
+pub(super) const BEEP: PlayId = PlayId(u64::MAX);
+
+impl Recording {
+    /// Forgets when it is heard of next.
+    pub(super) const fn take_beep(&mut self) -> Option<Instant> {
+        self.beep_at.take()
+    }
 }
 
 impl Calls {
@@ -99,6 +115,7 @@ impl Calls {
         if let CallFact::RecordingPaused { .. } | CallFact::RecordingResumed { .. } = fact {
             let pause = matches!(fact, CallFact::RecordingPaused { .. });
             self.command_endpoint(endpoint, |endpoint| media::Command::PauseRecording { endpoint, pause });
+            self.beep_if_wanted(leg_id);
         }
         self.note(now, call, fact);
         Ok(Progress::Done)
@@ -136,7 +153,7 @@ impl Calls {
         self.recordings_made += 1;
         self.counters.recordings += 1;
         let (tap, reader) = tap(TAP_CAPACITY);
-        leg.recording = Some(Recording { id, file: None, is_paused: false });
+        leg.recording = Some(Recording { id, file: None, is_paused: false, beep_at: None });
         self.recordings.insert(id, leg_id);
         self.actions.push_back(Action::Record(Box::new(NewRecording {
             id,
@@ -150,12 +167,18 @@ impl Calls {
             reader,
         })));
         self.command_endpoint(endpoint, |endpoint| media::Command::Record { endpoint, tap });
+        self.beep_if_wanted(leg_id);
+        self.schedule_beep(now, leg_id);
         Ok(())
     }
 
     fn end_recording(&mut self, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
-        if let (Some(_), Some(endpoint)) = (leg.recording.take(), leg.state.endpoint()) {
+        let (recording, endpoint) = (leg.recording.take(), leg.state.endpoint());
+        if let Some(at) = recording.as_ref().and_then(|recording| recording.beep_at) {
+            self.timers.cancel(at, Timer::RecordingBeep(leg_id));
+        }
+        if let (Some(_), Some(endpoint)) = (recording, endpoint) {
             self.command_endpoint(endpoint, |endpoint| media::Command::StopRecording { endpoint });
         }
     }
@@ -192,6 +215,58 @@ impl Calls {
         let file = self.legs.get(leg_id).and_then(|leg| leg.recording.as_ref()?.file.clone());
         if let Some(file) = file {
             self.note(now, to, CallFact::RecordingStarted { leg: leg_id, file });
+        }
+    }
+
+    /// It is time for the parties to hear that they are recorded.
+    pub(super) fn beep_due(&mut self, now: Instant, leg_id: LegId) {
+        let recording = self.legs.get(leg_id).and_then(|leg| leg.recording.as_ref());
+        if recording.is_some_and(|recording| !recording.is_paused) {
+            self.beep(leg_id);
+        }
+        self.schedule_beep(now, leg_id);
+    }
+
+    fn schedule_beep(&mut self, now: Instant, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(leg_id) else { return };
+        let config = self.calls.get(leg.call).and_then(|call| call.config.recording.as_ref());
+        let at = config.and_then(|config| config.beep_every).map(|every| now + every);
+        if let (Some(recording), Some(at)) = (&mut leg.recording, at) {
+            recording.beep_at = Some(at);
+            self.timers.set(at, Timer::RecordingBeep(leg_id));
+        }
+    }
+
+    fn beep_if_wanted(&mut self, leg_id: LegId) {
+        let call = self.legs.get(leg_id).and_then(|leg| self.calls.get(leg.call));
+        if call.and_then(|call| call.config.recording.as_ref()).is_some_and(|config| config.beep) {
+            self.beep(leg_id);
+        }
+    }
+
+    /// Lets all who hear each other on a leg hear a tone; a party that is played to, or keys, is let alone.
+    fn beep(&mut self, leg_id: LegId) {
+        let Some(leg) = self.legs.get(leg_id) else { return };
+        let segments: Arc<[media::Segment]> = [media::Segment::Tone(media::Tone::Recording)].into();
+        let peer = leg.state.peer().or_else(|| self.relayed_with(leg_id));
+        let is_busy = matches!(leg.state, LegState::Answered { play, collect, .. } if play.is_some() || collect.is_some());
+        if matches!(leg.state, LegState::Conferring { .. }) && peer.is_none() {
+            return self.announce(leg.call, segments);
+        }
+        if is_busy {
+            return;
+        }
+        for leg in [Some(leg_id), peer.filter(|peer| *peer != leg_id)].into_iter().flatten() {
+            let endpoint = self.legs.get(leg).and_then(|leg| leg.state.endpoint());
+            let Some(endpoint) = endpoint else { continue };
+            let segments = Arc::clone(&segments);
+            self.command_endpoint(endpoint, |endpoint| media::Command::Play {
+                endpoint,
+                play: BEEP,
+                segments,
+                times: Some(1),
+                barge_in: media::BargeIn::Never,
+            });
         }
     }
 

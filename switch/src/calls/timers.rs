@@ -14,9 +14,11 @@ pub(crate) enum Timer {
     CallTooLong(CallId),
     /// The caller has gone, and nobody said what becomes of the other legs.
     CallerGone(CallId),
+    /// The parties of a recorded leg are to hear that it is.
+    RecordingBeep(LegId),
 }
 
-/// Deadlines in order; each leg has at most one, each call at most two.
+/// Deadlines in order; each leg and each call has at most two.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     due: BTreeSet<(Instant, Timer)>,

@@ -70,6 +70,7 @@ pub(super) fn segment(prompt: &api::Prompt, library: &PromptLibrary) -> Result<m
             api::Tone::Busy => media::Tone::Busy,
             api::Tone::Beep => media::Tone::Beep,
             api::Tone::Entry => media::Tone::Entry,
+            api::Tone::Zip => media::Tone::Zip,
         })),
         api::Prompt::Speech { .. } => {
             Err(CommandError::Invalid("speech: not while somebody is rung".to_owned()))

@@ -179,6 +179,7 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         music: MUSIC.into(),
         announcement: (name == "sales")
             .then(|| Announcement { prompt: ANNOUNCEMENT.into(), every: ANNOUNCEMENT_EVERY }),
+        zip_tone: false,
         record: false,
         max_wait: Duration::from_secs(40),
         wrap_up: Duration::from_secs(2),

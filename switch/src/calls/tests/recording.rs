@@ -1,19 +1,22 @@
 //! Recordings: who is recorded, what the record says of it, and that a disk that fails costs no call.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tandem_control_api::{CallFact, Command, Event, LegId, RecordAction};
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
 
-use super::bench::{Bench, config};
+use super::super::recording::BEEP;
+use super::bench::{Bench, Endpoint, config, play};
 use crate::{RecordingConfig, RecordingId, RecordingNews, SwitchConfig};
 
 const TRUNK: &str = "carrier";
 
 fn bench_with(max: usize, trunks: &[&str]) -> Bench {
     let trunks: BTreeSet<String> = trunks.iter().map(|trunk| (*trunk).to_owned()).collect();
-    Bench::with(SwitchConfig { recording: Some(RecordingConfig { trunks, max }), ..config() })
+    let recording = RecordingConfig { trunks, max, ..RecordingConfig::default() };
+    Bench::with(SwitchConfig { recording: Some(recording), ..config() })
 }
 
 const fn record(leg: LegId, action: RecordAction) -> Command {
@@ -133,4 +136,54 @@ fn one_leg_of_a_call_of_a_recorded_trunk_is_recorded() {
     assert_eq!(told(&bench), ["record"]);
     bench.command(Command::Bridge { a: caller, b: agent });
     assert_eq!(told(&bench), ["record"]);
+}
+
+/// How often the tone of a recording was to be heard, by how many endpoints.
+fn beeps(bench: &Bench) -> usize {
+    let is_beep = |command: &&media::Command| match command {
+        media::Command::Play { segments, .. } => {
+            matches!(segments[..], [media::Segment::Tone(media::Tone::Recording)])
+        }
+        _ => false,
+    };
+    bench.media_commands.iter().filter(is_beep).count()
+}
+
+#[test]
+fn both_parties_hear_that_they_are_recorded_for_as_long_as_they_are() {
+    let every = Duration::from_secs(15);
+    let recording = RecordingConfig { max: 1, beep: true, beep_every: Some(every), ..Default::default() };
+    let mut bench = Bench::with(SwitchConfig { recording: Some(recording), ..config() });
+    let (_, call, leg) = bench.answered();
+    let (_, agent) = bench.dialled(call);
+    bench.command(Command::Bridge { a: leg, b: agent });
+    bench.command(record(leg, RecordAction::Begin));
+    assert_eq!(beeps(&bench), 2, "when it begins");
+    bench.advance(every);
+    assert_eq!(beeps(&bench), 4, "and every so often");
+    bench.command(record(leg, RecordAction::Pause));
+    assert_eq!(beeps(&bench), 6);
+    bench.advance(every);
+    assert_eq!(beeps(&bench), 6, "not while it pauses");
+    bench.command(record(leg, RecordAction::Resume));
+    bench.advance(every);
+    assert_eq!(beeps(&bench), 10);
+    let endpoint = bench.in_phase(Endpoint::Open)[0];
+    let stale = bench.calls.counters().media_events_stale;
+    let end = media::PlayEnd::Finished;
+    bench.media_event(endpoint, media::Event::PlayEnded { endpoint, play: BEEP, end });
+    assert_eq!(bench.calls.counters().media_events_stale, stale, "its end is awaited by nobody");
+    bench.command(record(leg, RecordAction::End));
+    bench.advance(every * 3);
+    assert_eq!(beeps(&bench), 10);
+}
+
+#[test]
+fn no_tone_comes_between_a_party_and_what_it_is_told() {
+    let recording = RecordingConfig { max: 1, beep: true, ..Default::default() };
+    let mut bench = Bench::with(SwitchConfig { recording: Some(recording), ..config() });
+    let (_, _, leg) = bench.answered();
+    let play = bench.command(play(leg));
+    bench.command(record(leg, RecordAction::Begin));
+    assert_eq!((beeps(&bench), bench.ending(play).as_str()), (0, "none"));
 }
