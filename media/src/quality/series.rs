@@ -13,6 +13,9 @@ use crate::reception::Reception;
 /// Points kept of one endpoint: the first eight minutes as they were, an hour in steps of 40 s.
 pub const MAX_POINTS: usize = 96;
 
+/// Points for which there is room from the beginning: most calls are short. It doubles when it is needed.
+const FIRST_ROOM: usize = 8;
+
 /// What a point covers until there is no more room.
 const FIRST_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -125,7 +128,7 @@ pub(crate) struct Series {
 impl Series {
     /// Begins now.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { began: now, interval: FIRST_INTERVAL, points: Vec::with_capacity(MAX_POINTS) }
+        Self { began: now, interval: FIRST_INTERVAL, points: Vec::with_capacity(FIRST_ROOM) }
     }
 
     /// When the next point is due.
@@ -136,6 +139,9 @@ impl Series {
     /// Takes what was measured since the latest point.
     pub(crate) fn push(&mut self, received: Measured, sent: Measured, round_trip: Option<Duration>) {
         let round_trip_ms = round_trip.map_or(0, |trip| clamped(trip.as_millis().max(1)));
+        if self.points.len() == self.points.capacity() {
+            self.points.reserve_exact(self.points.len().min(MAX_POINTS - self.points.len()));
+        }
         self.points.push(Point { received: Kept::of(received), sent: Kept::of(sent), round_trip_ms });
         if self.points.len() == MAX_POINTS {
             self.thin();
