@@ -2,6 +2,7 @@
 //!
 //! Each is a few commands that it names before it runs them. Nothing here knows what the project does.
 
+mod fuzz;
 mod tools;
 
 use std::ffi::OsString;
@@ -47,6 +48,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Fuzzes what strangers' bytes come in by; needs a nightly toolchain and cargo-fuzz, and says so.
+    Fuzz {
+        /// One of the targets of `tests/fuzz`; all of them, one after the other, when absent.
+        target: Option<String>,
+        /// How long each is fuzzed.
+        #[arg(default_value_t = 60)]
+        seconds: u32,
+    },
     /// Runs the benchmarks.
     Bench {
         /// Handed to `cargo bench`.
@@ -71,6 +80,7 @@ fn perform(task: Task) -> Result<(), Failed> {
         Task::Test { seed, cases, arguments } => test(Draw { seed, cases }, arguments),
         Task::Ci => ci(),
         Task::Sim { arguments } => cargo(["run", "--release", "--package", "tandem-sim", "--"], arguments),
+        Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Task::Bench { arguments } => cargo(["bench", "--package", "tandem-benches"], arguments),
     }
 }

@@ -21,3 +21,13 @@ pub(crate) fn read(bytes: &[u8]) {
     assert_eq!(read.media.len(), description.media.len());
     assert_eq!(read.to_string(), written, "writing is stable");
 }
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let files: [&[u8]; 4] = [
+        include_bytes!("../../../tests/fuzz/seeds/sdp/addresses-by-section.sdp"),
+        include_bytes!("../../../tests/fuzz/seeds/sdp/audio-and-video.sdp"),
+        include_bytes!("../../../tests/fuzz/seeds/sdp/everything.sdp"),
+        include_bytes!("../../../tests/fuzz/seeds/sdp/ipv6.sdp"),
+    ];
+    files.map(<[u8]>::to_vec).to_vec()
+}

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../../sbc/tests/exercise/session_description.rs"]
-mod session_description;
+#[path = "../../../sbc/tests/exercise/mod.rs"]
+mod exercise;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| session_description::read(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::read("sdp", bytes));

@@ -2,9 +2,7 @@
 
 #![no_main]
 
-#[path = "../../../sbc/tests/exercise/message.rs"]
-mod message;
-#[path = "../../../sbc/tests/exercise/session_description.rs"]
-mod session_description;
+#[path = "../../../sbc/tests/exercise/mod.rs"]
+mod exercise;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| message::read(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::read("sip_message", bytes));

@@ -2,11 +2,7 @@
 
 #![no_main]
 
-#[path = "../../../sbc/tests/exercise/stream.rs"]
-mod stream;
+#[path = "../../../sbc/tests/exercise/mod.rs"]
+mod exercise;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let [first, second, bytes @ ..] = bytes {
-        stream::read(bytes, &[usize::from(*first), usize::from(*second) * 8]);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::read("sip_stream", bytes));

@@ -1,0 +1,8 @@
+//! Any bytes as an Ogg Opus file.
+
+#![no_main]
+
+#[path = "../../../media/tests/exercise/mod.rs"]
+mod exercise;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::read("ogg_opus", bytes));

@@ -1,0 +1,8 @@
+//! Any bytes as RTP.
+
+#![no_main]
+
+#[path = "../../../media/tests/exercise/mod.rs"]
+mod exercise;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::read("rtp", bytes));
