@@ -442,11 +442,11 @@ impl Call {
         let (local, srtp, cryptos) = (stream.local(), self.manner.srtp, stream.cryptos());
         match their_offer {
             None => {
-                let offer = AudioStream::offer(local, &self.manner.laws, self.manner.events, direction);
+                let offer = AudioStream::offer(local, &self.manner.codecs, self.manner.events, direction);
                 Some(offer.offering(srtp, cryptos))
             }
             Some(offer) => {
-                let answer = AudioStream::answer(offer, local, &self.manner.laws, self.manner.events)?;
+                let answer = AudioStream::answer(offer, local, &self.manner.codecs, self.manner.events)?;
                 answer.answering(offer, srtp, cryptos)
             }
         }

@@ -13,24 +13,6 @@ pub enum Law {
 }
 
 impl Law {
-    /// The static payload type (RFC 3551 §6, table 4).
-    #[must_use]
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Self::Mu => 0,
-            Self::A => 8,
-        }
-    }
-
-    /// The encoding name of its rtpmap.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mu => "PCMU",
-            Self::A => "PCMA",
-        }
-    }
-
     /// The octet of a 16-bit linear sample.
     #[must_use]
     pub fn encode(self, sample: i16) -> u8 {

@@ -1,5 +1,5 @@
 //! Phones and carriers for the demo, for load and for simulation: an implementation that is not the node's, on
-//! `rsip` (SIP messages) and `rtp` (packets), so that both ends of a test cannot share one misreading.
+//! `rsip` (SIP messages), `rtp` (packets), `ezk-g722` and `opus` (codecs), so that both ends of a test cannot share one misreading.
 //!
 //! A [`Phone`] is a state machine: it is handed packets and the time (a [`std::time::Duration`] since the start of
 //! whatever drives it) and asked for what it wants done. A carrier is a phone that does not register and has many
@@ -19,6 +19,7 @@ mod agreed;
 mod call;
 mod callee;
 mod caller;
+mod codec;
 mod crowd;
 mod digest;
 mod ear;
@@ -29,6 +30,7 @@ mod goertzel;
 mod inquiry;
 mod junk;
 mod line;
+mod listening;
 mod manner;
 pub mod measured;
 mod message;
@@ -47,6 +49,7 @@ mod transfer;
 
 pub use access::{Access, Transport};
 pub use agreed::{Agreed, Keys};
+pub use codec::Codec;
 pub use crowd::{Crowd, Place};
 pub use digest::Credentials;
 pub use ear::{Heard, WINDOW_SAMPLES, Window};

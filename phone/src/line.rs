@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
+use crate::codec::Codec;
 use crate::ear::Heard;
-use crate::g711::Law;
 use crate::manner::Manner;
 use crate::sdp::{AudioStream, Direction};
 use crate::stream::{Received, Stream};
@@ -14,7 +14,7 @@ use crate::stream::{Received, Stream};
 /// telephone-event in what SIPp's scenarios offer.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
 
-/// One stream each way without a call: it waits for the first packet of G.711, takes its source for the other side,
+/// One stream each way without a call: it waits for the first packet of G.711 or G.722, takes its source for the other side,
 /// and from then on speaks its tone to it, in that codec.
 #[derive(Debug)]
 pub struct Line {
@@ -33,11 +33,11 @@ impl Line {
     /// Takes an RTP packet.
     pub fn handle_rtp(&mut self, now: Duration, source: SocketAddr, bytes: &[u8]) {
         if self.other_side.is_none()
-            && let Some(law) = law_of(bytes)
+            && let Some(codec) = codec_of(bytes)
         {
             self.other_side = Some(source);
             let stream =
-                |rtp| AudioStream::offer(rtp, &[law], Some(EVENT_PAYLOAD_TYPE), Direction::SendReceive);
+                |rtp| AudioStream::offer(rtp, &[codec], Some(EVENT_PAYLOAD_TYPE), Direction::SendReceive);
             self.stream.agree(now, &stream(self.stream.local()), &stream(source));
         }
         self.stream.handle_packet(now, source, bytes);
@@ -77,7 +77,7 @@ impl Line {
 }
 
 /// The codec of an RTP packet, by its static payload type (RFC 3551 §6).
-fn law_of(packet: &[u8]) -> Option<Law> {
+fn codec_of(packet: &[u8]) -> Option<Codec> {
     let payload_type = packet.get(1)? & 0x7f;
-    [Law::Mu, Law::A].into_iter().find(|law| law.payload_type() == payload_type)
+    Codec::ALL.into_iter().find(|codec| codec.static_payload_type() == Some(payload_type))
 }

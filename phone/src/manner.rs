@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::g711::Law;
+use crate::codec::Codec;
 
 /// How a party behaves in one call.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +16,9 @@ pub struct Manner {
     /// What it says before its tone begins, at 8 kHz.
     pub says: Option<Arc<[i16]>>,
     /// The codecs it offers and takes, the preferred one first.
-    pub laws: Vec<Law>,
-    /// The payload type it uses for telephone-event (RFC 4733); none when it has none: its keys are tones.
+    pub codecs: Vec<Codec>,
+    /// The payload type, from 96 to 127, that it uses for telephone-event (RFC 4733), of one clock; the next number is
+    /// that of the other clock. None when it has none: its keys are tones.
     pub events: Option<u8>,
     /// It hangs up so long after the answer; never when absent.
     pub talk: Option<Duration>,
@@ -132,7 +133,7 @@ impl Manner {
             answer: Answer::After(ring),
             hz,
             says: None,
-            laws: vec![Law::Mu, Law::A],
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
             events: Some(101),
             talk: None,
             patience: None,

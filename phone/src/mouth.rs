@@ -12,8 +12,8 @@ use rtp::header::Header;
 use rtp::packet::Packet;
 use webrtc_util::marshal::Marshal as _;
 
+use crate::codec::{Codec, Encoder};
 use crate::ear::tones_of;
-use crate::g711::Law;
 use crate::stream::{Agreement, DIGITS, PTIME_SAMPLES, Sent};
 use crate::tone::Oscillator;
 
@@ -41,7 +41,10 @@ pub(crate) struct Mouth {
     first: bool,
     keys: VecDeque<char>,
     key: Key,
+    /// Of the codec that was spoken last.
+    encoder: Encoder,
     sent: Sent,
+    octets: u32,
 }
 
 /// The key being pressed, if any.
@@ -68,7 +71,9 @@ impl Mouth {
             first: true,
             keys: VecDeque::new(),
             key: Key::None,
+            encoder: Encoder::new(Codec::Pcmu),
             sent: Sent::default(),
+            octets: 0,
         }
     }
 
@@ -84,6 +89,11 @@ impl Mouth {
         &self.sent
     }
 
+    /// Octets of payload that left.
+    pub(crate) const fn octets(&self) -> u32 {
+        self.octets
+    }
+
     pub(crate) const fn ssrc(&self) -> u32 {
         self.ssrc
     }
@@ -95,23 +105,26 @@ impl Mouth {
     /// The next 20 ms; none while we do not send.
     pub(crate) fn speak(&mut self, agreement: &Agreement) -> Option<Vec<u8>> {
         self.take_key(agreement);
+        if self.encoder.codec() != agreement.codec {
+            self.encoder = Encoder::new(agreement.codec);
+        }
         let timestamp = self.timestamp;
         let packet = match &mut self.key {
             Key::Down { .. } => self.event_packet(agreement),
             Key::Sounding { low, high, .. } => {
                 let samples = std::iter::repeat_with(|| low.next_sample() / 2 + high.next_sample() / 2);
-                let payload = encode(agreement.law, samples);
+                let payload = encode(&mut self.encoder, samples);
                 self.audio_packet(agreement, payload)
             }
             Key::None | Key::Pause { .. } => {
                 let said = self.says.as_deref().and_then(|says| says.get(self.said..)).unwrap_or_default();
                 self.said += said.len().min(PTIME_SAMPLES as usize);
                 let tone = std::iter::repeat_with(|| self.tone.next_sample());
-                let payload = encode(agreement.law, said.iter().copied().chain(tone));
+                let payload = encode(&mut self.encoder, said.iter().copied().chain(tone));
                 self.audio_packet(agreement, payload)
             }
         };
-        self.timestamp = timestamp.wrapping_add(PTIME_SAMPLES);
+        self.timestamp = timestamp.wrapping_add(PTIME_SAMPLES * agreement.codec.ticks_per_sample());
         if !agreement.direction.sends() {
             self.first = true;
             return None;
@@ -119,6 +132,7 @@ impl Mouth {
         self.first = false;
         self.sequence = self.sequence.wrapping_add(1);
         self.sent.packets += 1;
+        self.octets = self.octets.wrapping_add(u32::try_from(packet.payload.len()).unwrap_or(0));
         packet.marshal().ok().map(|bytes| bytes.to_vec())
     }
 
@@ -174,7 +188,8 @@ impl Mouth {
         };
         let (code, start, packet) = (*code, *start, *packet);
         let progress = (packet + 1).min(PRESS_PACKETS);
-        let duration = u16::try_from(progress * PTIME_SAMPLES).unwrap_or(u16::MAX);
+        let duration = progress * PTIME_SAMPLES * agreement.codec.ticks_per_sample();
+        let duration = u16::try_from(duration).unwrap_or(u16::MAX);
         let end = packet + 1 >= PRESS_PACKETS;
         let [high, low] = duration.to_be_bytes();
         let payload = vec![code, if end { 0x80 } else { 0 } | 10, high, low];
@@ -187,6 +202,7 @@ impl Mouth {
     }
 }
 
-fn encode(law: Law, samples: impl Iterator<Item = i16>) -> Bytes {
-    samples.take(PTIME_SAMPLES as usize).map(|sample| law.encode(sample)).collect()
+fn encode(encoder: &mut Encoder, samples: impl Iterator<Item = i16>) -> Bytes {
+    let samples: Vec<i16> = samples.take(PTIME_SAMPLES as usize).collect();
+    encoder.encode(&samples)
 }

@@ -219,7 +219,7 @@ impl Phone {
         self.with_call(now, call, |call, scene| call.reinvite(scene, Direction::SendReceive));
     }
 
-    /// What both sides of a call agreed on, while it lives.
+    /// What both sides of a call in G.711 agreed on, while it lives.
     #[must_use]
     pub fn agreed(&self, call: CallKey) -> Option<Agreed> {
         self.calls.get(&call)?.stream.as_ref().and_then(Stream::agreed)

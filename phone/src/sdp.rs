@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::g711::Law;
+use crate::codec::Codec;
 use crate::manner::Srtp;
 use crate::secure::CryptoLine;
+
+/// Of a party without telephone-event Opus has a number beside this one.
+const EVENTS: u8 = 101;
 
 /// Which ways media flows, seen from whoever says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +50,9 @@ impl Direction {
 pub(crate) struct AudioStream {
     pub(crate) rtp: SocketAddr,
     /// Codecs we know, the preferred one first.
-    pub(crate) laws: Vec<(u8, Law)>,
-    pub(crate) event_payload_type: Option<u8>,
+    pub(crate) codecs: Vec<(u8, Codec)>,
+    /// telephone-event (RFC 4733): payload types and their clocks in Hz.
+    pub(crate) events: Vec<(u8, u32)>,
     pub(crate) direction: Direction,
     /// RTP/SAVP rather than RTP/AVP.
     pub(crate) secure_profile: bool,
@@ -57,11 +61,18 @@ pub(crate) struct AudioStream {
 
 impl AudioStream {
     /// Our offer.
-    pub(crate) fn offer(rtp: SocketAddr, laws: &[Law], events: Option<u8>, direction: Direction) -> Self {
+    pub(crate) fn offer(rtp: SocketAddr, codecs: &[Codec], events: Option<u8>, direction: Direction) -> Self {
+        // Next to each other, whichever is the first; and one that is neither.
+        let first = events.unwrap_or(EVENTS);
+        let number = |codec: &Codec| codec.static_payload_type().unwrap_or(first ^ 2);
+        let mut clocks: Vec<u32> = codecs.iter().map(|codec| codec.clock_hz()).collect();
+        clocks.sort_unstable();
+        clocks.dedup();
+        let numbers = [first, first ^ 1];
         Self {
             rtp,
-            laws: laws.iter().map(|law| (law.payload_type(), *law)).collect(),
-            event_payload_type: events,
+            codecs: codecs.iter().map(|codec| (number(codec), *codec)).collect(),
+            events: events.map(|_| numbers.into_iter().zip(clocks).collect()).unwrap_or_default(),
             direction,
             secure_profile: false,
             cryptos: Vec::new(),
@@ -87,18 +98,34 @@ impl AudioStream {
         Some(self)
     }
 
-    /// Our answer to an offer: its first codec that we have too, and its telephone-event if we have that; none when
-    /// there is no codec.
-    pub(crate) fn answer(offer: &Self, rtp: SocketAddr, laws: &[Law], events: Option<u8>) -> Option<Self> {
-        let chosen = offer.laws.iter().find(|(_, law)| laws.contains(law))?;
+    /// Our answer to an offer: its first codec that we have too, and its telephone-event of that clock if we have that;
+    /// none when there is no codec.
+    pub(crate) fn answer(
+        offer: &Self,
+        rtp: SocketAddr,
+        codecs: &[Codec],
+        events: Option<u8>,
+    ) -> Option<Self> {
+        let chosen = offer.codecs.iter().find(|(_, codec)| codecs.contains(codec))?;
+        let event = events.and_then(|_| offer.event_of(chosen.1));
         Some(Self {
             rtp,
-            laws: vec![*chosen],
-            event_payload_type: events.and(offer.event_payload_type),
+            codecs: vec![*chosen],
+            events: event.map(|number| (number, chosen.1.clock_hz())).into_iter().collect(),
             direction: offer.direction.seen_from_the_other_side(),
             secure_profile: false,
             cryptos: Vec::new(),
         })
+    }
+
+    /// telephone-event beside a codec: the one of its clock (RFC 4733 §2.1).
+    pub(crate) fn event_of(&self, codec: Codec) -> Option<u8> {
+        self.events.iter().find(|(_, clock_hz)| *clock_hz == codec.clock_hz()).map(|(number, _)| *number)
+    }
+
+    /// The number of a codec.
+    pub(crate) fn number_of(&self, codec: Codec) -> Option<u8> {
+        self.codecs.iter().find(|(_, known)| *known == codec).map(|(number, _)| *number)
     }
 
     /// The first audio stream of a session description; none when it has none we can use.
@@ -138,18 +165,21 @@ impl AudioStream {
             let mapped = maps.iter().find(|(known, _)| *known == payload_type);
             mapped.map_or("", |(_, encoding)| encoding.as_str())
         };
-        let law = |payload_type: u8| match (payload_type, encoding(payload_type)) {
-            (0, "") | (_, "PCMU/8000" | "PCMU/8000/1") => Some((payload_type, Law::Mu)),
-            (8, "") | (_, "PCMA/8000" | "PCMA/8000/1") => Some((payload_type, Law::A)),
+        let codec = |payload_type: u8| match (payload_type, encoding(payload_type)) {
+            (0, "") | (_, "PCMU/8000" | "PCMU/8000/1") => Some((payload_type, Codec::Pcmu)),
+            (8, "") | (_, "PCMA/8000" | "PCMA/8000/1") => Some((payload_type, Codec::Pcma)),
+            (9, "") | (_, "G722/8000" | "G722/8000/1") => Some((payload_type, Codec::G722)),
+            (_, "OPUS/48000/2") => Some((payload_type, Codec::Opus)),
             _ => None,
+        };
+        let event = |payload_type: u8| {
+            let clock = encoding(payload_type).strip_prefix("TELEPHONE-EVENT/")?;
+            Some((payload_type, clock.parse().ok()?))
         };
         Some(Self {
             rtp: SocketAddr::new(address?, port?),
-            laws: formats.iter().copied().filter_map(law).collect(),
-            event_payload_type: formats
-                .iter()
-                .copied()
-                .find(|format| encoding(*format).starts_with("TELEPHONE-EVENT/8000")),
+            codecs: formats.iter().copied().filter_map(codec).collect(),
+            events: formats.iter().copied().filter_map(event).collect(),
             direction,
             secure_profile,
             cryptos,
@@ -163,17 +193,20 @@ impl AudioStream {
         let mut text = format!(
             "v=0\r\no=- {session} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
         );
-        let mut formats: Vec<u8> = self.laws.iter().map(|(payload_type, _)| *payload_type).collect();
-        formats.extend(self.event_payload_type);
-        let formats: Vec<String> = formats.iter().map(u8::to_string).collect();
+        let codecs = self.codecs.iter().map(|(payload_type, _)| payload_type);
+        let formats = codecs.chain(self.events.iter().map(|(payload_type, _)| payload_type));
+        let formats: Vec<String> = formats.map(u8::to_string).collect();
         let profile = if self.secure_profile { "RTP/SAVP" } else { "RTP/AVP" };
         // Writing to a String cannot fail.
         let _ = write!(text, "m=audio {} {profile} {}\r\n", self.rtp.port(), formats.join(" "));
-        for (payload_type, law) in &self.laws {
-            let _ = write!(text, "a=rtpmap:{payload_type} {}/8000\r\n", law.name());
+        for (payload_type, codec) in &self.codecs {
+            let _ = write!(text, "a=rtpmap:{payload_type} {}\r\n", codec.rtpmap());
+            if *codec == Codec::Opus {
+                let _ = write!(text, "a=fmtp:{payload_type} useinbandfec=1\r\n");
+            }
         }
-        if let Some(payload_type) = self.event_payload_type {
-            let _ = write!(text, "a=rtpmap:{payload_type} telephone-event/8000\r\n");
+        for (payload_type, clock_hz) in &self.events {
+            let _ = write!(text, "a=rtpmap:{payload_type} telephone-event/{clock_hz}\r\n");
             let _ = write!(text, "a=fmtp:{payload_type} 0-15\r\n");
         }
         text.extend(self.cryptos.iter().map(CryptoLine::print));
@@ -186,28 +219,31 @@ impl AudioStream {
 mod tests {
     use super::*;
 
-    fn stream(laws: &[Law]) -> AudioStream {
-        AudioStream::offer("127.0.0.10:4000".parse().unwrap(), laws, Some(101), Direction::SendOnly)
+    fn stream(codecs: &[Codec]) -> AudioStream {
+        AudioStream::offer("127.0.0.10:4000".parse().unwrap(), codecs, Some(101), Direction::SendOnly)
     }
 
     #[test]
     fn an_offer_reads_back_as_it_was() {
-        let offer = stream(&[Law::A, Law::Mu]);
+        let offer = stream(&[Codec::Opus, Codec::Pcma, Codec::G722, Codec::Pcmu]);
+        assert_eq!(offer.events, [(101, 8_000), (100, 48_000)]);
         assert_eq!(AudioStream::parse(offer.print(1, 1).as_bytes()), Some(offer));
     }
 
     /// RFC 3264 §6.1: sendonly is answered with recvonly, telephone-event with the offer's payload type.
     #[test]
     fn an_answer_takes_the_offers_first_common_codec() {
-        let mut offer = stream(&[Law::A, Law::Mu]);
-        offer.event_payload_type = Some(96);
+        let mut offer = stream(&[Codec::Pcma, Codec::Pcmu, Codec::Opus]);
+        offer.events = vec![(96, 8_000), (97, 48_000)];
         let ours = "127.0.0.20:6000".parse().unwrap();
-        let answer = AudioStream::answer(&offer, ours, &[Law::Mu], Some(101)).unwrap();
-        assert_eq!(answer.laws, [(0, Law::Mu)]);
-        assert_eq!(answer.event_payload_type, Some(96));
+        let answer = AudioStream::answer(&offer, ours, &[Codec::Pcmu], Some(101)).unwrap();
+        assert_eq!(answer.codecs, [(0, Codec::Pcmu)]);
+        assert_eq!(answer.events, [(96, 8_000)]);
         assert_eq!(answer.direction, Direction::ReceiveOnly);
-        let without_keys = AudioStream::answer(&offer, ours, &[Law::Mu], None).unwrap();
-        assert_eq!(without_keys.event_payload_type, None);
-        assert_eq!(AudioStream::answer(&stream(&[Law::A]), ours, &[Law::Mu], None), None);
+        let wide = AudioStream::answer(&offer, ours, &[Codec::Opus], Some(101)).unwrap();
+        assert_eq!((wide.codecs, wide.events), (vec![(103, Codec::Opus)], vec![(97, 48_000)]));
+        let without_keys = AudioStream::answer(&offer, ours, &[Codec::Pcmu], None).unwrap();
+        assert_eq!(without_keys.events, []);
+        assert_eq!(AudioStream::answer(&stream(&[Codec::Pcma]), ours, &[Codec::Pcmu], None), None);
     }
 }

@@ -9,8 +9,9 @@ use rtp::packet::Packet;
 use webrtc_util::marshal::Unmarshal as _;
 
 use crate::agreed::Agreed;
-use crate::ear::{Ear, Heard};
-use crate::g711::Law;
+use crate::codec::Codec;
+use crate::ear::Heard;
+use crate::listening::Listening;
 use crate::manner::{Manner, Media, Srtp};
 use crate::mouth::Mouth;
 use crate::rtcp;
@@ -95,8 +96,10 @@ pub struct Sent {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agreement {
     remote: SocketAddr,
-    pub(crate) law: Law,
+    pub(crate) codec: Codec,
     pub(crate) payload_type: u8,
+    /// The codec in what we receive.
+    our_payload_type: u8,
     /// telephone-event in what we send.
     pub(crate) event_payload_type: Option<u8>,
     /// telephone-event in what we receive.
@@ -114,7 +117,7 @@ pub(crate) struct Stream {
     cryptos: Vec<CryptoLine>,
     protection: Option<Protection>,
     mouth: Mouth,
-    ear: Ear,
+    ears: Listening,
     received: Received,
     /// Of `received.events`, in the same order.
     event_timestamps: Vec<u32>,
@@ -149,7 +152,7 @@ impl Stream {
         // Under SRTP both sides could count rollovers differently when first packets are lost (RFC 4568 §6.4).
         let mouth = Mouth::new(rng, manner.hz, manner.says.clone(), manner.srtp != Srtp::Off);
         let cryptos = CryptoLine::draw(rng, manner.srtp);
-        let ear = Ear::new(listen_for);
+        let ears = Listening::new(listen_for);
         Self {
             local,
             speaks: manner.media == Media::Spoken,
@@ -157,7 +160,7 @@ impl Stream {
             cryptos,
             protection: None,
             mouth,
-            ear,
+            ears,
             received: Received::default(),
             event_timestamps: Vec::new(),
             last: None,
@@ -175,8 +178,9 @@ impl Stream {
 
     /// Media flows as `ours` and `theirs` say together; false when they have no codec in common, or one of them no key.
     pub(crate) fn agree(&mut self, now: Duration, ours: &AudioStream, theirs: &AudioStream) -> bool {
-        let common = theirs.laws.iter().find(|(_, law)| ours.laws.iter().any(|(_, ours)| ours == law));
-        let Some((payload_type, law)) = common.copied() else { return false };
+        let ours_of = |(theirs, codec): &(u8, Codec)| Some((*codec, *theirs, ours.number_of(*codec)?));
+        let common = theirs.codecs.iter().find_map(ours_of);
+        let Some((codec, payload_type, our_payload_type)) = common else { return false };
         if !self.protect(ours, theirs) {
             return false;
         }
@@ -188,10 +192,11 @@ impl Stream {
         };
         self.agreement = Some(Agreement {
             remote: theirs.rtp,
-            law,
+            codec,
             payload_type,
-            event_payload_type: ours.event_payload_type.and(theirs.event_payload_type),
-            our_event_payload_type: ours.event_payload_type,
+            our_payload_type,
+            event_payload_type: ours.event_of(codec).and(theirs.event_of(codec)),
+            our_event_payload_type: ours.event_of(codec),
             direction,
         });
         if self.speaks {
@@ -221,7 +226,7 @@ impl Stream {
         Some(Agreed {
             local: self.local,
             remote: agreement.remote,
-            law: agreement.law,
+            law: agreement.codec.law()?,
             payload_type: agreement.payload_type,
             keys: self.protection.as_ref().map(Protection::keys),
         })
@@ -297,13 +302,12 @@ impl Stream {
         if !self.count(&packet.header) {
             return;
         }
-        let ours = |law: Law| law.payload_type();
-        if Some(packet.header.payload_type) == agreement.our_event_payload_type {
+        let number = packet.header.payload_type;
+        if Some(number) == agreement.our_event_payload_type {
+            self.ears.pass(&packet.header);
             self.hear_event(now, &packet);
-        } else if packet.header.payload_type == agreement.payload_type
-            || packet.header.payload_type == ours(agreement.law)
-        {
-            self.hear_audio(now, agreement.law, &packet);
+        } else if number == agreement.payload_type || number == agreement.our_payload_type {
+            self.hear_audio(now, agreement.codec, &packet);
         } else {
             self.received.unusable += 1;
         }
@@ -336,7 +340,7 @@ impl Stream {
             ssrc: self.mouth.ssrc(),
             rtp_timestamp: self.mouth.timestamp(),
             packets,
-            octets: packets.wrapping_mul(PTIME_SAMPLES),
+            octets: self.mouth.octets(),
         };
         let (came, lost) = (self.received.packets, self.received.lost);
         let (came_since, lost_since) =
@@ -368,11 +372,11 @@ impl Stream {
     }
 
     pub(crate) const fn heard(&self) -> &Heard {
-        self.ear.heard()
+        self.ears.heard()
     }
 
     pub(crate) fn into_parts(self) -> (Received, Sent, Heard) {
-        (self.received, *self.mouth.sent(), self.ear.into_heard())
+        (self.received, *self.mouth.sent(), self.ears.into_heard())
     }
 
     /// Loss, order and source by the header (RFC 3550 §A.1); false for a duplicate.
@@ -420,17 +424,18 @@ impl Stream {
         }
     }
 
-    fn hear_audio(&mut self, now: Duration, law: Law, packet: &Packet) {
-        let samples: Vec<i16> = packet.payload.iter().map(|octet| law.decode(*octet)).collect();
+    fn hear_audio(&mut self, now: Duration, codec: Codec, packet: &Packet) {
         let (sequence, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
         if let Some(last) = &mut self.last {
             if last.audio.is_some_and(|(next, due)| next == sequence && due != timestamp) {
                 self.received.timestamp_leaps += 1;
             }
-            let length = u32::try_from(samples.len()).unwrap_or(0);
+            // What a packet of another codec lasts only its decoder knows: ours are all of 20 ms.
+            let samples = if codec.is_memoryless() { packet.payload.len() } else { PTIME_SAMPLES as usize };
+            let length = u32::try_from(samples).unwrap_or(0) * codec.ticks_per_sample();
             last.audio = Some((sequence.wrapping_add(1), timestamp.wrapping_add(length)));
         }
-        self.ear.hear(now, packet.header.ssrc, timestamp, &samples);
+        self.ears.hear(now, codec, packet);
     }
 
     /// Packets of one event have its first packet's timestamp (RFC 4733 §2.2.2).

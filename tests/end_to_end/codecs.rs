@@ -6,7 +6,7 @@ use std::time::Duration;
 use tandem_peers::{
     Baresip, Engine, Node, Softphone, WebSocketAccount, WebSocketPhone, Wideband, share_of_tone,
 };
-use tandem_phone::{Law, Manner, Phone};
+use tandem_phone::{Codec, Manner, Phone};
 
 use crate::support::{
     CALLER_HZ, PATIENCE, caller, carrier, free_tcp, node_with, only_record, runtime, secured, softphone,
@@ -63,7 +63,7 @@ fn a_caller_is_asked_for_the_agents_codec() {
     let mut node = node_with(|_, config| config.replacen("codec_change = false", "codec_change = true", 1));
     let runtime = runtime();
     let carrier = carrier(&runtime, &node);
-    let manner = Manner { laws: vec![Law::A], ..Manner::polite(AGENT_HZ, Duration::from_millis(200)) };
+    let manner = Manner { codecs: vec![Codec::Pcma], ..Manner::polite(AGENT_HZ, Duration::from_millis(200)) };
     let alice = softphone(&runtime, &node, ("1001", "alice"), [127, 0, 0, 24], manner);
     let call = carrier.call("+15551234", "+15550101", caller()).expect("a call");
     let rung = alice.incoming(PATIENCE).expect("alice is rung");

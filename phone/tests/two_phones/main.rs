@@ -7,7 +7,7 @@ mod wire;
 use std::time::Duration;
 
 use common::{config, ms, secs};
-use tandem_phone::{Answer, Habit, Law, Manner, Referred, Side, Srtp, Transfer, TransferWay};
+use tandem_phone::{Answer, Codec, Habit, HeardEvent, Manner, Referred, Side, Srtp, Transfer, TransferWay};
 use wire::Wire;
 
 const ALICE_HZ: u16 = 500;
@@ -23,9 +23,10 @@ fn alice(talk: Duration) -> Manner {
 
 #[test]
 fn both_hear_each_others_tone_and_nothing_else() {
-    for laws in [vec![Law::Mu], vec![Law::A]] {
-        let mut wire = wire(Manner::polite(BOB_HZ, secs(1)));
-        wire.call(Manner { laws, ..alice(secs(5)) });
+    for codecs in Codec::ALL.map(|codec| vec![codec]) {
+        let speaks_all = Codec::ALL.to_vec();
+        let mut wire = wire(Manner { codecs: speaks_all, ..Manner::polite(BOB_HZ, secs(1)) });
+        wire.call(Manner { codecs, ..alice(secs(5)) });
         wire.run(secs(60));
         let (alice, bob) = wire.reports();
         assert_eq!((alice.status, alice.by, bob.by), (200, Side::Ours, Side::Theirs));
@@ -67,16 +68,21 @@ fn media_is_protected_as_both_want() {
     }
 }
 
-/// RFC 4733 §2.5: each press is heard once, with its end sent three times.
+/// RFC 4733 §2.5: each press is heard once, with its end sent three times, in the clock of the audio (§2.1).
 #[test]
 fn keys_are_heard_as_telephone_events() {
-    let mut wire = wire(Manner::polite(BOB_HZ, ms(200)));
-    wire.call(Manner { keys: vec![(secs(1), "159*0#D".into()), (secs(3), "22".into())], ..alice(secs(6)) });
-    wire.run(secs(60));
-    let (_, bob) = wire.reports();
-    assert_eq!(bob.received.digit_string(), "159*0#D22");
-    assert!(bob.received.events.iter().all(|event| event.end_packets == 3 && event.duration == 800));
-    assert_eq!(bob.received.timestamp_leaps, 0, "audio goes on in time after each key");
+    for (codec, duration) in [(Codec::Pcmu, 800), (Codec::G722, 800), (Codec::Opus, 4_800)] {
+        let codecs = vec![codec];
+        let mut wire = wire(Manner { codecs: codecs.clone(), ..Manner::polite(BOB_HZ, ms(200)) });
+        let keys = vec![(secs(1), "159*0#D".into()), (secs(3), "22".into())];
+        wire.call(Manner { codecs, keys, ..alice(secs(6)) });
+        wire.run(secs(60));
+        let (_, bob) = wire.reports();
+        assert_eq!(bob.received.digit_string(), "159*0#D22");
+        let is_whole = |event: &HeardEvent| event.end_packets == 3 && event.duration == duration;
+        assert!(bob.received.events.iter().all(is_whole), "{codec:?}: {:?}", bob.received.events);
+        assert_eq!(bob.received.timestamp_leaps, 0, "audio goes on in time after each key");
+    }
 }
 
 /// RFC 4733 §2.5: payload types are each side's own; RFC 3261 §13.2.1: the offer may come in the 200.

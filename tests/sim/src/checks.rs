@@ -2,6 +2,7 @@
 
 mod audio;
 mod control;
+mod crossing;
 mod parties;
 mod registrations;
 mod resources;
@@ -79,6 +80,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("bridged_parties_hear_each_other", audio::bridged_parties_hear_each_other),
     ("transferred_parties_hear_each_other", audio::transferred_parties_hear_each_other),
     ("conferring_parties_hear_each_other", audio::conferring_parties_hear_each_other),
+    ("those_of_one_codec_are_relayed", crossing::those_of_one_codec_are_relayed),
+    ("keys_reach_the_other_party", crossing::keys_reach_the_other_party),
     ("transferors_are_told_the_end", transfers::transferors_are_told_the_end),
     ("no_call_is_answered_twice", transfers::no_call_is_answered_twice),
     ("waiting_callers_hear_music", audio::waiting_callers_hear_music),

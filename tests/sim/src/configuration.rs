@@ -68,6 +68,7 @@ pub(crate) fn phone_address(n: u16) -> SocketAddr {
 
 pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
     let host = |address: SocketAddr| IpPrefix { address: address.ip(), bits: 32 };
+    let [_, phones_codecs] = knobs.codecs.clone();
     UserAgentConfig {
         trunks: vec![
             rogue_trunk(),
@@ -100,6 +101,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 .collect(),
             profile: Profile {
                 srtp: knobs.phones_srtp,
+                codecs: phones_codecs,
                 session_timers: knobs.session_timers,
                 codec_change: knobs.codec_change,
                 ..Profile::default()
@@ -141,9 +143,11 @@ fn two_ways(knobs: &Knobs) -> TrunkConfig {
 }
 
 fn carrier_profile(knobs: &Knobs) -> Profile {
+    let [codecs, _] = knobs.codecs.clone();
     Profile {
         srtp: knobs.trunk_srtp,
         session_timers: knobs.session_timers,
+        codecs,
         codec_change: knobs.codec_change,
         ..Profile::default()
     }

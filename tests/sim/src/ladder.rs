@@ -74,6 +74,7 @@ impl Ladder {
             health: false,
             registers: false,
             listens: false,
+            codecs: [Vec::new(), Vec::new()],
             confers: false,
             codec_change: false,
         };

@@ -65,11 +65,13 @@ pub enum Sabotage {
     ForgetsToRegister,
     /// Who listens to a conference is heard there.
     ExposesMonitors,
+    /// What could be relayed is made anew.
+    RelaysNothing,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -95,6 +97,7 @@ impl Sabotage {
         Self::NeverHangsUp,
         Self::ForgetsToRegister,
         Self::ExposesMonitors,
+        Self::RelaysNothing,
     ];
 
     pub(crate) fn spoil_command(self, command: &mut MediaCommand) {
@@ -153,6 +156,11 @@ impl Sabotage {
                 let is_first =
                     |it: &Departure| String::from_utf8_lossy(&it.bytes).contains("CSeq: 1 REGISTER");
                 departures.retain(|it| !is_sip(it, b"REGISTER ") || is_first(it));
+            }
+            Self::RelaysNothing => {
+                for it in departures.iter_mut().filter(|it| it.making == Making::Relayed) {
+                    it.making = Making::Played;
+                }
             }
             Self::NeverHangsUp => departures.retain(|it| !is_sip(it, b"BYE ")),
             Self::StretchesSessions => departures.iter_mut().for_each(shorten_session),

@@ -1,6 +1,7 @@
 //! What is going to happen in a run, all of it drawn from the seed before the run begins.
 
 mod carriers;
+mod codecs;
 mod conferences;
 mod extensions;
 mod goal;
@@ -16,8 +17,8 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tandem_phone::{Answer, Habit, Law, Manner, Transport};
-use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
+use tandem_phone::{Answer, Codec, Habit, Manner, Transport};
+use tandem_sbc::user_agent::{AudioCodec, SessionTimers, SrtpPolicy};
 
 use crate::configuration::{self, CARRIER, USERS, phone_address};
 use crate::connection;
@@ -78,6 +79,8 @@ pub struct Knobs {
     pub registers: bool,
     /// Whether it is found out what answers at the carrier.
     pub listens: bool,
+    /// The codecs that are spoken with carriers, and with phones; G.711 as the other side has it when empty.
+    pub codecs: [Vec<AudioCodec>; 2],
     /// Whether phones can make conferences, and the last user may listen, coach and join in.
     pub confers: bool,
     /// Whether parties are asked for codecs that need no transcoding.
@@ -256,6 +259,7 @@ impl Scenario {
         transfers::plan(&mut scenario);
         conferences::plan(&mut scenario);
         links::plan(&mut scenario);
+        codecs::plan(&mut scenario);
         scenario
     }
 
@@ -275,12 +279,17 @@ impl Scenario {
         configuration::Agents { outside: [numbers(false), numbers(true)] }
     }
 
-    /// What strangers sound like.
-    fn strangers_hz(&self) -> impl Iterator<Item = u16> {
-        self.strangers.iter().filter_map(|stranger| match stranger {
+    /// Everybody's voices, strangers' too.
+    pub(crate) fn voices(&self) -> impl Iterator<Item = u16> {
+        let phones = self.phones.iter().map(|it| &it.manner);
+        let agents = self.outside_agents.iter().map(|it| &it.manner);
+        let callers = self.callers.iter().map(|it| &it.manner);
+        let manners = phones.chain(agents).chain(callers).chain(&self.subscriber);
+        let strangers = self.strangers.iter().filter_map(|stranger| match stranger {
             StrangerPlan::Rtp { hz, .. } => Some(*hz),
             StrangerPlan::Sip { .. } => None,
-        })
+        });
+        manners.map(|manner| manner.hz).chain(strangers)
     }
 
     /// Whether a host was cut off at any time between two others.
@@ -378,6 +387,7 @@ impl Draw {
             health: false,
             registers: false,
             listens: false,
+            codecs: [Vec::new(), Vec::new()],
             confers: false,
             codec_change: false,
         }
@@ -446,7 +456,12 @@ impl Draw {
 
     /// Voice, codecs, keys and holds as anybody may have them.
     fn somebody(&mut self) -> Manner {
-        let laws = self.one_of(&[vec![Law::Mu, Law::A], vec![Law::A, Law::Mu], vec![Law::Mu], vec![Law::A]]);
+        let codecs = self.one_of(&[
+            vec![Codec::Pcmu, Codec::Pcma],
+            vec![Codec::Pcma, Codec::Pcmu],
+            vec![Codec::Pcmu],
+            vec![Codec::Pcma],
+        ]);
         let holds = if self.chance(8) {
             vec![(self.millis(500, 6_000), self.millis(500, 4_000))]
         } else {
@@ -460,7 +475,7 @@ impl Draw {
             _ => None,
         };
         let hz = self.voice();
-        Manner { laws, events, holds, keys, ..Manner::polite(hz, Duration::ZERO) }
+        Manner { codecs, events, holds, keys, ..Manner::polite(hz, Duration::ZERO) }
     }
 
     fn digits(&mut self, least: usize, most: usize) -> String {

@@ -47,6 +47,8 @@ pub struct Observed {
     pub reports: Vec<PartyReport>,
     /// Packets the node sent to strangers.
     pub packets_to_strangers: u32,
+    /// What was sent as RTP, by where to: when, and whether it is what somebody else sent.
+    pub rtp_to: BTreeMap<SocketAddr, Vec<(Duration, bool)>>,
     /// The node's ledger at the end.
     pub ledger: Ledger,
     /// Media endpoints at the end.
@@ -176,6 +178,7 @@ impl World {
                 records: Vec::new(),
                 reports: Vec::new(),
                 packets_to_strangers: 0,
+                rtp_to: BTreeMap::new(),
                 ledger: Ledger::default(),
                 endpoints: 0,
                 calls_in_centre: 0,
@@ -495,6 +498,10 @@ impl World {
             }
             if departure.making == Making::Sip {
                 self.tap(Way::Out, departure.destination, &departure.bytes);
+            }
+            if departure.making != Making::Sip && departure.source.port().is_multiple_of(2) {
+                let is_relayed = departure.making == Making::Relayed;
+                self.seen.rtp_to.entry(departure.destination).or_default().push((self.now, is_relayed));
             }
             match departure.stream {
                 Some((transport, flow)) => self.depart_by_stream(&departure, transport, flow),

@@ -37,6 +37,8 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::Deaf, "transferred_parties_hear_each_other"),
         (Sabotage::Deaf, "conferring_parties_hear_each_other"),
         (Sabotage::ExposesMonitors, "nobody_hears_a_third_party"),
+        (Sabotage::RelaysNothing, "those_of_one_codec_are_relayed"),
+        (Sabotage::LosesDigits, "keys_reach_the_other_party"),
         (Sabotage::LeavesTransfersOpen, "transferors_are_told_the_end"),
         (Sabotage::NeverHangsUp, "no_call_is_answered_twice"),
         (Sabotage::ForgetsToRegister, "registrations_are_kept"),

@@ -41,11 +41,7 @@ pub(super) fn plan(scenario: &mut Scenario) {
 }
 
 fn unused_voices(scenario: &Scenario) -> Vec<u16> {
-    let phones = scenario.phones.iter().map(|it| &it.manner);
-    let agents = scenario.outside_agents.iter().map(|it| &it.manner);
-    let callers = scenario.callers.iter().map(|it| &it.manner);
-    let manners = phones.chain(agents).chain(callers).chain(&scenario.subscriber);
-    let used: Vec<u16> = manners.map(|manner| manner.hz).chain(scenario.strangers_hz()).collect();
+    let used: Vec<u16> = scenario.voices().collect();
     party_frequencies().filter(|hz| !used.contains(hz)).collect()
 }
 
