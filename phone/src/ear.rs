@@ -79,6 +79,17 @@ impl Heard {
     }
 }
 
+/// What is heard of samples at 8 kHz that follow each other without a gap, the first of them at `began`.
+#[must_use]
+pub fn heard_in(samples: &[i16], began: Duration, listen_for: &[u16]) -> Heard {
+    const PIECE: usize = 160;
+    let mut ear = Ear::new(listen_for);
+    for (n, piece) in (0_u32..).zip(samples.chunks(PIECE)) {
+        ear.hear(began + Duration::from_millis(20) * n, 0, n.wrapping_mul(PIECE as u32), piece);
+    }
+    ear.into_heard()
+}
+
 /// Puts audio in place and analyses it.
 #[derive(Debug)]
 pub(crate) struct Ear {

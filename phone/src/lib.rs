@@ -52,7 +52,7 @@ pub use agreed::{Agreed, Keys};
 pub use codec::Codec;
 pub use crowd::{Crowd, Place};
 pub use digest::Credentials;
-pub use ear::{Heard, WINDOW_SAMPLES, Window};
+pub use ear::{Heard, WINDOW_SAMPLES, Window, heard_in};
 pub use framing::{Framer, NotSip};
 pub use g711::Law;
 pub use junk::{Junk, JunkKind};

@@ -4,6 +4,7 @@ mod audio;
 mod control;
 mod crossing;
 mod parties;
+mod recordings;
 mod registrations;
 mod resources;
 mod rogues;
@@ -82,6 +83,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("conferring_parties_hear_each_other", audio::conferring_parties_hear_each_other),
     ("those_of_one_codec_are_relayed", crossing::those_of_one_codec_are_relayed),
     ("keys_reach_the_other_party", crossing::keys_reach_the_other_party),
+    ("recordings_have_both_sides", recordings::recordings_have_both_sides),
     ("transferors_are_told_the_end", transfers::transferors_are_told_the_end),
     ("no_call_is_answered_twice", transfers::no_call_is_answered_twice),
     ("waiting_callers_hear_music", audio::waiting_callers_hear_music),

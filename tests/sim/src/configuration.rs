@@ -11,7 +11,7 @@ use tandem_sbc::user_agent::{
     HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RedirectPolicy, RegisterConfig,
     RouteConfig, Target, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
 };
-use tandem_switch::SwitchConfig;
+use tandem_switch::{RecordingConfig, SwitchConfig};
 
 use crate::node::{ADDRESS, SIP, SIPS, TRUNK};
 use crate::rogue::{self, ACCOMPLICE, GUESSER, ROGUE};
@@ -169,6 +169,11 @@ pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
         max_call_duration: Duration::from_secs(3_600),
         phones_behind_nat: true,
         refer_out: knobs.refer_out.then(|| TRUNK.to_owned()).into_iter().collect(),
+        recording: knobs.records.then(|| RecordingConfig {
+            trunks: BTreeSet::from([TRUNK.to_owned(), TWO_WAYS.to_owned()]),
+            max: 1_000,
+            ..RecordingConfig::default()
+        }),
         ..SwitchConfig::new(ADDRESS, 20_000..=20_000 + knobs.media_ports - 1)
     }
 }

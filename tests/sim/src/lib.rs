@@ -11,6 +11,7 @@ mod gossip;
 pub mod ladder;
 mod network;
 mod node;
+mod recording;
 mod registrar;
 mod rogue;
 mod sabotage;
@@ -22,6 +23,7 @@ mod watched;
 mod world;
 
 pub use network::{Link, Partition, Weather};
+pub use recording::Recorded;
 pub use registrar::{RegistrarPlan, Trouble};
 pub use rogue::{Misdeed, RoguePlan};
 pub use sabotage::Sabotage;

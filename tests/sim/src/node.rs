@@ -11,10 +11,11 @@ use tandem_control::{AgentState, ContactCentre};
 use tandem_control_api::CallRecord;
 use tandem_media::{Channel, Command, Disposition, EndpointId, Event as MediaEvent, IoRequest, Worker};
 use tandem_sbc::user_agent::{FlowId, Packet, Transport, TransportFailure, UserAgent};
-use tandem_switch::{Ledger, Output, Switch, WorkerIndex};
+use tandem_switch::{Ledger, Output, RecordingNews, Switch, WorkerIndex};
 use tandem_time::Instant;
 
 use crate::configuration;
+use crate::recording::{Recorded, Writer};
 use crate::sabotage::Sabotage;
 use crate::scenario::Knobs;
 use crate::voices;
@@ -63,6 +64,7 @@ pub(crate) struct Node {
     events: VecDeque<(Duration, MediaEvent)>,
     departures: Vec<Departure>,
     records: Vec<CallRecord>,
+    writer: Writer,
     buffer: Box<[u8; 2_048]>,
     sabotage: Option<Sabotage>,
     /// The party that hears others, when wires are crossed.
@@ -100,6 +102,7 @@ impl Node {
             events: VecDeque::new(),
             departures: Vec::new(),
             records: Vec::new(),
+            writer: Writer::default(),
             buffer: Box::new([0; 2_048]),
             sabotage,
             crossed: None,
@@ -283,9 +286,19 @@ impl Node {
         self.switch.plane().centre.calls()
     }
 
+    /// What was recorded, at the end.
+    pub(crate) fn take_recordings(&mut self) -> Vec<Recorded> {
+        let mut recorded = std::mem::take(&mut self.writer).finish();
+        if let Some(sabotage) = self.sabotage {
+            sabotage.spoil_recordings(&mut recorded);
+        }
+        recorded
+    }
+
     fn drain(&mut self, now: Duration) {
         self.drain_worker(now);
         self.drain_switch(now);
+        self.writer.come_by(now);
     }
 
     fn drain_switch(&mut self, now: Duration) {
@@ -306,7 +319,11 @@ impl Node {
                     self.commands.push_back((at, command));
                 }
                 Output::Record(record) => self.records.push(*record),
-                Output::Recording(_) => {}
+                Output::Recording(recording) => {
+                    let news = RecordingNews::Begun { file: format!("{}.wav", recording.id.0) };
+                    self.switch.handle_recording(instant(now), recording.id, news);
+                    self.writer.begin(*recording);
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use tandem_media::{Audience, Command as MediaCommand, Event as MediaEvent};
 
 use crate::configuration::{CARRIER, phone_address};
 use crate::node::{Departure, Making, SIP};
+use crate::recording::Recorded;
 use crate::rogue::ACCOMPLICE;
 use crate::scenario::STRANGER;
 use crate::watched::Said;
@@ -67,11 +68,13 @@ pub enum Sabotage {
     ExposesMonitors,
     /// What could be relayed is made anew.
     RelaysNothing,
+    /// In recordings the sides are the wrong way round.
+    SwapsSides,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -98,6 +101,7 @@ impl Sabotage {
         Self::ForgetsToRegister,
         Self::ExposesMonitors,
         Self::RelaysNothing,
+        Self::SwapsSides,
     ];
 
     pub(crate) fn spoil_command(self, command: &mut MediaCommand) {
@@ -196,6 +200,12 @@ impl Sabotage {
                 }
             }
             _ => {}
+        }
+    }
+
+    pub(crate) fn spoil_recordings(self, recorded: &mut [Recorded]) {
+        if self == Self::SwapsSides {
+            recorded.iter_mut().for_each(|it| std::mem::swap(&mut it.said, &mut it.heard));
         }
     }
 

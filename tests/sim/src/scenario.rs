@@ -81,6 +81,8 @@ pub struct Knobs {
     pub listens: bool,
     /// The codecs that are spoken with carriers, and with phones; G.711 as the other side has it when empty.
     pub codecs: [Vec<AudioCodec>; 2],
+    /// Whether calls of its carriers are recorded.
+    pub records: bool,
     /// Whether phones can make conferences, and the last user may listen, coach and join in.
     pub confers: bool,
     /// Whether parties are asked for codecs that need no transcoding.
@@ -260,6 +262,7 @@ impl Scenario {
         conferences::plan(&mut scenario);
         links::plan(&mut scenario);
         codecs::plan(&mut scenario);
+        scenario.knobs.records = seed % 5 == 2;
         scenario
     }
 
@@ -388,6 +391,7 @@ impl Draw {
             registers: false,
             listens: false,
             codecs: [Vec::new(), Vec::new()],
+            records: false,
             confers: false,
             codec_change: false,
         }

@@ -17,6 +17,7 @@ use crate::connection::{Connection, End};
 use crate::gossip;
 use crate::network::Network;
 use crate::node::{self, Making, Node};
+use crate::recording::Recorded;
 use crate::rogue::{self, Rogue, Sent};
 use crate::sabotage::Sabotage;
 use crate::scenario::{CallerPlan, HEALS_AT, Placer, SETTLES_WITHIN, STRANGER, Scenario, StrangerPlan};
@@ -47,6 +48,8 @@ pub struct Observed {
     pub reports: Vec<PartyReport>,
     /// Packets the node sent to strangers.
     pub packets_to_strangers: u32,
+    /// What was recorded.
+    pub recordings: Vec<Recorded>,
     /// What was sent as RTP, by where to: when, and whether it is what somebody else sent.
     pub rtp_to: BTreeMap<SocketAddr, Vec<(Duration, bool)>>,
     /// The node's ledger at the end.
@@ -178,6 +181,7 @@ impl World {
                 records: Vec::new(),
                 reports: Vec::new(),
                 packets_to_strangers: 0,
+                recordings: Vec::new(),
                 rtp_to: BTreeMap::new(),
                 ledger: Ledger::default(),
                 endpoints: 0,
@@ -272,6 +276,7 @@ impl World {
                 self.seen.settled_at = None;
             }
         }
+        self.seen.recordings = self.node.take_recordings();
         self.seen.ledger = self.node.ledger();
         self.seen.endpoints = self.node.endpoints();
         self.seen.calls_in_centre = self.node.calls_in_centre();

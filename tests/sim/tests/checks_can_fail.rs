@@ -39,6 +39,7 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::ExposesMonitors, "nobody_hears_a_third_party"),
         (Sabotage::RelaysNothing, "those_of_one_codec_are_relayed"),
         (Sabotage::LosesDigits, "keys_reach_the_other_party"),
+        (Sabotage::SwapsSides, "recordings_have_both_sides"),
         (Sabotage::LeavesTransfersOpen, "transferors_are_told_the_end"),
         (Sabotage::NeverHangsUp, "no_call_is_answered_twice"),
         (Sabotage::ForgetsToRegister, "registrations_are_kept"),
@@ -47,12 +48,17 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
     let shown: BTreeSet<&str> = table.iter().map(|(_, check)| *check).collect();
     assert_eq!(shown, all, "every check has a sabotage");
     for sabotage in Sabotage::ALL {
-        let found: BTreeSet<&str> = SEEDS
-            .iter()
-            .flat_map(|seed| run_sabotaged(*seed, sabotage).judgement.failures)
-            .map(|failure| failure.check)
-            .collect();
-        for (_, check) in table.iter().filter(|(it, _)| *it == sabotage) {
+        let wanted: BTreeSet<&str> =
+            table.iter().filter(|(it, _)| *it == sabotage).map(|(_, check)| *check).collect();
+        let mut found = BTreeSet::new();
+        for seed in SEEDS {
+            if wanted.is_subset(&found) {
+                break;
+            }
+            let failures = run_sabotaged(seed, sabotage).judgement.failures;
+            found.extend(failures.into_iter().map(|failure| failure.check));
+        }
+        for check in wanted {
             assert!(found.contains(check), "{check} does not see that the node {sabotage:?}; {found:?} do");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tandem_control_api::{CallFact, CallRecord, LegId, LegRecord, TimelineEntry};
-use tandem_phone::{Manner, Report, WINDOW_SAMPLES};
+use tandem_phone::{Heard, Manner, TransferWay, WINDOW_SAMPLES, Window};
 
 use super::Judge;
 use super::parties::Calls;
@@ -37,17 +37,24 @@ impl Span {
 }
 
 /// The share of a span's windows in which one of `tones` stands out.
-fn share_heard(report: &Report, span: Span, tones: &[u16]) -> f64 {
-    let heard = |window: &&tandem_phone::Window| {
-        window.at >= span.from && window.at < span.until && window.tones.iter().any(|hz| tones.contains(hz))
-    };
-    let count = report.heard.windows.iter().filter(heard).count();
+pub(super) fn share_heard(heard: &Heard, span: Span, tones: &[u16]) -> f64 {
+    let is_there = |window: &&Window| window.tones.iter().any(|hz| tones.contains(hz));
+    let count = windows_in(heard, span).filter(is_there).count();
     let windows = (span.until - span.from).as_millis() / 100;
     count as f64 / windows.max(1) as f64
 }
 
+fn windows_in(heard: &Heard, span: Span) -> impl Iterator<Item = &Window> {
+    heard.windows.iter().filter(move |window| (span.from..span.until).contains(&window.at))
+}
+
+/// Whether packets may be lost or late.
+pub(super) fn is_foul(run: &Observed) -> bool {
+    run.scenario.weather != Weather::FINE
+}
+
 /// How much must be heard of something that is there all the time; in a storm nothing can be expected.
-fn enough(run: &Observed) -> Option<f64> {
+pub(super) fn enough(run: &Observed) -> Option<f64> {
     match run.scenario.weather {
         Weather::FINE => Some(0.9),
         weather if weather.is_storm() => None,
@@ -128,7 +135,7 @@ impl<'a> Conversations<'a> {
 /// Nobody ever hears a party it is not put together with at the time, nor a stranger, nor anything else unexplained.
 pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
     let conversations = Conversations::of(run);
-    let is_foul = run.scenario.weather != Weather::FINE;
+    let is_foul = is_foul(run);
     let remembers = run.scenario.knobs.codecs.iter().any(|codecs| !codecs.is_empty());
     let voices: BTreeSet<u16> = run.scenario.voices().chain(PROMPTS.map(|(_, hz, _)| hz)).collect();
     let mut legs: BTreeMap<&str, (LegId, bool)> = BTreeMap::new();
@@ -229,9 +236,8 @@ fn judge_talks(run: &Observed, judge: &mut Judge, by_transfer: bool) {
 pub(super) fn holds_at(run: &Observed, party: &PartyReport) -> Duration {
     let transfer = party.manner(run).and_then(|manner| manner.transfer.as_ref());
     let consults = transfer.filter(|transfer| transfer.way.consults());
-    let is_consultation = party.report.caller && party.caller.is_none();
     match (consults, party.report.answered) {
-        (Some(transfer), Some(answered)) if !is_consultation => answered + transfer.after,
+        (Some(transfer), Some(answered)) if !is_consultation(party) => answered + transfer.after,
         _ => Duration::MAX,
     }
 }
@@ -251,7 +257,7 @@ fn judge_direction(
     judge: &mut Judge,
 ) {
     let (Some(theirs), Some(ours)) = (speaker.manner(run), listener.manner(run)) else { return };
-    let share = share_heard(&listener.report, span, &[speaker.report.hz]);
+    let share = share_heard(&listener.report.heard, span, &[speaker.report.hz]);
     let names = format!("{} hears {} ({} Hz)", listener.party, speaker.party, speaker.report.hz);
     if speaker.is_unbelievable(run) {
         if share > 0.0 {
@@ -266,25 +272,39 @@ fn judge_direction(
     let cut =
         [listener.host, speaker.host].iter().any(|host| run.scenario.cut_off(*host, span.from, span.until));
     let Some(enough) = enough(run).filter(|_| !disturbed && !cut) else { return };
-    let is_foul = run.scenario.weather != Weather::FINE;
+    let is_foul = is_foul(run);
     if is_foul && less < 1.0 && span.until - span.from < LONG {
         return;
     }
     let enough = if is_foul { enough * less } else { enough };
     judge.looked();
     if share < enough {
-        judge.fail(format!("{names} only {:.0} % of {span:?}", share * 100.0));
+        let missing: Vec<&Window> = windows_in(&listener.report.heard, span)
+            .filter(|window| !window.tones.contains(&speaker.report.hz))
+            .take(5)
+            .collect();
+        judge.fail(format!("{names} only {:.0} % of {span:?}, not in {missing:?}", share * 100.0));
     }
 }
 
 /// Whether a party presses keys in a span, which are no voice.
 pub(super) fn presses_in(party: &PartyReport, manner: &Manner, span: Span) -> bool {
     let Some(answered) = party.report.answered else { return false };
-    manner.keys.iter().any(|(at, keys)| {
-        let begun = answered + *at;
+    let is_within = |at: Duration, keys: &str| {
+        let begun = answered + at;
         let over = begun + TYPING * u32::try_from(keys.len()).unwrap_or(u32::MAX) + SETTLING;
         begun < span.until && span.from < over
-    })
+    };
+    match manner.transfer.as_ref().map(|transfer| transfer.way) {
+        _ if !is_consultation(party) => manner.keys.iter().any(|(at, keys)| is_within(*at, keys)),
+        Some(TransferWay::Conference { talks, code }) => is_within(talks, code),
+        _ => false,
+    }
+}
+
+/// A call that a party made out of another one.
+pub(super) fn is_consultation(party: &PartyReport) -> bool {
+    party.report.caller && party.caller.is_none()
 }
 
 /// From entering a queue to leaving it, music or the announcement is there.
@@ -298,7 +318,7 @@ pub(super) fn waiting_callers_hear_music(run: &Observed, judge: &mut Judge) {
             continue;
         }
         judge.looked();
-        let share = share_heard(&caller.report, span, &[prompt_hz(MUSIC), prompt_hz(ANNOUNCEMENT)]);
+        let share = share_heard(&caller.report.heard, span, &[prompt_hz(MUSIC), prompt_hz(ANNOUNCEMENT)]);
         if share < enough {
             let (call, percent) = (record.id, share * 100.0);
             judge.fail(format!(
@@ -346,7 +366,7 @@ pub(super) fn announcements_and_echo_are_heard(run: &Observed, judge: &mut Judge
         let Some(answered) = leg.answered.map(|at| at.since_start()) else { continue };
         let until = caller.report.ended.min(leg.ended.since_start());
         let Some(span) = Span::settled(answered, until) else { continue };
-        let share = share_heard(&caller.report, span, &[expected]);
+        let share = share_heard(&caller.report.heard, span, &[expected]);
         if plan.goal == Goal::Echo && caller.is_unbelievable(run) {
             if share > 0.0 {
                 judge.fail(format!("{} hears an echo of RTP from elsewhere", plan.from));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tandem_control_api::{LegId, LegRecord};
 
 use super::Judge;
-use super::audio::{Conversations, SETTLING, Span, TYPING, holds_at, presses_in};
+use super::audio::{Conversations, SETTLING, Span, TYPING, holds_at, is_consultation, presses_in};
 use super::talks::Talk;
 use crate::tap::{Seen, Way};
 use crate::world::{Observed, PartyReport};
@@ -97,10 +97,9 @@ pub(super) fn keys_reach_the_other_party(run: &Observed, judge: &mut Judge) {
 
 fn judge_keys(run: &Observed, presser: &PartyReport, listener: &PartyReport, span: Span, judge: &mut Judge) {
     let (Some(theirs), Some(ours)) = (presser.manner(run), listener.manner(run)) else { return };
-    let is_consultation = presser.report.caller && presser.caller.is_none();
     let hosts = [presser.host, listener.host];
     if presser.is_unbelievable(run)
-        || is_consultation
+        || is_consultation(presser)
         || theirs.events.is_none()
         || ours.events.is_none()
         || [theirs, ours].iter().any(|manner| !manner.holds.is_empty())
@@ -131,7 +130,7 @@ fn judge_keys(run: &Observed, presser: &PartyReport, listener: &PartyReport, spa
 
 impl<'a> Conversations<'a> {
     /// Whoever two talked to each other, and for how long that was undisturbed.
-    fn pairs<'b>(
+    pub(super) fn pairs<'b>(
         &'b self,
         run: &'b Observed,
     ) -> impl Iterator<Item = (&'b Talk, [&'a PartyReport; 2], Span)> {
