@@ -243,6 +243,74 @@ proptest! {
         }
     }
 
+    /// Each voice as loud as it was set, all of them added to the last bit; what is too loud is bent, never wrapped.
+    #[test]
+    fn a_mix_is_the_sum_of_voices_as_loud_as_they_were_set(
+        voices in prop::collection::vec((any::<i16>(), -40..=20_i8, prop::option::of(-40..=20_i8)), 2..=MAX_VOICES),
+    ) {
+        const KNEE: i32 = 24_576;
+        let mut room = room(voices.len() as u32);
+        let gain = |decibels: i8| Gain::from_decibels(decibels).expect("within the limits");
+        for (index, (_, to_all, to_first)) in (0..).zip(&voices) {
+            room.set_gain(endpoint(index), None, gain(*to_all));
+            if let Some(to_first) = to_first.filter(|_| index > 0) {
+                room.set_gain(endpoint(index), Some(endpoint(0)), gain(to_first));
+            }
+        }
+        let heard = turn(&mut room, |member| Some([voices[member.index as usize].0; COUNT]));
+        for hearer in 0..voices.len() {
+            let mut sum = [0];
+            let others = voices.iter().enumerate().filter(|(index, _)| *index != hearer);
+            for (_, (said, to_all, to_first)) in others {
+                let decibels = to_first.filter(|_| hearer == 0).unwrap_or(*to_all);
+                gain(decibels).add(&[*said], &mut sum);
+            }
+            let (heard, [sum]) = (i32::from(heard_by(&heard, hearer as u32)), sum);
+            if sum.abs() <= KNEE {
+                prop_assert_eq!(heard, sum);
+            } else {
+                prop_assert_eq!(heard.signum(), sum.signum());
+                let is_alone = voices.len() == 2 && heard == sum;
+                prop_assert!(is_alone || (KNEE..=sum.abs()).contains(&heard.abs()), "{} of {}", heard, sum);
+            }
+        }
+    }
+
+    /// Where somebody sits makes no difference to anybody, nor when it came.
+    #[test]
+    fn any_order_of_coming_sounds_the_same(
+        said in prop::sample::subsequence((1..2_000_i16).collect::<Vec<_>>(), 2..3 * MAX_VOICES).prop_shuffle(),
+        order in any::<prop::sample::Index>(),
+    ) {
+        let count = said.len() as u32;
+        let mut one = room(count);
+        let mut other = room(0);
+        let first = order.index(count as usize) as u32;
+        for index in (first..count).chain(0..first).rev() {
+            other.seat(endpoint(index), Audience::Everybody);
+        }
+        let says = |member: EndpointId| Some([said[member.index as usize]; COUNT]);
+        let (mut one, mut other) = (turn(&mut one, says), turn(&mut other, says));
+        one.sort_unstable_by_key(|(member, _)| *member);
+        other.sort_unstable_by_key(|(member, _)| *member);
+        prop_assert_eq!(one, other);
+    }
+
+    /// Of those who begin at once just the loudest are heard, as many as there are places.
+    #[test]
+    fn just_the_loudest_are_heard(
+        said in prop::sample::subsequence((1..900_i16).collect::<Vec<_>>(), MAX_VOICES + 1..40).prop_shuffle(),
+    ) {
+        let mut room = room(said.len() as u32);
+        let listener = endpoint(100);
+        room.seat(listener, Audience::Nobody);
+        let heard = turn(&mut room, |member| said.get(member.index as usize).map(|said| [*said; COUNT]));
+        let mut loudest = said;
+        loudest.sort_unstable_by(|a, b| b.cmp(a));
+        let expected: i16 = loudest[..MAX_VOICES].iter().sum();
+        prop_assert_eq!(heard_by(&heard, listener.index), expected);
+    }
+
     /// Voices that have nothing in common add their energies.
     #[test]
     fn energies_add_up(peaks in prop::collection::vec(100.0..2_000.0_f64, 2..8)) {
