@@ -12,6 +12,7 @@ mod signalling;
 mod talks;
 mod topology;
 mod transfers;
+mod vanishing;
 
 use crate::world::Observed;
 
@@ -84,6 +85,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("those_of_one_codec_are_relayed", crossing::those_of_one_codec_are_relayed),
     ("keys_reach_the_other_party", crossing::keys_reach_the_other_party),
     ("recordings_have_both_sides", recordings::recordings_have_both_sides),
+    ("who_vanishes_on_hold_is_found_out", vanishing::who_vanishes_on_hold_is_found_out),
     ("transferors_are_told_the_end", transfers::transferors_are_told_the_end),
     ("no_call_is_answered_twice", transfers::no_call_is_answered_twice),
     ("waiting_callers_hear_music", audio::waiting_callers_hear_music),

@@ -104,6 +104,7 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 codecs: phones_codecs,
                 session_timers: knobs.session_timers,
                 codec_change: knobs.codec_change,
+                alive_check: Some(knobs.alive_check),
                 ..Profile::default()
             },
             ..PhoneConfig::default()
@@ -149,6 +150,7 @@ fn carrier_profile(knobs: &Knobs) -> Profile {
         session_timers: knobs.session_timers,
         codecs,
         codec_change: knobs.codec_change,
+        alive_check: Some(knobs.alive_check),
         ..Profile::default()
     }
 }

@@ -75,6 +75,7 @@ impl Ladder {
             registers: false,
             listens: false,
             codecs: [Vec::new(), Vec::new()],
+            alive_check: Duration::from_secs(300),
             records: false,
             confers: false,
             codec_change: false,

@@ -87,6 +87,10 @@ impl Node {
         if sabotage == Some(Sabotage::BansNobody) {
             config.protection.ban = Duration::ZERO;
         }
+        if sabotage == Some(Sabotage::AsksNobody) {
+            let trunks = config.trunks.iter_mut().map(|trunk| &mut trunk.profile);
+            trunks.chain([&mut config.phones.profile]).for_each(|profile| profile.alive_check = None);
+        }
         let user_agent = UserAgent::new(config.into(), rng(11));
         let centre = ContactCentre::new(configuration::contact_centre(knobs, agents));
         let centre = Watched::new(centre.expect("the simulator's contact centre fits together"));

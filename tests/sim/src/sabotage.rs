@@ -70,11 +70,13 @@ pub enum Sabotage {
     RelaysNothing,
     /// In recordings the sides are the wrong way round.
     SwapsSides,
+    /// Nobody is asked whether it is there.
+    AsksNobody,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -102,6 +104,7 @@ impl Sabotage {
         Self::ExposesMonitors,
         Self::RelaysNothing,
         Self::SwapsSides,
+        Self::AsksNobody,
     ];
 
     pub(crate) fn spoil_command(self, command: &mut MediaCommand) {

@@ -9,6 +9,7 @@ mod links;
 mod protection;
 mod strangers;
 mod transfers;
+mod vanishing;
 
 pub use self::goal::{Goal, Supervision};
 
@@ -81,6 +82,8 @@ pub struct Knobs {
     pub listens: bool,
     /// The codecs that are spoken with carriers, and with phones; G.711 as the other side has it when empty.
     pub codecs: [Vec<AudioCodec>; 2],
+    /// How often who is on hold is asked whether it is there.
+    pub alive_check: Duration,
     /// Whether calls of its carriers are recorded.
     pub records: bool,
     /// Whether phones can make conferences, and the last user may listen, coach and join in.
@@ -262,6 +265,7 @@ impl Scenario {
         conferences::plan(&mut scenario);
         links::plan(&mut scenario);
         codecs::plan(&mut scenario);
+        vanishing::plan(&mut scenario);
         scenario.knobs.records = seed % 5 == 2;
         scenario
     }
@@ -391,6 +395,7 @@ impl Draw {
             registers: false,
             listens: false,
             codecs: [Vec::new(), Vec::new()],
+            alive_check: vanishing::SELDOM,
             records: false,
             confers: false,
             codec_change: false,

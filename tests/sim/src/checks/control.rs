@@ -8,6 +8,7 @@ use tandem_phone::Manner;
 use tandem_time::Instant;
 
 use super::Judge;
+use super::crossing::is_offered_again;
 use super::parties::Calls;
 use crate::network::Weather;
 use crate::rogue::Rogue;
@@ -305,7 +306,7 @@ pub(super) fn records_say_who_called_whom(run: &Observed, judge: &mut Judge) {
 }
 
 /// In fair weather no packet is lost, and all but those around answer and end are counted: as received, or as refused
-/// when they came before the answer that announced them. (A hold may change the codec under way.)
+/// when they came before the answer that announced them. (A hold may change the codec under way, and so may we.)
 pub(super) fn records_count_the_packets(run: &Observed, judge: &mut Judge) {
     const AT_THE_EDGES: u64 = 10;
     if run.scenario.weather != Weather::FINE {
@@ -315,7 +316,7 @@ pub(super) fn records_count_the_packets(run: &Observed, judge: &mut Judge) {
     for leg in run.records.iter().flat_map(|(_, record)| &record.legs).filter(|leg| leg.answered.is_some()) {
         let (Some(party), Some(media)) = (calls.party(leg), &leg.media) else { continue };
         let held = party.manner(run).is_none_or(holds);
-        if held || party.is_unbelievable(run) {
+        if held || is_offered_again(run, leg) || party.is_unbelievable(run) {
             continue;
         }
         judge.looked();

@@ -57,8 +57,8 @@ pub(super) fn those_of_one_codec_are_relayed(run: &Observed, judge: &mut Judge) 
     }
 }
 
-/// Whether there was another offer in the dialog.
-fn is_offered_again(run: &Observed, leg: &LegRecord) -> bool {
+/// Whether there was another offer in the dialog: the codec may have changed under way.
+pub(super) fn is_offered_again(run: &Observed, leg: &LegRecord) -> bool {
     let mut of_leg = run.sip.iter().filter(|seen| seen.call_id == leg.sip_call_id);
     of_leg.any(|seen| seen.has_body && seen.to_tag.is_some() && seen.is_request("INVITE"))
 }
