@@ -49,7 +49,7 @@ pub(super) fn contact(scheme: Scheme, hop: &Hop) -> String {
 }
 
 /// The `transport` parameter of a URI, with its semicolon; none where the scheme says as much (RFC 3261 §19.1.2: TLS
-/// over TCP is what sips means, and RFC 5630 §3.1.3 has no other name for it).
+/// over TCP is what sips means, and RFC 5630 §3.1.4 has no other name for it).
 fn transport_parameter(scheme: Scheme, transport: Transport) -> String {
     let is_said = scheme == Scheme::Sips && transport == Transport::Tls;
     transport

@@ -286,7 +286,7 @@ impl RegisterConfig {
         format!("{}:{host}", self.scheme().name())
     }
 
-    /// RFC 5630 §5.1.3: who is registered as sips is so at a Contact of sips.
+    /// RFC 5630 §5.1.1.1: who is registered as sips is so at a Contact of sips.
     pub(crate) fn scheme(&self) -> Scheme {
         Scheme::of(self.aor.as_bytes())
     }

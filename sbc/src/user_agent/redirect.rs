@@ -79,7 +79,7 @@ impl UserAgent {
     fn ways_by(&mut self, trunk: &TrunkConfig, uri: &SipUri<'_>) -> Vec<Way> {
         let scheme = Scheme::of(uri.bytes);
         let transport = match uri.params.token("transport").map(str::to_ascii_lowercase).as_deref() {
-            // RFC 5630 §3.1.3: of sips, tcp is what carries TLS.
+            // RFC 5630 §3.1.4: of sips, tcp is what carries TLS.
             None | Some("tcp" | "tls") if scheme == Scheme::Sips => Transport::Tls,
             None | Some("udp") => Transport::Udp,
             Some("tcp") => Transport::Tcp,
