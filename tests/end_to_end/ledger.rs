@@ -15,7 +15,7 @@ fn nothing_is_left_after_fifty_calls() {
     let deadline = Instant::now() + PATIENCE;
     let rest = loop {
         let ledger = node.metrics("tandem_ledger_").expect("metrics");
-        assert_eq!(ledger.len(), 9, "{ledger:?}");
+        assert_eq!(ledger.len(), 10, "{ledger:?}");
         if ledger.iter().all(|(_, value)| *value == 0.0) || Instant::now() > deadline {
             break ledger;
         }
