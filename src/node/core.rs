@@ -357,8 +357,9 @@ impl Core {
         let now = self.clock.now();
         // A drain waits for the last call's end, which should show at once.
         if now >= self.picture_due || (self.draining && self.shows_old_news()) {
-            self.renew_picture();
+            // Who is shown as heard again is heard.
             self.transports.refresh_filter();
+            self.renew_picture();
             self.rest();
         }
     }
