@@ -17,7 +17,7 @@ use super::table::Opening;
 use super::{
     CLOSE_TIMEOUT, CONNECT_TIMEOUT, GATHERED_MAX, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT, websocket,
 };
-use crate::counters::count;
+use crate::counters::{add, count};
 use crate::inbox::{Inbound, InboundPacket};
 
 /// Bytes read at a time.
@@ -156,7 +156,10 @@ impl Reading<'_> {
             match frame {
                 // Answers enough are under way when there is no room for this one.
                 Frame::Ping => {
-                    let _ = self.line.send(PONG.to_vec()).and_then(|_| self.line.flush());
+                    // What the core has said and not flushed goes with it.
+                    if let Ok(written) = self.line.send(PONG.to_vec()).and_then(|_| self.line.flush()) {
+                        add(&self.shared.counters.tcp_sent, written);
+                    }
                     count(&self.shared.counters.tcp_keep_alives);
                 }
                 Frame::Pong => hand_over(self.shared, self.link, self.flow, PONG.to_vec()).await,

@@ -68,6 +68,7 @@ impl Line {
         let (queue, waiting) = mpsc::channel(CONNECTION_QUEUE);
         (Arc::new(Self { queue, direct: Mutex::new(None) }), waiting)
     }
+
     /// Takes a message: for the next flush, or for the task when it has to write others first.
     pub(super) fn send(&self, bytes: Vec<u8>) -> Result<Sent, Overflow> {
         match self.lock().as_mut() {

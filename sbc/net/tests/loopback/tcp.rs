@@ -198,6 +198,13 @@ async fn what_is_said_in_one_go_is_written_at_once() {
     assert_eq!(read[..len], messages.concat(), "one read finds them all");
     node.transports.flush();
     assert_eq!(node.counters().tcp_sent, 3, "nothing is written twice");
+
+    // A ping's answer takes along what waits, and that is counted.
+    node.gather(Transport::Tcp, packet.source, packet.flow, message("d", 0)).expect("there is room");
+    peer.write_all(b"\r\n\r\n").await.expect("written");
+    let both = [message("d", 0), b"\r\n".to_vec()].concat();
+    assert_eq!(read_exactly(&mut peer, both.len()).await, both);
+    assert_eq!(node.counters().tcp_sent, 5);
 }
 
 /// On a runtime that has not run yet nothing leaves the queue.
