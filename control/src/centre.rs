@@ -189,10 +189,13 @@ impl ContactCentre {
                     None => self.answer_by_flow(call, leg, flow),
                 }
             }
-            Some(EntryPoint::Refuse(reason)) => match (announcement, *reason) {
-                (Some(prompts), reason) => self.announce_early(call, leg, prompts, Then::Refuse(reason)),
-                (None, reason) => drop(self.outbox.send(refusal(reason))),
-            },
+            Some(EntryPoint::Refuse(reason)) => {
+                let reason = *reason;
+                match announcement {
+                    Some(prompts) => self.announce_early(call, leg, prompts, Then::Refuse(reason)),
+                    None => drop(self.outbox.send(refusal(reason))),
+                }
+            }
             Some(EntryPoint::Route(route)) => {
                 let route = route.clone();
                 self.go_straight(now, call, leg, route, (user, trunk));

@@ -19,7 +19,7 @@ use crate::outbox::Concern;
 /// A call whose caller hears an announcement first.
 #[derive(Debug)]
 pub(super) struct Announcing {
-    pub(super) caller: LegId,
+    caller: LegId,
     prompts: Vec<String>,
     /// What comes of it then.
     then: Then,
