@@ -27,6 +27,16 @@ fn party_sends(bench: &mut Bench, endpoint: EndpointId, source: &mut Source, pac
     }
 }
 
+/// An endpoint's party reports on what it is sent.
+fn party_reports(bench: &mut Bench, endpoint: EndpointId, block: ReportBlock) {
+    let cname = b"0123456789abcdef";
+    let compound =
+        tandem_media::rtcp::Compound { ssrc: 5, sender: None, block: Some(block), cname, goodbye: false };
+    let mut buffer = [0; MAX_COMPOUND_LEN];
+    let len = compound.write(&mut buffer);
+    bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(endpoint.index)), &buffer[..len]);
+}
+
 /// §6.2, §6.3.1: 5 s ± half, over e − 3/2; the first after half of that.
 #[test]
 fn reports_come_every_few_seconds_at_random() {
@@ -117,16 +127,7 @@ fn the_partys_report_gives_its_loss_and_the_round_trip() {
         last_sender_report: (sender.unwrap().ntp >> 16) as u32,
         delay_since_last: (held.as_secs_f64() * 65_536.0) as u32,
     };
-    let mut buffer = [0; MAX_COMPOUND_LEN];
-    let compound = tandem_media::rtcp::Compound {
-        ssrc: 5,
-        sender: None,
-        block: Some(block),
-        cname: b"0123456789abcdef",
-        goodbye: false,
-    };
-    let len = compound.write(&mut buffer);
-    bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), &buffer[..len]);
+    party_reports(&mut bench, endpoint, block);
     bench.command(Command::Close { endpoint });
     bench.run(MS);
     let events = bench.take_events();
@@ -155,12 +156,7 @@ fn each_direction_has_its_quality_over_time() {
             jitter: 80,
         };
         let block = ReportBlock { reception, last_sender_report: 0, delay_since_last: 0 };
-        let cname = b"0123456789abcdef";
-        let compound =
-            tandem_media::rtcp::Compound { ssrc: 5, sender: None, block: Some(block), cname, goodbye: false };
-        let mut buffer = [0; MAX_COMPOUND_LEN];
-        let len = compound.write(&mut buffer);
-        bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), &buffer[..len]);
+        party_reports(bench, endpoint, block);
     };
     party_sends(&mut bench, endpoint, &mut party_speaks, 200);
     report_on(&mut bench, 0, 150);
@@ -210,12 +206,7 @@ fn a_report_on_a_stream_with_gaps_is_believed() {
         jitter: 0,
     };
     let block = ReportBlock { reception, last_sender_report: 0, delay_since_last: 0 };
-    let cname = b"0123456789abcdef";
-    let compound =
-        tandem_media::rtcp::Compound { ssrc: 5, sender: None, block: Some(block), cname, goodbye: false };
-    let mut buffer = [0; MAX_COMPOUND_LEN];
-    let len = compound.write(&mut buffer);
-    bench.packet_on(Channel::Rtcp, b, rtcp_of(party(1)), &buffer[..len]);
+    party_reports(&mut bench, b, block);
     bench.command(Command::Close { endpoint: b });
     bench.run(MS);
     let events = bench.take_events();
