@@ -10,11 +10,12 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rtp::packet::Packet;
+use tandem_benches::stream::stream as plain;
 use tandem_media::codec::OpusParameters;
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
-    Audio, BargeIn, Channel, Codec, Command, Direction, Disposition, EndpointId, InBand, LatchPolicy, PlayId,
-    Security, Segment, StreamParameters, Worker,
+    Audio, BargeIn, Channel, Codec, Command, Disposition, EndpointId, PlayId, Security, Segment,
+    StreamParameters, Worker,
 };
 use tandem_time::Instant;
 use webrtc_srtp::context::Context;
@@ -28,26 +29,9 @@ fn party(index: u32) -> SocketAddr {
     SocketAddr::from(([127, 0, 1, (index >> 8) as u8], 10_000 + 2 * (index & 0xff) as u16))
 }
 
+/// One that is given up when it is silent.
 fn stream(index: u32, codec: Codec) -> StreamParameters {
-    StreamParameters {
-        remote_rtp: party(index),
-        remote_rtcp: party(index),
-        codec,
-        send_payload_type: 0,
-        receive_payload_type: 0,
-        send_event_payload_type: Some(101),
-        receive_event_payload_type: Some(101),
-        event_clock_hz: 8_000,
-        comfort_noise: false,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: Duration::from_millis(20),
-        latch: LatchPolicy::Signalled,
-        media_timeout: Some(Duration::from_secs(30)),
-        rtcp_mux: false,
-        security: Security::Plain,
-        ice: None,
-    }
+    StreamParameters { media_timeout: Some(Duration::from_secs(30)), ..plain(party(index), codec) }
 }
 
 /// A worker with `count` open endpoints; those of odd index speak `odd`.

@@ -17,12 +17,10 @@ use std::time::{Duration, Instant as Clock};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::json;
+use tandem_benches::stream::stream;
 use tandem_media::codec::{Decoder, Encoder, OpusParameters, Rate};
 use tandem_media::rtp::{HEADER_LEN, Stamp};
-use tandem_media::{
-    Channel, Codec, Command, Direction, EndpointId, InBand, IoRequest, LatchPolicy, Security,
-    StreamParameters, Worker,
-};
+use tandem_media::{Channel, Codec, Command, EndpointId, IoRequest, StreamParameters, Worker};
 use tandem_time::Instant;
 
 const PTIME: Duration = Duration::from_millis(20);
@@ -123,23 +121,12 @@ impl Call {
         assert!(matches!(self.worker.poll_io(), Some(IoRequest::Bind { .. })));
         self.worker.handle_bound(self.now, endpoint, true);
         let stream = StreamParameters {
-            remote_rtp: party(index),
-            remote_rtcp: party(index),
-            codec,
             send_payload_type: number,
             receive_payload_type: number,
             send_event_payload_type: None,
             receive_event_payload_type: None,
             event_clock_hz: codec.clock_hz(),
-            comfort_noise: false,
-            in_band: InBand::Sounds,
-            direction: Direction::SendReceive,
-            ptime: PTIME,
-            latch: LatchPolicy::Signalled,
-            media_timeout: None,
-            rtcp_mux: false,
-            security: Security::Plain,
-            ice: None,
+            ..stream(party(index), codec)
         };
         self.worker.handle_command(self.now, Command::Configure { endpoint, stream });
         endpoint

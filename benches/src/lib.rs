@@ -8,3 +8,4 @@ pub mod progress;
 pub mod relay;
 pub mod signalling;
 pub mod sink;
+pub mod stream;

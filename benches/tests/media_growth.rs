@@ -1,4 +1,5 @@
-//! What a call keeps in the media worker, and that nothing grows there, however many calls it has had: relayed, under SRTP, transcoded, in rooms of three.
+//! What a call keeps in the media worker, and that nothing grows there, however many calls it has had: relayed, under SRTP,
+//! transcoded, in rooms of three.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,11 +7,11 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tandem_benches::counting::{Counting, live_bytes};
+use tandem_benches::stream::stream as plain;
 use tandem_media::rtp::{HEADER_LEN, Stamp};
 use tandem_media::srtp::{MasterKey, SrtpKeys, Suite};
 use tandem_media::{
-    Audience, Channel, Codec, Command, ConferenceId, Direction, EndpointId, Event, InBand, LatchPolicy,
-    Security, StreamParameters, Worker,
+    Audience, Channel, Codec, Command, ConferenceId, EndpointId, Event, Security, StreamParameters, Worker,
 };
 use tandem_time::Instant;
 
@@ -51,26 +52,10 @@ fn party(index: u32) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 10], 30_000 + 2 * index as u16))
 }
 
+/// One that is given up when it is silent.
 fn stream(index: u32, codec: Codec, security: Security) -> StreamParameters {
-    StreamParameters {
-        remote_rtp: party(index),
-        remote_rtcp: party(index),
-        codec,
-        send_payload_type: 0,
-        receive_payload_type: 0,
-        send_event_payload_type: Some(101),
-        receive_event_payload_type: Some(101),
-        event_clock_hz: 8_000,
-        comfort_noise: false,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: PTIME,
-        latch: LatchPolicy::Signalled,
-        media_timeout: Some(Duration::from_secs(30)),
-        rtcp_mux: false,
-        security,
-        ice: None,
-    }
+    let media_timeout = Some(Duration::from_secs(30));
+    StreamParameters { media_timeout, security, ..plain(party(index), codec) }
 }
 
 impl Calls {

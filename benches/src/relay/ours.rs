@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_media::srtp::{MasterKey, SrtpKeys, Suite};
-use tandem_media::{
-    Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, Security, StreamParameters,
-};
+use tandem_media::{Codec, Command, EndpointId, Event, Security, StreamParameters};
 use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 use super::account::Account;
 use super::{Placement, Protection, RELAY_ADDRESS, Relay};
+use crate::stream::stream;
 
 /// A running media thread with its calls.
 pub struct Ours {
@@ -65,7 +64,13 @@ impl Ours {
             } else {
                 Security::Plain
             };
-            send(&mut handle, Command::Configure { endpoint, stream: stream(*party, security) })?;
+            send(
+                &mut handle,
+                Command::Configure {
+                    endpoint,
+                    stream: StreamParameters { security, ..stream(*party, Codec::Pcmu) },
+                },
+            )?;
             if index % 2 == 1 {
                 send(&mut handle, Command::Bridge { a: endpoint, b: self::endpoint(index - 1) })?;
             }
@@ -123,28 +128,5 @@ fn next_event(handle: &mut MediaHandle) -> Event {
             return event;
         }
         std::thread::park_timeout(Duration::from_millis(10));
-    }
-}
-
-fn stream(party: SocketAddr, security: Security) -> StreamParameters {
-    StreamParameters {
-        remote_rtp: party,
-        // Its next port is another party's: as RFC 5761 has it, but not counted there.
-        remote_rtcp: party,
-        codec: Codec::Pcmu,
-        send_payload_type: 0,
-        receive_payload_type: 0,
-        send_event_payload_type: Some(101),
-        receive_event_payload_type: Some(101),
-        event_clock_hz: 8_000,
-        comfort_noise: false,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: Duration::from_millis(20),
-        latch: LatchPolicy::Signalled,
-        media_timeout: None,
-        rtcp_mux: false,
-        security,
-        ice: None,
     }
 }
