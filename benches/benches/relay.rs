@@ -33,11 +33,12 @@ enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Bare(Style::Batched),
         Self::Bare(Style::Single),
         Self::Bare(Style::Gathering),
         Self::Bare(Style::GatheringBatched),
+        Self::Bare(Style::Connected),
         Self::Ours(Protection::Neither),
         Self::Ours(Protection::OneSide),
         Self::RtpEngine(Protection::Neither),
@@ -50,6 +51,7 @@ impl Subject {
             Self::Bare(Style::Single) => "bare, recvfrom",
             Self::Bare(Style::Gathering) => "bare, gathering, recvfrom",
             Self::Bare(Style::GatheringBatched) => "bare, gathering, recvmmsg",
+            Self::Bare(Style::Connected) => "bare, gathering, connected",
             Self::Ours(Protection::Neither) => "media thread",
             Self::Ours(Protection::OneSide) => "media thread, SRTP",
             Self::RtpEngine(Protection::Neither) => "rtpengine",

@@ -11,6 +11,7 @@ mod recorded;
 mod seated;
 mod security;
 mod sending;
+mod settled;
 mod voice;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use keys::{Listener, Pressed};
 use listening::Listening;
 use one_way::OneWay;
 use recorded::Recording;
+use settled::Place;
 use voice::Conversation;
 
 use crate::codec::{Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
@@ -87,6 +89,8 @@ pub(crate) struct Inbound {
     is_key: bool,
     /// Whether the endpoint's deadline may have changed.
     pub(crate) rescheduled: bool,
+    /// Where it came from is the only source from now on.
+    pub(crate) settles: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +116,7 @@ pub(crate) struct Endpoint {
     handshake: HandshakeId,
     /// Where the party's handshake comes from; its RTP is believed from there when it is done.
     handshake_source: Option<SocketAddr>,
+    place: Place,
     outgoing: Outgoing,
     collision: Collision,
     reception: Reception,
@@ -160,6 +165,7 @@ impl Endpoint {
             guard: Guard::Plain,
             handshake: HandshakeId::default(),
             handshake_source: None,
+            place: Place::Abroad,
             outgoing: Outgoing::new(rng),
             collision: Collision::None,
             reception: Reception::default(),
@@ -240,6 +246,7 @@ impl Endpoint {
         self.rtcp.start(now, rng);
         self.history.get_or_insert_with(|| History::new(now, &self.reception));
         self.agreed = Some(agreed);
+        self.resettle();
         begins
     }
 
@@ -381,7 +388,8 @@ impl Endpoint {
             self.watch = Watch::On(timeout);
             rescheduled = true;
         }
-        Ok(Inbound { header, len, payload, restarted, pressed: None, is_key: false, rescheduled })
+        let settles = self.settle(source);
+        Ok(Inbound { header, len, payload, restarted, pressed: None, is_key: false, rescheduled, settles })
     }
 
     /// Relays a packet of the bridged party to this one, rewritten in place; where it goes and its length, none when
@@ -516,10 +524,11 @@ impl Endpoint {
         self.keying.handle_timeout(now);
         let outcome = self.collector.timeout(now);
         self.report(outcome, events);
-        if self.one_way.handle_timeout(now, self.heard_at, self.outgoing.sent_at())
-            && !events.push_optional(Event::OneWay { endpoint: self.id })
-        {
-            counters.events_dropped += 1;
+        if self.one_way.handle_timeout(now, self.heard_at, self.outgoing.sent_at()) {
+            self.unsettle();
+            if !events.push_optional(Event::OneWay { endpoint: self.id }) {
+                counters.events_dropped += 1;
+            }
         }
         self.listen_in_silence(now, events);
         if self.rtcp.take_due(now, rng) {
@@ -530,6 +539,7 @@ impl Endpoint {
             && self.heard_at + timeout <= now
         {
             self.watch = Watch::Reported(timeout);
+            self.unsettle();
             events.push(Event::MediaTimeout { endpoint: self.id });
         }
     }

@@ -94,6 +94,12 @@ impl Latch {
         !matches!(self.state, State::Unchecked)
     }
 
+    /// The only source of what is believed, when there is one and no packet can change it.
+    #[inline]
+    pub(crate) const fn fixed_at(&self) -> Option<SocketAddr> {
+        if let State::Fixed = self.state { Some(self.destination) } else { None }
+    }
+
     /// Sends to `destination` for as long as no packet has fixed another.
     pub(crate) const fn follow(&mut self, destination: SocketAddr) {
         if matches!(self.state, State::Waiting { .. }) {

@@ -108,6 +108,14 @@ pub enum IoRequest {
         /// For which endpoint.
         endpoint: EndpointId,
     },
+    /// Connect the RTP socket to the only one who is believed from now on, or, with none, to nobody: it hears everybody
+    /// again. It spares work and nothing depends on it.
+    Connect {
+        /// Whose socket.
+        endpoint: EndpointId,
+        /// To whom.
+        remote: Option<SocketAddr>,
+    },
     /// Close the pair; [`Event::Closed`] follows by itself.
     Unbind {
         /// Whose pair.
@@ -326,6 +334,9 @@ impl Worker {
         if inbound.rescheduled {
             self.deadlines.set(id.index, endpoint.deadline());
         }
+        if inbound.settles {
+            self.requests.push_back(IoRequest::Connect { endpoint: id, remote: Some(source) });
+        }
         let Some(peer) = endpoint.bridge else { return Ok(Disposition::Done) };
         let converses = endpoint.converses();
         if let Some((digit, way)) = inbound.pressed {
@@ -392,6 +403,7 @@ impl Worker {
                 Some(Slot::Opened(endpoint)) => {
                     endpoint.handle_timeout(now, &mut self.rng, &mut self.counters, &mut self.events);
                     self.deadlines.set(index, endpoint.deadline());
+                    self.requests.extend(disconnection(endpoint));
                     if endpoint.has_packet() && !std::mem::replace(&mut endpoint.queued, true) {
                         self.outbox.push_back(index);
                     }
@@ -526,6 +538,7 @@ impl Worker {
     ) -> Option<()> {
         let endpoint = opened(&mut self.slots, id)?;
         change(endpoint, &mut self.events, &mut self.rng);
+        self.requests.extend(disconnection(endpoint));
         self.deadlines.set(id.index, endpoint.deadline());
         Some(())
     }
@@ -537,6 +550,11 @@ impl Worker {
             self.deadlines.set(id.index, None);
         }
     }
+}
+
+/// Of a party that may no longer be where it was.
+fn disconnection(endpoint: &mut Endpoint) -> Option<IoRequest> {
+    endpoint.take_left().then_some(IoRequest::Connect { endpoint: endpoint.id, remote: None })
 }
 
 impl Slot {

@@ -171,6 +171,8 @@ impl Node {
                     }
                     // Nobody has the keys of a capture.
                     IoRequest::Handshake { .. } => {}
+                    // What was captured came through, and is judged.
+                    IoRequest::Connect { .. } => {}
                     IoRequest::Unbind { endpoint } => {
                         if let Some(port) = self.endpoints.remove(&endpoint) {
                             self.ports.remove(&port);

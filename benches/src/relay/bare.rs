@@ -24,11 +24,13 @@ pub enum Style {
     Gathering,
     /// Wakes at most once every [`GATHER`]; recvmmsg and sendmmsg.
     GatheringBatched,
+    /// As [`Style::Gathering`], with sockets connected to the parties, as a media thread has them; recvfrom and send.
+    Connected,
 }
 
 impl Style {
     fn gather(self) -> Option<Duration> {
-        matches!(self, Self::Gathering | Self::GatheringBatched).then_some(GATHER)
+        matches!(self, Self::Gathering | Self::GatheringBatched | Self::Connected).then_some(GATHER)
     }
 
     fn batches(self) -> bool {
@@ -54,6 +56,9 @@ impl Bare {
     pub fn start(parties: &[SocketAddr], style: Style, placement: Placement) -> io::Result<Self> {
         let rtp = parties.iter().map(|_| bind()).collect::<io::Result<Vec<_>>>()?;
         let rtcp = parties.iter().map(|_| bind()).collect::<io::Result<Vec<_>>>()?;
+        if style == Style::Connected {
+            rtp.iter().zip(parties).try_for_each(|(socket, party)| socket.connect(party))?;
+        }
         let legs = rtp.iter().map(UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
         let stop = Arc::new(AtomicBool::new(false));
         let forwarder = Forwarder { rtp, rtcp, parties: parties.to_vec(), stop: Arc::clone(&stop) };
@@ -111,7 +116,7 @@ impl Forwarder {
             let began = Instant::now();
             for index in 0..ready.len() {
                 let from = ready.token(index).unwrap_or_default() as usize;
-                self.forward(from, &mut batch, style.batches());
+                self.forward(from, &mut batch, style);
             }
             let left = style.gather().and_then(|gather| gather.checked_sub(began.elapsed()));
             if let (Some(left), false) = (left, ready.is_empty()) {
@@ -121,20 +126,24 @@ impl Forwarder {
         Ok(())
     }
 
-    fn forward(&self, from: usize, batch: &mut Batch, batched: bool) {
+    fn forward(&self, from: usize, batch: &mut Batch, style: Style) {
         let to = from ^ 1;
         let (Some(source), Some(socket), Some(destination)) =
             (self.rtp.get(from), self.rtp.get(to), self.parties.get(to))
         else {
             return;
         };
-        let received = if batched { batch.receive(source) } else { batch.receive_one(source) };
+        let received = if style.batches() { batch.receive(source) } else { batch.receive_one(source) };
         let Ok(count) = received else { return };
         let mut outgoing = [Outgoing { index: 0, len: 0, destination: *destination }; 8];
         for (index, packet) in outgoing.iter_mut().enumerate().take(count) {
             packet.index = index;
             packet.len = batch.packet(index).map_or(0, |packet| packet.len);
         }
-        batch.send(socket, outgoing.get(..count).unwrap_or_default());
+        let outgoing = outgoing.get(..count).unwrap_or_default();
+        match outgoing {
+            [one] if style == Style::Connected => drop(socket.send(batch.bytes(one).unwrap_or_default())),
+            _ => drop(batch.send(socket, outgoing)),
+        }
     }
 }

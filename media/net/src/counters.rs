@@ -79,6 +79,9 @@ counters! {
         packets_too_long,
         /// Packets the kernel would not take: full send buffer, no route.
         send_failures,
+        /// Errors that ICMP told of connected parties' packets, for the most part that nobody listens there. Packets go
+        /// on to them.
+        icmp_errors,
         /// Packets the kernel dropped since a socket's buffer was full; counted when the socket closes.
         kernel_drops,
         /// Times the thread woke up and looked at its sockets.

@@ -197,6 +197,21 @@ pub fn make_current_thread_realtime() -> io::Result<()> {
     Ok(())
 }
 
+/// Undoes a datagram socket's `connect`: it receives from everybody again, where it was bound.
+///
+/// # Errors
+/// None but those of a broken program.
+pub fn disconnect(socket: &UdpSocket) -> io::Result<()> {
+    // SAFETY: all zeros is a valid sockaddr; it and its length outlive the call, which copies them.
+    check(unsafe {
+        let mut nobody: libc::sockaddr = zeroed();
+        nobody.sa_family = libc::AF_UNSPEC as libc::sa_family_t;
+        let len = size_of::<libc::sockaddr>() as libc::socklen_t;
+        libc::connect(socket.as_raw_fd(), &raw const nobody, len)
+    })?;
+    Ok(())
+}
+
 /// Datagrams the kernel dropped at this socket because its receive buffer was full.
 ///
 /// # Errors
@@ -356,7 +371,9 @@ impl Batch {
         sent.ok().and_then(|sent| usize::try_from(sent).ok()).unwrap_or(0)
     }
 
-    fn bytes(&self, packet: &Outgoing) -> Option<&[u8]> {
+    /// What one packet to send consists of; none when it is no part of the batch.
+    #[must_use]
+    pub fn bytes(&self, packet: &Outgoing) -> Option<&[u8]> {
         self.buffers.get(packet.index)?.get(..packet.len)
     }
 }

@@ -8,7 +8,8 @@
 //! Each leg has a socket of its own and a packet every 20 ms, so a batched read of one socket finds one packet, and
 //! a batched write has one to send: what can be shared among packets is the wake-up. That is why the thread
 //! gathers, see [`GATHER`], and why it reads with recvfrom, which costs a tenth less than a batch of one. A batched
-//! read is used where it pays, when a thread is behind (`benches/benches/relay.rs` measures all four ways).
+//! read is used where it pays, when a thread is behind. Sockets are connected to parties that can be nowhere else, see
+//! [`Sockets::connect`] (`benches/benches/relay.rs` measures all these ways).
 //!
 //! Watches are level-triggered: a socket read once and not drained is reported again, so one read a turn is enough
 //! and no busy socket can starve the others.
@@ -26,7 +27,7 @@ use tandem_time::Instant;
 
 use crate::counters::add;
 use crate::handshakes::{Handshakes, News};
-use crate::sockets::{Sockets, WAKE_TOKEN, from_token};
+use crate::sockets::{Sockets, WAKE_TOKEN, from_token, is_told_by_icmp};
 use crate::sys::{
     BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, make_current_thread_realtime,
     pin_current_thread,
@@ -152,11 +153,11 @@ impl MediaThread {
                 News::Send { endpoint, handshake, packet } => {
                     let is_under_way = self.worker.handshake(endpoint).is_some_and(|(id, _)| id == handshake);
                     let destination = self.worker.handshake_destination(endpoint);
-                    let socket = destination
-                        .and_then(|destination| self.sockets.socket_to(endpoint, Channel::Rtp, destination));
-                    if let (true, Some(destination), Some(socket)) = (is_under_way, destination, socket) {
+                    let outlet = destination
+                        .and_then(|destination| self.sockets.outlet(endpoint, Channel::Rtp, destination));
+                    if let (true, Some(destination), Some(outlet)) = (is_under_way, destination, outlet) {
                         // The handshake says it again when it is lost.
-                        let _ = socket.send_to(&packet, destination);
+                        outlet.send(&packet, destination, &self.shared.counters);
                     }
                 }
                 News::Done { endpoint, handshake, outcome } => {
@@ -209,6 +210,7 @@ impl MediaThread {
                     self.worker.handle_bound(now, endpoint, bound.is_ok());
                 }
                 IoRequest::Unbind { endpoint } => self.unbind(endpoint),
+                IoRequest::Connect { endpoint, remote } => self.sockets.connect(endpoint, remote),
                 IoRequest::Handshake { endpoint } => self.begin_handshake(endpoint),
             }
         }
@@ -229,10 +231,8 @@ impl MediaThread {
         while let Some(transmit) = self.worker.poll_transmit() {
             let (endpoint, channel, destination) =
                 (transmit.endpoint, transmit.channel, transmit.destination);
-            let Some(socket) = self.sockets.socket_to(endpoint, channel, destination) else { continue };
-            let sent = socket.send_to(transmit.bytes, transmit.destination).is_ok();
-            let counters = &self.shared.counters;
-            add(if sent { &counters.packets_sent } else { &counters.send_failures }, 1);
+            let Some(outlet) = self.sockets.outlet(endpoint, channel, destination) else { continue };
+            outlet.send(transmit.bytes, destination, &self.shared.counters);
         }
     }
 
@@ -304,7 +304,11 @@ impl MediaThread {
         let (endpoint, channel) = from_token(token);
         let Some(socket) = self.sockets.socket_of(token) else { return };
         let received = if behind { self.batch.receive(socket) } else { self.batch.receive_one(socket) };
-        let Ok(count) = received else { return };
+        let count = match received {
+            Ok(count) => count,
+            Err(error) if is_told_by_icmp(&error) => return add(&self.shared.counters.icmp_errors, 1),
+            Err(_) => return,
+        };
         add(&self.shared.counters.packets_received, count as u64);
         let now = self.now();
         let mut run: Option<(EndpointId, bool)> = None;
@@ -345,11 +349,9 @@ impl MediaThread {
     /// Sends what one read gave to one socket: an endpoint's, and of which family.
     fn send_gathered(&mut self, to: Option<(EndpointId, bool)>) {
         let first = self.outgoing.first().map(|first| first.destination);
-        let socket = to.zip(first).and_then(|((to, _), at)| self.sockets.socket_to(to, Channel::Rtp, at));
-        if let Some(socket) = socket {
-            let sent = self.batch.send(socket, &self.outgoing);
-            add(&self.shared.counters.packets_sent, sent as u64);
-            add(&self.shared.counters.send_failures, (self.outgoing.len() - sent) as u64);
+        let outlet = to.zip(first).and_then(|((to, _), at)| self.sockets.outlet(to, Channel::Rtp, at));
+        if let Some(outlet) = outlet {
+            outlet.send_batch(&self.batch, &self.outgoing, &self.shared.counters);
         }
         self.outgoing.clear();
     }

@@ -30,6 +30,13 @@ impl Agreed {
         }
     }
 
+    /// The only place from which packets can be believed until something else is agreed; checks of ICE come from
+    /// anywhere (RFC 8445 §7.3).
+    #[inline]
+    pub(super) fn settled_at(&self) -> Option<SocketAddr> {
+        if self.stream.ice.is_some() { None } else { self.rtp.fixed_at() }
+    }
+
     /// Where packets may go now; nowhere while the party's address is a placeholder (RFC 3264 §8.4) or it does
     /// not want them.
     #[inline]

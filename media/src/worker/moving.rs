@@ -44,6 +44,7 @@ impl Worker {
         if endpoint.dtls().is_some() && endpoint.handshake_destination().is_some() {
             self.requests.push_back(IoRequest::Handshake { endpoint: id });
         }
+        endpoint.arrive();
         if endpoint.has_packet() {
             endpoint.queued = true;
             self.outbox.push_back(id.index);

@@ -119,3 +119,17 @@ fn reports_share_the_port() {
         assert_eq!((report.destination, report.bytes[1]), (outside(5_000), 201), "a receiver report");
     }
 }
+
+/// Further checks come from other places, and may choose one of them.
+#[test]
+fn who_uses_ice_is_never_connected_to() {
+    let mut bench = Bench::new(1);
+    let endpoint = open(&mut bench);
+    checked(&mut bench, endpoint, outside(4_000), true);
+    let mut source = Source::new(1, 0);
+    for _ in 0..3 {
+        let sent = bench.packet(endpoint, outside(4_000), &source.audio(&[7; 160]));
+        assert_eq!(sent.map(|sent| sent.destination), Some(outside(4_000)));
+    }
+    assert_eq!(bench.connections, []);
+}

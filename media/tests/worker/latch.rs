@@ -1,6 +1,7 @@
 //! From where media is believed (RFC 7362, without letting a stranger's packet in).
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tandem_media::*;
 
@@ -109,4 +110,57 @@ fn nothing_is_sent_to_a_placeholder_address() {
     bench.run(MS * 10_000);
     assert_eq!(bench.sent.len(), 0, "RFC 3264 §8.4: an old way of holding");
     assert!(matches!(bench.take_events()[..], [Event::PlayEnded { end: PlayEnd::Finished, .. }]));
+}
+
+/// Whom the socket was asked to be connected to since the last look.
+fn connections(bench: &mut Bench) -> Vec<Option<SocketAddr>> {
+    std::mem::take(&mut bench.connections).into_iter().map(|(_, remote)| remote).collect()
+}
+
+#[test]
+fn who_can_be_nowhere_else_is_connected_to_once_it_is_heard() {
+    let (mut bench, endpoint) = echo(LatchPolicy::SignalledAddress);
+    let mut source = Source::new(1, 0);
+    echoed(&mut bench, endpoint, other("127.0.0.10:44444"), &mut source);
+    assert_eq!(connections(&mut bench), [], "the signalled port would be believed yet");
+    for _ in 0..3 {
+        echoed(&mut bench, endpoint, party(0), &mut source);
+    }
+    assert_eq!(connections(&mut bench), [Some(party(0))]);
+}
+
+#[test]
+fn what_is_agreed_elsewhere_disconnects() {
+    let latch = LatchPolicy::Signalled;
+    let (mut bench, endpoint) = echo(latch);
+    let mut source = Source::new(1, 0);
+    echoed(&mut bench, endpoint, party(0), &mut source);
+    let agree = |bench: &mut Bench, remote_rtp| {
+        let stream = StreamParameters { remote_rtp, latch, ..stream(0) };
+        bench.command(Command::Configure { endpoint, stream });
+    };
+    agree(&mut bench, party(0));
+    assert_eq!(connections(&mut bench), [Some(party(0))], "it stays where it is");
+    agree(&mut bench, party(7));
+    assert_eq!(connections(&mut bench), [None]);
+    assert_eq!(echoed(&mut bench, endpoint, party(7), &mut source), Some(party(7)));
+    assert_eq!(connections(&mut bench), [Some(party(7))]);
+}
+
+/// It may send from elsewhere now: not believed, and seen.
+#[test]
+fn who_falls_silent_is_disconnected_from_until_it_is_heard() {
+    for media_timeout in [None, Some(Duration::from_secs(2))] {
+        let mut bench = Bench::new(1);
+        let endpoint = bench.open(0, StreamParameters { media_timeout, ..stream(0) });
+        bench.command(play(endpoint, 1, vec![Segment::Silence(Duration::from_secs(60))]));
+        let mut source = Source::new(1, 0);
+        bench.packet(endpoint, party(0), &source.audio(&[7; 160]));
+        bench.run(MS * 1_900);
+        assert_eq!(connections(&mut bench), [Some(party(0))]);
+        bench.run(MS * 10_000);
+        assert_eq!(connections(&mut bench), [None]);
+        bench.packet(endpoint, party(0), &source.audio(&[7; 160]));
+        assert_eq!(connections(&mut bench), [Some(party(0))]);
+    }
 }

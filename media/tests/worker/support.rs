@@ -37,7 +37,10 @@ pub(crate) struct Bench {
     pub(crate) now: Instant,
     pub(crate) sent: Vec<Sent>,
     pub(crate) events: Vec<Event>,
+    /// Of sockets, but for those of connections.
     pub(crate) requests: Vec<IoRequest>,
+    /// Whom sockets were to be connected to.
+    pub(crate) connections: Vec<(EndpointId, Option<SocketAddr>)>,
 }
 
 impl Bench {
@@ -48,7 +51,7 @@ impl Bench {
     pub(crate) fn seeded(max_endpoints: usize, seed: u64) -> Self {
         let worker = Worker::new(ChaCha8Rng::seed_from_u64(seed), max_endpoints);
         let now = Instant::from_millis(1_000);
-        Self { worker, now, sent: vec![], events: vec![], requests: vec![] }
+        Self { worker, now, sent: vec![], events: vec![], requests: vec![], connections: vec![] }
     }
 
     pub(crate) fn command(&mut self, command: Command) {
@@ -115,7 +118,10 @@ impl Bench {
 
     pub(crate) fn drain(&mut self) {
         while let Some(request) = self.worker.poll_io() {
-            self.requests.push(request);
+            match request {
+                IoRequest::Connect { endpoint, remote } => self.connections.push((endpoint, remote)),
+                other => self.requests.push(other),
+            }
         }
         while let Some(transmit) = self.worker.poll_transmit() {
             self.sent.push(Sent {

@@ -143,6 +143,8 @@ impl Node {
                 }
                 // No party of these asks for one.
                 IoRequest::Handshake { .. } => {}
+                // Whoever else sends is refused all the same.
+                IoRequest::Connect { .. } => {}
                 IoRequest::Unbind { endpoint } => {
                     self.addresses.remove(&endpoint);
                     self.sockets.retain(|_, (other, _)| *other != endpoint);

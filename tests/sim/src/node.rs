@@ -60,6 +60,8 @@ pub(crate) struct Node {
     bind_failures_permille: u32,
     sockets: BTreeMap<u16, EndpointId>,
     ports: BTreeMap<EndpointId, u16>,
+    /// RTP sockets that are connected: the kernel lets nobody else's packets through to them.
+    connected: BTreeMap<u16, SocketAddr>,
     commands: VecDeque<(Duration, Command)>,
     events: VecDeque<(Duration, MediaEvent)>,
     departures: Vec<Departure>,
@@ -102,6 +104,7 @@ impl Node {
             bind_failures_permille: knobs.bind_failures_permille,
             sockets: BTreeMap::new(),
             ports: BTreeMap::new(),
+            connected: BTreeMap::new(),
             commands: VecDeque::new(),
             events: VecDeque::new(),
             departures: Vec::new(),
@@ -156,6 +159,9 @@ impl Node {
         else {
             return false;
         };
+        if self.connected.get(&port).is_some_and(|remote| *remote != source) {
+            return false;
+        }
         place.copy_from_slice(bytes);
         let done = self.worker.handle_packet(
             instant(now),
@@ -338,9 +344,15 @@ impl Node {
                 IoRequest::Bind { endpoint, local } => self.bind(now, endpoint, local),
                 // No party of these asks for one.
                 IoRequest::Handshake { .. } => {}
+                IoRequest::Connect { endpoint, remote } => match (self.ports.get(&endpoint), remote) {
+                    (Some(port), Some(remote)) => drop(self.connected.insert(*port, remote)),
+                    (Some(port), None) => drop(self.connected.remove(port)),
+                    (None, _) => {}
+                },
                 IoRequest::Unbind { endpoint } => {
                     if let Some(port) = self.ports.remove(&endpoint) {
                         self.sockets.remove(&port);
+                        self.connected.remove(&port);
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! Media threads with real sockets on loopback, one subject a file.
 
 mod batch;
+mod connected;
 mod dtls;
 mod media;
 mod node;

@@ -153,7 +153,11 @@ pub(crate) struct Rtp {
 
 impl Party {
     pub(crate) fn new(ssrc: u32) -> Self {
-        let socket = UdpSocket::bind("127.0.0.2:0").expect("a free port");
+        Self::at(SocketAddr::from(([127, 0, 0, 2], 0)), ssrc)
+    }
+
+    pub(crate) fn at(address: SocketAddr, ssrc: u32) -> Self {
+        let socket = UdpSocket::bind(address).expect("a free port");
         socket.set_read_timeout(Some(PATIENCE)).expect("set");
         Self { socket, ssrc }
     }
