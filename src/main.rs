@@ -4,12 +4,12 @@ mod configuration;
 mod demo;
 mod explain;
 mod load;
-
 mod logging;
 mod node;
 mod quality_plot;
 mod replay;
 mod rules;
+mod scale;
 mod serve;
 mod speech;
 

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use tandem_store::{StoredHeard, StoredPoint};
 
+use crate::scale::{clock_step, number, round_step};
+
 /// A leg with its points.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlottedLeg<'a> {
@@ -46,7 +48,7 @@ enum Value {
 }
 
 const PANELS: [Panel; 4] = [
-    Panel { name: "MOS", from: 1.0, least: 4.5, value: Value::OfDirection(|heard| heard.mos) },
+    Panel { name: "MOS", from: 1.0, least: 5.0, value: Value::OfDirection(|heard| heard.mos) },
     Panel { name: "loss, %", from: 0.0, least: 1.0, value: Value::OfDirection(|heard| heard.loss_percent) },
     Panel { name: "jitter, ms", from: 0.0, least: 10.0, value: Value::OfDirection(|heard| heard.jitter_ms) },
     Panel {
@@ -103,29 +105,31 @@ fn draw_panel(svg: &mut String, panel: &Panel, top: f64, end_s: f64, legs: &[&Pl
     let lines: Vec<(&str, Vec<(f64, f64)>)> =
         legs.iter().zip(COLOURS).flat_map(|(leg, colours)| lines(panel, leg, colours)).collect();
     let most = lines.iter().flat_map(|(_, line)| line).map(|(_, value)| *value).fold(panel.least, f64::max);
+    let step = round_step(most - panel.from);
+    let most = panel.from + ((most - panel.from) / step).ceil() * step;
     let bottom = top + PANEL;
     let y = |value: f64| bottom - (value - panel.from) / (most - panel.from) * PANEL;
     let x = |at_s: f64| LEFT + at_s / end_s * WIDTH;
     let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{:.0}\" fill=\"#555\">{}</text>", top - 6.0, panel.name);
-    for part in 0..=3 {
-        let value = panel.from + (most - panel.from) * f64::from(part) / 3.0;
+    for value in marks(panel.from, most, step) {
         let _ = writeln!(
             svg,
             "<path d=\"M{LEFT} {y:.1}h{WIDTH}\" stroke=\"#ddd\"/>\
-             <text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\" font-size=\"10\">{value:.1}</text>",
+             <text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\" font-size=\"10\">{}</text>",
             LEFT - 6.0,
             y(value) + 4.0,
+            number(value),
             y = y(value),
         );
     }
-    for part in 0..=5 {
-        let at_s = end_s * f64::from(part) / 5.0;
+    for at_s in marks(0.0, end_s, clock_step(end_s)) {
         let _ = writeln!(
             svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\">{}</text>",
-            x(at_s),
+            "<path d=\"M{x:.1} {bottom:.1}v4\" stroke=\"#999\"/>\
+             <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\">{}</text>",
             bottom + 16.0,
-            clock(at_s)
+            clock(at_s),
+            x = x(at_s),
         );
     }
     for (colour, line) in lines {
@@ -145,6 +149,12 @@ fn draw_panel(svg: &mut String, panel: &Panel, top: f64, end_s: f64, legs: &[&Pl
             );
         }
     }
+}
+
+/// Where a scale has its marks: at each step as far as it goes.
+fn marks(from: f64, most: f64, step: f64) -> impl Iterator<Item = f64> {
+    let steps = ((most - from) / step + 0.001).floor() as u32;
+    (0..=steps).map(move |nth| from + f64::from(nth) * step)
 }
 
 /// A leg's lines in a panel, each with its colour; of a point without a value there is nothing.

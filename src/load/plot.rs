@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::summary::{Summary, told};
 use super::tally::{Second, Step};
+use crate::scale::{number, round_step};
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 72.0;
@@ -269,26 +270,6 @@ fn text(out: &mut String, (x, y): (f64, f64), attributes: &str, content: &str) {
     let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\"{space}{attributes}>{content}</text>");
 }
 
-/// A step of 1, 2 or 5 times a power of ten that makes at most five of `most`.
-fn round_step(most: f64) -> f64 {
-    if most <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf((most / 5.0).log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|it| it * power).find(|step| most / step <= 5.0).unwrap_or(power)
-}
-
-/// Without digits that say nothing.
-fn number(value: f64) -> String {
-    let digits = match value.abs() {
-        100.0.. => 0,
-        10.0.. => 1,
-        _ => 2,
-    };
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,11 +395,5 @@ mod tests {
             let width = legend.chars().count() as f64 * 12.0 * 0.6;
             assert!(LEGEND + width <= RIGHT, "{legend} is {width} wide");
         }
-    }
-
-    #[test]
-    fn scales_have_round_steps() {
-        assert_eq!([0.0, 0.9, 5.0, 12.0, 100.0, 1_001.0].map(round_step), [1.0, 0.2, 1.0, 5.0, 20.0, 500.0]);
-        assert_eq!([0.0, 0.25, 5.0, 12.5, 1_500.0].map(number), ["0", "0.25", "5", "12.5", "1500"]);
     }
 }
