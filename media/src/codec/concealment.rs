@@ -148,9 +148,12 @@ impl Concealment {
     }
 
     fn remember(&mut self, samples: &[i16]) {
-        let latest = samples.get(samples.len().saturating_sub(HISTORY)..).unwrap_or_default();
-        self.history.copy_within(latest.len().., 0);
-        if let Some(end) = self.history.get_mut(HISTORY - latest.len()..) {
+        // At lower rates there is less of it, at its end.
+        let Some(history) = self.history.get_mut(HISTORY - HISTORY_MS * self.khz..) else { return };
+        let latest = samples.get(samples.len().saturating_sub(history.len())..).unwrap_or_default();
+        let kept = history.len() - latest.len();
+        history.copy_within(latest.len().., 0);
+        if let Some(end) = history.get_mut(kept..) {
             end.copy_from_slice(latest);
         }
     }

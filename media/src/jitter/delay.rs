@@ -155,7 +155,7 @@ impl Delay {
     }
 
     /// The delay at which what is missed and the delay itself are borne best; `more` says how much of all is missed at
-    /// a delay besides what was counted, in percent.
+    /// a delay besides what was counted, in percent, and never more at a longer one.
     fn least_impairing(&self, more: impl Fn(u32) -> f32) -> u32 {
         let count = |counts: &[u16; BINS]| counts.iter().map(|count| u32::from(*count)).sum::<u32>();
         let all = (count(&self.current) + count(&self.before)).max(1);
@@ -164,11 +164,19 @@ impl Delay {
         for ((bin, current), before) in (1..).zip(&self.current).zip(&self.before) {
             beyond = beyond.saturating_sub(u32::from(*current) + u32::from(*before));
             let delay_ms = bin * BIN_MS;
-            let missed_percent = 100.0 * beyond as f32 / all as f32 + more(delay_ms);
             let delay = delay_impairment((ELSEWHERE_MS + delay_ms) as f32);
+            // From here on the delay alone impairs more, whatever is missed.
+            if delay >= best.0 {
+                break;
+            }
+            let missed_percent = 100.0 * beyond as f32 / all as f32 + more(delay_ms);
             let impairment = Impairment::G711.of_loss(missed_percent, 1.0) + delay;
             if impairment < best.0 {
                 best = (impairment, delay_ms);
+            }
+            // A longer delay would not miss less.
+            if missed_percent <= 0.0 {
+                break;
             }
         }
         best.1

@@ -3,7 +3,10 @@
 /// Packets that wait at once: 1.28 s of the usual ones. What is further ahead of the next one makes room for itself.
 pub const MAX_PACKETS: usize = 64;
 
-/// Octets of a payload for which there is room from the beginning.
+/// Payloads for which there is room from the beginning; more of them wait only where the path is bad.
+const USUAL_PACKETS: usize = 8;
+
+/// Octets of each of them.
 const USUAL_PAYLOAD: usize = 320;
 
 /// Longer payloads are not kept: no packet of ours or of any codec's here is so long.
@@ -45,7 +48,10 @@ pub(super) enum Inserted {
 /// The packets of one stream.
 #[derive(Clone, Debug)]
 pub(super) struct Packets {
+    /// Only those that wait have a payload.
     places: Box<[Packet]>,
+    /// Payloads to be filled anew, the latest one first: it is still in the processor's cache.
+    spare: Vec<Vec<u8>>,
     /// The next one to be taken; none before the first.
     next: Option<u16>,
     waiting: usize,
@@ -55,12 +61,10 @@ pub(super) struct Packets {
 
 impl Packets {
     pub(super) fn new() -> Self {
-        let place = || {
-            let payload = Vec::with_capacity(USUAL_PAYLOAD);
-            Packet { kind: Kind::Skipped, timestamp: 0, payload, sequence: None }
-        };
+        let place = || Packet { kind: Kind::Skipped, timestamp: 0, payload: Vec::new(), sequence: None };
         Self {
             places: std::iter::repeat_with(place).take(MAX_PACKETS).collect(),
+            spare: std::iter::repeat_with(empty_payload).take(USUAL_PACKETS).collect(),
             next: None,
             waiting: 0,
             newest: None,
@@ -69,7 +73,9 @@ impl Packets {
 
     /// Forgets all.
     pub(super) fn clear(&mut self) {
-        self.places.iter_mut().for_each(|place| place.sequence = None);
+        for place in self.places.iter_mut().filter(|place| place.sequence.is_some()) {
+            self.spare.push(place.vacate());
+        }
         self.next = None;
         self.waiting = 0;
         self.newest = None;
@@ -111,6 +117,7 @@ impl Packets {
         place.sequence = Some(sequence);
         place.timestamp = timestamp;
         place.kind = kind;
+        place.payload = self.spare.pop().unwrap_or_else(empty_payload);
         place.payload.clear();
         place.payload.extend_from_slice(payload);
         self.waiting += 1;
@@ -137,7 +144,7 @@ impl Packets {
         if let Some(place) = self.places.get_mut(usize::from(next) % MAX_PACKETS)
             && place.sequence == Some(next)
         {
-            place.sequence = None;
+            self.spare.push(place.vacate());
             self.waiting -= 1;
         }
         self.next = Some(next.wrapping_add(1));
@@ -146,6 +153,18 @@ impl Packets {
     fn at(&self, sequence: u16) -> Option<&Packet> {
         self.places.get(usize::from(sequence) % MAX_PACKETS).filter(|it| it.sequence == Some(sequence))
     }
+}
+
+impl Packet {
+    /// Its turn is over; what its payload was in.
+    fn vacate(&mut self) -> Vec<u8> {
+        self.sequence = None;
+        std::mem::take(&mut self.payload)
+    }
+}
+
+fn empty_payload() -> Vec<u8> {
+    Vec::with_capacity(USUAL_PAYLOAD)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A little more or less of the same sound: one cycle of the voice is added or left out where it repeats itself anyway,
 //! so that pitch and words stay as they are.
 
+use std::time::Duration;
+
 use crate::codec::Rate;
 
 /// Cycles looked for: of voices, and of silence, which has any.
@@ -10,20 +12,36 @@ pub(super) const MAX_CYCLE_MS: usize = 10;
 /// How alike two cycles must be to be blended into one.
 const ALIKE: f32 = 0.85;
 /// Where nothing is said anything may be added or left out: a mean square.
-const QUIET: f32 = 150.0 * 150.0;
+const QUIET: u64 = 150 * 150;
+
+/// Samples of two of the longest cycles, at the rate that cycles are looked for at.
+const LOOKED_AT: usize = 2 * Rate::Narrowband.samples_in(Duration::from_millis(MAX_CYCLE_MS as u64));
 
 /// Two cycles of `frame` that are alike, or nothing at all; how long one is.
 fn cycle(frame: &[i16], rate: Rate) -> Option<usize> {
     let samples = |us: usize| us * rate.hz() as usize / 1_000_000;
     let longest = samples(MAX_CYCLE_MS * 1_000).min(frame.len() / 2);
-    let energy = mean_square(frame);
-    if energy < QUIET {
+    if power(frame) < QUIET * frame.len() as u64 {
         return Some(longest).filter(|cycle| *cycle > 0);
     }
-    let step = (rate.hz() / 8_000) as usize;
-    let cycles = (samples(MIN_CYCLE_US)..=longest).step_by(step);
+    let step = (rate.hz() / Rate::Narrowband.hz()) as usize;
+    let mut thinned = [0; LOOKED_AT];
+    thinned.iter_mut().zip(frame.iter().step_by(step)).for_each(|(to, from)| *to = *from);
+    // How much there is before each sample.
+    let mut before = [0; LOOKED_AT + 1];
+    let mut all = 0;
+    for (sum, sample) in before.iter_mut().skip(1).zip(&thinned) {
+        all += power(std::slice::from_ref(sample));
+        *sum = all;
+    }
+    let likeness = |cycle: usize| {
+        let (one, other) = thinned[..2 * cycle].split_at(cycle);
+        let energy = [before[cycle], before[2 * cycle] - before[cycle]].map(|energy| (energy + 1) as f32);
+        product(one, other) as f32 / f32::sqrt(energy[0] * energy[1])
+    };
+    let cycles = MIN_CYCLE_US * Rate::Narrowband.hz() as usize / 1_000_000..=longest / step;
     let (likeness, best) = cycles
-        .map(|cycle| (likeness(frame, cycle, step), cycle))
+        .map(|cycle| (likeness(cycle), cycle * step))
         .max_by(|(one, _), (other, _)| one.total_cmp(other))?;
     (likeness > ALIKE).then_some(best)
 }
@@ -59,17 +77,12 @@ fn blend(one: i16, other: i16, at: usize, of: usize) -> i16 {
     (f32::from(one) * (1.0 - share) + f32::from(other) * share) as i16
 }
 
-fn mean_square(samples: &[i16]) -> f32 {
-    let sum: f32 = samples.iter().map(|sample| f32::from(*sample) * f32::from(*sample)).sum();
-    sum / samples.len().max(1) as f32
+// In whole numbers, whose sums may be made in any order, so many at a time.
+
+fn power(samples: &[i16]) -> u64 {
+    samples.iter().map(|sample| u64::from(sample.unsigned_abs()).pow(2)).sum()
 }
 
-/// The normalised correlation of the first two cycles.
-fn likeness(frame: &[i16], cycle: usize, step: usize) -> f32 {
-    let pairs = frame.iter().zip(frame.iter().skip(cycle)).take(cycle).step_by(step);
-    let (product, one, other) = pairs.fold((0.0, 1.0, 1.0), |(product, one, other), (a, b)| {
-        let (a, b) = (f32::from(*a), f32::from(*b));
-        (product + a * b, one + a * a, other + b * b)
-    });
-    product / f32::sqrt(one * other)
+fn product(one: &[i16], other: &[i16]) -> i64 {
+    one.iter().zip(other).map(|(one, other)| i64::from(i32::from(*one) * i32::from(*other))).sum()
 }
