@@ -56,15 +56,13 @@ impl Encoder {
 
     /// Encodes one frame, of [`MAX_FRAME`] at most; how many octets. None says that nothing needs to be sent.
     pub fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> usize {
-        let mut converted = [0; MAX_SAMPLES];
         match &mut self.coding {
-            Coding::G711 { law, resampler } => {
-                let samples = convert(resampler, samples, &mut converted);
+            Coding::G711 { law, resampler } => with_converted(resampler, samples, |samples| {
                 law.encode_into(samples, payload);
                 samples.len().min(payload.len())
-            }
+            }),
             Coding::G722 { encoder, resampler } => {
-                encoder.encode(convert(resampler, samples, &mut converted), payload)
+                with_converted(resampler, samples, |samples| encoder.encode(samples, payload))
             }
             Coding::Opus(encoder) => encoder.encode(samples, payload),
         }
@@ -80,16 +78,14 @@ impl Encoder {
     }
 }
 
-fn convert<'a>(
+/// Hands over samples at the codec's rate.
+fn with_converted(
     resampler: &mut Option<Box<Resampler>>,
-    samples: &'a [i16],
-    converted: &'a mut [i16; MAX_SAMPLES],
-) -> &'a [i16] {
-    match resampler {
-        Some(resampler) => {
-            let count = resampler.process(samples, converted);
-            converted.get(..count).unwrap_or_default()
-        }
-        None => samples,
-    }
+    samples: &[i16],
+    encode: impl FnOnce(&[i16]) -> usize,
+) -> usize {
+    let Some(resampler) = resampler else { return encode(samples) };
+    let mut converted = [0; MAX_SAMPLES];
+    let count = resampler.process(samples, &mut converted);
+    encode(converted.get(..count).unwrap_or_default())
 }

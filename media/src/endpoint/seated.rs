@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tandem_time::Instant;
 
 use super::{Endpoint, Inbound, MAX_PACKET_LEN, Payload};
-use crate::codec::{MAX_FRAME_SAMPLES, Rate};
+use crate::codec::Rate;
 use crate::counters::Counters;
 use crate::event_queue::EventQueue;
 use crate::jitter::Kind;
@@ -74,14 +74,14 @@ impl Endpoint {
         says
     }
 
-    /// Takes what the party is to hear of the room.
-    pub(crate) fn hear_room(&mut self, at: Instant, frame: &[i16]) {
-        let Some(seat) = &mut self.seat else { return };
+    /// Where to put so many samples of what the party is to hear of the room, if it hears that.
+    pub(crate) fn room_for_mix(&mut self, at: Instant, count: usize) -> Option<&mut [i16]> {
+        let seat = self.seat.as_mut()?;
         if self.playing.is_some() || self.keying.is_down() {
             seat.drop_heard();
-        } else {
-            seat.hear(at, frame);
+            return None;
         }
+        seat.heard(at, count)
     }
 
     pub(super) fn has_mix(&self) -> bool {
@@ -90,11 +90,11 @@ impl Endpoint {
 
     pub(super) fn next_mix(&mut self, buffer: &mut [u8; MAX_PACKET_LEN]) -> Option<(SocketAddr, usize)> {
         let ptime = self.ptime();
-        let seat = self.seat.as_mut()?;
-        let rate = seat.rate();
-        let mut samples = [0; MAX_FRAME_SAMPLES];
-        let samples = samples.get_mut(..rate.samples_in(ptime))?;
-        let at = seat.next_packet(ptime, samples)?;
-        self.write_audio(at, samples, rate, buffer)
+        let mut seat = self.seat.take()?;
+        let next = seat.next_packet(ptime);
+        let written = next.and_then(|(at, samples)| self.write_audio(at, samples, seat.rate(), buffer));
+        seat.pass_packet(ptime);
+        self.seat = Some(seat);
+        written
     }
 }

@@ -73,18 +73,17 @@ impl Seat {
         self.playout.pull(now, frame)
     }
 
-    /// Takes what its party is to hear.
-    pub(crate) fn hear(&mut self, at: Instant, frame: &[i16]) {
-        if self.len + frame.len() > self.heard.len() {
+    /// Where to put so many samples of what its party is to hear.
+    pub(crate) fn heard(&mut self, at: Instant, count: usize) -> Option<&mut [i16]> {
+        if self.len + count > self.heard.len() {
             self.len = 0;
         }
         if self.len == 0 {
             self.at = at;
         }
-        if let Some(room) = self.heard.get_mut(self.len..self.len + frame.len()) {
-            room.copy_from_slice(frame);
-            self.len += frame.len();
-        }
+        let place = self.heard.get_mut(self.len..self.len + count)?;
+        self.len += count;
+        Some(place)
     }
 
     /// Whether there is enough for a packet.
@@ -92,15 +91,18 @@ impl Seat {
         self.len >= self.rate().samples_in(ptime)
     }
 
-    /// Fills a packet; its time.
-    pub(crate) fn next_packet(&mut self, ptime: Duration, samples: &mut [i16]) -> Option<Instant> {
-        let rest = self.len.checked_sub(samples.len())?;
-        samples.copy_from_slice(self.heard.get(..samples.len())?);
-        self.heard.copy_within(samples.len()..self.len, 0);
-        self.len = rest;
-        let at = self.at;
+    /// The samples of the next packet, and its time.
+    pub(crate) fn next_packet(&self, ptime: Duration) -> Option<(Instant, &[i16])> {
+        let samples = self.heard.get(..self.rate().samples_in(ptime))?;
+        (samples.len() <= self.len).then_some((self.at, samples))
+    }
+
+    /// That packet is done with.
+    pub(crate) fn pass_packet(&mut self, ptime: Duration) {
+        let count = self.rate().samples_in(ptime).min(self.len);
+        self.heard.copy_within(count..self.len, 0);
+        self.len -= count;
         self.at += ptime;
-        Some(at)
     }
 
     /// The party hears something else.

@@ -6,7 +6,7 @@ use tandem_time::Instant;
 
 use super::{Worker, opened};
 use crate::codec::Rate;
-use crate::mix::{FRAME, FRAME_SAMPLES};
+use crate::mix::FRAME;
 use crate::{Audience, ConferenceId, EndpointId, Gain};
 
 impl Worker {
@@ -85,12 +85,11 @@ impl Worker {
                 *sounds = endpoint.is_some_and(|it| it.speak(now, frame, &mut self.counters));
             }
             room.listen(scratch);
-            let mut heard = [0; FRAME_SAMPLES];
-            let Some(heard) = heard.get_mut(..count) else { break };
             for (place, id) in room.members().enumerate() {
                 let Some(endpoint) = opened(&mut self.slots, id) else { continue };
-                room.mix(place, scratch, heard);
-                endpoint.hear_room(at, heard);
+                if let Some(heard) = endpoint.room_for_mix(at, count) {
+                    room.mix(place, scratch, heard);
+                }
                 self.counters.frames_mixed += 1;
                 if endpoint.has_packet() && !std::mem::replace(&mut endpoint.queued, true) {
                     self.outbox.push_back(id.index);
