@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -311,15 +312,16 @@ impl Segment {
         }
     }
 
-    /// Its samples at a rate of its audio, if they are recorded and have an end.
-    pub(crate) fn samples(&self, rate: Rate) -> Option<&[i16]> {
+    /// Which samples of its audio it is at one of that one's rates; none where there is no audio, or no end to it.
+    pub(crate) fn samples(&self, rate: Rate) -> Range<usize> {
         match self {
-            Self::Audio(audio) => Some(audio.samples_at(rate)),
+            Self::Audio(audio) => 0..audio.samples_at(rate).len(),
             Self::Part { audio, offset, length } => {
-                let rest = audio.samples_at(rate).get(samples_in(*offset, rate)..).unwrap_or_default();
-                Some(rest.get(..samples_in(*length, rate)).unwrap_or(rest))
+                let all = audio.samples_at(rate).len();
+                let start = samples_in(*offset, rate).min(all);
+                start..start.saturating_add(samples_in(*length, rate)).min(all)
             }
-            Self::Music(_) | Self::Digits(_) | Self::Tone(_) | Self::Silence(_) => None,
+            Self::Music(_) | Self::Digits(_) | Self::Tone(_) | Self::Silence(_) => 0..0,
         }
     }
 
@@ -327,9 +329,7 @@ impl Segment {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
-            Self::Audio(_) | Self::Part { .. } => {
-                self.samples(Rate::Narrowband).is_none_or(<[i16]>::is_empty)
-            }
+            Self::Audio(_) | Self::Part { .. } => self.samples(Rate::Narrowband).is_empty(),
             Self::Music(audio) => audio.samples().is_empty(),
             Self::Digits(digits) => digits.is_empty(),
             Self::Tone(_) => false,

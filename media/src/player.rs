@@ -1,5 +1,6 @@
 //! What an endpoint plays: segments in order, once or more often, sample by sample.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::codec::Rate;
@@ -27,8 +28,9 @@ pub(crate) struct Player {
 enum Sound {
     /// Before its first sample.
     Start,
-    /// In audio, before this sample.
-    Audio { position: usize },
+    /// In audio, before this sample and up to that one. It is held here, since those who hear the same are many and
+    /// their segments are far apart in memory.
+    Audio { audio: Arc<Audio>, position: usize, end: usize },
     /// In a burst; `next` is the byte of the segment's digits that follows.
     Burst { burst: Burst, next: usize },
     /// In music, which has no end.
@@ -102,7 +104,7 @@ impl Player {
 
     fn has_sample(&self) -> bool {
         match &self.sound {
-            Sound::Audio { position } => *position < self.recorded().len(),
+            Sound::Audio { position, end, .. } => position < end,
             Sound::Burst { burst, .. } => burst.on + burst.off > 0,
             Sound::Silence { left } => *left > 0,
             Sound::Music => true,
@@ -110,36 +112,29 @@ impl Player {
         }
     }
 
-    /// The samples of the segment at `index`.
-    fn recorded(&self) -> &[i16] {
-        let rate = self.rate;
-        self.segments.get(self.index).and_then(|segment| segment.samples(rate)).unwrap_or_default()
-    }
-
     /// Copies samples of the current sound only; returns how many.
     fn take(&mut self, out: &mut [i16]) -> usize {
-        match (&mut self.sound, self.segments.get(self.index)) {
-            (Sound::Audio { position }, Some(segment)) => {
-                let recorded = segment.samples(self.rate).unwrap_or_default();
-                let rest = recorded.get(*position..).unwrap_or_default();
+        match &mut self.sound {
+            Sound::Audio { audio, position, end } => {
+                let rest = audio.samples_at(self.rate).get(*position..*end).unwrap_or_default();
                 let count = rest.len().min(out.len());
                 out.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
                 *position += count;
                 count
             }
-            (Sound::Burst { burst, .. }, _) => take_burst(burst, out),
+            Sound::Burst { burst, .. } => take_burst(burst, out),
             // Until its first whole frame.
-            (Sound::Music, _) => {
+            Sound::Music => {
                 out.fill(0);
                 out.len()
             }
-            (Sound::Silence { left }, _) => {
+            Sound::Silence { left } => {
                 let count = out.len().min(*left);
                 out.iter_mut().take(count).for_each(|sample| *sample = 0);
                 *left -= count;
                 count
             }
-            _ => 0,
+            Sound::Start | Sound::Ended => 0,
         }
     }
 
@@ -147,7 +142,10 @@ impl Player {
     fn successor(&mut self) -> Sound {
         match (&self.sound, self.segments.get(self.index)) {
             (Sound::Start, Some(segment)) => match segment {
-                Segment::Audio(_) | Segment::Part { .. } => return Sound::Audio { position: 0 },
+                Segment::Audio(audio) | Segment::Part { audio, .. } => {
+                    let Range { start, end } = segment.samples(self.rate);
+                    return Sound::Audio { audio: Arc::clone(audio), position: start, end };
+                }
                 Segment::Music(audio) if !audio.samples().is_empty() => return Sound::Music,
                 Segment::Music(_) => {}
                 Segment::Silence(duration) => {
