@@ -10,9 +10,9 @@ static ALLOCATOR: Counting = Counting;
 
 const CALLS: u32 = 1_000;
 /// What a call may keep that is up and does nothing, all machines together.
-const IDLE_CALL_BYTES: isize = 20 * 1_024;
-/// What a call of two legs may keep whose media is relayed.
-const RELAYED_CALL_BYTES: isize = 12 * 1_024;
+const IDLE_CALL_BYTES: isize = 6 * 1_024;
+/// What a call of two legs may keep whose media is relayed; what the allocator adds comes on top of it.
+const RELAYED_CALL_BYTES: isize = 10 * 1_024;
 /// After this nothing of a call is left: the longest of SIP's timers is 64*T1 (RFC 3261 §17).
 const FORGOTTEN: Duration = Duration::from_secs(40);
 

@@ -24,7 +24,7 @@ const CALLS: u32 = 100_000;
 /// At a time.
 const SLOTS: u32 = 8;
 /// What a relayed call may keep in the worker …
-const RELAYED_CALL_BYTES: isize = 4 * 1_024;
+const RELAYED_CALL_BYTES: isize = 3 * 1_024 + 256;
 /// … and when one of its parties is under SRTP.
 const PROTECTED_CALL_BYTES: isize = 8 * 1_024;
 const PTIME: Duration = Duration::from_millis(20);

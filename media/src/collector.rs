@@ -28,9 +28,9 @@ enum State {
     #[default]
     Idle,
     /// Waiting for the first digit; without a deadline while something plays.
-    First { collection: Collection, deadline: Option<Instant> },
+    First { collection: Box<Collection>, deadline: Option<Instant> },
     /// Waiting for a further digit.
-    Further { collection: Collection, deadline: Instant },
+    Further { collection: Box<Collection>, deadline: Instant },
 }
 
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Collector {
             self.typed_ahead = DigitString::default();
         }
         let deadline = (!playing).then(|| now + rules.first_digit_timeout);
-        let collection = Collection { collect, rules, digits: DigitString::default() };
+        let collection = Box::new(Collection { collect, rules, digits: DigitString::default() });
         if collection.is_full() {
             return Some(collection.ended(CollectEnd::MaxDigits));
         }

@@ -130,7 +130,7 @@ pub(crate) struct Endpoint {
     collector: Collector,
     /// Keys to be pressed for the party to hear.
     keying: Keying,
-    playing: Option<Playing>,
+    playing: Option<Box<Playing>>,
     /// Listens for the party's voice, which ends what plays.
     ear: Option<Box<Ear>>,
     /// Of what is made here for the party; none before there was anything.
@@ -260,7 +260,7 @@ impl Endpoint {
         self.collector.play_started();
         self.outgoing.resynchronise();
         self.ear = self.ear_for(player.barge_in);
-        self.playing = Some(Playing::new(player, now.max(self.free_at)));
+        self.playing = Some(Box::new(Playing::new(player, now.max(self.free_at))));
     }
 
     pub(crate) fn collect(
@@ -499,7 +499,7 @@ impl Endpoint {
             Watch::On(timeout) => Some(self.heard_at + timeout),
             Watch::Off | Watch::Reported(_) => None,
         };
-        let tick = self.playing.as_ref().map(Playing::tick_at);
+        let tick = self.playing.as_deref().map(Playing::tick_at);
         let key = self.keying.deadline();
         let turn = self.conversation.as_ref().map(|conversation| conversation.turn_at());
         let listening = self.listening.as_ref().map(|listening| listening.deadline());

@@ -8,6 +8,7 @@ mod exchange;
 mod protection;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 
@@ -57,10 +58,10 @@ pub(crate) struct Negotiation {
     ice: Option<(String, IceCredentials)>,
     /// The keys of our last offer.
     offered_keys: Vec<Crypto>,
-    /// What we sent last.
-    described: Option<SessionDescription>,
+    /// What we sent last, as it went: a call keeps it for hours and looks at it seldom.
+    described: Option<Box<[u8]>>,
     /// What stands agreed.
-    agreed: Option<NegotiatedAudio>,
+    agreed: Option<Arc<NegotiatedAudio>>,
     /// Whose turn it is.
     exchange: Exchange,
     /// Which ways we let audio flow.
@@ -76,8 +77,8 @@ struct Before {
     other_address: Option<IpAddr>,
     direction: MediaDirection,
     offered_keys: Vec<Crypto>,
-    described: Option<SessionDescription>,
-    agreed: Option<NegotiatedAudio>,
+    described: Option<Box<[u8]>>,
+    agreed: Option<Arc<NegotiatedAudio>>,
 }
 
 /// Whether an offer has an audio stream that we could take with some codec of ours.
@@ -190,10 +191,9 @@ impl Negotiation {
     /// Our offer: all our codecs, and the streams refused before, refused again (§8).
     pub(crate) fn offer(&mut self, rng: &mut ChaCha8Rng) -> Vec<u8> {
         let audio = self.offered_audio(rng);
-        let media = match &self.described {
+        let media = match self.own_description() {
             None => vec![audio],
-            Some(described) => {
-                let mut media = described.media.clone();
+            Some(SessionDescription { mut media, .. }) => {
                 match media.iter_mut().find(|media| media.port != 0) {
                     Some(slot) => *slot = audio,
                     None => media.push(audio),
@@ -206,10 +206,11 @@ impl Negotiation {
 
     /// What we sent last, as an offer: word for word, so that nothing changes by it (§8, RFC 4028 §7.4).
     pub(crate) fn offer_again(&mut self, rng: &mut ChaCha8Rng) -> Vec<u8> {
-        let Some(described) = &self.described else { return self.offer(rng) };
-        let ours = described.media.iter().find(|media| media.port != 0);
+        let Some(described) = self.described() else { return self.offer(rng) };
+        let media = self.own_description().map(|description| description.media).unwrap_or_default();
+        let ours = media.iter().find(|media| media.port != 0);
         self.offered_keys = ours.map(|media| media.cryptos().collect()).unwrap_or_default();
-        described.to_string().into_bytes()
+        described
     }
 
     /// Answers an offer (§6): the first stream we can take, in the offerer's order of codecs; every other one is
@@ -219,7 +220,7 @@ impl Negotiation {
         offer: &[u8],
         signalling_source: IpAddr,
         rng: &mut ChaCha8Rng,
-    ) -> Result<(Vec<u8>, NegotiatedAudio), Disagreement> {
+    ) -> Result<(Vec<u8>, Arc<NegotiatedAudio>), Disagreement> {
         let offer = SessionDescription::parse(offer).map_err(|_| Disagreement::Malformed)?;
         let (place, mut audio, theirs) = offer
             .media
@@ -246,7 +247,8 @@ impl Negotiation {
         };
         let media: Vec<Media> = offer.media.iter().enumerate().map(answered).collect();
         let answer = self.describe(media);
-        self.agreed = Some(audio.clone());
+        let audio = Arc::new(audio);
+        self.agreed = Some(Arc::clone(&audio));
         Ok((answer, audio))
     }
 
@@ -255,12 +257,10 @@ impl Negotiation {
         &mut self,
         answer: &[u8],
         signalling_source: IpAddr,
-    ) -> Result<NegotiatedAudio, Disagreement> {
+    ) -> Result<Arc<NegotiatedAudio>, Disagreement> {
         let answer = SessionDescription::parse(answer).map_err(|_| Disagreement::Malformed)?;
-        let ours = self
-            .described
-            .as_ref()
-            .and_then(|ours| ours.media.iter().enumerate().find(|(_, media)| media.port != 0));
+        let ours = self.own_description().ok_or(Disagreement::NothingInCommon)?;
+        let ours = ours.media.iter().enumerate().find(|(_, media)| media.port != 0);
         let (place, ours) = ours.ok_or(Disagreement::NothingInCommon)?;
         let media = answer.media.get(place).ok_or(Disagreement::NothingInCommon)?;
         let mut audio = self.agree(&answer, media, signalling_source).ok_or(Disagreement::NothingInCommon)?;
@@ -280,17 +280,23 @@ impl Negotiation {
             .and_then(|_| event_in(ours, audio.event_clock_hz))
             .filter(|events| events.clock_hz == audio.event_clock_hz)
             .map(|events| events.number);
-        self.agreed = Some(audio.clone());
+        let audio = Arc::new(audio);
+        self.agreed = Some(Arc::clone(&audio));
         Ok(audio)
     }
 
     /// What we sent last.
     pub(crate) fn described(&self) -> Option<Vec<u8>> {
-        self.described.as_ref().map(|description| description.to_string().into_bytes())
+        self.described.as_ref().map(|text| text.to_vec())
+    }
+
+    /// The same, read.
+    fn own_description(&self) -> Option<SessionDescription> {
+        self.described.as_ref().and_then(|text| SessionDescription::parse(text).ok())
     }
 
     /// What stands agreed.
-    pub(crate) fn agreed(&self) -> Option<&NegotiatedAudio> {
+    pub(crate) const fn agreed(&self) -> Option<&Arc<NegotiatedAudio>> {
         self.agreed.as_ref()
     }
 
@@ -488,28 +494,31 @@ impl Negotiation {
     /// Writes our description; its version grows when it differs from the one before (§8).
     fn describe(&mut self, media: Vec<Media>) -> Vec<u8> {
         let address = self.local.rtp.ip();
-        let connection = Connection::from(address);
-        let is_changed = |before: &SessionDescription| {
-            before.media != media || before.connection.as_ref() != Some(&connection)
-        };
-        if self.described.as_ref().is_some_and(is_changed) {
-            self.version += 1;
-        }
         let mut description = SessionDescription::new(Origin {
             username: "-".to_owned(),
             session_id: self.origin_id,
             session_version: self.version,
             address: address.into(),
         });
-        description.connection = Some(connection);
+        description.connection = Some(Connection::from(address));
         if media.iter().any(|media| media.attribute("ice-ufrag").is_some()) {
             description.attributes.push(Attribute::flag("ice-lite"));
         }
         description.media = media;
-        let text = description.to_string().into_bytes();
-        self.described = Some(description);
-        text
+        let mut text = description.to_string();
+        if self.described.as_deref().is_some_and(|before| content(before) != content(text.as_bytes())) {
+            self.version += 1;
+            description.origin.session_version = self.version;
+            text = description.to_string();
+        }
+        self.described = Some(text.as_bytes().into());
+        text.into_bytes()
     }
+}
+
+/// What a description of ours says: all that follows `v=` and `o=`, where its version is (RFC 8866 §5).
+fn content(description: &[u8]) -> Option<&[u8]> {
+    description.splitn(3, |octet| *octet == b'\n').nth(2)
 }
 
 /// A stream we do not take (§6): its port is 0, its formats stand.

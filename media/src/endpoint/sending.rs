@@ -18,7 +18,7 @@ impl Endpoint {
         self.report_due
             || self.collision.is_leaving()
             || self.keying.is_due()
-            || self.playing.as_ref().is_some_and(Playing::has_frame)
+            || self.playing.as_deref().is_some_and(Playing::has_frame)
             || self.has_turn()
             || self.has_mix()
     }
@@ -34,7 +34,7 @@ impl Endpoint {
         if let Some(goodbye) = self.begin_anew(now, buffer) {
             return Some(goodbye);
         }
-        while self.playing.as_ref().is_some_and(Playing::has_frame) {
+        while self.playing.as_deref().is_some_and(Playing::has_frame) {
             if let Some((destination, len)) = self.next_frame(music, counters, buffer) {
                 return Some((Channel::Rtp, destination, len));
             }

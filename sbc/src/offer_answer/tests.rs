@@ -41,7 +41,7 @@ fn description(lines: &[&str]) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn answer_to(lines: &[&str]) -> (String, NegotiatedAudio) {
+fn answer_to(lines: &[&str]) -> (String, Arc<NegotiatedAudio>) {
     let (answer, audio) = negotiation().answer(&description(lines), SOURCE, &mut rng()).expect("an answer");
     (String::from_utf8(answer).expect("text"), audio)
 }
@@ -500,7 +500,7 @@ mod handshakes {
         description(&[&lines, more].concat())
     }
 
-    fn answered(profile: &Profile, offer: &[u8]) -> Option<(String, NegotiatedAudio)> {
+    fn answered(profile: &Profile, offer: &[u8]) -> Option<(String, Arc<NegotiatedAudio>)> {
         let (answer, audio) = negotiation(profile).answer(offer, SOURCE, &mut rng()).ok()?;
         Some((String::from_utf8(answer).expect("text"), audio))
     }
@@ -543,12 +543,12 @@ mod handshakes {
         {
             assert!(answer.contains(line), "{line} is missing: {answer}");
         }
-        let ice = audio.ice.expect("our side of ICE");
+        let ice = audio.ice.as_ref().expect("our side of ICE");
         let (_, again) = negotiation.answer(&asked, SOURCE, &mut rng).expect("agreed");
-        assert_eq!(again.ice.as_ref(), Some(&ice), "no restart");
+        assert_eq!(again.ice.as_ref(), Some(ice), "no restart");
         let restarted = String::from_utf8(asked).expect("text").replace("abcd", "efgh");
         let (_, anew) = negotiation.answer(restarted.as_bytes(), SOURCE, &mut rng).expect("agreed");
-        assert!(anew.ice.is_some_and(|anew| anew != ice), "a restart (RFC 8445 §9)");
+        assert!(anew.ice.as_ref().is_some_and(|anew| anew != ice), "a restart (RFC 8445 §9)");
     }
 
     /// RFC 8839 §4.3.1: 0.0.0.0 and port 9 say that no address is known yet, and are no hold.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Dtmf;
@@ -81,14 +82,14 @@ pub enum Event {
         /// The session.
         session: SessionId,
         /// What was agreed.
-        audio: NegotiatedAudio,
+        audio: Arc<NegotiatedAudio>,
     },
     /// Audio was agreed, or changed by a later offer (which the user agent answers by itself).
     Media {
         /// The session.
         session: SessionId,
         /// What was agreed.
-        audio: NegotiatedAudio,
+        audio: Arc<NegotiatedAudio>,
     },
     /// The peer wants its other party to talk to somebody else (REFER, RFC 3515). Answer with `accept_refer` or
     /// `refuse_refer`, soon.

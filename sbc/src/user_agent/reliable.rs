@@ -234,7 +234,7 @@ impl UserAgent {
             Phase::Calling(calling) => {
                 let is_it = |early: &EarlyDialog| remote_tag == Some(early.dialog.remote_tag.as_str());
                 calling.early.retain(|early| !is_it(early));
-                let is_left = |change: &mut Change| change.is_of(remote_tag);
+                let is_left = |change: &mut Box<Change>| change.is_of(remote_tag);
                 session.change.take_if(is_left);
                 self.settle(id);
             }

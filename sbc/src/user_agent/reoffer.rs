@@ -129,7 +129,7 @@ impl UserAgent {
             return Err(SessionError::WrongState);
         }
         let wish = Wish::Owner(Reoffer { media, ..reoffer });
-        kept.change = Some(Change { wish, remote_tag, state: State::Later { at: now }, sent: 0 });
+        kept.change = Some(Box::new(Change { wish, remote_tag, state: State::Later { at: now }, sent: 0 }));
         self.advance_change(now, session);
         self.settle(session);
         Ok(())
@@ -141,8 +141,8 @@ impl UserAgent {
             return;
         };
         let Some(remote_tag) = session.tag_to_change() else { return };
-        session.change =
-            Some(Change { wish: Wish::Refresh, remote_tag, state: State::Later { at: now }, sent: 0 });
+        let state = State::Later { at: now };
+        session.change = Some(Box::new(Change { wish: Wish::Refresh, remote_tag, state, sent: 0 }));
         self.advance_change(now, id);
     }
 
@@ -402,9 +402,9 @@ impl UserAgent {
         Duration::from_millis(10 * u64::from(units))
     }
 
-    fn take_change(&mut self, id: SessionId, transaction: TransactionId) -> Option<(Change, Carrier)> {
+    fn take_change(&mut self, id: SessionId, transaction: TransactionId) -> Option<(Box<Change>, Carrier)> {
         let session = self.sessions.get_mut(id)?;
-        let is_it = |change: &mut Change| matches!(change.state, State::Out { transaction: out, .. } if out == transaction);
+        let is_it = |change: &mut Box<Change>| matches!(change.state, State::Out { transaction: out, .. } if out == transaction);
         let change = session.change.take_if(is_it)?;
         let State::Out { carrier, .. } = change.state else { return None };
         Some((change, carrier))

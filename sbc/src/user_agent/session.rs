@@ -67,7 +67,7 @@ pub(super) struct Session {
     /// Our INVITEs without a final response.
     pub(super) forks: Vec<Fork>,
     /// What we want changed.
-    pub(super) change: Option<Change>,
+    pub(super) change: Option<Box<Change>>,
     /// How long it lasts without being refreshed; for ever when absent.
     pub(super) expiry: Option<Expiry>,
     pub(super) refreshing: Refreshing,
@@ -187,7 +187,7 @@ pub(super) struct Calling {
     /// The dialogs that provisional responses made.
     pub(super) early: Vec<EarlyDialog>,
     /// The early media told last.
-    pub(super) heard: Option<NegotiatedAudio>,
+    pub(super) heard: Option<Arc<NegotiatedAudio>>,
     /// What else may be tried, of a call to a trunk.
     pub(super) plan: Option<Box<Plan>>,
     /// The best of the refusals so far.
@@ -385,7 +385,7 @@ impl Session {
             && self.farewells == 0
             && !self.keys.is_out
             && !self.deflection.as_ref().is_some_and(|deflection| deflection.is_out)
-            && !self.change.as_ref().is_some_and(Change::is_out)
+            && !self.change.as_deref().is_some_and(Change::is_out)
             && !self.through.as_ref().is_some_and(|through| through.is_out())
             && self.referrals.is_empty()
     }
@@ -450,7 +450,7 @@ impl Session {
             }
             Phase::Over => None,
         };
-        let change = self.change.as_ref().map(Change::deadline);
+        let change = self.change.as_deref().map(Change::deadline);
         let passed_on = self.through.as_ref().and_then(|through| through.deadline());
         let forks = self.forks.iter().filter_map(|fork| match fork.state {
             ForkState::Cancelled { give_up } => Some(give_up),

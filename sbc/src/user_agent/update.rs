@@ -1,5 +1,7 @@
 //! UPDATE from the peer (RFC 3311): a new target, and perhaps an offer, in any dialog that is not over.
 
+use std::sync::Arc;
+
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
@@ -81,7 +83,7 @@ impl UserAgent {
         self.respond(now, transaction, 200, bytes);
     }
 
-    pub(super) fn tell_updated(&mut self, id: SessionId, tag: &str, audio: NegotiatedAudio) {
+    pub(super) fn tell_updated(&mut self, id: SessionId, tag: &str, audio: Arc<NegotiatedAudio>) {
         let is_heard = self.profile_for(id).early_media == EarlyMedia::Accept;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let is_ended = session.is_ended();

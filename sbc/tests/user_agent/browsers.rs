@@ -52,7 +52,9 @@ fn is_web_rtc(invite: &Sent) -> bool {
 fn security(world: &mut World) -> Vec<MediaSecurity> {
     let events = world.events().into_iter();
     events
-        .filter_map(|event| if let Event::Media { audio, .. } = event { Some(audio.security) } else { None })
+        .filter_map(
+            |event| if let Event::Media { audio, .. } = event { Some(audio.security.clone()) } else { None },
+        )
         .collect()
 }
 

@@ -1,5 +1,7 @@
 //! Media before the answer, both ways (RFC 3261 §13.2.1 and §13.3.1.1, RFC 3960, RFC 5009).
 
+use std::sync::Arc;
+
 use tandem_sbc::user_agent::{EarlyMedia, Event, NegotiatedAudio, Profile, SessionError};
 
 use crate::support::{CARRIER, Request, SDP, Sent, World, address, config, contact, media};
@@ -11,7 +13,7 @@ fn world(early_media: EarlyMedia) -> World {
 }
 
 /// The early media that was told, and nothing else but ringing.
-fn early(world: &mut World) -> Option<NegotiatedAudio> {
+fn early(world: &mut World) -> Option<Arc<NegotiatedAudio>> {
     let told = |event: Event| match event {
         Event::EarlyMedia { audio, .. } => Some(audio),
         Event::Ringing { .. } => None,

@@ -1,5 +1,7 @@
 //! The peer changes the session (RFC 3261 §14.2, RFC 3264 §8).
 
+use std::sync::Arc;
+
 use tandem_sbc::user_agent::{AudioCodec, Event, MediaDirection, NegotiatedAudio};
 
 use crate::support::{CARRIER, Request, SDP, Sent, World, address, contact};
@@ -12,7 +14,7 @@ fn reinvite(cseq: u32, ok: &Sent, sdp: &str) -> Request {
 }
 
 /// The audio that the only event so far told of.
-fn told(world: &mut World) -> NegotiatedAudio {
+fn told(world: &mut World) -> Arc<NegotiatedAudio> {
     match world.events().as_slice() {
         [Event::Media { audio, .. }] => audio.clone(),
         other => panic!("no media but {other:?}"),

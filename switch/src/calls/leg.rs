@@ -1,5 +1,7 @@
 //! One leg: one party, one SIP session, one media endpoint.
 
+use std::sync::Arc;
+
 use tandem_control_api::{
     CallId, CollectEnd, CommandError, CommandId, DialFailure, DialTarget, Direction, EndedBy, LegEnd, LegId,
     LegRecord, MediaPath, Outcome, PlayEnd,
@@ -430,7 +432,7 @@ pub(crate) struct Leg {
     pub(crate) answered: Option<Instant>,
     pub(crate) end: Option<Box<(Instant, LegEnd)>>,
     /// What offer and answer agreed last.
-    pub(crate) audio: Option<Box<NegotiatedAudio>>,
+    pub(crate) audio: Option<Arc<NegotiatedAudio>>,
     /// Whether it was asked for another codec.
     pub(crate) codec_asked: CodecAsked,
     pub(crate) media_path: MediaPath,

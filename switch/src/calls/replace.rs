@@ -11,6 +11,8 @@
 //! leaves the old session as it was (RFC 3891 §3). The old session is then nobody's any more: what it still says of
 //! itself is not heard.
 
+use std::sync::Arc;
+
 use tandem_control_api::{CallFact, Event, LegId, Origin};
 use tandem_sbc::user_agent::{Identity, NegotiatedAudio, SessionId, Source};
 use tandem_time::Instant;
@@ -89,7 +91,7 @@ impl Calls {
     }
 
     /// Audio is agreed with a session: if it is to take a leg's place, it does. Whether it was.
-    pub(super) fn replace(&mut self, now: Instant, session: SessionId, audio: &NegotiatedAudio) -> bool {
+    pub(super) fn replace(&mut self, now: Instant, session: SessionId, audio: &Arc<NegotiatedAudio>) -> bool {
         let Some(replacement) = self.replacements.remove(&session) else { return false };
         let leg_id = replacement.leg;
         let is_late = |state: &LegState| replacement.early_only && !rings(state);

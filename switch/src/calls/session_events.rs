@@ -1,5 +1,7 @@
 //! What the user agent reports of sessions.
 
+use std::sync::Arc;
+
 use tandem_control_api::{
     CallId, DialFailure, EndedBy, Event, LegEnd, LegId, Origin, Outcome, Party,
     Redirection as ControlRedirection,
@@ -250,7 +252,7 @@ impl Calls {
 
     /// A party can be heard before it answers: a bridge may let the caller hear it. To a caller, its own early media
     /// is no news.
-    fn early_media(&mut self, now: Instant, leg_id: LegId, audio: NegotiatedAudio) {
+    fn early_media(&mut self, now: Instant, leg_id: LegId, audio: Arc<NegotiatedAudio>) {
         self.audio_agreed(now, leg_id, audio);
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         if let LegState::Inviting { session, endpoint, dial, ring_until }
@@ -291,17 +293,14 @@ impl Calls {
         }
     }
 
-    pub(super) fn audio_agreed(&mut self, now: Instant, leg_id: LegId, audio: NegotiatedAudio) {
+    pub(super) fn audio_agreed(&mut self, now: Instant, leg_id: LegId, audio: Arc<NegotiatedAudio>) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         if matches!(leg.state, LegState::Ending { .. } | LegState::Ended { .. }) {
             return;
         }
         let holds = is_hold(audio.direction);
         let held = leg.audio.as_ref().is_some_and(|known| is_hold(known.direction));
-        match &mut leg.audio {
-            Some(known) => **known = audio,
-            None => leg.audio = Some(Box::new(audio)),
-        }
+        leg.audio = Some(audio);
         if !self.complete(now, leg_id) {
             self.configure(now, leg_id);
             self.tell_hold(leg_id, held, holds);

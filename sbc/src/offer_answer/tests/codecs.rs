@@ -7,7 +7,7 @@ fn speaking(codecs: &[AudioCodec], profile: Profile) -> Negotiation {
     Negotiation::new(7, local(&AudioCodec::ALL), &profile, None)
 }
 
-fn answered(negotiation: &mut Negotiation, lines: &[&str]) -> (String, NegotiatedAudio) {
+fn answered(negotiation: &mut Negotiation, lines: &[&str]) -> (String, Arc<NegotiatedAudio>) {
     let source = "192.0.2.1".parse().expect("an address");
     let (answer, audio) = negotiation.answer(&description(lines), source, &mut rng()).expect("agreed");
     (String::from_utf8(answer).expect("text"), audio)

@@ -29,7 +29,7 @@ fn told(bench: &Bench) -> Vec<Option<bool>> {
 
 fn answered(bench: &mut Bench) {
     let session = bench.last_session();
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Answered { session });
 }
 
@@ -50,7 +50,7 @@ fn a_leg_without_early_media_is_listened_to_from_the_answer_on() {
     bench.session_event(ua::Event::Ringing { session });
     assert_eq!(told(&bench), []);
     bench.session_event(ua::Event::Answered { session });
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     assert_eq!(told(&bench), [Some(true)]);
 }
 
@@ -61,7 +61,7 @@ fn early_media_is_listened_to_and_the_answer_told() {
     bench.command(analyse(leg));
     bench.open_all();
     let session = bench.last_session();
-    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     assert_eq!(told(&bench), [Some(false)]);
     answered(&mut bench);
     assert_eq!(told(&bench), [Some(false), None], "once");

@@ -20,7 +20,7 @@ fn an_answer_is_done_when_the_ack_has_come_and_audio_is_agreed() {
     bench.open_all();
     assert_eq!(bench.asked, ["open", "accept"]);
     assert_eq!(bench.accepts[0].rtp.to_string(), "127.0.0.1:20000");
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     assert_eq!(bench.ending(answer), "none");
     bench.session_event(ua::Event::Confirmed { session });
     assert_eq!(bench.ending(answer), "answered");
@@ -39,7 +39,7 @@ fn an_offerless_invite_is_answered_when_the_ack_brought_the_answer() {
     bench.open_all();
     bench.session_event(ua::Event::Confirmed { session });
     assert_eq!(bench.ending(answer), "none");
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     assert_eq!(bench.ending(answer), "answered");
 }
 
@@ -68,7 +68,7 @@ fn a_caller_who_gives_up_before_the_ack_is_not_answered() {
     let (session, _, leg) = bench.offered();
     let answer = bench.command(Command::Answer { leg });
     bench.open_all();
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.peer_ends(session, 200);
     assert_eq!(bench.ending(answer), "leg-ended");
     bench.close_all();
@@ -251,7 +251,7 @@ fn phones_and_trunks_may_send_from_different_places() {
         let Some(Event::CallOffered { leg, .. }) = bench.told.last() else { panic!("offered") };
         bench.command(Command::Answer { leg: *leg });
         bench.open_all();
-        bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma) });
+        bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma).into() });
         assert_eq!(latch(&bench), expected);
     }
 }
@@ -269,7 +269,7 @@ fn silence_is_held_against_a_party_only_once_it_is_answered() {
     let (_, call, _) = bench.answered();
     bench.media_commands.clear();
     let (session, _) = bench.inviting(call);
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     let endpoint = bench.in_phase(Endpoint::Open)[1];
     bench.media_event(endpoint, media::Event::MediaTimeout { endpoint });
     assert!(!bench.told.iter().any(|event| matches!(event, Event::LegEnded { .. })));
@@ -283,7 +283,7 @@ fn a_change_of_audio_reaches_the_worker() {
     let (session, ..) = bench.answered();
     bench.asked.clear();
     let held = ua::NegotiatedAudio { direction: ua::MediaDirection::SendOnly, ..audio(ua::AudioCodec::Pcmu) };
-    bench.session_event(ua::Event::Media { session, audio: held });
+    bench.session_event(ua::Event::Media { session, audio: held.into() });
     assert_eq!(bench.asked, ["configure"]);
     assert!(matches!(
         bench.media_commands.last(),
@@ -297,7 +297,7 @@ fn a_dialled_leg_is_to_be_offered_the_callers_codec_first() {
     let (session, call, leg) = bench.offered();
     bench.command(Command::Answer { leg });
     bench.open_all();
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma).into() });
     bench.session_event(ua::Event::Confirmed { session });
     bench.inviting(call);
     assert_eq!(bench.invites[0].media.preferred, Some(ua::AudioCodec::Pcma));
@@ -330,7 +330,7 @@ fn a_withheld_number_is_told_to_nobody_and_goes_on_to_whom_is_dialled() {
     assert_eq!(*from, Party { withheld: true, ..Party::default() });
     bench.command(Command::Answer { leg });
     bench.open_all();
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Confirmed { session });
     let (callee, _) = bench.inviting(call);
     assert_eq!((bench.invites[0].from.user.as_str(), bench.invites[0].from.restricted), ("+15550199", true));
@@ -365,7 +365,7 @@ fn who_sent_a_call_on_is_told_and_kept() {
         assert_eq!(redirected.reason, "user-busy");
         bench.command(Command::Answer { leg });
         bench.open_all();
-        bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
         bench.session_event(ua::Event::Confirmed { session });
         let (callee, _) = bench.inviting(call);
         assert_eq!(bench.invites[0].from.redirection, redirection);

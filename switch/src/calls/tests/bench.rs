@@ -317,7 +317,7 @@ impl Bench {
         let (session, call, leg) = self.offered();
         self.command(Command::Answer { leg });
         self.open_all();
-        self.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        self.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
         self.session_event(ua::Event::Confirmed { session });
         (session, call, leg)
     }
@@ -333,7 +333,7 @@ impl Bench {
     /// A leg dialled for a call and answered.
     pub(super) fn dialled(&mut self, call: CallId) -> (SessionId, LegId) {
         let (session, leg) = self.inviting(call);
-        self.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        self.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
         self.session_event(ua::Event::Answered { session });
         (session, leg)
     }
@@ -438,7 +438,7 @@ impl Bench {
         let is_heard = self.accept_error.take().is_none();
         self.calls.handle_progressed(leg, is_heard);
         if is_heard {
-            let event = ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) };
+            let event = ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu).into() };
             self.calls.handle_session_event(self.now, event);
         }
     }

@@ -275,7 +275,7 @@ fn a_key_is_sent_in_sip_to_who_takes_no_events() {
             receive_event_payload_type: events,
             ..super::bench::audio(ua::AudioCodec::Pcmu)
         };
-        bench.session_event(ua::Event::Media { session, audio });
+        bench.session_event(ua::Event::Media { session, audio: audio.into() });
         if is_bridged {
             bench.command(Command::Bridge { a: leg, b: agent });
         }

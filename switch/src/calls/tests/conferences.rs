@@ -342,7 +342,7 @@ fn keys_of_two_that_are_left_go_on() {
         dtmf: ua::Dtmf::Info,
         ..audio(ua::AudioCodec::Pcmu)
     };
-    scene.bench.session_event(ua::Event::Media { session: scene.agent.0, audio: info });
+    scene.bench.session_event(ua::Event::Media { session: scene.agent.0, audio: info.into() });
     let pressed = |scene: &mut Scene| {
         scene.asked();
         let endpoint = scene.bench.in_phase(super::bench::Endpoint::Open)[0];

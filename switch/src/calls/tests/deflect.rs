@@ -86,7 +86,7 @@ fn the_carrier_does_not_and_we_do() {
         scene.bench.open_all();
         assert_eq!(scene.asked(), ["open", "invite"], "{says:?}");
         let session = scene.bench.last_session();
-        scene.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        scene.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
         scene.bench.session_event(ua::Event::Answered { session });
         assert_eq!(scene.bench.ending(scene.command), "transferred");
         let asked = scene.asked();

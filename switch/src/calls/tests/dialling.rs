@@ -33,7 +33,7 @@ fn a_dial_is_done_when_the_party_answered_and_audio_is_agreed() {
     assert_eq!(bench.told.iter().filter(|event| **event == ringing).count(), 1, "told once");
     bench.session_event(ua::Event::Answered { session });
     assert_eq!(bench.ending(command), "none");
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     assert_eq!(bench.ending(command), "answered");
     bench.advance(RING_TIMEOUT);
     assert!(!bench.told.iter().any(|event| matches!(event, Event::LegEnded { .. })), "it rings no more");
@@ -48,7 +48,7 @@ fn a_dial_is_done_when_the_party_answered_and_audio_is_agreed() {
 fn early(bench: &mut Bench) -> (CallId, LegId, SessionId, LegId) {
     let (_, call, caller) = bench.answered();
     let (session, leg) = bench.inviting(call);
-    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     (call, caller, session, leg)
 }
 
@@ -63,7 +63,7 @@ fn a_caller_hears_the_party_before_it_answers_when_they_are_bridged() {
     let bridge = bench.command(Command::Bridge { a: caller, b: leg });
     assert_eq!(bench.ending(bridge), "ok");
     bench.asked.clear();
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Answered { session });
     let told = Event::LegEarlyMedia { call, leg };
     assert_eq!(bench.told.iter().filter(|event| **event == told).count(), 1);
@@ -92,7 +92,7 @@ fn two_parties_that_have_not_answered_do_not_hear_each_other() {
     let mut bench = Bench::new();
     let (call, _, _, one) = early(&mut bench);
     let (session, other) = bench.inviting(call);
-    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     let bridge = bench.command(Command::Bridge { a: one, b: other });
     assert_eq!(bench.ending(bridge), "wrong-state");
 }
@@ -126,7 +126,7 @@ fn an_answer_that_crosses_the_ring_timeout_changes_nothing() {
     bench.calls.handle_timeout(bench.now + RING_TIMEOUT);
     bench.calls.handle_session_event(bench.now, ua::Event::Answered { session });
     let audio = audio(ua::AudioCodec::Pcmu);
-    bench.calls.handle_session_event(bench.now, ua::Event::Media { session, audio });
+    bench.calls.handle_session_event(bench.now, ua::Event::Media { session, audio: audio.into() });
     bench.drain();
     assert_eq!(bench.ending(command), "not answered: no answer");
     caller_gone(&mut bench, caller);

@@ -104,7 +104,8 @@ fn a_caller_whose_party_did_not_answer_may_be_answered_by_us() {
     bench.command(dial(call));
     let answer = bench.command(Command::Answer { leg: caller });
     bench.open_all();
-    bench.session_event(ua::Event::Media { session, audio: super::bench::audio(ua::AudioCodec::Pcmu) });
+    bench
+        .session_event(ua::Event::Media { session, audio: super::bench::audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Confirmed { session });
     assert_eq!(bench.ending(answer), "answered");
 }

@@ -53,7 +53,10 @@ fn the_record_tells_the_whole_call() {
     bench.now += Duration::from_secs(1);
     bench.command(Command::Answer { leg: caller });
     bench.open_all();
-    bench.session_event(ua::Event::Media { session: caller_session, audio: audio(ua::AudioCodec::Pcma) });
+    bench.session_event(ua::Event::Media {
+        session: caller_session,
+        audio: audio(ua::AudioCodec::Pcma).into(),
+    });
     bench.session_event(ua::Event::Confirmed { session: caller_session });
     let answered = bench.now;
     bench.command(Command::SetData { call, fact: fact("sales") });

@@ -13,7 +13,7 @@ fn early(bench: &mut Bench) -> (ua::SessionId, CallId, LegId, ua::SessionId, Leg
     let party = bench.created();
     bench.open_all();
     let called = bench.last_session();
-    bench.session_event(ua::Event::EarlyMedia { session: called, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::EarlyMedia { session: called, audio: audio(ua::AudioCodec::Pcmu).into() });
     (session, call, caller, called, party)
 }
 
@@ -60,7 +60,7 @@ fn an_announcement_is_heard_before_the_answer_which_ends_it() {
     let cut = bench.command(play(caller));
     let answer = bench.command(Command::Answer { leg: caller });
     assert_eq!(bench.ending(cut), "played Stopped");
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Confirmed { session });
     assert_eq!(bench.ending(answer), "answered");
     let after = bench.command(play(caller));
@@ -94,7 +94,7 @@ fn a_caller_who_may_not_hear_early_is_answered_all_the_same() {
     assert_eq!(bench.ending(bridge), "wrong-state");
     bench.session_event(ua::Event::Answered { session: called });
     let answer = bench.command(Command::Answer { leg: caller });
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Confirmed { session });
     assert_eq!(bench.ending(answer), "answered");
 }

@@ -245,10 +245,10 @@ fn session_step(bench: &mut Bench, step: &Step, n: usize) {
         Step::Answered(_) => bench.session_event(ua::Event::Answered { session }),
         Step::Confirmed(_) => bench.session_event(ua::Event::Confirmed { session }),
         Step::Audio(_) => {
-            bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma) });
+            bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma).into() });
         }
         Step::EarlyAudio(_) => {
-            bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+            bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu).into() });
         }
         Step::AskTransfer(_, other) => {
             let other = other.and_then(|other| candidates.get(other % candidates.len())).copied();

@@ -132,7 +132,8 @@ fn one_leg_of_a_call_of_a_recorded_trunk_is_recorded() {
     bench.command(Command::Answer { leg: caller });
     bench.open_all();
     bench.session_event(ua::Event::Confirmed { session });
-    bench.session_event(ua::Event::Media { session, audio: super::bench::audio(ua::AudioCodec::Pcmu) });
+    bench
+        .session_event(ua::Event::Media { session, audio: super::bench::audio(ua::AudioCodec::Pcmu).into() });
     assert_eq!(told(&bench), ["record"]);
     bench.command(Command::Bridge { a: caller, b: agent });
     assert_eq!(told(&bench), ["record"]);

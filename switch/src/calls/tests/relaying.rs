@@ -22,8 +22,8 @@ fn apart(caller: &NegotiatedAudio, agent: &NegotiatedAudio) -> Scene {
     let mut bench = Bench::new();
     let (session, call, leg) = bench.answered();
     let other = bench.dialled(call);
-    bench.session_event(ua::Event::Media { session, audio: caller.clone() });
-    bench.session_event(ua::Event::Media { session: other.0, audio: agent.clone() });
+    bench.session_event(ua::Event::Media { session, audio: caller.clone().into() });
+    bench.session_event(ua::Event::Media { session: other.0, audio: agent.clone().into() });
     bench.asked.clear();
     Scene { bench, caller: (session, leg), agent: other }
 }
@@ -47,7 +47,7 @@ impl Scene {
 
     fn says(&mut self, session: SessionId, status: u16, audio: Option<NegotiatedAudio>) {
         if let Some(audio) = audio {
-            self.bench.session_event(ua::Event::Media { session, audio });
+            self.bench.session_event(ua::Event::Media { session, audio: audio.into() });
         }
         self.bench.session_event(ua::Event::Reoffered { session, status });
     }

@@ -27,7 +27,7 @@ fn talking() -> Scene {
 }
 
 fn agrees(bench: &mut Bench, session: SessionId) {
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma).into() });
     bench.session_event(ua::Event::Confirmed { session });
 }
 
@@ -85,7 +85,7 @@ fn ringing(has_early_media: bool) -> (Bench, CommandId, LegId, (SessionId, LegId
     let session = bench.last_session();
     bench.session_event(ua::Event::Ringing { session });
     if has_early_media {
-        bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+        bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu).into() });
         bench.command(Command::Bridge { a: caller, b: leg });
     }
     bench.asked.clear();
@@ -144,7 +144,7 @@ fn the_leg_ends_first() {
     asked(&mut bench);
     bench.peer_ends(old, 200);
     assert_eq!(asked(&mut bench), ["unbridge", "hang up: replaced", "close"]);
-    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     assert_eq!(asked(&mut bench), Vec::<String>::new());
     bench.replacing(bob(), old, true);
     assert_eq!(asked(&mut bench), ["refuse 603"]);
@@ -180,7 +180,7 @@ fn a_pick_up_is_of_what_rings() {
     let session = bench.replacing(bob(), old, true);
     assert_eq!(asked(&mut bench), ["accept"]);
     // It waits for the ACK with the answer, and the one who was rung is faster.
-    bench.session_event(ua::Event::Media { session: old, audio: audio(ua::AudioCodec::Pcmu) });
+    bench.session_event(ua::Event::Media { session: old, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Answered { session: old });
     assert_eq!(bench.ending(command), "answered");
     asked(&mut bench);

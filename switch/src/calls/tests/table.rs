@@ -89,7 +89,7 @@ fn ringing() -> Scene {
 fn early() -> Scene {
     let mut scene = ringing();
     let session = scene.bench.last_session();
-    scene.bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu) });
+    scene.bench.session_event(ua::Event::EarlyMedia { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     scene
 }
 
@@ -102,7 +102,7 @@ fn early_joined() -> Scene {
 fn answered() -> Scene {
     let mut scene = ringing();
     let session = scene.bench.last_session();
-    scene.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+    scene.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
     scene.bench.session_event(ua::Event::Answered { session });
     scene
 }

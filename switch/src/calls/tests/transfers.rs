@@ -43,7 +43,7 @@ impl Scene {
     }
 
     fn answers(&mut self, session: SessionId) {
-        self.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu) });
+        self.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcmu).into() });
         self.bench.session_event(ua::Event::Answered { session });
     }
 
@@ -297,7 +297,7 @@ fn calls_at_different_workers_are_joined() {
     assert_eq!(scene.asked()[..3], ["unbridge", "unbridge", "hand over"]);
     scene.bench.close_all();
     // A re-INVITE and a key at the worst of times.
-    scene.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma) });
+    scene.bench.session_event(ua::Event::Media { session, audio: audio(ua::AudioCodec::Pcma).into() });
     scene.bench.session_event(ua::Event::Digit { session, digit: '5' });
     assert_eq!(scene.asked(), Vec::<String>::new());
     scene.bench.hand_over_all();
@@ -365,7 +365,7 @@ fn hold_is_told() {
     let (call, session, leg) = (scene.call, scene.agent.0, scene.agent.1);
     let agreed = |direction| ua::Event::Media {
         session,
-        audio: ua::NegotiatedAudio { direction, ..audio(ua::AudioCodec::Pcmu) },
+        audio: ua::NegotiatedAudio { direction, ..audio(ua::AudioCodec::Pcmu) }.into(),
     };
     for hold in [ua::MediaDirection::ReceiveOnly, ua::MediaDirection::Inactive] {
         scene.bench.session_event(agreed(hold));
