@@ -129,8 +129,8 @@ impl Node {
         let (media, handles) = start_media(&media)?;
         let switch = switch(&loaded, switch_config, certificate, &mut rng)?;
         let (orders, orders_received) = sync_channel(ORDER_CAPACITY);
-        let first = Picture::of(&switch, Vec::new(), Instant::START, false);
-        let (show, picture) = watch::channel(Arc::new(first));
+        let first = Arc::new(Picture::of(&switch, Vec::new(), Instant::START, false));
+        let (show, picture) = watch::channel(first);
         let core = Core {
             clock,
             switch,
@@ -151,8 +151,8 @@ impl Node {
             tap,
         };
         let core = start_core(core)?;
-
         let status = NodeStatus {
+            media_io: media.io().clone(),
             started: clock.epoch(),
             picture: picture.clone(),
             transports: Arc::clone(&transports),
@@ -318,6 +318,7 @@ fn media_threads_config(
         threads,
         pin_to,
         realtime: config.rtp.realtime,
+        io: wiring::media_io(config),
         other_address: config.rtp.other_address,
         max_endpoints: switch.max_endpoints(),
         seed,
@@ -328,7 +329,12 @@ fn media_threads_config(
 }
 
 fn start_media(config: &MediaThreadsConfig) -> Result<(MediaThreads, Vec<MediaHandle>), StartError> {
-    MediaThreads::start(config).map_err(|source| StartError::Thread { what: "the media threads", source })
+    let started = MediaThreads::start(config);
+    let (threads, handles) =
+        started.map_err(|source| StartError::Thread { what: "the media threads", source })?;
+    let used = threads.io();
+    tracing::info!(io = %used.io, reason = used.reason, "media threads have started");
+    Ok((threads, handles))
 }
 
 /// The switch with its control plane, and without calls.

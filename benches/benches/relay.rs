@@ -14,7 +14,8 @@ use tandem_benches::relay::ours::Ours;
 use tandem_benches::relay::rtpengine::{self, RtpEngine};
 use tandem_benches::relay::traffic::{Run, Traffic};
 use tandem_benches::relay::{Placement, Protection, Relay};
-use tandem_media_net::sys::make_current_thread_realtime;
+use tandem_media_net::IoChoice;
+use tandem_media_net::sys::{SendRing, make_current_thread_realtime};
 
 /// A media thread's ports.
 const FIRST_PORT: u16 = 31_000;
@@ -24,23 +25,28 @@ const ENGINE_PORTS: (u16, u16) = (36_000, 44_000);
 const RTP_WANTED: f64 = 1.25;
 /// … and so much when one side of each call is under SRTP.
 const SRTP_WANTED: f64 = 1.5;
+/// … and so much of rtpengine.
+const ENGINE_WANTED: f64 = 0.5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Bare(Style),
-    Ours(Protection),
+    Ours(Protection, IoChoice),
     RtpEngine(Protection),
 }
 
 impl Subject {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Bare(Style::Batched),
         Self::Bare(Style::Single),
         Self::Bare(Style::Gathering),
         Self::Bare(Style::GatheringBatched),
         Self::Bare(Style::Connected),
-        Self::Ours(Protection::Neither),
-        Self::Ours(Protection::OneSide),
+        Self::Bare(Style::Ring),
+        Self::Ours(Protection::Neither, IoChoice::Mmsg),
+        Self::Ours(Protection::Neither, IoChoice::IoUring),
+        Self::Ours(Protection::OneSide, IoChoice::Mmsg),
+        Self::Ours(Protection::OneSide, IoChoice::IoUring),
         Self::RtpEngine(Protection::Neither),
         Self::RtpEngine(Protection::OneSide),
     ];
@@ -52,8 +58,11 @@ impl Subject {
             Self::Bare(Style::Gathering) => "bare, gathering, recvfrom",
             Self::Bare(Style::GatheringBatched) => "bare, gathering, recvmmsg",
             Self::Bare(Style::Connected) => "bare, gathering, connected",
-            Self::Ours(Protection::Neither) => "media thread",
-            Self::Ours(Protection::OneSide) => "media thread, SRTP",
+            Self::Bare(Style::Ring) => "bare, gathering, io_uring",
+            Self::Ours(Protection::Neither, IoChoice::IoUring) => "media thread, io_uring",
+            Self::Ours(Protection::Neither, _) => "media thread, mmsg",
+            Self::Ours(Protection::OneSide, IoChoice::IoUring) => "media thread, io_uring, SRTP",
+            Self::Ours(Protection::OneSide, _) => "media thread, mmsg, SRTP",
             Self::RtpEngine(Protection::Neither) => "rtpengine",
             Self::RtpEngine(Protection::OneSide) => "rtpengine, SRTP",
         }
@@ -62,7 +71,9 @@ impl Subject {
     fn start(self, parties: &[SocketAddr], placement: Placement) -> io::Result<Box<dyn Relay>> {
         Ok(match self {
             Self::Bare(style) => Box::new(Bare::start(parties, style, placement)?),
-            Self::Ours(protection) => Box::new(Ours::start(parties, FIRST_PORT, protection, placement)?),
+            Self::Ours(protection, io) => {
+                Box::new(Ours::start(parties, FIRST_PORT, (protection, io), placement)?)
+            }
             Self::RtpEngine(protection) => {
                 Box::new(RtpEngine::start(parties, ENGINE_PORTS, protection, placement)?)
             }
@@ -84,9 +95,17 @@ fn main() -> io::Result<()> {
         println!("the real-time class is not allowed here: delays are those of a shared host");
         arguments.placement.realtime = false;
     }
+    let ring = SendRing::open();
+    if let Err(error) = &ring {
+        println!("io_uring cannot be had, so it is skipped: {error}");
+    }
     let subjects: Vec<Subject> = Subject::ALL
         .into_iter()
-        .filter(|subject| !matches!(subject, Subject::RtpEngine(_)) || rtpengine::is_installed())
+        .filter(|subject| match subject {
+            Subject::RtpEngine(_) => rtpengine::is_installed(),
+            Subject::Bare(Style::Ring) | Subject::Ours(_, IoChoice::IoUring) => ring.is_ok(),
+            Subject::Bare(_) | Subject::Ours(..) => true,
+        })
         .collect();
     if !rtpengine::is_installed() {
         println!("rtpengine is not installed (Debian: rtpengine-daemon): skipped");
@@ -131,13 +150,13 @@ fn print_table(calls: usize, measured: &[(Subject, Vec<Run>)]) {
     };
     println!("\n{calls} calls, {} packets/s in and out; medians of {}", calls * 100, measured[0].1.len());
     println!(
-        "{:<28}{:>10}{:>10}{:>12}{:>8}{:>9}{:>9}{:>9}",
+        "{:<29}{:>10}{:>10}{:>12}{:>8}{:>9}{:>9}{:>9}",
         "", "µs/packet", "x bare", "x gathering", "lost", "p50 µs", "p99 µs", "max µs"
     );
     for (subject, runs) in measured {
         let cost = median(runs, Run::cost);
         println!(
-            "{:<28}{:>10.2}{:>10.2}{:>12.2}{:>8}{:>9.0}{:>9.0}{:>9.0}",
+            "{:<29}{:>10.2}{:>10.2}{:>12.2}{:>8}{:>9.0}{:>9.0}{:>9.0}",
             subject.name(),
             cost,
             cost / bound(Style::Batched),
@@ -148,18 +167,22 @@ fn print_table(calls: usize, measured: &[(Subject, Vec<Run>)]) {
             median(runs, |run| micros(run.delay_max)),
         );
     }
-    for (protection, wanted) in [(Protection::Neither, RTP_WANTED), (Protection::OneSide, SRTP_WANTED)] {
+    let wanted = [(Protection::Neither, RTP_WANTED), (Protection::OneSide, SRTP_WANTED)];
+    let ways = [IoChoice::Mmsg, IoChoice::IoUring];
+    for ((protection, wanted), io) in wanted.into_iter().flat_map(|it| ways.map(|io| (it, io))) {
         let cost = |subject: Subject| {
             let of = measured.iter().find(|(it, _)| *it == subject);
             of.map(|(_, runs)| median(runs, Run::cost))
         };
-        let Some(ours) = cost(Subject::Ours(protection)) else { continue };
-        let name = Subject::Ours(protection).name();
+        let Some(ours) = cost(Subject::Ours(protection, io)) else { continue };
+        let name = Subject::Ours(protection, io).name();
         let ratio = ours / bound(Style::Batched);
-        let verdict = if ratio <= wanted { "within" } else { "beyond" };
-        print!("{name} / bare forwarder = {ratio:.2}, {verdict} the {wanted} wanted");
-        match cost(Subject::RtpEngine(protection)) {
-            Some(theirs) => println!("; / rtpengine = {:.2}", ours / theirs),
+        let verdict = |ratio, wanted| if ratio <= wanted { "within" } else { "beyond" };
+        print!("{name} / bare forwarder = {ratio:.2}, {} the {wanted} wanted", verdict(ratio, wanted));
+        match cost(Subject::RtpEngine(protection)).map(|theirs| ours / theirs) {
+            Some(ratio) => {
+                println!("; / rtpengine = {ratio:.2}, {} {ENGINE_WANTED}", verdict(ratio, ENGINE_WANTED))
+            }
             None => println!(),
         }
     }

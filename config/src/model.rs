@@ -34,7 +34,7 @@ pub use prompts::{Prompts, Speech, SpeechProvider};
 pub use protection::Protection;
 pub use recording::{Recording, RecordingFormat, RecordingSides};
 pub use route::{Dns, Domain, Health, Redirects, Register, Route, RouteSet, Target, TrunkCredentials};
-pub use rtp::Rtp;
+pub use rtp::{Rtp, RtpIo};
 pub use rules::{
     Direction, NumberFormat, NumberForms, Place, Placed, Rule, RuleAction, RuleCondition, RuleOn,
     RuleSubject, RuleTest,

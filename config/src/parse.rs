@@ -23,7 +23,8 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::model::{
-    Config, Features, Limits, Log, LogFormat, LogLevel, Prompts, Rtp, Sip, SipListen, SipTimers, Transport,
+    Config, Features, Limits, Log, LogFormat, LogLevel, Prompts, Rtp, RtpIo, Sip, SipListen, SipTimers,
+    Transport,
 };
 use crate::problem::Problems;
 use crate::reader::{Field, Names, Reader, Section};
@@ -410,6 +411,12 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
     // 0 is a thread a core.
     let threads = section.integer_or("threads", 0..=256, 0);
     let realtime = section.boolean_or("realtime", true);
+    let io = section.parsed_or("io", "\"auto\", \"mmsg\" or \"io_uring\"", RtpIo::Auto, |text| match text {
+        "auto" => Some(RtpIo::Auto),
+        "mmsg" => Some(RtpIo::Mmsg),
+        "io_uring" => Some(RtpIo::IoUring),
+        _ => None,
+    });
     let media_timeout = section.seconds_or("media_timeout_s", 0..=86_400, 300);
     let phones_behind_nat = section.boolean_or("phones_behind_nat", true);
     let phone_gateway =
@@ -422,6 +429,7 @@ fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
         port_rest: port_rest?,
         threads: usize::try_from(threads?).ok().filter(|threads| *threads > 0),
         realtime: realtime?,
+        io: io?,
         media_timeout: Some(media_timeout?).filter(|timeout| !timeout.is_zero()),
         phones_behind_nat: phones_behind_nat?,
         phone_gateway: phone_gateway?,

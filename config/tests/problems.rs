@@ -64,6 +64,12 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         "rtp.phones_behind_nat: found 1; write true or false",
     );
     one_problem(
+        "io = \"auto\"",
+        "io = \"epoll\"",
+        "\"epoll\"",
+        "rtp.io: found \"epoll\"; write \"auto\", \"mmsg\" or \"io_uring\"",
+    );
+    one_problem(
         "port_rest_ms = 2000",
         "port_rest_ms = 60001",
         "60001",

@@ -56,6 +56,7 @@ impl Changes {
         new.rtp.ports.clone_from(&old.rtp.ports);
         new.rtp.threads = old.rtp.threads;
         new.rtp.realtime = old.rtp.realtime;
+        new.rtp.io = old.rtp.io;
         new.http_listen = old.http_listen;
         new.store_path.clone_from(&old.store_path);
         // Who writes is there from the start, or not at all.
@@ -147,6 +148,7 @@ fn fields_kept(old: &Config, new: &Config) -> Vec<&'static str> {
         ("rtp.ports", old.rtp.ports != new.rtp.ports),
         ("rtp.threads", old.rtp.threads != new.rtp.threads),
         ("rtp.realtime", old.rtp.realtime != new.rtp.realtime),
+        ("rtp.io", old.rtp.io != new.rtp.io),
         ("http.listen", old.http_listen != new.http_listen),
         ("store.path", old.store_path != new.store_path),
         ("recording.folder", recordings_move(old, new)),

@@ -12,8 +12,8 @@ use tandem_api::{
     BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, Registration, Sample, Status, Unban,
 };
 use tandem_control::{ContactCentre, QueueDepth};
-use tandem_media_net::CountersSnapshot as MediaCounters;
 use tandem_media_net::recordings::RecordingCounters;
+use tandem_media_net::{CountersSnapshot as MediaCounters, IoInUse};
 use tandem_sbc::user_agent::{
     Ban, BanReason, Counters as SignallingCounters, DestinationHealth, RegistrationState, Tally, Transport,
     TrunkUse,
@@ -127,6 +127,7 @@ pub(super) struct Kept {
 
 /// What HTTP shows of a node.
 pub(super) struct NodeStatus {
+    pub(super) media_io: IoInUse,
     pub(super) started: WallInstant,
     pub(super) picture: watch::Receiver<Arc<Picture>>,
     pub(super) transports: Arc<Transports>,
@@ -224,6 +225,7 @@ impl Status for NodeStatus {
         metrics.extend(protection(&picture, &self.transports));
         metrics.extend(contact_centre(&picture));
         metrics.extend(media(&picture.media));
+        metrics.push(media_io(&self.media_io));
         metrics.extend(transports(&self.transports));
         metrics.extend(store(&self.store.counters));
         metrics.extend(self.recordings.iter().flat_map(|counters| recorder::metrics(counters)));
@@ -396,6 +398,12 @@ fn media(threads: &[MediaCounters]) -> Vec<Metric> {
         counters.iter().map(move |(event, value)| Sample { labels: labels(event), value })
     });
     vec![family("media_events", "What media threads counted", Kind::Counter, samples)]
+}
+
+fn media_io(used: &IoInUse) -> Metric {
+    let labels = vec![("io", used.io.to_string()), ("reason", used.reason.clone())];
+    let help = "How media threads give packets to the kernel, and why so";
+    family("media_io", help, Kind::Gauge, std::iter::once(Sample { labels, value: 1 }))
 }
 
 fn transports(transports: &Transports) -> Vec<Metric> {

@@ -127,6 +127,15 @@ pub(crate) fn media_threads(config: &config::Config) -> (usize, Vec<usize>) {
     (threads, (0..cores.min(threads)).collect())
 }
 
+/// How packets are given to the kernel.
+pub(crate) fn media_io(config: &config::Config) -> tandem_media_net::IoChoice {
+    match config.rtp.io {
+        config::RtpIo::Auto => tandem_media_net::IoChoice::Auto,
+        config::RtpIo::Mmsg => tandem_media_net::IoChoice::Mmsg,
+        config::RtpIo::IoUring => tandem_media_net::IoChoice::IoUring,
+    }
+}
+
 fn listen(config: &config::Config) -> Vec<ListenAddress> {
     let listen = config.sip.listen.iter();
     listen.map(|it| ListenAddress { transport: transport(it.transport), address: it.address }).collect()

@@ -4,7 +4,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::support::{CALLER_HZ, PATIENCE, caller, carrier, node, only_record, runtime};
+use crate::support::{CALLER_HZ, PATIENCE, caller, carrier, node_with, only_record, runtime};
+use tandem_media_net::sys::SendRing;
 use tandem_peers::{Baresip, Softphone, share_of_tone};
 use tandem_phone::Phone;
 
@@ -12,7 +13,16 @@ const ALICE_HZ: f64 = 700.0;
 
 #[test]
 fn a_caller_presses_one_and_talks_to_alice() {
-    let mut node = node();
+    talks_to_alice("mmsg", "mmsg");
+    let io_uring_is_allowed = SendRing::open().is_ok();
+    talks_to_alice("auto", if io_uring_is_allowed { "io_uring" } else { "mmsg" });
+}
+
+/// With this `rtp.io`, which comes to that way of giving packets to the kernel.
+fn talks_to_alice(io: &str, used: &str) {
+    let mut node = node_with(|_, config| config.replace("io = \"auto\"", &format!("io = \"{io}\"")));
+    let shown = node.metrics("tandem_media_io").expect("metrics");
+    assert!(matches!(&shown[..], [(name, 1.0)] if name.contains(&format!("io=\"{used}\""))), "{shown:?}");
     let alice = Softphone {
         user: "1001",
         password: "alice-1001",

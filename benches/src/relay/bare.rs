@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tandem_media_net::GATHER;
-use tandem_media_net::sys::{Batch, Epoll, Outgoing, Ready};
+use tandem_media_net::sys::{Batch, Epoll, Outgoing, Ready, SendRing};
 
 use super::account::Account;
 use super::{Placement, RELAY_ADDRESS, Relay};
@@ -26,15 +26,21 @@ pub enum Style {
     GatheringBatched,
     /// As [`Style::Gathering`], with sockets connected to the parties, as a media thread has them; recvfrom and send.
     Connected,
+    /// As [`Style::Connected`], with the sends of a turn given to io_uring.
+    Ring,
 }
 
 impl Style {
     fn gather(self) -> Option<Duration> {
-        matches!(self, Self::Gathering | Self::GatheringBatched | Self::Connected).then_some(GATHER)
+        (!matches!(self, Self::Batched | Self::Single)).then_some(GATHER)
     }
 
     fn batches(self) -> bool {
         matches!(self, Self::Batched | Self::GatheringBatched)
+    }
+
+    fn connects(self) -> bool {
+        matches!(self, Self::Connected | Self::Ring)
     }
 }
 
@@ -56,7 +62,7 @@ impl Bare {
     pub fn start(parties: &[SocketAddr], style: Style, placement: Placement) -> io::Result<Self> {
         let rtp = parties.iter().map(|_| bind()).collect::<io::Result<Vec<_>>>()?;
         let rtcp = parties.iter().map(|_| bind()).collect::<io::Result<Vec<_>>>()?;
-        if style == Style::Connected {
+        if style.connects() {
             rtp.iter().zip(parties).try_for_each(|(socket, party)| socket.connect(party))?;
         }
         let legs = rtp.iter().map(UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
@@ -111,13 +117,15 @@ impl Forwarder {
         }
         let mut ready = Ready::default();
         let mut batch = Batch::default();
+        let mut ring = if style == Style::Ring { Some(SendRing::open()?) } else { None };
         while !self.stop.load(Relaxed) {
             epoll.wait(&mut ready, Some(Duration::from_millis(20)))?;
             let began = Instant::now();
             for index in 0..ready.len() {
                 let from = ready.token(index).unwrap_or_default() as usize;
-                self.forward(from, &mut batch, style);
+                self.forward(from, &mut batch, style, ring.as_mut())?;
             }
+            ring.as_mut().map(SendRing::submit).transpose()?;
             let left = style.gather().and_then(|gather| gather.checked_sub(began.elapsed()));
             if let (Some(left), false) = (left, ready.is_empty()) {
                 std::thread::park_timeout(left);
@@ -126,24 +134,37 @@ impl Forwarder {
         Ok(())
     }
 
-    fn forward(&self, from: usize, batch: &mut Batch, style: Style) {
+    fn forward(
+        &self,
+        from: usize,
+        batch: &mut Batch,
+        style: Style,
+        ring: Option<&mut SendRing>,
+    ) -> io::Result<()> {
         let to = from ^ 1;
         let (Some(source), Some(socket), Some(destination)) =
             (self.rtp.get(from), self.rtp.get(to), self.parties.get(to))
         else {
-            return;
+            return Ok(());
         };
         let received = if style.batches() { batch.receive(source) } else { batch.receive_one(source) };
-        let Ok(count) = received else { return };
+        let Ok(count) = received else { return Ok(()) };
         let mut outgoing = [Outgoing { index: 0, len: 0, destination: *destination }; 8];
         for (index, packet) in outgoing.iter_mut().enumerate().take(count) {
             packet.index = index;
             packet.len = batch.packet(index).map_or(0, |packet| packet.len);
         }
         let outgoing = outgoing.get(..count).unwrap_or_default();
-        match outgoing {
-            [one] if style == Style::Connected => drop(socket.send(batch.bytes(one).unwrap_or_default())),
+        match (outgoing, ring) {
+            ([one], Some(ring)) => {
+                if ring.is_full() {
+                    ring.submit()?;
+                }
+                let _ = ring.push(socket, batch.bytes(one).unwrap_or_default());
+            }
+            ([one], None) if style.connects() => drop(socket.send(batch.bytes(one).unwrap_or_default())),
             _ => drop(batch.send(socket, outgoing)),
         }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tandem_media::srtp::{MasterKey, SrtpKeys, Suite};
 use tandem_media::{Codec, Command, EndpointId, Event, Security, StreamParameters};
-use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig};
+use tandem_media_net::{CountersSnapshot, IoChoice, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 use super::account::Account;
 use super::{Placement, Protection, RELAY_ADDRESS, Relay};
@@ -33,7 +33,7 @@ impl Ours {
     pub fn start(
         parties: &[SocketAddr],
         first_port: u16,
-        protection: Protection,
+        (protection, io): (Protection, IoChoice),
         placement: Placement,
     ) -> io::Result<Self> {
         let [theirs, ours] = [3, 5].map(|octet| MasterKey::new(SUITE, &[octet; 30]));
@@ -43,6 +43,7 @@ impl Ours {
             pin_to: vec![placement.relay_core],
             realtime: placement.realtime,
             other_address: None,
+            io,
             max_endpoints: parties.len(),
             seed: [7; 32],
             epoch: Instant::now(),

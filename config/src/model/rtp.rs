@@ -4,6 +4,18 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// How packets are given to the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RtpIo {
+    /// By io_uring where it can be had.
+    #[default]
+    Auto,
+    /// By send, sendto and sendmmsg.
+    Mmsg,
+    /// By io_uring, or no start.
+    IoUring,
+}
+
 /// Media.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rtp {
@@ -19,6 +31,8 @@ pub struct Rtp {
     pub threads: Option<usize>,
     /// Whether they run in the kernel's real-time class, where it lets them.
     pub realtime: bool,
+    /// How packets are given to the kernel.
+    pub io: RtpIo,
     /// A leg from which nothing is heard for so long is ended; never when absent.
     pub media_timeout: Option<Duration>,
     /// Whether a phone may send RTP from where its signalling comes.

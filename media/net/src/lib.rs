@@ -8,6 +8,8 @@
 
 mod counters;
 mod handshakes;
+mod io;
+mod outlet;
 pub mod recordings;
 mod sockets;
 pub mod sys;
@@ -16,6 +18,7 @@ mod threads;
 
 pub use counters::{Counters, CountersSnapshot};
 pub use handshakes::DtlsIdentity;
+pub use io::{Io, IoChoice, IoInUse};
 pub use thread::GATHER;
 pub use threads::{
     MAX_THREADS, MediaHandle, MediaThreads, MediaThreadsConfig, RING_CAPACITY, RingFull, Wake,

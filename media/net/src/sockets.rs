@@ -1,13 +1,13 @@
 //! The socket pairs of a media thread, found by endpoint and by epoll token.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_media::{Channel, EndpointId};
 
-use crate::counters::{Counters, add};
-use crate::sys::{Batch, Epoll, Outgoing, disconnect, dropped_by_kernel};
+use crate::outlet::Outlet;
+use crate::sys::{Epoll, disconnect, dropped_by_kernel};
 
 /// What a media socket may buffer, in bytes each way: about 100 packets of bookkeeping size, two seconds of one
 /// stream. A thread that is later than that has worse troubles than a dropped packet.
@@ -39,13 +39,6 @@ struct Bound {
     rtcp: UdpSocket,
     /// To whom the RTP socket is connected. The kernel then keeps the route and finds the socket sooner: a tenth of what
     /// a packet costs (`benches/benches/relay.rs`).
-    connected_to: Option<SocketAddr>,
-}
-
-/// A way for packets to leave.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outlet<'a> {
-    socket: &'a UdpSocket,
     connected_to: Option<SocketAddr>,
 }
 
@@ -97,7 +90,7 @@ impl Sockets {
         let fits = |bound: &&Bound| bound.is_ipv4 == destination.is_ipv4();
         let bound = pair.other.as_ref().filter(fits).unwrap_or(&pair.bound);
         let connected_to = bound.connected_to.filter(|_| channel == Channel::Rtp);
-        Some(Outlet { socket: bound.socket(channel), connected_to })
+        Some(Outlet::new(bound.socket(channel), connected_to))
     }
 
     /// The socket that a token was reported for.
@@ -156,47 +149,6 @@ impl Bound {
             Channel::Rtcp => &self.rtcp,
         }
     }
-}
-
-impl Outlet<'_> {
-    /// Sends a packet, or counts that it could not be.
-    pub(crate) fn send(self, bytes: &[u8], destination: SocketAddr, counters: &Counters) {
-        let sent = if self.connected_to == Some(destination) {
-            self.send_connected(bytes, counters)
-        } else {
-            self.socket.send_to(bytes, destination)
-        };
-        add(if sent.is_ok() { &counters.packets_sent } else { &counters.send_failures }, 1);
-    }
-
-    /// Sends packets of a batch, as [`Outlet::send`] does one.
-    pub(crate) fn send_batch(self, batch: &Batch, outgoing: &[Outgoing], counters: &Counters) {
-        if let [one] = outgoing {
-            return self.send(batch.bytes(one).unwrap_or_default(), one.destination, counters);
-        }
-        let sent = batch.send(self.socket, outgoing);
-        add(&counters.packets_sent, sent as u64);
-        add(&counters.send_failures, (outgoing.len() - sent) as u64);
-    }
-
-    /// An error that is told here may be of an earlier packet, and this one then not sent: it is tried again.
-    fn send_connected(self, bytes: &[u8], counters: &Counters) -> io::Result<usize> {
-        match self.socket.send(bytes) {
-            Err(error) if is_told_by_icmp(&error) => {
-                add(&counters.icmp_errors, 1);
-                self.socket.send(bytes)
-            }
-            sent => sent,
-        }
-    }
-}
-
-/// Whether an error is the kind that a connected socket has for a packet sent before (RFC 1122 §4.1.3.3).
-pub(crate) fn is_told_by_icmp(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
-    )
 }
 
 fn open(local: SocketAddr) -> io::Result<UdpSocket> {

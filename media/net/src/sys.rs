@@ -1,14 +1,18 @@
-//! The system calls that std and socket2 do not offer: epoll, eventfd, batched datagrams, pinning.
+//! The system calls that std and socket2 do not offer: epoll, eventfd, batched datagrams, io_uring, pinning.
 //!
-//! This is all the unsafe code of the workspace. Every function is safe to call: what the kernel is given points
+//! This module and the one in it are all the unsafe code of the workspace. Every function is safe to call: what the kernel is given points
 //! into memory borrowed for the call, and what it returns is checked before it is believed.
 #![allow(unsafe_code)]
 
-use std::io;
+mod ring;
+
+use std::io::{self, ErrorKind};
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
+
+pub use ring::{RING_CAPACITY, SendRing, Sent};
 
 /// The longest packet accepted: an Ethernet frame's worth. A longer datagram is counted and dropped.
 pub const MAX_PACKET: usize = 1500;
@@ -195,6 +199,15 @@ pub fn make_current_thread_realtime() -> io::Result<()> {
         libc::sched_setscheduler(0, libc::SCHED_RR, &raw const parameters)
     })?;
     Ok(())
+}
+
+/// Whether an error is the kind that a connected socket has for a packet sent before (RFC 1122 §4.1.3.3).
+#[must_use]
+pub fn is_told_by_icmp(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
+    )
 }
 
 /// Undoes a datagram socket's `connect`: it receives from everybody again, where it was bound.

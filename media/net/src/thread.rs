@@ -27,10 +27,11 @@ use tandem_time::Instant;
 
 use crate::counters::add;
 use crate::handshakes::{Handshakes, News};
-use crate::sockets::{Sockets, WAKE_TOKEN, from_token, is_told_by_icmp};
+use crate::outlet::Departures;
+use crate::sockets::{Sockets, WAKE_TOKEN, from_token};
 use crate::sys::{
-    BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, make_current_thread_realtime,
-    pin_current_thread,
+    BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, SendRing, is_told_by_icmp,
+    make_current_thread_realtime, pin_current_thread,
 };
 use crate::threads::{MediaThreadsConfig, Shared, Wake};
 
@@ -63,6 +64,7 @@ pub(crate) struct MediaThread {
     handshakes: Option<Handshakes>,
     batch: Batch,
     outgoing: Vec<Outgoing>,
+    departures: Departures,
     shared: Arc<Shared>,
     wake_core: Wake,
     epoch: std::time::Instant,
@@ -74,10 +76,10 @@ pub(crate) struct MediaThread {
 impl MediaThread {
     pub(crate) fn new(
         worker: Worker,
-        commands: HeapCons<Command>,
-        events: HeapProd<Event>,
+        (commands, events): (HeapCons<Command>, HeapProd<Event>),
         shared: Arc<Shared>,
         handshakes: Option<Handshakes>,
+        ring: Option<SendRing>,
         config: &MediaThreadsConfig,
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
@@ -92,6 +94,7 @@ impl MediaThread {
             handshakes,
             batch: Batch::default(),
             outgoing: Vec::with_capacity(BATCH),
+            departures: ring.map_or(Departures::AtOnce, |ring| Departures::Together(Box::new(ring))),
             shared,
             wake_core: Arc::clone(&config.wake),
             epoch: config.epoch,
@@ -226,14 +229,15 @@ impl MediaThread {
         }
     }
 
-    /// Each goes out of another socket, so there is nothing to batch, and sending at once spares a copy.
+    /// Each goes out of another socket.
     fn drain_transmits(&mut self) {
         while let Some(transmit) = self.worker.poll_transmit() {
             let (endpoint, channel, destination) =
                 (transmit.endpoint, transmit.channel, transmit.destination);
             let Some(outlet) = self.sockets.outlet(endpoint, channel, destination) else { continue };
-            outlet.send(transmit.bytes, destination, &self.shared.counters);
+            self.departures.send(outlet, transmit.bytes, destination, &self.shared.counters);
         }
+        self.departures.flush(&self.shared.counters);
     }
 
     fn drain_events(&mut self) {
@@ -298,6 +302,7 @@ impl MediaThread {
                 None => break,
             }
         }
+        self.departures.flush(&self.shared.counters);
     }
 
     fn receive(&mut self, token: u64, behind: bool) {
@@ -351,7 +356,8 @@ impl MediaThread {
         let first = self.outgoing.first().map(|first| first.destination);
         let outlet = to.zip(first).and_then(|((to, _), at)| self.sockets.outlet(to, Channel::Rtp, at));
         if let Some(outlet) = outlet {
-            outlet.send_batch(&self.batch, &self.outgoing, &self.shared.counters);
+            let counters = &self.shared.counters;
+            self.departures.send_batch(outlet, &self.batch, &self.outgoing, counters);
         }
         self.outgoing.clear();
     }

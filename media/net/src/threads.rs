@@ -1,7 +1,7 @@
 //! Starting and stopping media threads, and the handles by which the signalling core talks to them.
 
 use std::fmt;
-use std::io;
+use std::io::{Error, ErrorKind};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst, fence};
@@ -16,7 +16,8 @@ use tandem_media::{Command, Event, Worker};
 
 use crate::counters::{Counters, add_shared};
 use crate::handshakes::{DtlsIdentity, Handshakes};
-use crate::sys::WakeFd;
+use crate::io::{self, IoChoice, IoInUse};
+use crate::sys::{SendRing, WakeFd};
 use crate::thread::MediaThread;
 
 /// Commands, and events, that may wait between the core and one media thread.
@@ -42,6 +43,8 @@ pub struct MediaThreadsConfig {
     pub realtime: bool,
     /// Our address of the other family than that of the endpoints' own: each is there too, at the same ports.
     pub other_address: Option<IpAddr>,
+    /// How packets are given to the kernel.
+    pub io: IoChoice,
     /// Endpoints a thread can hold; also the bound of [`tandem_media::EndpointId`]'s `index`.
     pub max_endpoints: usize,
     /// Where SSRCs and first sequence numbers come from. Random in production.
@@ -60,6 +63,7 @@ impl fmt::Debug for MediaThreadsConfig {
             .field("threads", &self.threads)
             .field("pin_to", &self.pin_to)
             .field("realtime", &self.realtime)
+            .field("io", &self.io)
             .field("max_endpoints", &self.max_endpoints)
             .finish_non_exhaustive()
     }
@@ -69,6 +73,7 @@ impl fmt::Debug for MediaThreadsConfig {
 #[derive(Debug)]
 pub struct MediaThreads {
     running: Vec<Running>,
+    io: IoInUse,
 }
 
 #[derive(Debug)]
@@ -104,19 +109,27 @@ impl MediaThreads {
     /// Starts the threads and gives a handle to each.
     ///
     /// # Errors
-    /// When `threads` is out of range, or the process has no thread or descriptor left.
-    pub fn start(config: &MediaThreadsConfig) -> io::Result<(Self, Vec<MediaHandle>)> {
+    /// When `threads` is out of range, the process has no thread or descriptor left, or io_uring is asked for and
+    /// cannot be had.
+    pub fn start(config: &MediaThreadsConfig) -> std::io::Result<(Self, Vec<MediaHandle>)> {
         if config.threads == 0 || config.threads > MAX_THREADS {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "media threads out of range"));
+            return Err(Error::new(ErrorKind::InvalidInput, "media threads out of range"));
         }
-        let mut threads = Self { running: Vec::with_capacity(config.threads) };
+        let (io, mut rings) = io::choose(config.io, config.threads)?;
+        let mut threads = Self { running: Vec::with_capacity(config.threads), io };
         let mut handles = Vec::with_capacity(config.threads);
         for index in 0..config.threads {
-            let (running, handle) = start_one(config, index)?;
+            let (running, handle) = start_one(config, index, rings.pop())?;
             threads.running.push(running);
             handles.push(handle);
         }
         Ok((threads, handles))
+    }
+
+    /// How packets are given to the kernel, and why so.
+    #[must_use]
+    pub fn io(&self) -> &IoInUse {
+        &self.io
     }
 
     /// Each thread's totals.
@@ -152,7 +165,11 @@ impl Drop for MediaThreads {
     }
 }
 
-fn start_one(config: &MediaThreadsConfig, index: usize) -> io::Result<(Running, MediaHandle)> {
+fn start_one(
+    config: &MediaThreadsConfig,
+    index: usize,
+    ring: Option<SendRing>,
+) -> std::io::Result<(Running, MediaHandle)> {
     let (commands_in, commands_out) = HeapRb::new(RING_CAPACITY).split();
     let (events_in, events_out) = HeapRb::new(RING_CAPACITY).split();
     let shared = Arc::new(Shared {
@@ -168,7 +185,8 @@ fn start_one(config: &MediaThreadsConfig, index: usize) -> io::Result<(Running, 
         Some(identity) => Some(Handshakes::start(identity, Arc::clone(&shared), format!("dtls-{index}"))?),
         None => None,
     };
-    let thread = MediaThread::new(worker, commands_out, events_in, Arc::clone(&shared), handshakes, config)?;
+    let rings = (commands_out, events_in);
+    let thread = MediaThread::new(worker, rings, Arc::clone(&shared), handshakes, ring, config)?;
     let pin_to = config.pin_to.get(index.checked_rem(config.pin_to.len()).unwrap_or(0)).copied();
     let join =
         std::thread::Builder::new().name(format!("media-{index}")).spawn(move || thread.run(pin_to))?;

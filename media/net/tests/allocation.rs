@@ -13,7 +13,8 @@ use tandem_media::{
     Audience, Audio, Codec, Command, ConferenceId, Direction, EndpointId, Event, InBand, LatchPolicy, PlayId,
     Security, Segment, StreamParameters,
 };
-use tandem_media_net::{MediaHandle, MediaThreads, MediaThreadsConfig};
+use tandem_media_net::sys::SendRing;
+use tandem_media_net::{IoChoice, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 use counting::Counting;
 
@@ -104,12 +105,21 @@ fn packet(number: u16) -> Vec<u8> {
 
 #[test]
 fn relaying_playing_mixing_and_transcoding_allocate_nothing_per_packet() {
+    allocates_nothing(IoChoice::Mmsg);
+    if SendRing::open().is_ok() {
+        allocates_nothing(IoChoice::IoUring);
+    }
+}
+
+fn allocates_nothing(io: IoChoice) {
+    let so_far = ALLOCATIONS.load(SeqCst);
     let core = std::thread::current();
     let config = MediaThreadsConfig {
         threads: 1,
         pin_to: vec![],
         realtime: false,
         other_address: None,
+        io,
         max_endpoints: MAX_ENDPOINTS,
         seed: [1; 32],
         epoch: Instant::now(),
@@ -128,7 +138,7 @@ fn relaying_playing_mixing_and_transcoding_allocate_nothing_per_packet() {
     let (d, dave, _) = open(handle, 4, Codec::Opus(OpusParameters::default()));
     let (e, erin, to_erin) = open(handle, 5, Codec::Pcma);
     let (f, frank, _) = open(handle, 6, Codec::G722);
-    assert!(ALLOCATIONS.load(SeqCst) > 0, "the thread is counted: opening allocates");
+    assert!(ALLOCATIONS.load(SeqCst) > so_far, "the thread is counted: opening allocates");
 
     let (talker, to_talker, third) = confer(handle, 7);
     for (a, b) in [(a, b), (c, d), (e, f)] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_media::{Command, EndpointId, Event};
-use tandem_media_net::{MediaHandle, MediaThreads, MediaThreadsConfig};
+use tandem_media_net::{IoChoice, MediaHandle, MediaThreads, MediaThreadsConfig};
 
 const ROUNDS: u32 = 1_000;
 
@@ -24,6 +24,12 @@ fn event(handle: &mut MediaHandle) -> Event {
 
 #[test]
 fn no_descriptor_is_left_after_a_thousand_opens_and_closes() {
+    for io in [IoChoice::Mmsg, IoChoice::Auto] {
+        leaves_no_descriptor(io);
+    }
+}
+
+fn leaves_no_descriptor(io: IoChoice) {
     let before = open_descriptors();
     let core = std::thread::current();
     let config = MediaThreadsConfig {
@@ -31,6 +37,7 @@ fn no_descriptor_is_left_after_a_thousand_opens_and_closes() {
         pin_to: vec![],
         realtime: false,
         other_address: None,
+        io,
         max_endpoints: 4,
         seed: [1; 32],
         epoch: Instant::now(),

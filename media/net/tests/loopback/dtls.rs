@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use webrtc_srtp::context::Context;
 use webrtc_srtp::protection_profile::ProtectionProfile;
 
-use crate::node::{Node, config, endpoint, stream};
+use crate::node::{Node, config, endpoint, stream, with_every_io};
 
 /// Octets of two keys and two salts of AES_CM_128_HMAC_SHA1_80.
 const MATERIAL_LEN: usize = 60;
@@ -182,45 +182,53 @@ fn echo(node: &mut Node, party: &Party, local: SocketAddr, mut out: Context, mut
 
 #[test]
 fn a_party_that_begins_the_handshake_is_heard_and_hears() {
-    let (mut node, party) = (node(), Party::new());
-    let (_, local) = open(&mut node, &party, DtlsRole::Server, party.fingerprint);
-    let bind = party.address.to_string();
-    let handshake = party.shake(&["s_client", "-connect", &local.to_string(), "-bind", &bind]);
-    let [client, server] = contexts(&handshake.material());
-    echo(&mut node, &party, local, client, server);
+    with_every_io(|| {
+        let (mut node, party) = (node(), Party::new());
+        let (_, local) = open(&mut node, &party, DtlsRole::Server, party.fingerprint);
+        let bind = party.address.to_string();
+        let handshake = party.shake(&["s_client", "-connect", &local.to_string(), "-bind", &bind]);
+        let [client, server] = contexts(&handshake.material());
+        echo(&mut node, &party, local, client, server);
+    });
 }
 
 #[test]
 fn a_party_that_waits_for_the_handshake_is_heard_and_hears() {
-    let (mut node, party) = (node(), Party::new());
-    let handshake = party.shake(&["s_server", "-accept", &party.address.to_string()]);
-    let (_, local) = open(&mut node, &party, DtlsRole::Client, party.fingerprint);
-    let [client, server] = contexts(&handshake.material());
-    echo(&mut node, &party, local, server, client);
+    with_every_io(|| {
+        let (mut node, party) = (node(), Party::new());
+        let handshake = party.shake(&["s_server", "-accept", &party.address.to_string()]);
+        let (_, local) = open(&mut node, &party, DtlsRole::Client, party.fingerprint);
+        let [client, server] = contexts(&handshake.material());
+        echo(&mut node, &party, local, server, client);
+    });
 }
 
 /// RFC 5763 §5: the certificate must be the one that was signalled.
 #[test]
 fn a_certificate_that_was_not_signalled_fails_the_handshake() {
-    let (mut node, party) = (node(), Party::new());
-    let (endpoint, local) = open(&mut node, &party, DtlsRole::Server, Fingerprint([7; 32]));
-    let bind = party.address.to_string();
-    let _handshake = party.shake(&["s_client", "-connect", &local.to_string(), "-bind", &bind]);
-    assert_eq!(node.event(), Event::HandshakeFailed { endpoint });
+    with_every_io(|| {
+        let (mut node, party) = (node(), Party::new());
+        let (endpoint, local) = open(&mut node, &party, DtlsRole::Server, Fingerprint([7; 32]));
+        let bind = party.address.to_string();
+        let _handshake = party.shake(&["s_client", "-connect", &local.to_string(), "-bind", &bind]);
+        assert_eq!(node.event(), Event::HandshakeFailed { endpoint });
+    });
 }
 
 /// Nothing is believed in clear while keys are awaited, and nothing is sent.
 #[test]
 fn speech_in_clear_is_refused_while_keys_are_awaited() {
-    let (mut node, party) = (node(), Party::new());
-    let (_, local) = open(&mut node, &party, DtlsRole::Server, party.fingerprint);
-    let socket = UdpSocket::bind(party.address).expect("the party's port");
-    let mut packet = vec![0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 9];
-    packet.extend([1; 160]);
-    socket.send_to(&packet, local).expect("sent");
-    node.until(|counters| counters.packets_received == 1);
-    node.settle();
-    socket.set_nonblocking(true).expect("set");
-    assert!(socket.recv_from(&mut [0; 1_500]).is_err());
-    assert_eq!(node.counters().packets_sent, 0);
+    with_every_io(|| {
+        let (mut node, party) = (node(), Party::new());
+        let (_, local) = open(&mut node, &party, DtlsRole::Server, party.fingerprint);
+        let socket = UdpSocket::bind(party.address).expect("the party's port");
+        let mut packet = vec![0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 9];
+        packet.extend([1; 160]);
+        socket.send_to(&packet, local).expect("sent");
+        node.until(|counters| counters.packets_received == 1);
+        node.settle();
+        socket.set_nonblocking(true).expect("set");
+        assert!(socket.recv_from(&mut [0; 1_500]).is_err());
+        assert_eq!(node.counters().packets_sent, 0);
+    });
 }

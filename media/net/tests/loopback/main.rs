@@ -5,5 +5,6 @@ mod connected;
 mod dtls;
 mod media;
 mod node;
+mod ring;
 mod rings;
 mod threads;

@@ -1,5 +1,6 @@
 //! One media thread and the parties it talks to.
 
+use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 use tandem_media::{
     Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, Security, StreamParameters,
 };
-use tandem_media_net::{CountersSnapshot, MediaHandle, MediaThreads, MediaThreadsConfig, Wake};
+use tandem_media_net::sys::SendRing;
+use tandem_media_net::{CountersSnapshot, IoChoice, MediaHandle, MediaThreads, MediaThreadsConfig, Wake};
 
 /// Longer than anything here takes, however busy the machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,12 +26,27 @@ pub(crate) struct Node {
     pub(crate) handle: MediaHandle,
 }
 
+thread_local! {
+    /// How the nodes of the test under way give packets to the kernel.
+    static IO: Cell<IoChoice> = const { Cell::new(IoChoice::Mmsg) };
+}
+
+/// Runs a test with each way of giving packets to the kernel that is allowed here.
+pub(crate) fn with_every_io(test: impl Fn()) {
+    test();
+    if SendRing::open().is_ok() {
+        IO.set(IoChoice::IoUring);
+        test();
+    }
+}
+
 pub(crate) fn config(wake: Wake) -> MediaThreadsConfig {
     MediaThreadsConfig {
         threads: 1,
         pin_to: vec![],
         realtime: false,
         other_address: None,
+        io: IO.get(),
         max_endpoints: MAX_ENDPOINTS,
         seed: [1; 32],
         epoch: Instant::now(),
