@@ -55,6 +55,8 @@ impl Transport {
 pub struct Access {
     /// What carries its SIP.
     pub transport: Transport,
+    /// Whether it asks for TLS on every hop: its URIs are `sips:` (RFC 3261 §19.1). For [`Transport::Tls`] only.
+    pub is_sips: bool,
     /// How long it waits for an answer to what it sent: timers B, F and H.
     pub give_up: Duration,
     /// How long it answers retransmissions of a call that is over.
@@ -65,6 +67,16 @@ pub struct Access {
 }
 
 impl Access {
+    /// The scheme of its URIs.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        if self.is_sips { "sips" } else { "sip" }
+    }
+
+    /// What stands behind its address in Contact: `sips:` says all (RFC 5630 §3.1.4).
+    pub(crate) const fn in_uri(&self) -> &'static str {
+        if self.is_sips { "" } else { self.transport.in_uri() }
+    }
+
     /// A Call-ID of a phone with this access.
     pub(crate) fn call_id(&self, rng: &mut ChaCha8Rng) -> String {
         self.marked(message::token(rng))
@@ -100,6 +112,6 @@ impl Access {
 
 impl Default for Access {
     fn default() -> Self {
-        Self { transport: Transport::Udp, give_up: GIVE_UP, linger: GIVE_UP, place: None }
+        Self { transport: Transport::Udp, is_sips: false, give_up: GIVE_UP, linger: GIVE_UP, place: None }
     }
 }

@@ -23,6 +23,7 @@ use crate::callee::Alerting;
 use crate::caller::{Inviting, Reinvite};
 use crate::manner::{Answer, Habit, Manner, Media};
 use crate::message::{self, Identity, RequestHead};
+use crate::naming::Named;
 use crate::outbox::Outbox;
 use crate::phone::PhoneConfig;
 use crate::report::{CallKey, Event, Output, Report, Side};
@@ -133,6 +134,9 @@ pub(crate) struct Call {
     pub(crate) wish: Option<Wish>,
     /// What becomes of it, when it is a consultation.
     pub(crate) consulting: Option<Consulting>,
+    /// Whose place it wants to take (Replaces, RFC 3891).
+    pub(crate) replaces: Option<String>,
+    pub(crate) named: Named,
     plan: Plan,
 }
 
@@ -160,6 +164,8 @@ impl Call {
             asked: None,
             wish: None,
             consulting: None,
+            replaces: None,
+            named: Named::default(),
             plan: Plan::default(),
         }
     }
@@ -173,6 +179,10 @@ impl Call {
     ) {
         if matches!(self.state, State::Vanished { .. }) {
             return;
+        }
+        match &message {
+            SipMessage::Request(request) => self.named.hear(request),
+            SipMessage::Response(response) => self.named.hear(response),
         }
         match message {
             SipMessage::Request(request) => {
@@ -375,6 +385,7 @@ impl Call {
             status,
             finals: self.facts.finals.iter().map(|(status, _)| *status).collect(),
             acknowledged: self.facts.acknowledged,
+            named: self.named.clone(),
             sent,
             received,
             heard,
@@ -406,6 +417,7 @@ impl Call {
             to: &self.dialog.remote,
             call_id: &self.dialog.call_id,
             cseq: self.dialog.cseq,
+            session_id: self.named.header(),
         };
         let request = message::request(&head, more, sdp);
         (branch, request)
@@ -416,8 +428,9 @@ impl Call {
     }
 
     pub(crate) fn contact(&self, scene: &Scene<'_>) -> Header {
-        let transport = scene.access.transport.in_uri();
-        Header::Contact(format!("<sip:{}@{}{transport}>", scene.config.user, scene.config.address).into())
+        let (scheme, transport) = (scene.access.scheme(), scene.access.in_uri());
+        let (user, address) = (&scene.config.user, scene.config.address);
+        Header::Contact(format!("<{scheme}:{user}@{address}{transport}>").into())
     }
 
     pub(crate) fn respond(
@@ -425,9 +438,10 @@ impl Call {
         scene: &mut Scene<'_>,
         arrival: &Arrival,
         status: u16,
-        more: Vec<Header>,
+        mut more: Vec<Header>,
         sdp: Option<String>,
     ) {
+        more.extend(self.named.header());
         let response = message::response(&arrival.request, status, Some(&self.dialog.local_tag), more, sdp);
         scene.outbox.answer(scene.now, &self.manner, &arrival.identity, arrival.source, response.into());
     }
@@ -520,7 +534,8 @@ impl Call {
         if let (Some(offer), Some(stream)) = (&offer, &mut self.stream) {
             stream.agree(scene.now, &ours, offer);
         }
-        let headers = vec![self.contact(scene)];
+        let mut headers = vec![self.contact(scene)];
+        headers.extend(self.named.header());
         let sdp = self.print_sdp(&ours);
         let response = message::response(&arrival.request, 200, None, headers, Some(sdp));
         let bytes: Vec<u8> = response.into();

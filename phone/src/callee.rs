@@ -78,6 +78,7 @@ impl Call {
         let sdp = self.print_sdp(&ours);
         let mut contact = vec![self.contact(scene)];
         contact.extend(self.extensions_of_answer(&arrival.request));
+        contact.extend(self.named.header());
         let tag = self.dialog.local_tag.clone();
         let response =
             message::response(&arrival.request, 200, Some(&tag), contact.clone(), Some(sdp.clone()));
@@ -94,7 +95,8 @@ impl Call {
     }
 
     /// A final refusal, sent until its ACK comes.
-    pub(crate) fn refuse(&mut self, scene: &mut Scene<'_>, status: u16, more: Vec<Header>, by: Side) {
+    pub(crate) fn refuse(&mut self, scene: &mut Scene<'_>, status: u16, mut more: Vec<Header>, by: Side) {
+        more.extend(self.named.header());
         let State::Alerting(alerting) = &self.state else { return };
         let tag = Some(self.dialog.local_tag.as_str());
         let response = message::response(&alerting.arrival.request, status, tag, more, None);

@@ -9,6 +9,7 @@ use rsip::{Header, Method, Request, Response};
 
 use crate::call::{Call, Scene, State, Up};
 use crate::digest::Challenge;
+use crate::extensions::other;
 use crate::manner::Habit;
 use crate::message::{self, Identity, RequestHead};
 use crate::report::{Event, Side, Step};
@@ -62,6 +63,7 @@ impl Call {
         let authorised = authorization.is_some();
         headers.extend(authorization);
         headers.extend(self.extensions_of_invite());
+        headers.extend(self.replaces.as_deref().map(|replaces| other("Replaces", replaces)));
         let (branch, request) = self.next_request(scene, Method::Invite, headers, sdp);
         let bytes: Vec<u8> = request.into();
         self.send(scene, bytes.clone());
@@ -143,6 +145,7 @@ impl Call {
             to: to.unwrap_or(&self.dialog.remote),
             call_id: &self.dialog.call_id,
             cseq: self.dialog.invite_cseq,
+            session_id: self.named.header(),
         }
     }
 
@@ -323,6 +326,7 @@ impl Call {
                 to: &to,
                 call_id: &self.dialog.call_id,
                 cseq,
+                session_id: self.named.header(),
             };
             let bytes: Vec<u8> = message::request(&head, Vec::new(), None).into();
             self.send_to(scene, destination, bytes);

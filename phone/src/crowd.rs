@@ -160,7 +160,7 @@ impl Crowd {
 fn request_user(bytes: &[u8]) -> Option<&str> {
     let line = bytes.split(|byte| *byte == b'\r').next()?;
     let uri = std::str::from_utf8(line).ok()?.split(' ').nth(1)?;
-    Some(uri.strip_prefix("sip:")?.split_once('@')?.0)
+    Some(uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:"))?.split_once('@')?.0)
 }
 
 /// The value of Call-ID, in its long or short form (RFC 3261 §7.3.3).

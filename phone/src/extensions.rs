@@ -87,6 +87,7 @@ impl Call {
             to: &to,
             call_id: &self.dialog.call_id,
             cseq: self.dialog.cseq,
+            session_id: self.named.header(),
         };
         let rack = other("RAck", format!("{rseq} {} INVITE", self.dialog.invite_cseq));
         let bytes: Vec<u8> = message::request(&head, vec![rack], None).into();

@@ -46,6 +46,7 @@ impl Inquiries {
             to: &format!("<sip:{user}@{}>", config.server.ip()),
             call_id: &scene.access.call_id(scene.rng),
             cseq: 1,
+            session_id: None,
         };
         let accept = vec![Header::Accept("application/sdp".into())];
         let bytes: Vec<u8> = message::request(&head, accept, None).into();

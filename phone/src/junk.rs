@@ -93,6 +93,7 @@ impl Junk {
             to: &format!("<sip:{number}@{}>", server.ip()),
             call_id: &message::token(rng),
             cseq: 1,
+            session_id: None,
         };
         let contact = vec![Header::Contact(format!("<sip:{number}@{local}>").into())];
         message::request(&head, contact, None).into()

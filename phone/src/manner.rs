@@ -37,6 +37,8 @@ pub struct Manner {
     /// How long its session lasts without being refreshed by it (RFC 4028), where the other side can; for ever when
     /// absent.
     pub session: Option<Duration>,
+    /// Whether it says who it is from end to end, and whom it heard (Session-ID, RFC 7989).
+    pub session_id: bool,
     /// Whether its media is protected.
     pub srtp: Srtp,
     /// Whether it speaks and listens at all.
@@ -143,6 +145,7 @@ impl Manner {
             referred: Referred::Refuses { status: 501 },
             reliable: false,
             session: None,
+            session_id: false,
             srtp: Srtp::Off,
             media: Media::Spoken,
             habits: Vec::new(),

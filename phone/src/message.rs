@@ -34,6 +34,8 @@ pub(crate) struct RequestHead<'a> {
     pub(crate) to: &'a str,
     pub(crate) call_id: &'a str,
     pub(crate) cseq: u32,
+    /// Of a call whose party knows Session-ID.
+    pub(crate) session_id: Option<Header>,
 }
 
 /// A request with the headers of RFC 3261 §8.1.1, `more` of them, and a body.
@@ -48,6 +50,7 @@ pub(crate) fn request(head: &RequestHead<'_>, more: Vec<Header>, sdp: Option<Str
         Header::CSeq(format!("{} {}", head.cseq, head.method).into()),
         Header::UserAgent(PRODUCT.into()),
     ];
+    headers.extend(head.session_id.clone());
     headers.extend(more);
     let body = with_body(&mut headers, sdp);
     Request {
@@ -139,7 +142,7 @@ pub(crate) fn tag_of(value: &str) -> Option<&str> {
 /// The user part of a From or To header's URI.
 pub(crate) fn user_of(header: &impl std::fmt::Display) -> String {
     let text = header.to_string();
-    let uri = text.split_once("sip:").map_or("", |(_, uri)| uri);
+    let uri = text.split_once("sip:").or_else(|| text.split_once("sips:")).map_or("", |(_, uri)| uri);
     uri.split(['@', '>', ';']).next().filter(|_| uri.contains('@')).unwrap_or("").to_owned()
 }
 

@@ -21,6 +21,7 @@ use crate::ear::Heard;
 use crate::inquiry::Inquiries;
 use crate::manner::{Manner, Media};
 use crate::message;
+use crate::naming::Named;
 use crate::outbox::Outbox;
 use crate::registration::Registration;
 use crate::report::{CallKey, Event, Output};
@@ -169,16 +170,38 @@ impl Phone {
 
     /// Calls `to` as `from`. None when there is no media port left, or `to` is no user part of a SIP URI.
     pub fn call(&mut self, now: Duration, from: &str, to: &str, manner: Manner) -> Option<CallKey> {
-        let server = self.config.server;
-        let remote_target = Uri::try_from(format!("sip:{to}@{server}")).ok()?;
+        self.dial(now, (from, to), manner, None)
+    }
+
+    /// The same to take the place of another call (RFC 3891), which [`Phone::replaces`] has named.
+    pub fn take_over(
+        &mut self,
+        now: Duration,
+        from: &str,
+        to: &str,
+        replaces: String,
+        manner: Manner,
+    ) -> Option<CallKey> {
+        self.dial(now, (from, to), manner, Some(replaces))
+    }
+
+    fn dial(
+        &mut self,
+        now: Duration,
+        (from, to): (&str, &str),
+        manner: Manner,
+        replaces: Option<String>,
+    ) -> Option<CallKey> {
+        let (server, scheme) = (self.config.server, self.access.scheme());
+        let remote_target = Uri::try_from(format!("{scheme}:{to}@{server}")).ok()?;
         let key = self.new_key();
         let stream = self.open_stream(key, &manner)?;
         let local_tag = message::token(&mut self.rng);
         let dialog = Dialog {
             call_id: self.access.call_id(&mut self.rng),
-            local: format!("<sip:{from}@{}>;tag={local_tag}", self.config.address.ip()),
+            local: format!("<{scheme}:{from}@{}>;tag={local_tag}", self.config.address.ip()),
             local_tag,
-            remote: format!("<sip:{to}@{}>", server.ip()),
+            remote: format!("<{scheme}:{to}@{}>", server.ip()),
             remote_target,
             destination: server,
             cseq: 0,
@@ -190,7 +213,10 @@ impl Phone {
         // Replaced by `invite` before anybody sees it.
         let state = State::Over { until: now };
         self.live += 1;
-        self.calls.insert(key, Call::new(key, manner, dialog, state, facts, stream, sdp_session));
+        let named = self.named(&manner);
+        let mut call = Call::new(key, manner, dialog, state, facts, stream, sdp_session);
+        (call.replaces, call.named) = (replaces, named);
+        self.calls.insert(key, call);
         self.with_call(now, key, |call, scene| call.invite(scene, None));
         Some(key)
     }
@@ -241,6 +267,15 @@ impl Phone {
     #[must_use]
     pub fn packets_sent(&self, call: CallKey) -> Option<u64> {
         self.calls.get(&call)?.stream.as_ref().map(|stream| stream.sent().packets)
+    }
+
+    /// How its server knows a call: the value of a Replaces of somebody who would take its place (RFC 3891 §6.1). A phone
+    /// that watches others learns it by the dialog event package (RFC 4235).
+    #[must_use]
+    pub fn replaces(&self, call: CallKey) -> Option<String> {
+        let dialog = &self.calls.get(&call)?.dialog;
+        let theirs = message::tag_of(&dialog.remote).unwrap_or_default();
+        Some(format!("{};to-tag={theirs};from-tag={}", dialog.call_id, dialog.local_tag))
     }
 
     /// The calls that are not over.
@@ -385,10 +420,18 @@ impl Phone {
         let state = State::Alerting(Alerting::new(arrival.clone()));
         self.live += 1;
         let sdp_session = u64::from(self.rng.random::<u32>());
-        self.calls.insert(key, Call::new(key, manner, dialog, state, facts, stream, sdp_session));
+        let mut named = self.named(&manner);
+        named.hear(request);
+        let mut call = Call::new(key, manner, dialog, state, facts, stream, sdp_session);
+        call.named = named;
+        self.calls.insert(key, call);
         self.outbox.event(Event::Incoming { call: key, from, to });
         self.with_call(now, key, Call::alert);
         true
+    }
+
+    fn named(&mut self, manner: &Manner) -> Named {
+        if manner.session_id { Named::new(&mut self.rng) } else { Named::default() }
     }
 
     fn new_key(&mut self) -> CallKey {

@@ -156,10 +156,11 @@ impl Registration {
 
     fn send(&mut self, scene: &mut Scene<'_>, wanted: bool, challenges: u8) {
         let config = scene.config;
-        let Ok(uri) = Uri::try_from(format!("sip:{}", config.server)) else { return };
+        let scheme = scene.access.scheme();
+        let Ok(uri) = Uri::try_from(format!("{scheme}:{}", config.server)) else { return };
         self.cseq += 1;
         let branch = scene.access.branch(scene.rng);
-        let address_of_record = format!("<sip:{}@{}>", config.user, config.server.ip());
+        let address_of_record = format!("<{scheme}:{}@{}>", config.user, config.server.ip());
         let head = RequestHead {
             method: Method::Register,
             uri: uri.clone(),
@@ -170,10 +171,11 @@ impl Registration {
             to: &address_of_record,
             call_id: &self.call_id,
             cseq: self.cseq,
+            session_id: None,
         };
         let expires = if wanted { self.expires.as_secs() } else { 0 };
-        let transport = scene.access.transport.in_uri();
-        let contact = format!("<sip:{}@{}{transport}>;expires={expires}", config.user, config.address);
+        let transport = scene.access.in_uri();
+        let contact = format!("<{scheme}:{}@{}{transport}>;expires={expires}", config.user, config.address);
         let mut headers = vec![Header::Contact(contact.into()), Header::Expires(expires.to_string().into())];
         if let (Some(credentials), Some(challenge)) = (&config.credentials, &mut self.challenge)
             && challenge.is_fresh()

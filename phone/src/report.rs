@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::ear::Heard;
+use crate::naming::Named;
 use crate::stream::{Received, Sent};
 
 /// Names a call of one phone, never used again.
@@ -191,6 +192,8 @@ pub struct Report {
     pub finals: Vec<u16>,
     /// As a called party: whether the ACK came.
     pub acknowledged: bool,
+    /// What it called itself, and heard of the other end (Session-ID).
+    pub named: Named,
     /// What left.
     pub sent: Sent,
     /// What came.

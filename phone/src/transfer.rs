@@ -17,7 +17,7 @@ use rsip::{Header, Method};
 use crate::call::{Arrival, Call, Scene, State};
 use crate::extensions::{other, value};
 use crate::manner::{Manner, Referred, Transfer, TransferWay};
-use crate::message::{self, Identity};
+use crate::message::Identity;
 use crate::phone::Phone;
 use crate::report::{CallKey, Event, Side};
 use crate::retransmission::{Due, Retransmission};
@@ -134,8 +134,9 @@ impl Call {
         }
         let headers = replaces.map(|it| format!("?Replaces={}", escaped(it))).unwrap_or_default();
         let config = scene.config;
-        let refer_to = format!("<sip:{to}@{}{headers}>", config.server.ip());
-        let referred_by = format!("<sip:{}@{}>", config.user, config.server.ip());
+        let scheme = scene.access.scheme();
+        let refer_to = format!("<{scheme}:{to}@{}{headers}>", config.server.ip());
+        let referred_by = format!("<{scheme}:{}@{}>", config.user, config.server.ip());
         let more = vec![self.contact(scene), other("Refer-To", refer_to), other("Referred-By", referred_by)];
         let (branch, request) = self.next_request(scene, Method::Refer, more, None);
         let bytes: Vec<u8> = request.into();
@@ -328,14 +329,13 @@ impl Phone {
 
     /// The two calls are to become one without us.
     fn join(&mut self, now: Duration, consultation: CallKey) {
-        let (Some(held), Some(call)) =
-            (self.consultations.held.get(&consultation).copied(), self.calls.get(&consultation))
-        else {
+        let (Some(held), Some(replaces), Some(call)) = (
+            self.consultations.held.get(&consultation).copied(),
+            self.replaces(consultation),
+            self.calls.get(&consultation),
+        ) else {
             return;
         };
-        let dialog = &call.dialog;
-        let theirs = message::tag_of(&dialog.remote).unwrap_or_default();
-        let replaces = format!("{};to-tag={theirs};from-tag={}", dialog.call_id, dialog.local_tag);
         let to = call.facts.to.clone();
         self.with_call(now, held, |call, scene| call.refer(scene, &to, Some(&replaces)));
     }

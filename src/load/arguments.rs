@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// udp, tcp or tls.
     #[arg(long, value_enum, default_value = "udp")]
     transport: TransportName,
+    /// Asks for TLS on every hop (sips:); with --transport tls.
+    #[arg(long)]
+    sips: bool,
     /// Where calls come from: an address the node lists.
     #[arg(long, default_value = "127.0.0.10:5070")]
     from: SocketAddr,
@@ -177,6 +180,7 @@ pub(super) struct Plan {
     pub(super) scenario: Scenario,
     pub(super) target: SocketAddr,
     pub(super) transport: Transport,
+    pub(super) sips: bool,
     pub(super) from: Vec<SocketAddr>,
     pub(super) to: String,
     pub(super) caller: String,
@@ -245,6 +249,7 @@ impl Arguments {
                 TransportName::Tcp => Transport::Tcp,
                 TransportName::Tls => Transport::Tls,
             },
+            sips: self.sips,
             from: ports.map(|port| SocketAddr::new(self.from.ip(), port)).collect(),
             to: self.to,
             caller: self.caller,
@@ -301,6 +306,9 @@ impl Arguments {
             return Err(
                 "straight needs --answer-at ADDRESS:PORT, where the node calls the other carrier".into()
             );
+        }
+        if self.sips && self.transport != TransportName::Tls {
+            return Err("--sips asks for TLS: --transport tls".into());
         }
         if scenario == Scenario::Flood && self.transport != TransportName::Udp {
             return Err("flood sends datagrams: --transport udp".into());

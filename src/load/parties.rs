@@ -99,7 +99,8 @@ pub(super) fn add_user(plan: &Plan, crowd: &mut LiveCrowd, n: usize, user: &User
 
 fn join(plan: &Plan, crowd: &mut LiveCrowd, n: u64, config: PhoneConfig) -> io::Result<Place> {
     let address = config.address;
-    let access = Access { give_up: plan.timeout, linger: LINGER.min(plan.timeout), ..Access::default() };
+    let (give_up, linger) = (plan.timeout, LINGER.min(plan.timeout));
+    let access = Access { is_sips: plan.sips, give_up, linger, ..Access::default() };
     let rng = ChaCha8Rng::seed_from_u64(plan.seed.wrapping_add(n));
     crowd
         .add(config, access, rng)

@@ -1,9 +1,11 @@
 //! What passes over loopback, captured by tshark.
 
-use std::io;
-use std::net::SocketAddr;
+use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -28,6 +30,8 @@ pub struct Datagram {
 pub struct Capture {
     child: Child,
     folder: TempDir,
+    /// Where what marks the end is sent from.
+    end: UdpSocket,
 }
 
 impl Capture {
@@ -36,25 +40,40 @@ impl Capture {
     /// # Errors
     /// When tshark is not installed or may not capture.
     pub fn start() -> io::Result<Self> {
+        Self::start_of("udp")
+    }
+
+    /// The same of what passes to and from one port.
+    ///
+    /// # Errors
+    /// When tshark is not installed or may not capture.
+    pub fn start_at(port: u16) -> io::Result<Self> {
+        Self::start_of(&format!("udp port {port}"))
+    }
+
+    fn start_of(filter: &str) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
+        let end = UdpSocket::bind("127.0.0.1:0")?;
+        let filter = format!("({filter}) or udp port {}", end.local_addr()?.port());
         let mut child = Command::new("tshark")
-            .args(["-i", "lo", "-f", "udp", "-w"])
+            .args(["-i", "lo", "-f", &filter, "-w"])
             .arg(folder.path().join("capture.pcap"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
         let said = child.stderr.take().map(Lines::of);
-        let capture = Self { child, folder };
+        let capture = Self { child, folder, end };
         said.ok_or_else(|| io::Error::other("no standard error"))?.wait_for("Capture started", PATIENCE)?;
         Ok(capture)
     }
 
-    /// Ends it and returns what passed.
+    /// Ends it and returns what passed until now.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn finish(mut self) -> io::Result<Vec<Datagram>> {
+        self.catch_up()?;
         let pid = i32::try_from(self.child.id()).map_err(io::Error::other)?;
         kill(Pid::from_raw(pid), Signal::SIGINT)?;
         self.child.wait()?;
@@ -68,6 +87,23 @@ impl Capture {
             .output()?;
         Ok(String::from_utf8_lossy(&read.stdout).lines().filter_map(datagram).collect())
     }
+
+    /// Waits until the capture has what has passed already: it is written down some time after.
+    fn catch_up(&self) -> io::Result<()> {
+        const PACE: Duration = Duration::from_millis(50);
+        let end = self.end.local_addr()?;
+        let mark = format!("end of capture at {end}");
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            self.end.send_to(mark.as_bytes(), end)?;
+            let written = tail(&self.folder.path().join("capture.pcap"))?;
+            if written.windows(mark.len()).any(|it| it == mark.as_bytes()) {
+                return Ok(());
+            }
+            std::thread::park_timeout(PACE);
+        }
+        Err(io::Error::other("the capture does not catch up"))
+    }
 }
 
 impl Drop for Capture {
@@ -76,6 +112,17 @@ impl Drop for Capture {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The end of a file that may be long.
+fn tail(path: &Path) -> io::Result<Vec<u8>> {
+    const LONGEST: u64 = 64 * 1024;
+    let mut file = fs::File::open(path)?;
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(LONGEST)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// `127.0.0.1|5060|127.0.0.10|5070|494e56…`
