@@ -259,11 +259,13 @@ fn contact_centre(
         hold_music: config.hold_music.clone(),
         outbound_trunk: config.outbound_trunk.clone(),
         supervisors: config.supervisors.iter().cloned().collect(),
+        pickup_groups: config.phones.pickup_groups.iter().map(|it| it.iter().cloned().collect()).collect(),
         features: Features {
             conference: config.features.conference.clone(),
             monitor: config.features.monitor.clone(),
             coach: config.features.coach.clone(),
             barge: config.features.barge.clone(),
+            pick_up: config.features.pick_up.clone(),
             entry_tone: config.features.entry_tone,
         },
         call_progress: call_progress(config),

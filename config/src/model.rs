@@ -305,6 +305,8 @@ pub struct Phones {
     pub max_expires: Duration,
     /// How often phones behind NAT are sent something that keeps them in reach; not at all when absent.
     pub keep_alive: Option<Duration>,
+    /// How often phones that know of flows (RFC 5626) are to keep their connection alive; not told when absent.
+    pub flow_timer: Option<Duration>,
     /// Concurrent calls that phones at one address may begin.
     pub max_calls_per_source: u32,
     /// New calls a second from one address.

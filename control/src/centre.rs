@@ -4,6 +4,7 @@ mod agents;
 mod announcing;
 mod conferences;
 mod flows;
+mod pick_up;
 mod queueing;
 mod replaced;
 mod screening;
@@ -22,6 +23,7 @@ use tandem_time::Instant;
 
 use self::announcing::{Announcing, Then};
 use self::conferences::Conferences;
+use self::pick_up::Rung;
 use self::straight::Straight;
 use crate::agent::{AgentId, AgentState};
 use crate::call::{Call, Stage};
@@ -74,6 +76,7 @@ pub struct ContactCentre {
     /// Phones that are registered, agents' or not: whoever becomes an agent later may be reachable already.
     registered: BTreeSet<String>,
     conferences: Conferences,
+    rung: Rung,
     outbox: Outbox,
     timers: Timers,
 }
@@ -102,6 +105,7 @@ impl ContactCentre {
             screened: BTreeMap::new(),
             registered: BTreeSet::new(),
             conferences: Conferences::default(),
+            rung: Rung::default(),
             outbox: Outbox::default(),
             timers: Timers::default(),
         };
@@ -165,7 +169,8 @@ impl ContactCentre {
         dialled: &str,
     ) {
         if let Origin::User(user) = origin
-            && self.observation_asked(now, (call, leg), user, dialled)
+            && (self.observation_asked(now, (call, leg), user, dialled)
+                || self.pick_up_asked(leg, user, dialled))
         {
             return;
         }
@@ -236,6 +241,7 @@ impl ContactCentre {
     }
 
     fn done(&mut self, now: Instant, command: CommandId, outcome: &Result<Outcome, CommandError>) {
+        self.rung.done(command, outcome);
         match self.outbox.settle(command) {
             Some(Concern::Dial(call, agent)) => self.dial_done(now, call, &agent, outcome),
             Some(Concern::PickUp(call)) => self.picked_up(call, outcome),
@@ -244,6 +250,7 @@ impl ContactCentre {
             Some(Concern::StraightThrough(call)) => self.straight_done(now, call, command, outcome),
             Some(Concern::Observation(call)) => self.observation_done(call, outcome),
             Some(Concern::Joining(call, leg)) => self.join_done(call, leg, outcome),
+            Some(Concern::PickingUp(leg)) => self.picking_up_done(leg, outcome),
             None => {}
         }
     }
@@ -368,11 +375,15 @@ impl ControlPlane for ContactCentre {
                 self.transfer_asked(now, *call, *leg, to, *consulted_on);
             }
             Event::LegMoved { call, leg, from } => self.leg_moved(*leg, *from, *call),
-            Event::LegReplaced { call, leg, by } => self.leg_replaced(now, *call, *leg, by),
+            Event::LegReplaced { call, leg, by } => {
+                self.rung.over(*leg);
+                self.leg_replaced(now, *call, *leg, by);
+            }
             Event::LegHeld { call, leg } => self.leg_held(*call, *leg),
             Event::LegResumed { call, leg } => self.leg_resumed(*call, *leg),
             Event::Done { command, outcome } => self.done(now, *command, outcome),
             Event::LegCreated { call, leg, command } => {
+                self.rung.leg_created(now, *leg, *command);
                 self.leg_created(*leg, *command);
                 self.straight_leg_created(*call, *leg, *command);
             }
@@ -384,6 +395,7 @@ impl ControlPlane for ContactCentre {
                     self.straight_leg_ended(now, *call, *leg, end);
                     self.stand_by(*call);
                 }
+                self.rung.over(*leg);
                 self.screened.remove(leg);
                 self.holds.remove(leg);
                 self.moved.remove(leg);
@@ -411,6 +423,8 @@ impl ControlPlane for ContactCentre {
     }
 
     fn poll_request(&mut self) -> Option<Request> {
-        self.outbox.next()
+        let request = self.outbox.next()?;
+        self.rung.asked(request.id, &request.command);
+        Some(request)
     }
 }

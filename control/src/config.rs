@@ -40,6 +40,8 @@ pub struct ContactCentreConfig {
     pub hold_music: Option<String>,
     /// Users who may listen to agents' calls, coach them and join in.
     pub supervisors: BTreeSet<String>,
+    /// Users who may take each other's calls while they ring.
+    pub pickup_groups: Vec<BTreeSet<String>>,
     /// What phones can key and dial.
     pub features: Features,
     /// Where numbers go that phones dial or transfer to, when the call came from no trunk. Without one they are refused
@@ -60,6 +62,8 @@ pub struct Features {
     pub coach: Option<String>,
     /// The same, and is heard by all.
     pub barge: Option<String>,
+    /// Dialled alone, or with a colleague's name or user behind it: takes the call that rings there.
+    pub pick_up: Option<String>,
     /// Whether those in a conference hear that somebody has come; supervisors come unheard.
     pub entry_tone: bool,
 }

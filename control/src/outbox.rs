@@ -20,6 +20,8 @@ pub(crate) enum Concern {
     Observation(CallId),
     /// The call, and the leg that joins its conference.
     Joining(CallId, LegId),
+    /// The leg of who picks up a call that rings elsewhere.
+    PickingUp(LegId),
     /// The call, and the agent who is rung.
     Dial(CallId, AgentId),
     /// The call, which somebody has picked up who is no agent.

@@ -75,6 +75,8 @@ pub(crate) struct Bound {
     keep_alive: Option<KeepAlive>,
     /// Where requests go first (RFC 3608).
     pub(crate) service_route: Vec<String>,
+    /// Whether the registrar knows it for a flow of ours (RFC 5626).
+    pub(crate) is_outbound: bool,
 }
 
 /// What keeps a NAT's mapping, and finds out whether a connection lives.
@@ -258,11 +260,12 @@ impl Registrant {
     /// The registrar has bound us.
     pub(crate) fn granted(&mut self, now: Instant, grant: Grant, rng: &mut ChaCha8Rng) {
         let keep_alive = self.keep_alive(now, &grant, rng);
-        let Grant { hop, expires, service_route, .. } = grant;
+        let Grant { hop, expires, service_route, is_outbound, .. } = grant;
         // Early enough for a few attempts, and not all of a carrier's customers at once.
         let refresh_at = now + expires.mul_f64(rng.random_range(0.75..0.9));
+        let until = now + expires;
         self.state =
-            State::Registered(Bound { hop, until: now + expires, refresh_at, keep_alive, service_route });
+            State::Registered(Bound { hop, until, refresh_at, keep_alive, service_route, is_outbound });
         (self.failures, self.attempt, self.status) = (0, 0, 200);
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Said {
 pub(crate) struct Identification {
     /// Whom the peer talks to: us, or somebody else through us.
     shown: SessionUuid,
-    /// The peer; one that we made up for it until it says (§7).
+    /// The peer; one that we made up for it until it says.
     peer: SessionUuid,
     heard: Heard,
 }
@@ -47,7 +47,7 @@ impl SessionUuid {
     /// A side that is not known (§5).
     const NIL: Self = Self(0);
 
-    /// §4.1: a random one (RFC 9562 §5.4).
+    /// A random one (RFC 9562 §5.4).
     fn random(rng: &mut ChaCha8Rng) -> Self {
         let random = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
         let (version, variant) = (0xf << 76, 0b11 << 62);
@@ -74,7 +74,7 @@ pub(crate) fn said_in(message: &Message<'_>) -> Option<Said> {
 }
 
 impl Said {
-    /// The value of a response that is no session's (§7: who will answer is not known).
+    /// The value of a response that is no session's (who will answer is not known).
     pub(crate) fn answered(self) -> String {
         if self.has_remote { written(SessionUuid::NIL, self.local) } else { self.local.to_string() }
     }
@@ -87,7 +87,7 @@ impl Identification {
         Self { shown, peer, heard: Heard::Nothing }
     }
 
-    /// The peer said who it is: the latest word holds (§8).
+    /// The peer said who it is: the latest word holds.
     pub(crate) fn hear(&mut self, said: Said) {
         self.heard = match (said.has_remote, said.local) {
             (true, SessionUuid::NIL) if self.heard == Heard::Itself => Heard::Itself,
@@ -105,6 +105,11 @@ impl Identification {
                 Heard::Legacy(local)
             }
         };
+    }
+
+    /// It is another peer from now on, which has said nothing.
+    pub(crate) fn begin_anew(&mut self, rng: &mut ChaCha8Rng) {
+        (self.peer, self.heard) = (SessionUuid::random(rng), Heard::Nothing);
     }
 
     /// The peer talks to the peer of another session from now on.
@@ -162,7 +167,7 @@ mod tests {
         }
     }
 
-    /// §4.1 with RFC 9562 §5.4: version 4.
+    /// RFC 9562 §5.4: version 4.
     #[test]
     fn ours_are_random_uuids() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
@@ -173,7 +178,7 @@ mod tests {
         }
     }
 
-    /// §5 and §8: nil until the peer has said who it is, and its latest word then; nil takes nothing back.
+    /// §5: nil until the peer has said who it is, and its latest word then; nil takes nothing back.
     #[test]
     fn the_remote_side_is_who_the_peer_says() {
         let mut session = Identification::new(&mut ChaCha8Rng::seed_from_u64(1));
@@ -190,7 +195,7 @@ mod tests {
         }
     }
 
-    /// §11: a peer of RFC 7329 hears the value that it uses, and nothing that it does not know.
+    /// A peer of RFC 7329 hears the value that it uses, and nothing that it does not know.
     #[test]
     fn a_peer_of_the_older_kind_hears_its_own_value() {
         let mut session = Identification::new(&mut ChaCha8Rng::seed_from_u64(1));

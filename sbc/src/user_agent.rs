@@ -19,6 +19,7 @@ mod deflect;
 mod early;
 mod event;
 mod expiry;
+mod flows;
 mod identifying;
 mod in_dialog;
 mod info;
@@ -147,6 +148,8 @@ pub struct UserAgent {
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
     transmits: VecDeque<Transmit>,
+    /// Connections that are of no use any more.
+    closings: VecDeque<FlowId>,
     counters: Counters,
 }
 
@@ -250,6 +253,7 @@ impl UserAgent {
             bans: Bans::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
+            closings: VecDeque::new(),
             counters: Counters::default(),
         };
         agent.is_reconfigured = agent.wants_renewal();
@@ -304,19 +308,6 @@ impl UserAgent {
                 self.handle_malformed(&packet, &peer, &malformed);
             }
         }
-        self.handle_notices(now);
-    }
-
-    /// Takes the news that something could not be sent, or that a connection is gone.
-    pub fn handle_transport_failure(&mut self, now: Instant, failure: TransportFailure) {
-        if let Some(flow) = failure.flow {
-            self.aliases.forget(flow);
-            for change in self.registrar.forget_flow(flow) {
-                self.tell_reachability(change);
-            }
-        }
-        self.transactions.handle_transport_failure(now, &failure);
-        self.lose_registrations(now, &failure);
         self.handle_notices(now);
     }
 
@@ -527,6 +518,9 @@ impl UserAgent {
         reason: impl Into<String>,
     ) {
         self.part_from_other_leg(now, session);
+        if let Some(session_id) = self.session_id(session) {
+            self.events.push_back(Event::Named { session, session_id });
+        }
         let end = SessionEnd { by, status, reason: reason.into() };
         self.events.push_back(Event::Ended { session, end });
     }

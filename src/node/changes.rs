@@ -90,7 +90,7 @@ fn fields_taken(old: &Config, new: &Config) -> Vec<&'static str> {
             it.sources.clone(),
             it.realm.clone(),
             it.digest.clone(),
-            (it.min_expires, it.max_expires, it.keep_alive),
+            (it.min_expires, it.max_expires, it.keep_alive, it.flow_timer),
             (it.max_calls_per_source, it.max_calls_per_second_per_source),
             (it.profile.clone(), it.browsers.clone(), it.pickup_groups.clone()),
         )

@@ -243,6 +243,7 @@ fn phones(phones: &config::Phones, usual: &config::SipTimers) -> PhoneConfig {
         min_expires: phones.min_expires,
         max_expires: phones.max_expires,
         keep_alive: phones.keep_alive,
+        flow_timer: phones.flow_timer,
         max_calls_per_source: phones.max_calls_per_source,
         max_calls_per_second_per_source: phones.max_calls_per_second_per_source,
         profile: profile(&phones.profile, usual),

@@ -20,6 +20,7 @@
 //! | `Join` | answered or bridged, in whatever call; or conferring | see [`conference`] | at once |
 //! | `SetLevel` | conferring | changes how loud it is for others | at once |
 //! | `Transfer` | two legs as for `Bridge`, or bridged to each other; no transfer under way in their calls | see [`transfer`] | the transferee hears somebody else, or has been given back |
+//! | `PickUp` | offered; the other one dialled, not answered, in another call | accepts the caller at the other one's endpoint, in its place; ends the call | at once |
 //! | `RefuseTransfer` | a leg whose party asked for a transfer | refuses it with the reason's status | at once |
 //! | `Analyse` | dialled, until it ends, with an endpoint | listens as soon as there is media; see [`analysis`] | at once |
 //! | `Record` | answered, bridged or conferring, with an endpoint | see [`recording`] | at once |
@@ -55,6 +56,7 @@ mod hand_back;
 mod leg;
 mod media_events;
 mod moving;
+mod pick_up;
 mod placing;
 mod progress;
 mod recording;
@@ -76,7 +78,7 @@ use std::time::Duration;
 use tandem_control_api::{CallId, CommandError, Event, LegId, Request};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Identity, Invite, InviteTarget, LocalMedia, Reason, ReferTarget, Reoffer, SessionId,
+    Identity, Invite, InviteTarget, LocalMedia, Reason, ReferTarget, Reoffer, Scheme, SessionId,
 };
 use tandem_time::Instant;
 
@@ -110,7 +112,13 @@ pub(crate) enum Action {
     Media { worker: WorkerIndex, command: media::Command },
     /// Invite, for a caller who waits or for a party who talks to us meanwhile; the result goes to
     /// [`Calls::handle_invited`].
-    Invite { leg: LegId, caller: Option<SessionId>, party: Option<SessionId>, invite: Box<Invite> },
+    Invite {
+        leg: LegId,
+        caller: Option<SessionId>,
+        party: Option<SessionId>,
+        scheme: Scheme,
+        invite: Box<Invite>,
+    },
     /// The parties of two sessions talk to each other.
     Pair { one: SessionId, other: SessionId },
     /// Say that the called party rings.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tandem_control_api::{CallRecord, ControlPlane, Event, LegId};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, Event as SessionEvent, Invite,
-    LookupFailed, News, Packet, Question, RegistrationState, SessionError, SessionId, SourceChange, Tally,
+    Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, FlowId, Invite, LookupFailed,
+    News, Packet, Question, RegistrationState, Scheme, SessionError, SessionId, SourceChange, Tally,
     Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
@@ -26,6 +26,8 @@ pub struct WorkerIndex(pub usize);
 pub enum Output {
     /// Send a SIP message.
     Sip(Transmit),
+    /// Close a connection, before any message that follows is sent.
+    CloseFlow(FlowId),
     /// Hand a command to a media worker.
     Media {
         /// Which worker.
@@ -310,9 +312,6 @@ impl<P: ControlPlane> Switch<P> {
             if let Some(action) = self.calls.poll_action() {
                 self.perform(now, action);
             } else if let Some(event) = self.user_agent.poll_event() {
-                if let SessionEvent::Ended { session, .. } = &event {
-                    self.calls.note_session_id(*session, self.user_agent.session_id(*session));
-                }
                 self.calls.handle_session_event(now, event);
             } else if requests == 2 * self.requests_per_input {
                 self.cut_off_at = Some(now);
@@ -327,6 +326,9 @@ impl<P: ControlPlane> Switch<P> {
             } else if !self.calls.settle() {
                 break;
             }
+        }
+        while let Some(flow) = self.user_agent.poll_closing() {
+            self.outputs.push_back(Output::CloseFlow(flow));
         }
         while let Some(transmit) = self.user_agent.poll_transmit() {
             self.outputs.push_back(Output::Sip(transmit));
@@ -344,8 +346,8 @@ impl<P: ControlPlane> Switch<P> {
             }
             Action::Media { worker, command } => self.outputs.push_back(Output::Media { worker, command }),
             Action::Record(recording) => self.outputs.push_back(Output::Recording(recording)),
-            Action::Invite { leg, caller, party, invite } => {
-                self.invite(now, leg, (caller, party), *invite);
+            Action::Invite { leg, caller, party, scheme, invite } => {
+                self.invite(now, leg, (caller, party, scheme), *invite);
             }
             Action::Pair { one, other } => self.user_agent.pair(one, other),
             Action::Progress { leg, session, media } => {
@@ -407,13 +409,14 @@ impl<P: ControlPlane> Switch<P> {
         &mut self,
         now: Instant,
         leg: LegId,
-        whose: (Option<SessionId>, Option<SessionId>),
+        whose: (Option<SessionId>, Option<SessionId>, Scheme),
         invite: Invite,
     ) {
         let invited = match whose {
-            (Some(caller), _) => self.user_agent.invite_for(now, caller, invite),
-            (None, Some(party)) => self.user_agent.invite_of(now, party, invite),
-            (None, None) => self.user_agent.invite(now, invite),
+            (_, party, Scheme::Sips) => self.user_agent.invite_securely(now, party, invite),
+            (Some(caller), ..) => self.user_agent.invite_for(now, caller, invite),
+            (None, Some(party), Scheme::Sip) => self.user_agent.invite_of(now, party, invite),
+            (None, None, Scheme::Sip) => self.user_agent.invite(now, invite),
         };
         self.invited(now, leg, invited);
     }

@@ -11,6 +11,8 @@ pub struct Features {
     pub coach: Option<String>,
     /// The same, and is heard by all.
     pub barge: Option<String>,
+    /// Dialled alone, or before a colleague's agent or user: takes the call that rings there.
+    pub pick_up: Option<String>,
     /// Whether those in a conference hear that somebody has come.
     pub entry_tone: bool,
 }

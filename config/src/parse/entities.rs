@@ -144,6 +144,7 @@ pub(super) fn read_phones(
         ordered(&section, ("min_expires_s", low), ("max_expires_s", high));
     }
     let keep_alive = section.seconds_or("keep_alive_s", 0..=3_600, 25);
+    let flow_timer = section.seconds_or("flow_timer_s", 0..=300, 120);
     let max_calls_per_source = section.integer_or("max_calls_per_source", 1..=1_000_000, 100);
     let max_calls_per_second_per_source =
         section.integer_or("max_calls_per_second_per_source", 1..=100_000, 20);
@@ -158,6 +159,7 @@ pub(super) fn read_phones(
         min_expires: min_expires?,
         max_expires: max_expires?,
         keep_alive: Some(keep_alive?).filter(|interval| !interval.is_zero()),
+        flow_timer: Some(flow_timer?).filter(|interval| !interval.is_zero()),
         max_calls_per_source: max_calls_per_source?,
         max_calls_per_second_per_source: max_calls_per_second_per_source?,
         profile: profile?,

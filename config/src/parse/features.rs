@@ -11,14 +11,14 @@ const MAX_CODE_LEN: usize = 8;
 const CODE: &str = "a code of up to 8 keys that begins with * or #, such as \"*3\"";
 
 pub(super) fn read_features(section: &Section<'_, '_>) -> Option<Features> {
-    const DIALLED: [&str; 3] = ["monitor_code", "coach_code", "barge_code"];
+    const DIALLED: [&str; 4] = ["monitor_code", "coach_code", "barge_code", "pickup_code"];
     let conference = read_code(section, "conference_code");
-    let [monitor, coach, barge] = DIALLED.map(|key| read_code(section, key));
+    let [monitor, coach, barge, pick_up] = DIALLED.map(|key| read_code(section, key));
     let entry_tone = section.boolean_or("conference_tone", true);
-    let (monitor, coach, barge) = (monitor?, coach?, barge?);
+    let (monitor, coach, barge, pick_up) = (monitor?, coach?, barge?, pick_up?);
     let codes: Vec<(&'static str, &String)> = DIALLED
         .into_iter()
-        .zip([&monitor, &coach, &barge])
+        .zip([&monitor, &coach, &barge, &pick_up])
         .filter_map(|(key, code)| Some((key, code.as_ref()?)))
         .collect();
     for (key, code) in &codes {
@@ -30,7 +30,7 @@ pub(super) fn read_features(section: &Section<'_, '_>) -> Option<Features> {
             }
         }
     }
-    Some(Features { conference: conference?, monitor, coach, barge, entry_tone: entry_tone? })
+    Some(Features { conference: conference?, monitor, coach, barge, pick_up, entry_tone: entry_tone? })
 }
 
 /// `Some(None)` when there is none, `None` when it is wrong.

@@ -32,4 +32,10 @@ fn codes_and_supervisors_are_checked() {
         "\"*512\"",
         "contact_centre.coach_code: \"*512\" begins with \"*51\", which is monitor_code; write another code",
     );
+    one_problem(
+        "pickup_code = \"*8\"",
+        "pickup_code = \"*511\"",
+        "\"*511\"",
+        "contact_centre.pickup_code: \"*511\" begins with \"*51\", which is monitor_code; write another code",
+    );
 }

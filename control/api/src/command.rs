@@ -146,6 +146,15 @@ pub enum Command {
         /// Why.
         reason: RejectReason,
     },
+    /// Gives an offered leg's party the place of a leg that rings in another call (directed and group pick-up, RFC 5359
+    /// §2.16), which is answered by it: its `Dial` is done, and [`crate::Event::LegReplaced`] says who has come. The offered
+    /// leg ends, and its call with it. Done at once; `WrongState` when there is nothing to take any more.
+    PickUp {
+        /// The offered leg.
+        leg: LegId,
+        /// The leg that rings.
+        rung: LegId,
+    },
     /// Finds out what answers a dialled leg, or what has answered it (call-progress analysis). Done at once; then
     /// [`crate::Event::ProgressFound`] says what, unless the leg ends before. Asked for before the answer it hears busy and
     /// other tones of the network as soon as there is early media, and counts from the answer what a party says. Goes on
@@ -194,6 +203,7 @@ impl Command {
             Self::SetLevel { .. } => "set-level",
             Self::Transfer { .. } => "transfer",
             Self::RefuseTransfer { .. } => "refuse-transfer",
+            Self::PickUp { .. } => "pick-up",
             Self::Analyse { .. } => "analyse",
             Self::Record { .. } => "record",
             Self::SetData { .. } => "set-data",

@@ -104,7 +104,11 @@ fn conferences() -> Vec<Command> {
 fn listening() -> Vec<Command> {
     let actions = [RecordAction::Begin, RecordAction::Pause, RecordAction::Resume, RecordAction::End];
     let records = actions.map(|action| Command::Record { leg: LEG, action });
-    records.into_iter().chain([Command::Analyse { leg: LEG, rules: ProgressRules::default() }]).collect()
+    let others = [
+        Command::Analyse { leg: LEG, rules: ProgressRules::default() },
+        Command::PickUp { leg: LEG, rung: PEER },
+    ];
+    records.into_iter().chain(others).collect()
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod erlang;
 mod flow_files;
 mod flows;
 mod hang_ups;
+mod pick_up;
 mod random;
 mod said;
 mod screening;

@@ -80,14 +80,20 @@ pub(crate) fn config() -> ContactCentreConfig {
         hold_music: Some("music".to_owned()),
         outbound_trunk: Some("carrier".to_owned()),
         supervisors: BTreeSet::from(["1003".to_owned()]),
-        features: Features {
-            conference: Some("*3".to_owned()),
-            monitor: Some("*51".to_owned()),
-            coach: Some("*52".to_owned()),
-            barge: Some("*53".to_owned()),
-            entry_tone: true,
-        },
+        pickup_groups: Vec::new(),
+        features: features(),
         call_progress: BTreeMap::new(),
+    }
+}
+
+fn features() -> Features {
+    Features {
+        conference: Some("*3".to_owned()),
+        monitor: Some("*51".to_owned()),
+        coach: Some("*52".to_owned()),
+        barge: Some("*53".to_owned()),
+        pick_up: Some("*8".to_owned()),
+        entry_tone: true,
     }
 }
 
@@ -210,6 +216,7 @@ fn told_shortly(command: &Command) -> String {
         | Command::Unbridge { leg } => {
             format!("{name} {leg}")
         }
+        Command::PickUp { leg, rung } => format!("{name} {leg} {rung}"),
         Command::Bridge { a, b } => format!("{name} {a} {b}"),
         Command::Join { leg, call, role, .. } => format!("{name} {leg} {call} as {}", role.name()),
         Command::SetLevel { leg, level, .. } => format!("{name} {leg} {level:?}"),

@@ -201,6 +201,11 @@ impl StreamTransport {
         Ok(())
     }
 
+    /// Cuts one connection, which the core knows.
+    pub(crate) fn close(&self, flow: FlowId) {
+        self.shared.connections.close_for_core(flow);
+    }
+
     /// Cuts every connection.
     pub(crate) fn cut_all(&self) {
         self.shared.connections.clear();

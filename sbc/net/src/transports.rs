@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tandem_sbc::ban::BanReason;
 use tandem_sbc::source::IpPrefix;
-use tandem_sbc::transport::{Transmit, Transport, TransportFailure};
+use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tokio::task::JoinSet;
 
@@ -188,6 +188,11 @@ impl Transports {
             }
             _ => self.streams.send(transmit),
         }
+    }
+
+    /// Cuts a connection, if it is there: what is sent to its peer from now on makes another one. Nothing is told of its end.
+    pub fn close(&self, flow: FlowId) {
+        self.streams.close(flow);
     }
 
     /// Writes what was sent on connections since the last time, so that what the core says in one go is written at once.

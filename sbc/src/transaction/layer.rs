@@ -566,7 +566,7 @@ fn ack_of_refusal(invite: &[u8], response: &Message<'_>) -> Option<Vec<u8>> {
         .copy(response, HeaderName::To)
         .copy(&invite, HeaderName::CallId)
         .header(HeaderName::CSeq, format_args!("{} ACK", cseq.number))
-        // RFC 7989 §6.
+        // RFC 7989.
         .copy(&invite, HeaderName::SessionId);
     Some(builder.finish())
 }

@@ -201,7 +201,7 @@ impl UserAgent {
                     return Err(SessionError::NotSecure);
                 }
                 let fitting = bindings.iter().filter(fits).filter(is_reached);
-                let destinations: Vec<_> = fitting.map(destination_of).collect();
+                let destinations: Vec<_> = fitting.map(|it| destination_of(it, invite.scheme)).collect();
                 if destinations.is_empty() {
                     return Err(SessionError::OutOfReach);
                 }
@@ -317,9 +317,10 @@ impl UserAgent {
             callee: call.callee,
         };
         let from = shown.from();
+        let peer = self.peer_of(call.session);
         let to_host = match (&destination.host, &destination.hop) {
             (Some(name), _) => name.clone(),
-            (None, hop) if hop.flow.is_some() => host.clone(),
+            (None, hop) if hop.flow.is_some() && peer.is_phone() => host.clone(),
             (None, hop) => compose::host(hop.destination),
         };
         let scheme = Scheme::of(destination.uri.as_bytes());
@@ -330,7 +331,7 @@ impl UserAgent {
         for route in &destination.routes {
             builder = builder.header(HeaderName::Route, route);
         }
-        for route in self.service_route(&self.peer_of(call.session)) {
+        for route in self.service_route(&peer) {
             builder = builder.header(HeaderName::Route, route);
         }
         builder = builder
@@ -338,7 +339,7 @@ impl UserAgent {
             .header(HeaderName::To, to)
             .header(HeaderName::CallId, call.call_id)
             .header(HeaderName::CSeq, format_args!("{} INVITE", call.cseq))
-            .header(HeaderName::Contact, compose::contact(scheme, &destination.hop))
+            .header(HeaderName::Contact, self.contact_for(&peer, scheme, &destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
         let mut required = compose::required(profile);
@@ -568,7 +569,7 @@ impl UserAgent {
 /// A registered phone is reached where it registered from: on its connection, or at its source address when its
 /// Contact names another host, since then it is behind NAT. Behind proxies it is by those that want to be on the way
 /// (RFC 3327 §5.3), the nearest of which is where it registered from: nobody sends us elsewhere by a header.
-fn destination_of(binding: &Binding) -> Destination {
+fn destination_of(binding: &Binding, scheme: Scheme) -> Destination {
     let hop = binding.hop;
     let next = binding.path.first().map_or(binding.uri.as_str(), |route| uri_of_route(route));
     let named = compose::address_of(next).filter(|named| named.ip() == hop.destination.ip());
@@ -576,8 +577,13 @@ fn destination_of(binding: &Binding) -> Destination {
         Some(named) if hop.flow.is_none() => named,
         _ => hop.destination,
     };
+    let uri = compose::request_uri(&binding.uri);
     Destination {
-        uri: compose::request_uri(&binding.uri),
+        // RFC 5630 §5.3: nobody is called as sips who was not asked for so, but over TLS all the same.
+        uri: match uri.strip_prefix("sips:").filter(|_| scheme == Scheme::Sip) {
+            Some(rest) => format!("sip:{rest}"),
+            None => uri,
+        },
         hop: Hop { destination, ..hop },
         host: None,
         routes: binding.path.clone(),

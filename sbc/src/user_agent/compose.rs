@@ -144,7 +144,7 @@ pub(super) fn cancel(invite: &[u8], cause: Cause, reason: Option<&str>) -> Optio
         .copy(&invite, HeaderName::To)
         .copy(&invite, HeaderName::CallId)
         .header(HeaderName::CSeq, format_args!("{} CANCEL", cseq.number))
-        // RFC 7989 §6: that of the INVITE.
+        // RFC 7989: that of the INVITE.
         .copy(&invite, HeaderName::SessionId);
     Some(with_reason(builder, cause, reason).finish())
 }

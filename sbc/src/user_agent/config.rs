@@ -343,6 +343,9 @@ pub struct PhoneConfig {
     pub max_expires: Duration,
     /// How often phones behind NAT are sent something over UDP that keeps their mapping; not at all when absent.
     pub keep_alive: Option<Duration>,
+    /// How often phones with `outbound` (RFC 5626) that have connected to us are to keep their connection alive; not told when
+    /// absent, which is two minutes then.
+    pub flow_timer: Option<Duration>,
     /// The most concurrent calls that phones at one address may begin; 503 beyond.
     pub max_calls_per_source: u32,
     /// The most new calls a second from one address; 503 beyond.
@@ -362,6 +365,7 @@ impl Default for PhoneConfig {
             min_expires: Duration::from_secs(30),
             max_expires: Duration::from_secs(3_600),
             keep_alive: None,
+            flow_timer: None,
             max_calls_per_source: 100,
             max_calls_per_second_per_source: 20,
         }

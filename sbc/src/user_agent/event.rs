@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Dtmf;
 pub use super::audio_codec::{AudioCodec, OpusFormat};
+use super::{Dtmf, Scheme};
 pub use crate::sdp::{Fingerprint, SrtpKey, SrtpSuite};
 
 /// Names a session: one INVITE dialog (or the attempt at one) with one peer.
@@ -100,6 +100,9 @@ pub enum Event {
         refer: ReferId,
         /// Whom: the user part of Refer-To. May be empty when there is somebody to take over from.
         to: String,
+        /// The scheme of Refer-To: whom it names as sips is to be called so, or not at all (RFC 5630 §5.1.1.3); see
+        /// [`crate::user_agent::UserAgent::invite_securely`].
+        scheme: Scheme,
         /// The session with the same party that is to be taken over (RFC 3891), answered at this time.
         replaces: Option<SessionId>,
         /// The URI that the peer gives as its own (RFC 3892), which nothing proves.
@@ -133,6 +136,13 @@ pub enum Event {
         session: SessionId,
         /// Why.
         reason: Reason,
+    },
+    /// What the session was called from end to end (Session-ID, RFC 7989), in its last message of ours; [`Event::Ended`] follows.
+    Named {
+        /// The session.
+        session: SessionId,
+        /// Our side, then the peer's.
+        session_id: String,
     },
     /// The session is over: refused, cancelled, failed or hung up. Comes once per session.
     Ended {

@@ -1,6 +1,6 @@
 //! What sessions are called from end to end (Session-ID, RFC 7989): who says it to whom, and who talks to whom.
 //!
-//! We end both legs of a call, and name in each who is at the end of the other one (§7): us, as long as nobody is. What
+//! We end both legs of a call, and name in each who is at the end of the other one: us, as long as nobody is. What
 //! a leg said last is said until it talks to somebody else.
 
 use tandem_time::Instant;

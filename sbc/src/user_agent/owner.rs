@@ -225,7 +225,7 @@ impl UserAgent {
             builder = builder.header(HeaderName::RetryAfter, RETRY_AFTER.as_secs());
         }
         if status == 480 && kept.found_no_tls {
-            // RFC 5630 §5.3, §6.2: the caller may try again as sip.
+            // RFC 5630 §5.1.2: the caller may try again as sip, if its user wants that.
             let host = compose::host(asked.hop.local);
             builder = builder.header(HeaderName::Warning, format_args!("380 {host} \"SIPS Not Allowed\""));
         }

@@ -30,7 +30,7 @@ use crate::dialog::{self, Dialog, Ends};
 use crate::message::{Builder, HeaderName, Message, Method, OwnedMessage, reason_phrase};
 use crate::transaction::{Outgoing, Routed, TransactionId};
 use crate::transport::Hop;
-use crate::uri::Uri;
+use crate::uri::{Scheme, Uri};
 
 /// REFERs of one session that are not done with; 503 beyond.
 const REFERRALS_MAX: usize = 4;
@@ -92,6 +92,8 @@ struct Subscription {
 /// What a REFER asks for.
 struct Wish {
     to: String,
+    /// Whether it wants TLS on every hop to whom it names.
+    scheme: Scheme,
     replaces: Option<Replaces>,
     referred_by: Option<String>,
 }
@@ -209,7 +211,8 @@ impl UserAgent {
                 builder.header(HeaderName::RetryAfter, RETRY_AFTER.as_secs())
             });
         }
-        let wish = match wish(received.message) {
+        let takes_sips = self.config.listen.iter().any(|listen| listen.transport.is_secure());
+        let wish = match wish(received.message, takes_sips) {
             Ok(wish) => wish,
             Err(status) => return self.refuse(now, received, status),
         };
@@ -236,8 +239,8 @@ impl UserAgent {
             debug_assert_eq!(told, Ok(()));
             return;
         }
-        let Wish { to, referred_by, .. } = wish;
-        self.events.push_back(Event::TransferAsked { session: id, refer, to, replaces, referred_by });
+        let Wish { to, scheme, referred_by, .. } = wish;
+        self.events.push_back(Event::TransferAsked { session: id, refer, to, scheme, replaces, referred_by });
         self.settle(id);
     }
 
@@ -413,12 +416,13 @@ impl UserAgent {
         let branch = self.branch();
         let Some(dialog) = self.sessions.get(id).and_then(|session| session.dialog()) else { return };
         let hop = self.way_in_dialog(id, dialog);
+        let peer = self.peer_of(id);
+        let contact = self.contact_for(&peer, dialog.scheme, &hop);
         let product = self.product_for(id).to_owned();
         let dialog = self.sessions.get_mut(id).and_then(|session| session.dialog_mut());
         let Some(dialog) = dialog else { return };
-        let builder = dialog
-            .request(method, &compose::via(&hop, &branch))
-            .header(HeaderName::Contact, compose::contact(dialog.scheme, &hop));
+        let builder =
+            dialog.request(method, &compose::via(&hop, &branch)).header(HeaderName::Contact, contact);
         let builder = headers(compose::with_user_agent(builder, &product));
         let bytes = match body {
             Some((content_type, body)) => builder.body(content_type, body),
@@ -426,7 +430,6 @@ impl UserAgent {
         };
         let first = Routed { hop, bytes: self.authorised(id, bytes) };
         let outgoing = Outgoing { method, branch: &branch, first, fallback: None, user };
-        let peer = self.peer_of(id);
         self.send(now, &peer, outgoing);
     }
 
@@ -466,8 +469,8 @@ impl UserAgent {
     }
 }
 
-/// Reads a REFER, or says with which status it is refused.
-fn wish(request: &Message<'_>) -> Result<Wish, u16> {
+/// Reads a REFER, or says with which status it is refused. `sips:` is for those who speak TLS.
+fn wish(request: &Message<'_>, takes_sips: bool) -> Result<Wish, u16> {
     // RFC 3515 §2.4.2: exactly one.
     let Ok(Some(refer_to)) = request.address(HeaderName::ReferTo) else { return Err(400) };
     // RFC 3892 §2.1: at most one.
@@ -475,7 +478,7 @@ fn wish(request: &Message<'_>) -> Result<Wish, u16> {
     let uri = refer_to.uri().map_err(|_| 400_u16)?;
     let (to, replaces) = match &uri {
         Uri::Tel(tel) => (tel.digits(), None),
-        Uri::Sip(sip) if !sip.secure => {
+        Uri::Sip(sip) if !sip.secure || takes_sips => {
             // RFC 3515 §2.1: other methods could be asked for; we do calls.
             if sip.params.value("method").is_some_and(|method| !method.eq_ignore_ascii_case(b"INVITE")) {
                 return Err(403);
@@ -488,14 +491,15 @@ fn wish(request: &Message<'_>) -> Result<Wish, u16> {
             let user = sip.user().unwrap_or_default();
             (user.split(';').next().unwrap_or_default().to_owned(), replaces)
         }
-        // RFC 3515 §2.4.2; sips would need TLS on every hop, which we cannot promise.
+        // RFC 3515 §2.4.2.
         _ => return Err(416),
     };
     if to.is_empty() && replaces.is_none() {
         return Err(484);
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Wish { to, replaces, referred_by: referred_by.map(|by| text(by.uri_bytes)) })
+    let scheme = Scheme::of(refer_to.uri_bytes);
+    Ok(Wish { to, scheme, replaces, referred_by: referred_by.map(|by| text(by.uri_bytes)) })
 }
 
 /// RFC 4488 §4: `Refer-Sub: false`, or a Require of it.

@@ -80,6 +80,17 @@ impl Registrants {
         self.slab.remove(slot)
     }
 
+    /// The flow of an outbound registration with a trunk that leads where `hop` does.
+    pub(super) fn flow_like(&self, trunk: &str, hop: &Hop) -> Option<Hop> {
+        let is_it = |flow: &Hop| {
+            (flow.transport, flow.destination) == (hop.transport, hop.destination)
+                && (hop.flow.is_none() || hop.flow == flow.flow)
+        };
+        let of_trunk = self.by_name.iter().filter(|((name, _), _)| **name == *trunk);
+        let bound = of_trunk.filter_map(|(_, slot)| self.slab.get(*slot)?.bound());
+        bound.filter(|bound| bound.is_outbound).map(|bound| bound.hop).find(is_it)
+    }
+
     /// Where requests to a trunk go first, by its registration (RFC 3608 §5).
     fn service_route(&self, trunk: &str) -> &[String] {
         let mut of_trunk = self.by_name.iter().filter(|((name, _), _)| **name == *trunk);
@@ -162,7 +173,7 @@ impl UserAgent {
                 match due {
                     Due::Register => self.register(now, slot),
                     Due::Ping => self.ping(now, slot),
-                    Due::FlowLost => self.lose_flow(now, slot),
+                    Due::FlowLost => self.close_flow(now, slot),
                     Due::Forget => self.forget(slot),
                 }
             }
@@ -458,6 +469,21 @@ impl UserAgent {
             }
         }
         self.registrants.note_due();
+    }
+
+    /// RFC 5626 §4.4.1: a connection that does not answer is dead, though nobody has told us; whatever is on it is lost, and the
+    /// next REGISTER must not be.
+    fn close_flow(&mut self, now: Instant, slot: Slot) {
+        let Some(registrant) = self.registrants.slab.get(slot) else { return };
+        let hop = registrant.bound().map(|bound| bound.hop);
+        if let State::Asking { transaction, .. } = registrant.state {
+            self.transactions.abandon(transaction);
+        }
+        self.lose_flow(now, slot);
+        if let Some(Hop { transport, destination, flow: Some(flow), .. }) = hop {
+            self.closings.push_back(flow);
+            self.handle_transport_failure(now, TransportFailure { transport, destination, flow: Some(flow) });
+        }
     }
 
     fn lose_flow(&mut self, now: Instant, slot: Slot) {

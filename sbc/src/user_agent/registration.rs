@@ -16,6 +16,9 @@ use crate::uri::{Scheme, Uri};
 /// RFC 5626.
 pub(super) const OUTBOUND: &str = "outbound";
 
+/// How often a phone is to keep its connection alive, in seconds (RFC 5626 §4.4).
+const FLOW_TIMER: &str = "Flow-Timer";
+
 /// RFC 3327.
 pub(super) const PATH: &str = "path";
 
@@ -76,6 +79,10 @@ impl UserAgent {
         };
         let contacts: Vec<String> = self.registrar.bindings(user).iter().map(contact).collect();
         let has_path = received.message.has(HeaderName::Path);
+        // RFC 5626 §4.4: how often, for those on streams; WebSocket has pings of its own, and those are ours.
+        let transport = received.packet.transport;
+        let keeps_alive = is_outbound && transport.is_reliable() && !transport.is_websocket();
+        let flow_timer = self.config.phones.flow_timer.filter(|_| keeps_alive);
         self.respond_with(now, received, 200, |builder| {
             // RFC 3327 §5.3: who registered sees by which way it will be called.
             let builder = if has_path {
@@ -85,6 +92,10 @@ impl UserAgent {
             };
             // RFC 5626 §6: the phone is reached by its flow, and keeps it alive.
             let builder = if is_outbound { builder.header(HeaderName::Require, OUTBOUND) } else { builder };
+            let builder = match flow_timer {
+                Some(timer) => builder.extension(FLOW_TIMER, timer.as_secs()),
+                None => builder,
+            };
             contacts.iter().fold(builder, |builder, contact| builder.header(HeaderName::Contact, contact))
         });
     }
@@ -110,10 +121,10 @@ fn registration(received: Received<'_>) -> Option<Registration> {
             }
         }
     }
-    if listed.iter().any(is_sips) && !takes_sips(received, &listed) {
+    let path = path(received)?;
+    if listed.iter().any(is_sips) && !takes_sips(received, &listed, &path) {
         return None;
     }
-    let path = path(received)?;
     let contacts = match (has_wildcard, listed.is_empty()) {
         (true, true) => Contacts::Wildcard,
         (true, false) => return None,
@@ -165,10 +176,12 @@ fn is_outbound(received: Received<'_>, registration: &Registration) -> bool {
     names_flow && asks.into_iter().any(|name| received.message.lists(name, OUTBOUND))
 }
 
-/// RFC 5630 §5.2: what is to be called as sips is registered so, over TLS; a secure name must not lead to a place that is not.
-fn takes_sips(received: Received<'_>, listed: &[ContactRequest]) -> bool {
+/// RFC 5630 §5.2: what is to be called as sips is registered so, over TLS, and so is the way to it (Path); a secure name must not
+/// lead to a place that is not.
+fn takes_sips(received: Received<'_>, listed: &[ContactRequest], path: &[String]) -> bool {
     let asked = Scheme::of(received.message.request_uri().map(|uri| uri.bytes()).unwrap_or_default());
-    asked == Scheme::Sips && received.packet.transport.is_secure() && listed.iter().all(is_sips)
+    let is_way = path.iter().all(|proxy| proxy.starts_with("<sips:"));
+    asked == Scheme::Sips && is_way && received.packet.transport.is_secure() && listed.iter().all(is_sips)
 }
 
 fn is_sips(contact: &ContactRequest) -> bool {

@@ -176,7 +176,7 @@ impl UserAgent {
         let hops = self.hops_to(trunk, route);
         let way = |hop| Way {
             trunk: trunk.name.as_str().into(),
-            hop: self.aliases.apply(hop),
+            hop: self.on_own_flow(&trunk.name, self.aliases.apply(hop)),
             domain: route.to.domain().cloned(),
             failover_after: route.failover_after,
             number: None,
@@ -266,6 +266,8 @@ impl UserAgent {
         calling.media = media;
         session.through = through;
         session.peer = peer;
+        // Who is asked next need not know what the one before knows (Session-ID).
+        session.identification.begin_anew(&mut self.identifiers);
         session.challenges.clear();
         let before = session.admission.replace(admission);
         plan.begin(now, &way);
@@ -341,7 +343,7 @@ impl Plan {
             let number = way.number.as_ref().unwrap_or(&self.number).clone();
             self.visited.contains(&(number, way.hop.destination))
         };
-        // RFC 5630 §5.1.1.1: who was called as sips is not sought elsewhere as sip.
+        // RFC 5630 §5.1.1, §5.3: who was called as sips is not sought elsewhere as sip.
         let fits = |way: &Way| self.scheme == Scheme::Sip || way.scheme == Scheme::Sips;
         let left: VecDeque<Way> = ways.into_iter().filter(|way| !has_been(way) && fits(way)).collect();
         if self.redirections >= max || left.is_empty() {

@@ -173,6 +173,7 @@ impl Chaos {
                 | Event::EarlyMedia { session, .. }
                 | Event::Reoffered { session, .. }
                 | Event::ReasonStated { session, .. }
+                | Event::Named { session, .. }
                 | Event::Media { session, .. } => (session, Some(Life::Alive), Life::Alive),
                 Event::TransferAsked { session, refer, .. } => {
                     self.refers.push((session, refer));

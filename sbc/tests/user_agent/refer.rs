@@ -1,6 +1,6 @@
 //! REFERs that come in a call (RFC 3515), with and without a subscription (RFC 4488), with Replaces (RFC 3891).
 
-use tandem_sbc::user_agent::{Event, ReferId, ReferPolicy, SessionError, SessionId};
+use tandem_sbc::user_agent::{Event, ReferId, ReferPolicy, Scheme, SessionError, SessionId};
 
 use crate::support::{CARRIER, Request, Sent, World, config, contact};
 
@@ -47,6 +47,7 @@ fn a_transfer_is_accepted_and_reported_on() {
             session,
             refer: ReferId(2),
             to: "+15550199".into(),
+            scheme: Scheme::Sip,
             replaces: None,
             referred_by: Some("sip:1001@127.0.0.1".into()),
         }]

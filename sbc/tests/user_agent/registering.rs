@@ -168,9 +168,39 @@ fn a_connection_that_does_not_answer_is_made_anew() {
     // §4.4.1: ten seconds for the answer.
     world.pass_ms(10_000);
     assert_eq!(news(&mut world), [(false, 200)]);
+    assert_eq!(world.own(|agent, _| agent.poll_closing()), flow, "nothing more goes there");
     let anew = world.expect("REGISTER");
     assert_eq!(anew.flow, None, "on a connection of its own");
     assert_eq!(world.counters().flows_lost, 1);
+}
+
+/// RFC 5626 §4.3: what begins a dialog goes on the flow that we have registered, and asks for the rest on it (`ob`); of a
+/// registrar that knows nothing of flows, and on a connection that is gone, it does not.
+#[test]
+fn calls_go_on_our_own_flow() {
+    for (says, is_flow) in [("Require: outbound\r\n", true), ("", false)] {
+        let outbound = Outbound { instance: "urn:uuid:0a".to_owned(), reg_id: 1 };
+        let mut config = registering(|register| register.outbound = Some(outbound));
+        config.trunks[0].peer = Target::Address { address: address(CARRIER), transport: Transport::Tcp };
+        let mut world = World::with(config);
+        world.pass_ms(1);
+        let first = world.expect("REGISTER");
+        let flow = Some(FlowId(7));
+        let granted = format!("{says}{}", granted(&first, 3_600));
+        world.receive_on(Transport::Tcp, flow, CARRIER, &first.answer("200 OK", "r", &granted, ""));
+        world.call_carrier();
+        let invite = world.expect("INVITE");
+        let (expected, ob) = if is_flow { (flow, ";ob") } else { (None, "") };
+        assert_eq!((invite.flow, invite.to), (expected, address(CARRIER)));
+        assert_eq!(invite.header("Contact"), format!("<sip:127.0.0.1:5060;transport=tcp{ob}>"));
+        assert!(invite.header("To").ends_with("@127.0.0.10>"), "{}", invite.text);
+        world.fail(Transport::Tcp, CARRIER, flow);
+        world.pass_ms(1);
+        world.messages();
+        world.call_carrier();
+        let again = world.expect("INVITE");
+        assert_eq!((again.flow, again.header("Contact").contains(";ob")), (None, false));
+    }
 }
 
 /// §17.1.2.2: on a stream a transaction ends with its final response, and is remembered long enough to answer it.

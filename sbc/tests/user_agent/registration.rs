@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tandem_sbc::user_agent::{Event, FlowId, InviteTarget, SessionError, Transport};
 
-use crate::support::{CARRIER, PHONE, World, address, contact, credentials, media, register};
+use crate::support::{CARRIER, PHONE, World, address, config, contact, credentials, media, register};
 
 fn told(reachable: bool) -> Vec<Event> {
     vec![Event::Registration { user: "1001".into(), reachable }]
@@ -323,6 +323,32 @@ fn a_phone_that_names_its_flow_is_told_that_it_is_kept() {
         assert_eq!(told(&headers, between).what(), expected, "{path}");
     }
     assert_eq!(told(&plain, between).what(), "200 REGISTER");
+}
+
+/// RFC 5626 §4.4: how often a phone keeps its connection alive is ours to say, to those who know of flows.
+#[test]
+fn a_phone_on_a_connection_hears_how_often_to_keep_it_alive() {
+    let named = "Contact: <sip:1001@192.168.1.5>;reg-id=1;+sip.instance=\"<urn:uuid:0a>\"\r\n";
+    let knowing = format!("{named}Supported: path, outbound\r\n");
+    let told = |transport: Transport, headers: &str, timer: Option<Duration>| {
+        let mut config = config();
+        config.phones.flow_timer = timer;
+        let mut world = World::with(config);
+        let flow = transport.is_reliable().then_some(FlowId(7));
+        let asking = register(1, headers).with(|it| {
+            it.via = format!("SIP/2.0/{} 192.168.1.5;rport", transport.via_name());
+        });
+        world.register_on(transport, flow, "127.0.0.20:40000", &asking).header("Flow-Timer")
+    };
+    let timer = Some(Duration::from_secs(90));
+    for transport in [Transport::Tcp, Transport::Tls] {
+        assert_eq!(told(transport, &knowing, timer), "90");
+        assert_eq!(told(transport, &knowing, None), "");
+        assert_eq!(told(transport, named, timer), "", "it knows nothing of flows");
+    }
+    for transport in [Transport::Udp, Transport::Wss] {
+        assert_eq!(told(transport, &knowing, timer), "", "{transport:?}");
+    }
 }
 
 fn contact_of_phone() -> String {

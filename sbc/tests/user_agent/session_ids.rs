@@ -1,7 +1,7 @@
 //! Session-ID (RFC 7989): what a call is called from end to end.
 
 use tandem_sbc::user_agent::{
-    Identity, Invite, InviteTarget, SessionId, SessionIdPolicy, TrunkCredentials, UserAgentConfig,
+    Event, Identity, Invite, InviteTarget, SessionId, SessionIdPolicy, TrunkCredentials, UserAgentConfig,
 };
 
 use crate::support::{CARRIER, PHONE, Request, SDP, Sent, World, config, contact, media};
@@ -50,16 +50,12 @@ fn invite_user(world: &mut World, caller: SessionId) -> SessionId {
     world.own(|agent, now| agent.invite_for(now, caller, invite)).expect("a registered phone")
 }
 
-/// §6: who says it is answered with it, in every response and in requests of ours; who does not is not.
+/// Who says it is answered with it, in every response and in requests of ours; who does not is not.
 #[test]
 fn who_says_it_hears_it() {
     let mut world = World::new();
     let session = alice_calls(&mut world);
-    assert_eq!(
-        said(&world.expect("100 INVITE")),
-        (NIL.to_owned(), ALICE.to_owned()),
-        "§7: nobody is known yet"
-    );
+    assert_eq!(said(&world.expect("100 INVITE")), (NIL.to_owned(), ALICE.to_owned()), "nobody is known yet");
     world.own(|agent, now| agent.ring(now, session)).expect("it waits");
     let (ours, theirs) = said(&world.expect("180 INVITE"));
     assert_eq!((theirs.as_str(), ours == NIL), (ALICE, false));
@@ -82,7 +78,7 @@ fn who_says_it_hears_it() {
     assert_eq!(world.agent.session_id(session), None);
 }
 
-/// §6: what is refused and what is cancelled has it, too.
+/// What is refused and what is cancelled has it, too.
 #[test]
 fn failures_have_it() {
     let mut world = World::new();
@@ -104,7 +100,7 @@ fn failures_have_it() {
     assert_eq!(said(&world.expect("481 BYE")), (NIL.to_owned(), ALICE.to_owned()));
 }
 
-/// §6: CANCEL and the ACK of a refusal have what their INVITE had, which a challenge does not change.
+/// CANCEL and the ACK of a refusal have what their INVITE had, which a challenge does not change.
 #[test]
 fn requests_of_one_transaction_agree() {
     let mut config = with(SessionIdPolicy::Send, SessionIdPolicy::Off);
@@ -125,7 +121,7 @@ fn requests_of_one_transaction_agree() {
     assert_eq!(said(&world.expect("CANCEL")), said(&again));
 }
 
-/// §7: each party hears who is at the other end: as soon as it is known, and when it becomes somebody else.
+/// Each party hears who is at the other end: as soon as it is known, and when it becomes somebody else.
 #[test]
 fn each_side_is_told_of_the_other() {
     let mut world = World::with(with(SessionIdPolicy::Accept, SessionIdPolicy::Send));
@@ -161,7 +157,7 @@ fn each_side_is_told_of_the_other() {
     assert_eq!(said(&world.expect("BYE")), (CAROL.to_owned(), BOB.to_owned()));
 }
 
-/// §7: two who have been talking to others, and are put together; and one who has no UUID has ours for as long as it is there.
+/// Two who have been talking to others, and are put together; and one who has no UUID has ours for as long as it is there.
 #[test]
 fn a_transfer_introduces_them() {
     let mut world = World::with(with(SessionIdPolicy::Send, SessionIdPolicy::Send));
@@ -182,7 +178,7 @@ fn a_transfer_introduces_them() {
     }
 }
 
-/// §11: a peer of RFC 7329 has one value for both sides, and hears that.
+/// A peer of RFC 7329 has one value for both sides, and hears that.
 #[test]
 fn a_peer_of_the_older_kind() {
     let mut world = World::new();
@@ -207,4 +203,31 @@ fn a_trunk_may_be_told_nothing() {
     world.own(|agent, now| agent.reject(now, caller, 486)).expect("it waits");
     assert!(is_silent(&world.expect("486 INVITE")));
     assert_eq!(world.agent.session_id(caller), None);
+}
+
+/// The owner hears what a session was called before it hears of its end, whoever ends it; nothing of one that was called
+/// nothing.
+#[test]
+fn who_hangs_up_is_named() {
+    for is_named in [true, false] {
+        let mut world = World::new();
+        let session = if is_named {
+            alice_calls(&mut world)
+        } else {
+            world.receive(CARRIER, &Request::invite().text());
+            world.incoming()
+        };
+        world.own(|agent, now| agent.accept(now, session, media())).expect("accepted");
+        world.expect("100 INVITE");
+        let ok = world.expect("200 INVITE");
+        world.receive(CARRIER, &Request::within("ACK", 1, &ok).text());
+        world.events();
+        world.receive(CARRIER, &Request::within("BYE", 2, &ok).text());
+        let named = world.events().into_iter().find_map(|event| match event {
+            Event::Named { session_id, .. } => Some(session_id),
+            _ => None,
+        });
+        let expected = is_named.then(|| format!("{};remote={ALICE}", said(&ok).0));
+        assert_eq!(named, expected);
+    }
 }

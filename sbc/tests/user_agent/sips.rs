@@ -110,7 +110,7 @@ fn a_party_is_called_as_its_caller_asks() {
     assert_eq!(world.event_names(), ["Media", "Answered"]);
 }
 
-/// RFC 5630 §5.3: no way that keeps to TLS is 480 with Warning 380.
+/// RFC 5630 §5.1.2, §5.3: no way that keeps to TLS is 480 with Warning 380.
 #[test]
 fn a_party_that_cannot_be_called_over_tls_is_not_called() {
     for target in [trunk("carrier-a"), InviteTarget::User("1001".into())] {
@@ -168,7 +168,7 @@ fn phones_register_as_sips() {
     assert_eq!((invite.flow, invite.request_uri()), (FLOW, "sips:1001@127.0.0.20:6000"));
 }
 
-/// RFC 5630 §5.1.1.1: who was called as sips is sought by 3xx as sips only; a route may ask for it by itself.
+/// RFC 5630 §5.1.1, §5.3: who was called as sips is sought by 3xx as sips only; a route may ask for it by itself.
 #[test]
 fn redirections_do_not_leave_tls() {
     for (contact, is_followed) in
@@ -227,4 +227,66 @@ fn a_phone_of_sips_is_challenged_like_any_other() {
     world.receive_on(Transport::Tls, FLOW, PHONE, &again.text());
     world.expect("100 INVITE");
     assert_eq!(world.event_names(), ["Incoming"]);
+}
+
+/// RFC 5630 §5.3: who is called as sip is not called as sips, but by the way that it registered: over TLS.
+#[test]
+fn a_phone_of_sips_is_called_as_its_caller_asks() {
+    let mut world = World::with(secure());
+    let contact = "Contact: <sips:1001@127.0.0.20:6000>\r\n";
+    let asking = register(1, contact).with(|it| {
+        it.uri = "sips:127.0.0.1".into();
+        it.via = format!("SIP/2.0/TLS {PHONE}");
+    });
+    world.register_on(Transport::Tls, FLOW, PHONE, &asking);
+    world.events();
+    world.call(InviteTarget::User("1001".into()));
+    let invite = world.expect("INVITE");
+    assert_eq!((invite.flow, invite.request_uri()), (FLOW, "sip:1001@127.0.0.20:6000"));
+    assert_eq!(invite.header("Contact"), "<sip:127.0.0.1:5060;transport=tls>");
+}
+
+/// RFC 5630 §5.2: a way that is not of sips is none to a phone of sips.
+#[test]
+fn the_way_to_a_phone_of_sips_is_of_sips() {
+    for (path, answer) in [("sip", "400 REGISTER"), ("sips", "200 REGISTER")] {
+        let mut world = World::with(secure());
+        let headers =
+            format!("Contact: <sips:1001@10.1.1.7>\r\nSupported: path\r\nPath: <{path}:127.0.0.20;lr>\r\n");
+        let asking = register(1, &headers).with(|it| {
+            it.uri = "sips:127.0.0.1".into();
+            it.via = format!("SIP/2.0/TLS {PHONE}");
+        });
+        assert_eq!(world.register_on(Transport::Tls, FLOW, PHONE, &asking).what(), answer);
+    }
+}
+
+/// RFC 5630 §5.1.1.3: who is wanted as sips is put to the owner as such, and called over TLS or not at all.
+#[test]
+fn a_transfer_to_sips_keeps_to_tls() {
+    for (name, is_called) in [("carrier-b", true), ("carrier-a", false)] {
+        let mut world = World::with(secure());
+        let (_, ok) = world.established();
+        let refer = Request::within("REFER", 2, &ok).with(|it| {
+            it.headers = format!("Contact: <sip:{CARRIER}>\r\nRefer-To: <sips:+15557777@127.0.0.1>\r\n");
+        });
+        world.receive(CARRIER, &refer.text());
+        let events = world.events();
+        let [Event::TransferAsked { session, scheme: Scheme::Sips, to, .. }] = &events[..] else {
+            panic!("{events:?}");
+        };
+        let (party, number) = (Some(*session), to.clone());
+        let target = InviteTarget::Trunk { trunk: name.into(), number };
+        let invite = Invite { target, from: Identity::default(), media: media() };
+        let called = world.own(|agent, now| agent.invite_securely(now, party, invite));
+        assert_eq!(called.is_ok(), is_called, "{name}: {called:?}");
+        if is_called {
+            let invite = world.expect("INVITE");
+            asks_for_tls(&invite);
+            assert_eq!(invite.request_uri(), format!("sips:+15557777@{PEER}"));
+        } else {
+            assert_eq!(called, Err(SessionError::NotSecure));
+            world.expect_silence();
+        }
+    }
 }

@@ -420,6 +420,7 @@ pub(crate) fn name(event: &Event) -> &'static str {
         Event::Digit { .. } => "Digit",
         Event::Reoffered { .. } => "Reoffered",
         Event::ReasonStated { .. } => "ReasonStated",
+        Event::Named { .. } => "Named",
         Event::Ended { .. } => "Ended",
         Event::Released { .. } => "Released",
         Event::Registration { .. } => "Registration",

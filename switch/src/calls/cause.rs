@@ -32,6 +32,8 @@ pub enum EndCause {
     CallerGone,
     /// Transferred: somebody else talks in its place.
     Transferred,
+    /// Its party has picked up a call that rang elsewhere, and goes on there.
+    PickedUp,
     /// The node stops and waited long enough.
     NodeStops,
     /// The control plane could not go on.
@@ -58,6 +60,7 @@ impl EndCause {
             Self::TooLong => "too long",
             Self::CallerGone => "caller gone",
             Self::Transferred => "transferred",
+            Self::PickedUp => "picked up another",
             Self::NodeStops => "node stops",
             Self::ControlError => "control error",
             Self::SignallingFailure => "signalling failure",
@@ -79,7 +82,8 @@ impl EndCause {
             | Self::Cancelled
             | Self::TooLong
             | Self::CallerGone
-            | Self::Transferred => 480,
+            | Self::Transferred
+            | Self::PickedUp => 480,
         }
     }
 }

@@ -5,7 +5,7 @@ use tandem_control_api::{
     EndedBy, Event, HangupCause, LegId, MediaPath, Origin, Prompt, RejectReason, Repeat,
 };
 use tandem_media as media;
-use tandem_sbc::user_agent::Identity;
+use tandem_sbc::user_agent::{Identity, Scheme};
 use tandem_time::Instant;
 
 use super::call::Call;
@@ -47,6 +47,7 @@ impl Calls {
             Command::SetLevel { leg, to, level } => self.set_level(leg, to, level),
             Command::Transfer { leg, transferee, to } => self.transfer(now, id, leg, transferee, to),
             Command::RefuseTransfer { leg, reason } => self.refuse_transfer(leg, reason),
+            Command::PickUp { leg, rung } => self.pick_up(now, leg, rung),
             Command::Analyse { leg, rules } => self.analyse(leg, rules),
             Command::Record { leg, action } => self.record(now, leg, action),
             Command::SetData { call, fact } => self.set_data(now, call, fact),
@@ -204,7 +205,7 @@ impl Calls {
         ring_until: Instant,
     ) -> Result<LegId, CommandError> {
         let from = self.dials_from(now, call_id, &target, caller_id, ring_until)?;
-        let invitation = Box::new(Invitation { target, from });
+        let invitation = Box::new(Invitation { target, from, scheme: Scheme::Sip });
         let leg = self
             .dialled_leg(now, id, call_id, invitation, ring_until)
             .ok_or(CommandError::NotAnswered(DialFailure::Media))?;

@@ -7,7 +7,7 @@ use tandem_control_api::{
     LegRecord, MediaPath, Outcome, PlayEnd,
 };
 use tandem_media::{CollectId, EndpointId, EndpointStatistics, PlayId};
-use tandem_sbc::user_agent::{AudioCodec, Identity, NegotiatedAudio, Reason, SessionId};
+use tandem_sbc::user_agent::{AudioCodec, Identity, NegotiatedAudio, Reason, Scheme, SessionId};
 use tandem_time::Instant;
 
 use super::analysis::Analysis;
@@ -177,6 +177,11 @@ impl Settled {
 }
 
 impl LegState {
+    /// Whether we have invited its party, who has not answered.
+    pub(crate) const fn is_rung(&self) -> bool {
+        matches!(self, Self::Inviting { .. } | Self::Ringing { .. } | Self::Early { .. })
+    }
+
     /// As tables, logs and errors show it.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
@@ -460,6 +465,8 @@ pub(crate) enum CodecAsked {
 pub(crate) struct Invitation {
     pub(crate) target: DialTarget,
     pub(crate) from: Identity,
+    /// What is asked of the way there.
+    pub(crate) scheme: Scheme,
 }
 
 impl Leg {

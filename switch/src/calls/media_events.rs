@@ -95,7 +95,7 @@ impl Calls {
                             LegState::Dialling { endpoint: Some(endpoint), dial, attempts, ring_until },
                         );
                     }
-                    None => self.dial_failed(now, leg_id, DialFailure::Media),
+                    None => self.dial_failed(now, leg_id, DialFailure::Media, 0),
                 }
             }
             _ => self.endpoint_gone(leg_id, None),

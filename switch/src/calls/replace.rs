@@ -28,11 +28,11 @@ const REPLACED: &str = "replaced";
 /// A session that is accepted and takes a leg's place as soon as its audio is agreed.
 #[derive(Debug)]
 pub(crate) struct Replacement {
-    leg: LegId,
-    early_only: bool,
-    by: Origin,
-    party: String,
-    sip_call_id: String,
+    pub(super) leg: LegId,
+    pub(super) early_only: bool,
+    pub(super) by: Origin,
+    pub(super) party: String,
+    pub(super) sip_call_id: String,
 }
 
 /// A session that wants to take the place of another one.
@@ -59,13 +59,13 @@ impl Calls {
         let leg_id = *self.sessions.get(&replaced).ok_or(481_u16)?;
         let leg = self.legs.get(leg_id).filter(|leg| can_be_replaced(&leg.state)).ok_or(603_u16)?;
         let call = self.calls.get(leg.call).ok_or(481_u16)?;
-        if newcomer.early_only && !rings(&leg.state) {
+        if newcomer.early_only && !leg.state.is_rung() {
             return Err(486);
         }
         if !newcomer.acceptable {
             return Err(488);
         }
-        if self.replacements.values().any(|other| other.leg == leg_id) {
+        if self.is_being_replaced(leg_id) {
             return Err(486);
         }
         // Media that does not pass us is between the two that there are.
@@ -94,7 +94,7 @@ impl Calls {
     pub(super) fn replace(&mut self, now: Instant, session: SessionId, audio: &Arc<NegotiatedAudio>) -> bool {
         let Some(replacement) = self.replacements.remove(&session) else { return false };
         let leg_id = replacement.leg;
-        let is_late = |state: &LegState| replacement.early_only && !rings(state);
+        let is_late = |state: &LegState| replacement.early_only && !state.is_rung();
         let old = self.legs.get(leg_id).filter(|leg| can_be_replaced(&leg.state) && !is_late(&leg.state));
         let Some(old) = old.and_then(|leg| leg.state.session()) else {
             self.actions.push_back(Action::HangUp { session, cause: REPLACED });
@@ -115,6 +115,10 @@ impl Calls {
         }
         self.spare_transcoding(leg_id);
         true
+    }
+
+    pub(super) fn is_being_replaced(&self, leg: LegId) -> bool {
+        self.replacements.values().any(|replacement| replacement.leg == leg)
     }
 
     fn take_place(&mut self, now: Instant, session: SessionId, replacement: Replacement) {
@@ -146,11 +150,6 @@ impl Calls {
             self.actions.push_back(Action::HangUp { session, cause: REPLACED });
         }
     }
-}
-
-/// A leg that we dialled and that is not answered.
-const fn rings(state: &LegState) -> bool {
-    matches!(state, LegState::Inviting { .. } | LegState::Ringing { .. } | LegState::Early { .. })
 }
 
 /// A leg that we dialled, from the INVITE on, and any that talks.

@@ -24,6 +24,9 @@ use super::translate::{self, PeerKind, UnusableKeys};
 use super::{Action, Calls};
 use crate::counters::Refusal;
 
+/// What a caller is told who cannot have TLS on every hop (RFC 5630 §5.3).
+const NOT_SECURE: u16 = 480;
+
 /// A call at the door.
 struct Caller {
     session: SessionId,
@@ -65,9 +68,9 @@ impl Calls {
             ua::Event::Media { session, audio } => {
                 self.for_leg(session, |calls, leg| calls.audio_agreed(now, leg, audio));
             }
-            ua::Event::TransferAsked { session, refer: id, to, replaces, .. } => {
+            ua::Event::TransferAsked { session, refer: id, to, scheme, replaces, .. } => {
                 self.for_leg(session, |calls, leg| {
-                    calls.transfer_asked(leg, Refer { session, id }, to, replaces);
+                    calls.transfer_asked(leg, Refer { session, id, scheme }, to, replaces);
                 });
             }
             ua::Event::Referred { session, status } => {
@@ -80,6 +83,11 @@ impl Calls {
             ua::Event::ReasonStated { session, reason } => {
                 self.for_leg(session, |calls, leg| calls.reason_stated(now, leg, reason));
             }
+            ua::Event::Named { session, session_id } => {
+                if let Some(leg) = self.sessions.get(&session).and_then(|leg| self.legs.get_mut(*leg)) {
+                    leg.session_id = Some(session_id);
+                }
+            }
             ua::Event::Ended { session, end } => {
                 self.for_leg(session, |calls, leg| calls.session_ended(now, leg, end));
             }
@@ -87,14 +95,6 @@ impl Calls {
                 self.for_leg(session, |calls, leg| calls.session_released(leg));
                 self.sessions.remove(&session);
             }
-        }
-    }
-
-    /// Takes what a session was called from end to end, when it has ended.
-    pub(crate) fn note_session_id(&mut self, session: SessionId, session_id: Option<String>) {
-        let leg = self.sessions.get(&session).and_then(|leg| self.legs.get_mut(*leg));
-        if let Some(leg) = leg {
-            leg.session_id = session_id;
         }
     }
 
@@ -116,7 +116,8 @@ impl Calls {
                 self.actions.push_back(Action::HangUp { session, cause: EndCause::Cancelled.name() });
             }
             (Some((LegState::Dialling { .. }, _)), Err(error)) => {
-                self.dial_failed(now, leg_id, cause::invite_failure(error));
+                let status = if error == SessionError::NotSecure { NOT_SECURE } else { 0 };
+                self.dial_failed(now, leg_id, cause::invite_failure(error), status);
             }
             (_, Err(_)) => {}
         }
@@ -155,12 +156,12 @@ impl Calls {
             }
             LegState::Dialling { .. } => {
                 let Some(invitation) = leg.invitation.take() else { return };
-                let target = translate::invite_target(invitation.target);
+                let (scheme, target) = (invitation.scheme, translate::invite_target(invitation.target));
                 let call = leg.call;
                 let invite = Box::new(Invite { target, from: invitation.from, media });
                 let caller = self.waiting_caller(call);
                 let party = self.calls.get(call).and_then(|call| self.legs.get(call.caller)?.state.session());
-                self.actions.push_back(Action::Invite { leg: leg_id, caller, party, invite });
+                self.actions.push_back(Action::Invite { leg: leg_id, caller, party, scheme, invite });
             }
             _ => {}
         }
@@ -419,7 +420,7 @@ impl Calls {
         }
     }
 
-    fn session_released(&mut self, leg_id: LegId) {
+    pub(super) fn session_released(&mut self, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(leg_id) else { return };
         if let LegState::Ended { endpoint, .. } = leg.state {
             leg.state = LegState::Ended { session: None, endpoint };
@@ -427,10 +428,10 @@ impl Calls {
         }
     }
 
-    /// A dialled leg that has no session ends.
-    pub(super) fn dial_failed(&mut self, now: Instant, leg: LegId, dial_failure: DialFailure) {
+    /// A dialled leg that has no session ends; with a status when its caller can be told one.
+    pub(super) fn dial_failed(&mut self, now: Instant, leg: LegId, dial_failure: DialFailure, status: u16) {
         let cause = EndCause::from(dial_failure);
-        let end = LegEnd { by: EndedBy::Switch, status: 0, cause: cause.name().to_owned() };
+        let end = LegEnd { by: EndedBy::Switch, status, cause: cause.name().to_owned() };
         self.end_leg(now, leg, Over { asked: None, end, cause, dial_failure });
     }
 

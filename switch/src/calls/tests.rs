@@ -12,6 +12,7 @@ mod ending;
 mod hand_back;
 mod limits;
 mod parcel;
+mod pick_up;
 mod progress;
 mod property;
 mod recording;

@@ -23,7 +23,7 @@ use tandem_control_api::{
     RejectReason, TransferTo,
 };
 use tandem_media as media;
-use tandem_sbc::user_agent::{ReferId, SessionId};
+use tandem_sbc::user_agent::{ReferId, Scheme, SessionId};
 use tandem_time::Instant;
 
 use super::call::Call;
@@ -45,6 +45,8 @@ const NOT_HERE: u16 = 488;
 pub(crate) struct Refer {
     pub(crate) session: SessionId,
     pub(crate) id: ReferId,
+    /// What it asks of the way to whom it names.
+    pub(crate) scheme: Scheme,
 }
 
 /// Between whom a transfer is under way.
@@ -120,11 +122,16 @@ impl Calls {
         match to {
             TransferTo::Dial { target, caller_id, ring_timeout, prompts } => {
                 let segments = translate::segments(&or_silence(prompts), &self.prompts)?;
-                if let Some(carrier) = self.carrier_for(transferee, &target) {
+                let scheme =
+                    self.legs.get(transferor).and_then(|leg| leg.refer).map_or(Scheme::Sip, |it| it.scheme);
+                // What becomes of it at a carrier is the carrier's: TLS on every hop is what we see to ourselves.
+                let carrier = self.carrier_for(transferee, &target).filter(|_| scheme == Scheme::Sip);
+                if let Some(carrier) = carrier {
                     let wish = Wish { command: id, transferor, transferee, target, caller_id, ring_timeout };
                     self.deflect(call, wish, carrier, segments);
                 } else {
                     let target = self.begin_dial(now, id, call, target, caller_id, now + ring_timeout)?;
+                    self.ask_for(target, scheme);
                     let parties = self.set_apart(id, transferor, transferee, segments);
                     if let Some(call) = self.calls.get_mut(call) {
                         call.transfer = Some(Transfer { parties, target });
@@ -151,6 +158,13 @@ impl Calls {
                 self.transferred(id, transferee);
                 Ok(Progress::UnderWay)
             }
+        }
+    }
+
+    /// A leg that is dialled is to be reached that way.
+    fn ask_for(&mut self, leg: LegId, scheme: Scheme) {
+        if let Some(invitation) = self.legs.get_mut(leg).and_then(|leg| leg.invitation.as_mut()) {
+            invitation.scheme = scheme;
         }
     }
 
@@ -322,7 +336,10 @@ impl Calls {
 
     pub(super) fn target_failed(&mut self, parties: Parties, error: CommandError) {
         let Parties { command, transferor, transferee, was_bridged, refer } = parties;
+        let is_secure = refer.is_some_and(|refer| refer.scheme == Scheme::Sips);
         let status = match &error {
+            // RFC 5630 §5.3: there may be somebody, but not by that way.
+            CommandError::NotAnswered(DialFailure::Unreachable) if is_secure => 480,
             CommandError::NotAnswered(failure) => cause::failure_status(*failure),
             _ => 487,
         };

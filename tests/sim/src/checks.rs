@@ -3,6 +3,7 @@
 mod audio;
 mod control;
 mod crossing;
+mod naming;
 mod parties;
 mod recordings;
 mod registrations;
@@ -86,6 +87,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("keys_reach_the_other_party", crossing::keys_reach_the_other_party),
     ("recordings_have_both_sides", recordings::recordings_have_both_sides),
     ("who_vanishes_on_hold_is_found_out", vanishing::who_vanishes_on_hold_is_found_out),
+    ("each_is_called_by_its_own_name", naming::each_is_called_by_its_own_name),
     ("transferors_are_told_the_end", transfers::transferors_are_told_the_end),
     ("no_call_is_answered_twice", transfers::no_call_is_answered_twice),
     ("waiting_callers_hear_music", audio::waiting_callers_hear_music),

@@ -151,6 +151,7 @@ fn carrier_profile(knobs: &Knobs) -> Profile {
         codecs,
         codec_change: knobs.codec_change,
         alive_check: Some(knobs.alive_check),
+        session_id: knobs.session_id,
         ..Profile::default()
     }
 }
@@ -220,6 +221,7 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
         outbound_trunk: None,
         supervisors: BTreeSet::from([user(USERS)]),
+        pickup_groups: vec![[user(1), user(3)].into()],
         features: features(knobs),
         call_progress: knobs
             .listens
@@ -236,12 +238,16 @@ fn features(knobs: &Knobs) -> Features {
         monitor: code(Supervision::Monitor.code()),
         coach: code(Supervision::Coach.code()),
         barge: code(Supervision::Barge.code()),
+        pick_up: Some(PICK_UP_CODE.to_owned()),
         entry_tone: false,
     }
 }
 
 /// Numbers that lead straight to a phone, to a subscriber of the carrier's, there by two ways, and to the phone with its
 /// media past us.
+/// What phones dial for the call that rings at a colleague's.
+pub(crate) const PICK_UP_CODE: &str = "*8";
+
 /// The number that is told to be gone.
 pub(crate) const GONE: &str = "+15550120";
 

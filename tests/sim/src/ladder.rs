@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_sbc::user_agent::{SessionTimers, SrtpPolicy};
+use tandem_sbc::user_agent::{SessionIdPolicy, SessionTimers, SrtpPolicy};
 use tandem_switch::Ledger;
 
 use crate::configuration::{self, phone_address};
@@ -76,6 +76,7 @@ impl Ladder {
             listens: false,
             codecs: [Vec::new(), Vec::new()],
             alive_check: Duration::from_secs(300),
+            session_id: SessionIdPolicy::Accept,
             records: false,
             confers: false,
             codec_change: false,

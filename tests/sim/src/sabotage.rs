@@ -72,11 +72,13 @@ pub enum Sabotage {
     SwapsSides,
     /// Nobody is asked whether it is there.
     AsksNobody,
+    /// Parties are called by the name of whom they talk to.
+    Misnames,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -105,6 +107,7 @@ impl Sabotage {
         Self::RelaysNothing,
         Self::SwapsSides,
         Self::AsksNobody,
+        Self::Misnames,
     ];
 
     pub(crate) fn spoil_command(self, command: &mut MediaCommand) {
@@ -169,6 +172,7 @@ impl Sabotage {
                     it.making = Making::Played;
                 }
             }
+            Self::Misnames => departures.iter_mut().for_each(swap_names),
             Self::NeverHangsUp => departures.retain(|it| !is_sip(it, b"BYE ")),
             Self::StretchesSessions => departures.iter_mut().for_each(shorten_session),
             Self::LosesAcceptances => departures.retain(|it| !is_acceptance(it)),
@@ -229,6 +233,22 @@ impl Sabotage {
                 log.extend(offers);
             }
             _ => {}
+        }
+    }
+}
+
+/// Who talks to whom, the wrong way round.
+fn swap_names(departure: &mut Departure) {
+    const NAME: &str = "\r\nSession-ID: ";
+    const DIGITS: usize = 32;
+    const REMOTE: &str = ";remote=";
+    let text = String::from_utf8_lossy(&departure.bytes);
+    let Some(at) = text.find(NAME).filter(|_| departure.making == Making::Sip) else { return };
+    let local = at + NAME.len();
+    let remote = local + DIGITS + REMOTE.len();
+    if departure.bytes.len() > remote + DIGITS {
+        for digit in 0..DIGITS {
+            departure.bytes.swap(local + digit, remote + digit);
         }
     }
 }

@@ -6,6 +6,7 @@ mod conferences;
 mod extensions;
 mod goal;
 mod links;
+mod naming;
 mod protection;
 mod strangers;
 mod transfers;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tandem_phone::{Answer, Codec, Habit, Manner, Transport};
-use tandem_sbc::user_agent::{AudioCodec, SessionTimers, SrtpPolicy};
+use tandem_sbc::user_agent::{AudioCodec, SessionIdPolicy, SessionTimers, SrtpPolicy};
 
 use crate::configuration::{self, CARRIER, USERS, phone_address};
 use crate::connection;
@@ -90,6 +91,8 @@ pub struct Knobs {
     pub confers: bool,
     /// Whether parties are asked for codecs that need no transcoding.
     pub codec_change: bool,
+    /// Whether carriers hear who is at the other end.
+    pub session_id: SessionIdPolicy,
 }
 
 impl Knobs {
@@ -266,6 +269,7 @@ impl Scenario {
         links::plan(&mut scenario);
         codecs::plan(&mut scenario);
         vanishing::plan(&mut scenario);
+        naming::plan(&mut scenario);
         scenario.knobs.records = seed % 5 == 2;
         scenario
     }
@@ -396,6 +400,7 @@ impl Draw {
             listens: false,
             codecs: [Vec::new(), Vec::new()],
             alive_check: vanishing::SELDOM,
+            session_id: SessionIdPolicy::Accept,
             records: false,
             confers: false,
             codec_change: false,

@@ -41,6 +41,7 @@ fn every_sabotage_is_found_by_the_check_it_is_for() {
         (Sabotage::LosesDigits, "keys_reach_the_other_party"),
         (Sabotage::SwapsSides, "recordings_have_both_sides"),
         (Sabotage::AsksNobody, "who_vanishes_on_hold_is_found_out"),
+        (Sabotage::Misnames, "each_is_called_by_its_own_name"),
         (Sabotage::LeavesTransfersOpen, "transferors_are_told_the_end"),
         (Sabotage::NeverHangsUp, "no_call_is_answered_twice"),
         (Sabotage::ForgetsToRegister, "registrations_are_kept"),

@@ -438,6 +438,7 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             Command::Bridge { a, b } => return self.bridge(a, b),
             Command::Unbridge { leg } => return self.unbridge(leg),
             Command::Join { leg, call, role, .. } => return self.join(leg, call, role),
+            Command::PickUp { leg, rung } => return self.pick_up(name, leg, rung),
             Command::SetLevel { leg, .. } => return self.set_level(leg),
             Command::Transfer { leg, transferee, to } => self.transfer(id, leg, transferee, to)?,
             Command::RefuseTransfer { leg, .. } => {
@@ -451,6 +452,20 @@ impl<P: ControlPlane, W: World> ModelSwitch<P, W> {
             }
         }
         Ok(false)
+    }
+
+    /// The offered leg's call is over, and its party answers the one that rings.
+    fn pick_up(&mut self, name: &str, leg: LegId, rung: LegId) -> Result<bool, CommandError> {
+        self.expect(name, leg, |state| state == LegState::Offered)?;
+        let LegState::Dialling { command } = self.known(rung)? else { return Err(self.wrong(name, rung)) };
+        let call_of = |leg: LegId| self.legs.get(&leg).map(|leg| leg.call);
+        let (own, call) = call_of(leg).zip(call_of(rung)).ok_or(CommandError::UnknownLeg)?;
+        let by = self.calls.get(&own).map(|call| call.record.origin.clone());
+        let by = by.filter(|_| own != call).ok_or_else(|| self.wrong(name, rung))?;
+        self.end_leg(leg, EndedBy::Control, CommandError::LegEnded);
+        self.tell.push_back(Event::LegReplaced { call, leg: rung, by });
+        self.after(Duration::ZERO, Happening::PhoneAnswers { leg: rung, command, talks: None });
+        Ok(true)
     }
 
     fn note(&mut self, call: CallId, fact: CallFact) -> Result<(), CommandError> {

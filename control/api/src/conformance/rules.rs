@@ -272,7 +272,7 @@ fn legs(command: &Command) -> Vec<LegId> {
         | Command::Join { leg, role: Role::Party | Role::Monitor, .. }
         | Command::SetLevel { leg, to: None, .. }
         | Command::Unbridge { leg } => vec![*leg],
-        Command::Bridge { a, b } => vec![*a, *b],
+        Command::Bridge { a, b } | Command::PickUp { leg: a, rung: b } => vec![*a, *b],
         Command::Join { leg, role: Role::Coach { leg: other }, .. }
         | Command::SetLevel { leg, to: Some(other), .. } => vec![*leg, *other],
         Command::Transfer { leg, transferee, to: TransferTo::Party { leg: party, consulted_on } } => {

@@ -55,30 +55,33 @@ pub(super) async fn accepted(shared: Arc<Shared>, link: Link, mut opening: Openi
 /// Runs a connection to its end and tells the core that it is gone.
 async fn serve(shared: &Shared, link: Link, opening: Opening, channel: Channel) {
     let flow = opening.flow;
-    match channel {
+    let is_known = match channel {
         Channel::Plain(stream) => exchange(shared, link, opening, SipStream::Plain(stream)).await,
         Channel::Tls(stream) => exchange(shared, link, opening, SipStream::Tls(stream)).await,
         Channel::WebSocket(socket) => websocket::exchange(shared, link, opening, *socket).await,
         Channel::SecureWebSocket(socket) => websocket::exchange(shared, link, opening, *socket).await,
-    }
+    };
     shared.connections.close(flow);
     count(&shared.counters.tcp_closed);
-    report(shared, link, Some(flow)).await;
+    if !is_known {
+        report(shared, link, Some(flow)).await;
+    }
 }
 
-/// Reads and writes until one of them ends, or the connection is cut.
-async fn exchange(shared: &Shared, link: Link, opening: Opening, stream: SipStream) {
+/// Reads and writes until one of them ends, or the connection is cut. Whether the core has cut it.
+async fn exchange(shared: &Shared, link: Link, opening: Opening, stream: SipStream) -> bool {
     let Opening { flow, line, queue, cut } = opening;
     line.stands(stream);
     let mut half = Half(Arc::clone(&line));
     let reading = Reading { shared, link, flow, line: &line };
-    tokio::select! {
-        () = reading.run(half.clone()) => {}
-        () = write_queued(shared, &line, queue) => {}
-        _ = cut => {}
-    }
+    let is_known = tokio::select! {
+        () = reading.run(half.clone()) => false,
+        () = write_queued(shared, &line, queue) => false,
+        cut = cut => cut.is_ok(),
+    };
     // RFC 8446 §6.1: TLS says that it ends. A peer that does not listen is not waited for.
     let _ = timeout(CLOSE_TIMEOUT, half.shutdown()).await;
+    is_known
 }
 
 async fn report(shared: &Shared, link: Link, flow: Option<FlowId>) {

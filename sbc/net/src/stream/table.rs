@@ -35,8 +35,8 @@ struct Entry {
     peer: Peer,
     accepted: bool,
     line: Arc<Line>,
-    /// Dropped with the entry, which ends the connection's task.
-    _alive: oneshot::Sender<()>,
+    /// Dropped with the entry, which ends the connection's task; told, when the core wants that.
+    alive: oneshot::Sender<()>,
 }
 
 /// The task's side of a table entry.
@@ -46,7 +46,7 @@ pub(super) struct Opening {
     pub(super) line: Arc<Line>,
     /// What waits to be written.
     pub(super) queue: mpsc::Receiver<Vec<u8>>,
-    /// Ends when the entry is gone.
+    /// Ends when the entry is gone; with a word when the core has closed it, which need not hear of it.
     pub(super) cut: oneshot::Receiver<()>,
 }
 
@@ -95,7 +95,15 @@ impl Connections {
 
     /// Takes a connection out, if it still is in.
     pub(super) fn close(&self, flow: FlowId) {
-        self.lock().close(flow);
+        drop(self.lock().close(flow));
+    }
+
+    /// The same for the core, which is not told of the end.
+    pub(super) fn close_for_core(&self, flow: FlowId) {
+        if let Some(entry) = self.lock().close(flow) {
+            // The connection may have ended by itself just now.
+            let _ = entry.alive.send(());
+        }
     }
 
     /// Cuts the accepted connections whose source does not pass.
@@ -108,7 +116,7 @@ impl Connections {
             .map(|(flow, _)| *flow)
             .collect();
         for flow in cut {
-            table.close(flow);
+            drop(table.close(flow));
         }
     }
 
@@ -133,13 +141,13 @@ impl Table {
         let flow = FlowId(self.last_flow);
         let (line, queue) = Line::new();
         let (alive, cut) = oneshot::channel();
-        self.by_flow.insert(flow, Entry { peer, accepted, line: Arc::clone(&line), _alive: alive });
+        self.by_flow.insert(flow, Entry { peer, accepted, line: Arc::clone(&line), alive });
         self.by_peer.insert(peer, flow);
         Opening { flow, line, queue, cut }
     }
 
-    fn close(&mut self, flow: FlowId) {
-        let Some(entry) = self.by_flow.remove(&flow) else { return };
+    fn close(&mut self, flow: FlowId) -> Option<Entry> {
+        let entry = self.by_flow.remove(&flow)?;
         if self.by_peer.get(&entry.peer) == Some(&flow) {
             self.by_peer.remove(&entry.peer);
         }
@@ -151,5 +159,6 @@ impl Table {
                 self.accepted_from.remove(&entry.peer.1.ip());
             }
         }
+        Some(entry)
     }
 }

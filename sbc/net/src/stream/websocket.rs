@@ -78,20 +78,26 @@ fn is_origin_allowed(allowed: &[String], origin: Option<&HeaderValue>) -> bool {
     allowed.is_empty() || allowed.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))
 }
 
-/// Reads and writes until one of them ends, or the connection is cut.
-pub(super) async fn exchange<S>(shared: &Shared, link: Link, opening: Opening, socket: WebSocketStream<S>)
+/// Reads and writes until one of them ends, or the connection is cut. Whether the core has cut it.
+pub(super) async fn exchange<S>(
+    shared: &Shared,
+    link: Link,
+    opening: Opening,
+    socket: WebSocketStream<S>,
+) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Opening { flow, queue, cut, .. } = opening;
     let (mut sink, stream) = socket.split();
     let (pongs, pongs_due) = mpsc::channel(1);
-    tokio::select! {
-        () = read(shared, link, flow, stream, pongs) => {}
-        () = write(shared, &mut sink, queue, pongs_due) => {}
-        _ = cut => {}
-    }
+    let is_known = tokio::select! {
+        () = read(shared, link, flow, stream, pongs) => false,
+        () = write(shared, &mut sink, queue, pongs_due) => false,
+        cut = cut => cut.is_ok(),
+    };
     let _ = timeout(CLOSE_TIMEOUT, sink.close()).await;
+    is_known
 }
 
 /// Reads until the peer ends the connection, is silent for too long, or makes no sense.

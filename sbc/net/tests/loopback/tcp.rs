@@ -98,6 +98,28 @@ async fn a_connection_is_made_once_and_used_again() {
     assert_eq!((node.counters().tcp_connected, node.counters().tcp_sent), (1, 2));
 }
 
+/// RFC 5626 §4.4.1: one that the core takes for dead carries nothing any more, and its end is no news.
+#[tokio::test]
+async fn a_connection_that_the_core_closes_is_not_used_again() {
+    let mut node = Node::start(&config(), 8);
+    let listener = TcpListener::bind((LISTED, 0)).await.expect("a free port");
+    let destination = listener.local_addr().expect("bound");
+    node.send(Transport::Tcp, destination, None, message("a", 0)).expect("queued");
+    let (mut dead, _) = listener.accept().await.expect("accepted");
+    dead.write_all(&message("b", 0)).await.expect("written");
+    let flow = node.next_packet().await.flow.expect("of a connection");
+    node.transports.close(flow);
+    node.send(Transport::Tcp, destination, Some(flow), message("c", 0)).expect("queued");
+    let (mut alive, _) = listener.accept().await.expect("another one");
+    let message_c = message("c", 0);
+    assert_eq!(read_exactly(&mut alive, message_c.len()).await, message_c);
+    read_exactly(&mut dead, message("a", 0).len()).await;
+    assert_eq!(dead.read(&mut [0; 1]).await.expect("an end"), 0);
+    alive.write_all(&message("d", 0)).await.expect("written");
+    assert_eq!(node.next_packet().await.bytes, message("d", 0), "before any word of the first one");
+    assert_eq!(node.transports.connections(), 1);
+}
+
 #[tokio::test]
 async fn a_connection_that_cannot_be_made_is_reported() {
     let mut node = Node::start(&config(), 8);

@@ -117,7 +117,8 @@ pub(super) fn transfer(leg: LegId, transferee: LegId) -> Command {
 /// A party wants its other one to talk to +15550177, or to the party of another session.
 pub(super) fn transfer_asked(session: SessionId, replaces: Option<SessionId>) -> ua::Event {
     let to = "+15550177".to_owned();
-    ua::Event::TransferAsked { session, refer: ua::ReferId(7), to, replaces, referred_by: None }
+    let scheme = ua::Scheme::Sip;
+    ua::Event::TransferAsked { session, refer: ua::ReferId(7), to, scheme, replaces, referred_by: None }
 }
 
 pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
@@ -452,13 +453,12 @@ impl Bench {
                 self.told.push(event);
             }
             Action::Media { worker, command } => self.take_media_command(worker, command),
-            Action::Invite { leg, invite, .. } => {
-                self.asked.push("invite".to_owned());
+            Action::Invite { leg, scheme, invite, .. } => {
+                let how = if scheme == ua::Scheme::Sips { "invite over TLS" } else { "invite" };
+                self.asked.push(how.to_owned());
                 self.invites.push(*invite);
-                let invited = match self.invite_error.take() {
-                    Some(error) => Err(error),
-                    None => Ok((self.session(), "dialled-call".to_owned())),
-                };
+                let made = |bench: &mut Self| (bench.session(), "dialled-call".to_owned());
+                let invited = self.invite_error.take().map_or_else(|| Ok(made(self)), Err);
                 self.calls.handle_invited(self.now, leg, invited);
             }
             Action::Accept { leg, session, media } => {

@@ -285,7 +285,7 @@ fn registrations_are_passed_on() {
 fn the_record_says_what_a_leg_was_called_from_end_to_end() {
     let mut bench = Bench::new();
     let (session, ..) = bench.answered();
-    bench.calls.note_session_id(session, Some("1;remote=2".to_owned()));
+    bench.session_event(ua::Event::Named { session, session_id: "1;remote=2".to_owned() });
     bench.peer_ends(session, 200);
     bench.close_all();
     bench.release_all();

@@ -75,6 +75,7 @@ enum Kind {
     TransferParty,
     TransferControl,
     RefuseTransfer,
+    PickUp,
     SetData,
 }
 
@@ -104,6 +105,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         3 => Just(Kind::TransferParty),
         1 => Just(Kind::TransferControl),
         1 => Just(Kind::RefuseTransfer),
+        2 => Just(Kind::PickUp),
         1 => Just(Kind::SetData),
     ]
 }
@@ -323,6 +325,7 @@ fn command(kind: Kind, (call, leg): (CallId, LegId), other: LegId, known: &Known
         }
         Kind::TransferControl => Command::Transfer { leg, transferee: other, to: TransferTo::Control },
         Kind::RefuseTransfer => Command::RefuseTransfer { leg, reason: RejectReason::Declined },
+        Kind::PickUp => Command::PickUp { leg, rung: other },
         Kind::SetData => Command::SetData { call, fact: CallFact::FlowStarted { flow: "main".to_owned() } },
     }
 }

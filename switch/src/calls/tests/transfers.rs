@@ -111,6 +111,44 @@ fn a_blind_transfer_that_fails_is_undone() {
     scene.wind_up();
 }
 
+/// RFC 5630 §5.1.1.3: whom a REFER names as sips is called so; when there is no such way nobody is, the two talk on, and the
+/// transferor is told 480. A carrier is not asked to see to it, though it takes REFER.
+#[test]
+fn a_transfer_to_sips_is_made_over_tls_or_not_at_all() {
+    for error in [None, Some(ua::SessionError::NotSecure)] {
+        let mut scene = talking();
+        let asked = transfer_asked(scene.agent.0, None);
+        let ua::Event::TransferAsked { session, refer, to, replaces, referred_by, .. } = asked else {
+            panic!("a transfer");
+        };
+        let scheme = ua::Scheme::Sips;
+        scene.bench.session_event(ua::Event::TransferAsked {
+            session,
+            refer,
+            to,
+            scheme,
+            replaces,
+            referred_by,
+        });
+        scene.asked();
+        scene.bench.invite_error = error;
+        let command = scene.bench.command(transfer(scene.agent.1, scene.caller.1));
+        scene.bench.open_all();
+        let asked = scene.asked();
+        let (begun, rest) = asked.split_at(6);
+        assert_eq!(begun, ["open", "unbridge", "stop", "play", "accept transfer", "invite over TLS"]);
+        if error.is_none() {
+            let session = scene.bench.last_session();
+            scene.answers(session);
+            assert_eq!(scene.bench.ending(command), "transferred");
+        } else {
+            assert_eq!(rest, ["report 480", "stop", "bridge", "close"]);
+            assert!(scene.bench.ending(command).starts_with("not answered"));
+        }
+        scene.wind_up();
+    }
+}
+
 /// The phone of most transferors hangs up as soon as its REFER is accepted: that is normal.
 #[test]
 fn the_transferor_may_leave() {

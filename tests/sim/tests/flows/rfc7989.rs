@@ -1,4 +1,4 @@
-//! RFC 7989 §10: what a call is called from end to end, with the node as the back-to-back user agent in between.
+//! RFC 7989: what a call is called from end to end, with the node as the back-to-back user agent in between.
 
 use tandem_sim::Seen;
 use tandem_sim::ladder::Ladder;
@@ -35,7 +35,7 @@ fn bye(ladder: &mut Ladder, peer: Peer) -> String {
     header(&bye, "Session-ID")
 }
 
-/// §10.1 and §10.6: each side hears who the other one is, and after a transfer who it has become.
+/// Each side hears who the other one is, and after a transfer who it has become.
 #[test]
 fn a_call_and_its_transfer() {
     let (mut ladder, alice, bob, carol) = (Ladder::new(), BIG_GUY, bob(), carol());
@@ -59,7 +59,7 @@ fn a_call_and_its_transfer() {
     ladder.is_at_rest();
 }
 
-/// §6: who does not say it hears nothing of it.
+/// Who does not say it hears nothing of it.
 #[test]
 fn a_call_of_those_who_do_not_know_it() {
     let (mut ladder, alice, bob) = (Ladder::new(), BIG_GUY, bob());

@@ -107,6 +107,43 @@ fn a_colleague_picks_up() {
     }
 }
 
+/// The same by code, from a phone that knows nothing of Replaces: of Bob's phone, or of whatever rings. Carol, who is of no
+/// group, gets 403, and Dave 480 when nothing rings.
+#[test]
+fn a_colleague_dials_the_code() {
+    for (number, code) in [(BOB, "*81001"), (QUEUE, "*81001"), (BOB, "*8"), (QUEUE, "*8")] {
+        let (mut ladder, alice, bob, carol) = (Ladder::new(), BIG_GUY, bob(), carol());
+        let dave = Peer { user: "1003", at: Ladder::phone(3) };
+        phones_on(&mut ladder, &[bob]);
+        calls(&mut ladder, alice, number, "ringing");
+        let mut alices = (number == QUEUE).then(|| is_answered(&mut ladder, alice));
+        let invite = rings(&mut ladder, bob);
+        phones_on(&mut ladder, &[carol, dave]);
+        is_turned_down(&mut ladder, carol, code, "403 INVITE");
+        dials(&mut ladder, dave, code, "by-code", "");
+        ladder.gets(dave.at, "100 INVITE");
+        let daves = is_answered(&mut ladder, dave);
+        is_cancelled(&mut ladder, bob, &invite);
+        if number == BOB {
+            ladder.gets(alice.at, "180 INVITE");
+        }
+        let alices = alices.take().unwrap_or_else(|| is_answered(&mut ladder, alice));
+        talk(&mut ladder, &alices, &daves, 0x20);
+        daves.hangs_up(&mut ladder);
+        alices.gets_bye(&mut ladder);
+        is_turned_down(&mut ladder, dave, code, "480 INVITE");
+        ladder.is_at_rest();
+    }
+}
+
+/// A code that cannot be followed.
+fn is_turned_down(ladder: &mut Ladder, who: Peer, code: &str, refusal: &str) {
+    dials(ladder, who, code, &format!("turned-down-{}", who.user), "");
+    ladder.gets(who.at, "100 INVITE");
+    let refusal = ladder.gets(who.at, refusal);
+    ladder.sends(who.at, &ack_of_refusal(who, &refusal));
+}
+
 /// RFC 3891 §3: who picks up what has just been answered gets 486, and 481 or 603 when it is over.
 #[test]
 fn a_pick_up_comes_too_late() {
