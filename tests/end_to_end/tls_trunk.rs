@@ -73,6 +73,43 @@ fn calls_come_and_go_over_one_connection_each_way() {
     }
 }
 
+/// RFC 5630 §5.3: who asks for TLS on every hop has it, there and back, and both are heard.
+#[test]
+fn a_call_of_sips_goes_on_over_tls() {
+    let (at, peer) = (free_tcp([127, 0, 0, 1]), free_tcp([127, 0, 0, 11]));
+    let mut node = node_with_trunk(at, peer, "carrier.example", "required");
+    let arguments = carrier(&node, at, peer);
+    let arguments = arguments.iter().map(String::as_str).chain(["--sips"]);
+    load(&node, &arguments.collect::<Vec<_>>()).went_well(CALLS as u64);
+    let records = records(&mut node);
+    assert_eq!(records.len(), CALLS);
+    for record in records {
+        assert_eq!((record.legs.len(), record.end_status), (2, 200), "{record:#?}");
+        assert!(record.legs.iter().all(|leg| leg.packets_received > 30), "{record:#?}");
+    }
+}
+
+/// RFC 5630 §5.3: where it leads on over UDP it is refused with 480, and nobody is called; the same caller as `sip:` is not.
+#[test]
+fn a_call_of_sips_does_not_leave_tls() {
+    let (at, peer) = (free_tcp([127, 0, 0, 1]), free_tcp([127, 0, 0, 11]));
+    let mut node = node_with_trunk(at, peer, "carrier.example", "off");
+    let arguments: Vec<String> = carrier(&node, at, peer)
+        .into_iter()
+        // To the demo's carrier, over UDP; nobody is there.
+        .map(|word| if word == "+15550122" { "+15550111".to_owned() } else { word })
+        .chain(["--sips".to_owned()])
+        .collect();
+    let run = load(&node, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((run.count("completed"), run.count("failed")), (0, CALLS as u64));
+    let records = records(&mut node);
+    assert_eq!(records.len(), CALLS);
+    for record in records {
+        assert_eq!(record.legs[0].end_status, 480, "{record:#?}");
+        assert_eq!((record.legs[1].end_status, record.legs[1].packets_sent), (480, 0), "{record:#?}");
+    }
+}
+
 #[test]
 fn a_carrier_whose_certificate_names_another_loses_its_own_calls_only() {
     let (at, peer) = (free_tcp([127, 0, 0, 1]), free_tcp([127, 0, 0, 11]));
