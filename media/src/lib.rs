@@ -6,6 +6,7 @@
 pub mod codec;
 mod collector;
 mod command;
+mod correlation;
 mod counters;
 mod deadlines;
 mod digit;

@@ -6,6 +6,7 @@
 //! steps there is spread over the first milliseconds instead, so that no delay is added to good packets.
 
 use super::Rate;
+use crate::correlation::{power, product};
 
 /// The highest rate that samples are concealed at: Opus conceals by itself.
 const MAX_KHZ: usize = 16;
@@ -128,23 +129,15 @@ impl Concealment {
     /// the best.
     fn cycle(&self) -> usize {
         let (min, max) = (MIN_CYCLE_MS * self.khz, MAX_CYCLE_MS * self.khz);
-        let coarse = (min..=max).step_by(2);
-        let best = coarse.max_by(|a, b| self.likeness(*a, 2).total_cmp(&self.likeness(*b, 2))).unwrap_or(min);
-        let fine = best.saturating_sub(1).max(min)..=(best + 1).min(max);
-        fine.max_by(|a, b| self.likeness(*a, 1).total_cmp(&self.likeness(*b, 1))).unwrap_or(best)
-    }
-
-    /// The normalised correlation at a lag.
-    fn likeness(&self, lag: usize, step: usize) -> f32 {
         let look = LOOK_MS * self.khz;
-        let latest = self.history.get(HISTORY - look..).unwrap_or_default();
-        let before = self.history.get(HISTORY - look - lag..).unwrap_or_default();
-        let pairs = latest.iter().zip(before).step_by(step);
-        let (product, energy) = pairs.fold((0.0, 1.0), |(product, energy), (now, then)| {
-            let (now, then) = (f32::from(*now), f32::from(*then));
-            (product + now * then, energy + then * then)
-        });
-        product / energy.sqrt()
+        let mut thinned = [0; HISTORY / 2];
+        thinned.iter_mut().zip(self.history.iter().step_by(2)).for_each(|(to, from)| *to = *from);
+        let coarsely = |lag: usize| likeness(&thinned, look / 2, lag / 2);
+        let closely = |lag: usize| likeness(&self.history, look, lag);
+        let coarse = (min..=max).step_by(2).map(|lag| (coarsely(lag), lag));
+        let best = coarse.max_by(|one, other| one.0.total_cmp(&other.0)).map_or(min, |(_, lag)| lag);
+        let fine = (best.saturating_sub(1).max(min)..=(best + 1).min(max)).map(|lag| (closely(lag), lag));
+        fine.max_by(|one, other| one.0.total_cmp(&other.0)).map_or(best, |(_, lag)| lag)
     }
 
     fn remember(&mut self, samples: &[i16]) {
@@ -157,4 +150,13 @@ impl Concealment {
             end.copy_from_slice(latest);
         }
     }
+}
+
+/// The normalised correlation of the latest `look` samples with those before them by a lag.
+fn likeness(history: &[i16], look: usize, lag: usize) -> f32 {
+    let start = history.len().saturating_sub(look);
+    let latest = history.get(start..).unwrap_or_default();
+    let before = history.get(start.saturating_sub(lag)..).unwrap_or_default();
+    let before = before.get(..look).unwrap_or(before);
+    product(latest, before) as f32 / ((power(before) + 1) as f32).sqrt()
 }

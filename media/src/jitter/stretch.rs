@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::codec::Rate;
+use crate::correlation::{power, product};
 
 /// Cycles looked for: of voices, and of silence, which has any.
 const MIN_CYCLE_US: usize = 2_500;
@@ -75,14 +76,4 @@ pub(super) fn lengthen(buffer: &mut [i16], len: usize, rate: Rate) -> usize {
 fn blend(one: i16, other: i16, at: usize, of: usize) -> i16 {
     let share = at as f32 / of as f32;
     (f32::from(one) * (1.0 - share) + f32::from(other) * share) as i16
-}
-
-// In whole numbers, whose sums may be made in any order, so many at a time.
-
-fn power(samples: &[i16]) -> u64 {
-    samples.iter().map(|sample| u64::from(sample.unsigned_abs()).pow(2)).sum()
-}
-
-fn product(one: &[i16], other: &[i16]) -> i64 {
-    one.iter().zip(other).map(|(one, other)| i64::from(i32::from(*one) * i32::from(*other))).sum()
 }

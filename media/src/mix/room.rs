@@ -8,6 +8,7 @@ use super::saturation::saturate;
 use super::{Audience, ConferenceId, FRAME, FRAME_SAMPLES, Frame, Gain};
 use crate::codec::Rate;
 use crate::codec::resampler::Resampler;
+use crate::correlation::power;
 use crate::player::Player;
 use crate::schedule::{Schedule, Tick};
 use crate::{BargeIn, EndpointId, PlayId, Segment};
@@ -315,11 +316,6 @@ fn alone((frame, gain): (&Frame, Gain), out: &mut [i16]) {
             saturate(&louder, out);
         }
     }
-}
-
-/// The power of a frame.
-fn power(frame: &[i16]) -> u64 {
-    frame.iter().map(|sample| u64::from(sample.unsigned_abs()).pow(2)).sum()
 }
 
 #[cfg(test)]
