@@ -36,6 +36,33 @@ impl EventQueue {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        pop_front(&mut self.events)
+    }
+}
+
+/// Takes the first of a queue, which begins anew in its room when it is empty. Else it would wander through all of
+/// that, and of what is room for the worst every page would be memory in use.
+pub(crate) fn pop_front<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if queue.is_empty() {
+        queue.clear();
+    }
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_is_drained_uses_the_same_room_again() {
+        let mut queue = VecDeque::with_capacity(1_000);
+        let mut places = std::collections::BTreeSet::new();
+        for n in 0..1_000 {
+            queue.extend([n, n + 1]);
+            places.extend(queue.iter().map(std::ptr::from_ref));
+            assert_eq!([pop_front(&mut queue), pop_front(&mut queue)], [Some(n), Some(n + 1)]);
+        }
+        assert_eq!(places.len(), 2);
     }
 }

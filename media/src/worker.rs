@@ -39,7 +39,7 @@ use crate::codec::MAX_FRAME_SAMPLES;
 use crate::counters::{Counters, Refusal};
 use crate::deadlines::Deadlines;
 use crate::endpoint::{Endpoint, MAX_PACKET_LEN};
-use crate::event_queue::EventQueue;
+use crate::event_queue::{EventQueue, pop_front};
 use crate::mix::Rooms;
 use crate::music::Music;
 use crate::player::Player;
@@ -427,7 +427,7 @@ impl Worker {
 
     /// The next socket request.
     pub fn poll_io(&mut self) -> Option<IoRequest> {
-        self.requests.pop_front()
+        pop_front(&mut self.requests)
     }
 
     /// The next packet to send.
@@ -447,18 +447,18 @@ impl Worker {
                     };
                     if !endpoint.has_packet() {
                         endpoint.queued = false;
-                        self.outbox.pop_front();
+                        pop_front(&mut self.outbox);
                     }
                     made.map(|made| (endpoint.id, made))
                 }
                 Some(Slot::Leaving(endpoint)) => {
-                    self.outbox.pop_front();
+                    pop_front(&mut self.outbox);
                     endpoint.queued = false;
                     let made = endpoint.write_report(self.now, true, &mut self.buffer);
                     made.map(|made| (endpoint.id, made))
                 }
                 _ => {
-                    self.outbox.pop_front();
+                    pop_front(&mut self.outbox);
                     None
                 }
             };

@@ -21,7 +21,7 @@ use crate::sys::{SendRing, WakeFd};
 use crate::thread::MediaThread;
 
 /// Commands, and events, that may wait between the core and one media thread.
-pub const RING_CAPACITY: usize = 4096;
+pub const RING_CAPACITY: usize = 1024;
 
 /// The most media threads.
 pub const MAX_THREADS: usize = 256;
