@@ -35,6 +35,8 @@ fn count() {
 static ALLOCATOR: Counting = Counting(count);
 
 const MAX_ENDPOINTS: usize = 11;
+/// More packets at once than a jitter buffer takes.
+const BURST: u16 = 80;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn event(handle: &mut MediaHandle) -> Event {
@@ -103,6 +105,15 @@ fn packet(number: u16) -> Vec<u8> {
     packet
 }
 
+/// They have room for what usually waits, and get as much more as ever waits at a time.
+fn fill_jitter_buffers(parties: [(&UdpSocket, SocketAddr); 3]) {
+    for number in 0..BURST {
+        for (party, to) in parties {
+            party.send_to(&packet(number), to).expect("sent");
+        }
+    }
+}
+
 #[test]
 fn relaying_playing_mixing_and_transcoding_allocate_nothing_per_packet() {
     allocates_nothing(IoChoice::Mmsg);
@@ -158,15 +169,16 @@ fn allocates_nothing(io: IoChoice) {
     handle.send(Command::Open { endpoint: nobody, local: to_alice }).expect("room");
     assert_eq!(event(handle), Event::OpenFailed { endpoint: nobody });
 
+    fill_jitter_buffers([(&talker, to_talker), (&carol, to_carol), (&erin, to_erin)]);
     let mut buffer = [0; 2048];
     let mut exchange = |number: u16| {
         alice.send_to(&packet(number), to_alice).expect("sent");
         bob.recv(&mut buffer).expect("relayed");
-        talker.send_to(&packet(number), to_talker).expect("sent");
+        talker.send_to(&packet(BURST + number), to_talker).expect("sent");
         if number.is_multiple_of(10) {
             listener.recv(&mut buffer).expect("played");
-            carol.send_to(&packet(number / 10), to_carol).expect("sent");
-            erin.send_to(&packet(number / 10), to_erin).expect("sent");
+            carol.send_to(&packet(BURST + number / 10), to_carol).expect("sent");
+            erin.send_to(&packet(BURST + number / 10), to_erin).expect("sent");
             dave.recv(&mut buffer).expect("transcoded");
             frank.recv(&mut buffer).expect("transcoded");
             third.recv(&mut buffer).expect("mixed");
