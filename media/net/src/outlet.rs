@@ -1,8 +1,7 @@
 //! How packets leave: each at once, or those of a turn together, by io_uring.
 //!
-//! Together go only those of connected sockets. Multishot receiving with a buffer ring was measured, too: over connected
-//! sockets it takes no less processor time than epoll with sends by the ring, and its packets wait longer
-//! (`benches/benches/relay.rs`).
+//! Multishot receiving with a buffer ring was measured, too: over connected sockets it takes no less processor time than
+//! epoll with sends by the ring, and its packets wait longer (ARCHITECTURE.md has the figures).
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -66,18 +65,17 @@ impl<'a> Outlet<'a> {
 impl Departures {
     /// Sends a packet, by the end of the turn at the latest.
     pub(crate) fn send(&mut self, outlet: Outlet<'_>, bytes: &[u8], to: SocketAddr, counters: &Counters) {
-        if let Self::Together(ring) = self
-            && outlet.connected_to == Some(to)
-        {
-            if ring.is_full() {
-                self.flush(counters);
-                return self.send(outlet, bytes, to, counters);
-            }
-            if ring.push(outlet.socket, bytes) {
-                return;
-            }
+        if matches!(self, Self::Together(ring) if ring.is_full()) {
+            self.flush(counters);
         }
-        outlet.send(bytes, to, counters);
+        let address = (outlet.connected_to != Some(to)).then_some(to);
+        let waits = match self {
+            Self::Together(ring) => ring.push(outlet.socket, address, bytes),
+            Self::AtOnce => false,
+        };
+        if !waits {
+            outlet.send(bytes, to, counters);
+        }
     }
 
     /// Sends packets of a batch.

@@ -4,13 +4,13 @@
 //! that submitted them returns; what it reads is the ring's own copy of each packet, and it stays until then.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 
 use io_uring::types::Fd;
 use io_uring::{IoUring, Probe, opcode};
 
-use super::MAX_PACKET;
+use super::{MAX_PACKET, SocketName};
 
 /// Packets given to the kernel in one system call. More would save next to nothing and keep the first one waiting.
 pub const RING_CAPACITY: usize = 32;
@@ -22,18 +22,23 @@ const TRIAL: u64 = u64::MAX;
 pub struct SendRing {
     ring: IoUring,
     packets: Box<[[u8; MAX_PACKET]]>,
+    /// Where those go that name a destination.
+    names: Box<[SocketName]>,
+    /// Whether the kernel takes destinations.
+    addresses: bool,
     requests: Vec<Request>,
     /// Those that are tried again.
-    again: Vec<(u64, Request)>,
-    /// The kernel may read `packets`.
+    again: Vec<u64>,
+    /// The kernel may read `packets` and `names`.
     is_under_way: bool,
 }
 
-/// A packet that waits: the socket's descriptor, and how long it is.
+/// A packet that waits: the socket's descriptor, how long it is, and whether it names a destination.
 #[derive(Clone, Copy, Debug)]
 struct Request {
     fd: Fd,
     len: u32,
+    is_addressed: bool,
 }
 
 /// What became of packets.
@@ -76,6 +81,9 @@ impl SendRing {
         let mut made = Self {
             ring,
             packets: vec![[0; MAX_PACKET]; RING_CAPACITY].into_boxed_slice(),
+            names: (0..RING_CAPACITY).map(|_| SocketName::unspecified()).collect(),
+            // It came with this one (Linux 6.1), and cannot be asked for.
+            addresses: probe.is_supported(opcode::SendMsgZc::CODE),
             requests: Vec::with_capacity(RING_CAPACITY),
             again: Vec::with_capacity(RING_CAPACITY),
             is_under_way: false,
@@ -102,17 +110,25 @@ impl SendRing {
         self.requests.is_empty()
     }
 
-    /// Takes a packet for a connected socket, which must stay open until [`SendRing::submit`]; false when there is no
-    /// room for one more, or for so long a one.
+    /// Takes a packet for a socket, which must stay open until [`SendRing::submit`], and be connected if no destination
+    /// is named; false when there is no room for one more, or for so long a one, or the kernel takes no destinations.
     #[must_use]
-    pub fn push(&mut self, socket: &UdpSocket, packet: &[u8]) -> bool {
-        if self.is_full() {
+    pub fn push(&mut self, socket: &UdpSocket, to: Option<SocketAddr>, packet: &[u8]) -> bool {
+        if to.is_some() && !self.addresses {
             return false;
         }
-        let place = self.packets.get_mut(self.requests.len()).and_then(|place| place.get_mut(..packet.len()));
-        let (Some(place), Ok(len)) = (place, u32::try_from(packet.len())) else { return false };
+        let index = self.requests.len();
+        let place = self.packets.get_mut(index).and_then(|place| place.get_mut(..packet.len()));
+        let (Some(place), Some(name), Ok(len)) =
+            (place, self.names.get_mut(index), u32::try_from(packet.len()))
+        else {
+            return false;
+        };
         place.copy_from_slice(packet);
-        self.requests.push(Request { fd: Fd(socket.as_raw_fd()), len });
+        if let Some(to) = to {
+            *name = SocketName::from(to);
+        }
+        self.requests.push(Request { fd: Fd(socket.as_raw_fd()), len, is_addressed: to.is_some() });
         true
     }
 
@@ -130,12 +146,10 @@ impl SendRing {
         self.finish(all)?;
         self.again.clear();
         for completion in self.ring.completion() {
-            let index = completion.user_data();
-            let request = usize::try_from(index).ok().and_then(|index| self.requests.get(index));
-            match (told(completion.result()), request) {
-                (Told::Taken, _) => sent.taken += 1,
-                (Told::ByIcmp, Some(request)) => self.again.push((index, *request)),
-                (Told::ByIcmp | Told::Refused, _) => sent.failed += 1,
+            match told(completion.result()) {
+                Told::Taken => sent.taken += 1,
+                Told::ByIcmp => self.again.push(completion.user_data()),
+                Told::Refused => sent.failed += 1,
             }
         }
         if !self.again.is_empty() {
@@ -149,7 +163,7 @@ impl SendRing {
         let all = self.again.len();
         sent.told_by_icmp += all as u64;
         for index in 0..all {
-            let Some((packet, _)) = self.again.get(index).copied() else { break };
+            let Some(packet) = self.again.get(index).copied() else { break };
             self.prepare(packet)?;
         }
         self.finish(all)?;
@@ -165,17 +179,21 @@ impl SendRing {
     /// Puts the request of a packet that waits into the queue.
     fn prepare(&mut self, index: u64) -> io::Result<()> {
         let index_here = usize::try_from(index).unwrap_or(usize::MAX);
-        let (Some(request), Some(packet)) = (self.requests.get(index_here), self.packets.get(index_here))
+        let (Some(request), Some(packet), Some(name)) =
+            (self.requests.get(index_here), self.packets.get(index_here), self.names.get_mut(index_here))
         else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        let entry = opcode::Send::new(request.fd, packet.as_ptr(), request.len)
-            .flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
-            .build()
-            .user_data(index);
-        // SAFETY: the kernel reads `len` bytes of `packet`, which has room for them: `push` has copied as many. They
-        // are neither changed nor freed before the request is completed: `submit` waits for that, and where it
-        // cannot, `drop` leaves the packets.
+        let mut send = opcode::Send::new(request.fd, packet.as_ptr(), request.len)
+            .flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+        if request.is_addressed {
+            let (name, len) = name.as_raw();
+            send = send.dest_addr(name.cast()).dest_addr_len(len);
+        }
+        let entry = send.build().user_data(index);
+        // SAFETY: the kernel reads `len` bytes of `packet`, which has room for them: `push` has copied as many; and a
+        // whole `name`, if any. They are neither changed nor freed before the request is completed: `submit` waits
+        // for that, and where it cannot, `drop` leaves them.
         unsafe { self.ring.submission().push(&entry) }.map_err(|_| io::ErrorKind::OutOfMemory.into())
     }
 
@@ -210,7 +228,7 @@ impl SendRing {
 impl Drop for SendRing {
     fn drop(&mut self) {
         if self.is_under_way {
-            std::mem::forget(std::mem::take(&mut self.packets));
+            std::mem::forget((std::mem::take(&mut self.packets), std::mem::take(&mut self.names)));
         }
     }
 }
