@@ -40,6 +40,7 @@ mod reload;
 mod routing;
 mod service_manager;
 mod session_ids;
+mod sips_transfer;
 mod srtp_softphone;
 mod straight_through;
 mod support;

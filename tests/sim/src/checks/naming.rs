@@ -31,8 +31,13 @@ pub(super) fn each_is_called_by_its_own_name(run: &Observed, judge: &mut Judge) 
             SessionIdPolicy::Send => true,
         };
         judge.looked();
+        // Of phones that ring together, what one has said is what the session is called.
+        let is_other_phones = |name: &String| {
+            let mut beside = run.reports.iter().filter(is_beside);
+            beside.any(|other| other.report.named.own.as_ref() == Some(name))
+        };
         // Who has no name is not called by one either.
-        if named.own.is_some() && !named.misnamed.is_empty() {
+        if named.own.is_some() && !named.misnamed.iter().all(is_other_phones) {
             judge.fail(format!("{} is {:?} and was called {:?}", party.party, named.own, named.misnamed));
         }
         if named.theirs.is_some() && named.theirs == named.own {
