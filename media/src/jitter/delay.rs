@@ -242,6 +242,8 @@ const fn is_less(one: u32, other: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LIMITS: DelayLimits = DelayLimits { min: Duration::from_millis(10), max: DelayLimits::MAX };
@@ -288,5 +290,32 @@ mod tests {
         let mut delay = Delay::new(8_000, limits);
         delay.observe(Instant::from_millis(1_000), 0);
         assert_eq!((delay.target() / 8, delay.max() / 8), (100, 160));
+    }
+
+    proptest! {
+        /// Against looking at every delay there is.
+        #[test]
+        fn the_delay_that_impairs_least_is_found_without_looking_at_all(
+            counts in prop::collection::vec((0..BINS, 0u16..500), 0..30),
+            stalled_ms in 0u32..400,
+        ) {
+            let mut delay = Delay::new(8_000, LIMITS);
+            for (number, (bin, count)) in counts.into_iter().enumerate() {
+                let counts = if number % 2 == 0 { &mut delay.current } else { &mut delay.before };
+                counts[bin] = count;
+            }
+            let more = |delay_ms: u32| stalled_ms.saturating_sub(delay_ms) as f32 / 10.0;
+            let counted = |bin: usize| u32::from(delay.current[bin]) + u32::from(delay.before[bin]);
+            let all = (0..BINS).map(counted).sum::<u32>().max(1);
+            let impairment = |bin: usize| {
+                let delay_ms = (bin as u32 + 1) * BIN_MS;
+                let beyond = all.saturating_sub((0..=bin).map(counted).sum());
+                let missed_percent = 100.0 * beyond as f32 / all as f32 + more(delay_ms);
+                let loss = Impairment::G711.of_loss(missed_percent, 1.0);
+                (loss + delay_impairment((ELSEWHERE_MS + delay_ms) as f32), delay_ms)
+            };
+            let best = (0..BINS).map(impairment).min_by(|one, other| one.0.total_cmp(&other.0));
+            prop_assert_eq!(Some(delay.least_impairing(more)), best.map(|(_, delay_ms)| delay_ms));
+        }
     }
 }

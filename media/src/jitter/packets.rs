@@ -187,4 +187,16 @@ mod tests {
         assert_eq!(packets.insert(far, 65, Kind::Audio, &[1]), Inserted::Jumped(MAX_PACKETS));
         assert_eq!(packets.first().map(|(packet, _)| packet.timestamp), Some(65));
     }
+
+    #[test]
+    fn a_payload_is_kept_where_the_one_before_it_was() {
+        let mut packets = Packets::new();
+        let mut places = std::collections::BTreeSet::new();
+        for number in 0..3 * MAX_PACKETS as u16 {
+            packets.insert(number, number.into(), Kind::Audio, &[1; USUAL_PAYLOAD]);
+            places.extend(packets.next().map(|packet| packet.payload.as_ptr()));
+            packets.advance();
+        }
+        assert_eq!((places.len(), packets.spare.len()), (1, USUAL_PACKETS));
+    }
 }

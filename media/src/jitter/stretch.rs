@@ -77,3 +77,44 @@ fn blend(one: i16, other: i16, at: usize, of: usize) -> i16 {
     let share = at as f32 / of as f32;
     (f32::from(one) * (1.0 - share) + f32::from(other) * share) as i16
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::*;
+
+    /// 20 ms of a tone.
+    fn tone(hz: f64, rate: Rate) -> Vec<i16> {
+        let step = TAU * hz / f64::from(rate.hz());
+        let count = rate.samples_in(Duration::from_millis(20));
+        (0..count).map(|n| (9_000.0 * (step * n as f64).sin()) as i16).collect()
+    }
+
+    #[test]
+    fn what_is_left_out_or_added_is_whole_cycles() {
+        for rate in [Rate::Narrowband, Rate::Wideband, Rate::Fullband] {
+            for hz in [125.0, 160.0, 200.0] {
+                let period = f64::from(rate.hz()) / hz;
+                let cycle = cycle(&tone(hz, rate), rate).expect("it repeats itself");
+                assert!(
+                    (cycle as f64 % period).min(period - cycle as f64 % period) <= 1.0,
+                    "{cycle} at {hz} Hz"
+                );
+                let mut frame = tone(hz, rate);
+                assert_eq!(shorten(&mut frame, rate), frame.len() - cycle);
+                let mut buffer = tone(hz, rate);
+                buffer.resize(2 * frame.len(), 0);
+                assert_eq!(lengthen(&mut buffer, frame.len(), rate), frame.len() + cycle);
+            }
+        }
+    }
+
+    #[test]
+    fn the_loudest_cycles_have_room_and_silence_has_any() {
+        let loud: Vec<i16> = (0..160).map(|n| if n / 20 % 2 == 0 { i16::MIN } else { i16::MAX }).collect();
+        assert_eq!(cycle(&loud, Rate::Narrowband), Some(80));
+        assert_eq!(cycle(&[0; 160], Rate::Narrowband), Some(80));
+        assert_eq!(cycle(&[], Rate::Narrowband), None);
+    }
+}
