@@ -6,6 +6,7 @@
 //!
 //! Owner thread: the signalling core. This module must not know dialogs or sessions.
 
+mod index;
 mod invite_client;
 mod invite_server;
 mod layer;

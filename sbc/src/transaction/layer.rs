@@ -1,9 +1,10 @@
 //! All transactions, with what they have to send and when their timers are due.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use tandem_time::Instant;
 
+use super::index::Index;
 use super::machine::{Input, Machine};
 use super::matching::{Key, Keys};
 use super::{
@@ -19,7 +20,7 @@ const DIALOGS_PER_INVITE_MAX: usize = 16;
 
 /// Names a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TransactionId(Slot);
+pub(crate) struct TransactionId(pub(super) Slot);
 
 /// A request to send.
 #[derive(Debug)]
@@ -107,15 +108,16 @@ struct Transaction<U> {
 pub(crate) struct Transactions<U> {
     keys: Keys,
     transactions: Slab<Transaction<U>>,
-    by_key: BTreeMap<(Side, Key), TransactionId>,
-    merged: BTreeMap<Key, TransactionId>,
+    clients: Index,
+    servers: Index,
+    merged: Index,
     deadlines: BTreeSet<(Instant, TransactionId)>,
     transmits: VecDeque<Transmit>,
     notices: VecDeque<Notice<U>>,
     counters: LayerCounters,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 enum Side {
     Client,
     Server,
@@ -127,8 +129,9 @@ impl<U: Copy> Transactions<U> {
         Self {
             keys: Keys::new(secrets),
             transactions: Slab::default(),
-            by_key: BTreeMap::new(),
-            merged: BTreeMap::new(),
+            clients: Index::new(),
+            servers: Index::new(),
+            merged: Index::new(),
             deadlines: BTreeSet::new(),
             transmits: VecDeque::new(),
             notices: VecDeque::new(),
@@ -184,7 +187,7 @@ impl<U: Copy> Transactions<U> {
     ) -> ResponseMatch<U> {
         let branch = essentials.via.branch().unwrap_or_default();
         let key = self.keys.client(branch, essentials.cseq.method);
-        let Some(&id) = self.by_key.get(&(Side::Client, key)) else { return ResponseMatch::Stray };
+        let Some(id) = self.clients.get(key) else { return ResponseMatch::Stray };
         let timing = self.timing(id);
         let Some(transaction) = self.transactions.get_mut(id.0) else { return ResponseMatch::Stray };
         let before = transaction.machine.deadline();
@@ -219,8 +222,8 @@ impl<U: Copy> Transactions<U> {
         essentials: &Essentials<'_>,
     ) -> RequestMatch {
         let key = self.keys.server(request, essentials);
-        let Some(&id) = self.by_key.get(&(Side::Server, key)) else {
-            let known = self.keys.merged(essentials).is_some_and(|merged| self.merged.contains_key(&merged));
+        let Some(id) = self.servers.get(key) else {
+            let known = self.keys.merged(essentials).is_some_and(|merged| self.merged.get(merged).is_some());
             let starts_one = !matches!(essentials.cseq.method, Method::Ack | Method::Cancel);
             return if known && starts_one { RequestMatch::Merged } else { RequestMatch::New };
         };
@@ -290,13 +293,13 @@ impl<U: Copy> Transactions<U> {
         request: &Message<'_>,
         essentials: &Essentials<'_>,
     ) -> Option<(TransactionId, U)> {
-        let id = *self.by_key.get(&(Side::Server, self.keys.cancelled(request, essentials)))?;
+        let id = self.servers.get(self.keys.cancelled(request, essentials))?;
         self.transactions.get(id.0).map(|transaction| (id, transaction.user))
     }
 
     /// Whether a request of ours went out under this branch and is still under way: it came back to us.
     pub(crate) fn is_ours(&self, branch: &str, method: Method<'_>) -> bool {
-        self.by_key.contains_key(&(Side::Client, self.keys.client(branch, method)))
+        self.clients.get(self.keys.client(branch, method)).is_some()
     }
 
     /// The request of a client transaction, and its way.
@@ -418,13 +421,12 @@ impl<U: Copy> Transactions<U> {
     }
 
     fn insert(&mut self, side: Side, transaction: Transaction<U>) -> TransactionId {
-        let key = (side, transaction.key);
-        let merged = transaction.merged;
+        let (key, merged) = (transaction.key, transaction.merged);
         let id = TransactionId(self.transactions.insert(transaction));
         if let Some(merged) = merged {
             self.merged.insert(merged, id);
         }
-        self.by_key.insert(key, id);
+        self.of_side(side).insert(key, id);
         id
     }
 
@@ -488,14 +490,16 @@ impl<U: Copy> Transactions<U> {
             Machine::InviteClient(_) | Machine::NonInviteClient(_) => Side::Client,
             Machine::InviteServer(_) | Machine::NonInviteServer(_) => Side::Server,
         };
-        let key = (side, transaction.key);
-        if self.by_key.get(&key) == Some(&id) {
-            self.by_key.remove(&key);
+        self.of_side(side).remove(transaction.key, id);
+        if let Some(merged) = transaction.merged {
+            self.merged.remove(merged, id);
         }
-        if let Some(merged) = transaction.merged
-            && self.merged.get(&merged) == Some(&id)
-        {
-            self.merged.remove(&merged);
+    }
+
+    const fn of_side(&mut self, side: Side) -> &mut Index {
+        match side {
+            Side::Client => &mut self.clients,
+            Side::Server => &mut self.servers,
         }
     }
 }

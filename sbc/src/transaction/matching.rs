@@ -13,6 +13,21 @@ pub const MAGIC_COOKIE: &str = "z9hG4bK";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(u64, u64);
 
+impl Key {
+    pub(super) const fn low(self) -> u64 {
+        self.0
+    }
+
+    pub(super) const fn high(self) -> u64 {
+        self.1
+    }
+
+    #[cfg(test)]
+    pub(super) const fn of(low: u64, high: u64) -> Self {
+        Self(low, high)
+    }
+}
+
 /// Makes keys, under a secret: nobody outside can tell which messages would have the same one.
 #[derive(Debug)]
 pub(crate) struct Keys {

@@ -43,8 +43,7 @@ fn ask(layer: &mut Transactions<()>, now: Instant, method: Method<'_>, number: u
 
 fn assert_empty(layer: &Transactions<()>) {
     assert_eq!(layer.len(), 0);
-    assert!(layer.by_key.is_empty());
-    assert!(layer.merged.is_empty());
+    assert_eq!([&layer.clients, &layer.servers, &layer.merged].map(Index::len), [0; 3]);
     assert!(layer.deadlines.is_empty());
 }
 
@@ -66,7 +65,7 @@ fn nothing_is_left_of_a_transaction() {
     assert_empty(&layer);
 
     ask(&mut layer, start, Method::Invite, 1);
-    let gone = layer.by_key.values().copied().next().expect("one transaction");
+    let gone = layer.clients.get(layer.keys.client("z9hG4bK1", Method::Invite)).expect("one transaction");
     layer.abandon(gone);
     assert_empty(&layer);
 
