@@ -79,8 +79,9 @@ impl Loaded {
         for flow in &contact_centre.flows {
             let queues = contact_centre.queues.iter().map(|queue| queue.name.clone()).collect();
             let (prompts, grammars) = (&contact_centre.prompts, contact_centre.grammars.as_ref());
-            let speech = contact_centre.speech;
-            if let Err(error) = flow.check(Inventory { queues: &queues, prompts, grammars, speech }) {
+            let (speech, recording) = (contact_centre.speech, contact_centre.recording);
+            let inventory = Inventory { queues: &queues, prompts, grammars, speech, recording };
+            if let Err(error) = flow.check(inventory) {
                 mistakes.push(in_folder(&config.flows_folder, &error));
             }
         }
@@ -244,6 +245,7 @@ fn contact_centre(
             Route { target: target(reach), ring_timeout: *ring_timeout, media: path(*media) },
         )),
     });
+    let recorded = config.trunks.iter().filter(|trunk| trunk.record);
     ContactCentreConfig {
         entry_points: answered.collect(),
         routes: straight.collect(),
@@ -255,20 +257,29 @@ fn contact_centre(
         prompts: prompts.keys().cloned().collect(),
         grammars: Arc::new(grammars),
         speech: config.speech.is_some(),
+        recording: config.recording.is_some(),
+        recorded_trunks: recorded.map(|trunk| trunk.name.clone()).collect(),
         not_responding_pause: config.not_responding_pause,
         hold_music: config.hold_music.clone(),
         outbound_trunk: config.outbound_trunk.clone(),
         supervisors: config.supervisors.iter().cloned().collect(),
         pickup_groups: config.phones.pickup_groups.iter().map(|it| it.iter().cloned().collect()).collect(),
-        features: Features {
-            conference: config.features.conference.clone(),
-            monitor: config.features.monitor.clone(),
-            coach: config.features.coach.clone(),
-            barge: config.features.barge.clone(),
-            pick_up: config.features.pick_up.clone(),
-            entry_tone: config.features.entry_tone,
-        },
+        features: features(config),
         call_progress: call_progress(config),
+    }
+}
+
+/// What phones key and dial.
+fn features(config: &Config) -> Features {
+    Features {
+        conference: config.features.conference.clone(),
+        record: config.features.record.clone(),
+        pause_recording: config.features.pause_recording.clone(),
+        monitor: config.features.monitor.clone(),
+        coach: config.features.coach.clone(),
+        barge: config.features.barge.clone(),
+        pick_up: config.features.pick_up.clone(),
+        entry_tone: config.features.entry_tone,
     }
 }
 

@@ -14,6 +14,7 @@ mod core;
 mod files;
 mod picture;
 pub(crate) mod recorder;
+mod recording_orders;
 pub(crate) mod wiring;
 
 use std::fmt;
@@ -28,7 +29,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tandem_api::{ApiError, Server};
 use tandem_control::ContactCentre;
-use tandem_media_net::recordings::RecordingCounters;
 use tandem_media_net::{DtlsIdentity, MediaHandle, MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
 use tandem_sbc::user_agent::Fingerprint;
@@ -45,7 +45,7 @@ use self::clock::Clock;
 use self::core::{Core, MediaLink, Order, Reload};
 pub(crate) use self::core::{Seen, Tap, Way};
 use self::picture::{Kept, NodeStatus, Picture};
-use self::recorder::Recorder;
+use self::recorder::{KeptRecordings, Recorder};
 use crate::configuration::Loaded;
 use crate::speech::Speaker;
 
@@ -286,16 +286,16 @@ fn start_speaker(config: &tandem_config::Config, wake: &Wake) -> Result<Speaker,
     started.map_err(|source| StartError::Thread { what: "the speakers", source })
 }
 
-/// Who writes recordings, and what it counts.
+/// Who writes recordings, and what there is of them.
 fn start_recorder(
     config: &tandem_config::Config,
     clock: Clock,
     wake: &Wake,
-) -> Result<(Recorder, Option<Arc<RecordingCounters>>), StartError> {
+) -> Result<(Recorder, Option<KeptRecordings>), StartError> {
     let recorder = Recorder::start(config.recording.as_ref(), clock.dates(), wake)
         .map_err(|source| StartError::Thread { what: "the recorder", source })?;
-    let counters = recorder.counters();
-    Ok((recorder, counters))
+    let kept = recorder.kept();
+    Ok((recorder, kept))
 }
 
 /// What media threads show in handshakes, and what peers are told to look for.

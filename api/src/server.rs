@@ -7,13 +7,14 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
 use crate::Metric;
 use crate::listener::{BoundedListener, MAX_CONNECTIONS};
 use crate::metric::exposition;
+use crate::recordings::{record, recordings, recordings_of_call, recordings_of_day};
 
 /// Where the picture of the node comes from. Everything must answer at once.
 pub trait Status: Send + Sync + 'static {
@@ -29,6 +30,12 @@ pub trait Status: Send + Sync + 'static {
     fn bans(&self) -> Vec<BannedSource>;
     /// Has a source heard again.
     fn unban(&self, address: IpAddr) -> Unban;
+    /// The recordings that are wanted, by what is said beside each; nothing on a node that keeps none. Reads from disk, as
+    /// the next.
+    fn recordings(&self, wanted: RecordingsWanted<'_>) -> Recordings;
+    /// Begins, pauses, resumes or ends the recording of a call that is up, by its identifier in logs or a SIP Call-ID. Asked
+    /// on a thread that may wait.
+    fn record(&self, call: &str, action: RecordingAction) -> RecordingStanding;
     /// The record of a call, by its identifier in logs, its row, or a SIP Call-ID. Reads from disk: asked on a thread that
     /// may wait.
     fn call(&self, name: &str) -> Recorded;
@@ -48,6 +55,54 @@ pub enum Recorded {
     Unknown,
     /// The store cannot be read.
     Unreadable,
+}
+
+/// Which recordings are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingsWanted<'a> {
+    /// The latest of all.
+    All,
+    /// Those of a day: `2031-08-04`.
+    Day(&'a str),
+    /// Those of a call, by its identifier in logs, its row, or a SIP Call-ID.
+    Call(&'a str),
+}
+
+/// The recordings that there are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recordings {
+    /// A list, the latest first.
+    Listed(serde_json::Value),
+    /// The node keeps none.
+    NotKept,
+    /// The disk does not say.
+    Unreadable,
+}
+
+/// What is to become of the recording of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingAction {
+    /// It begins.
+    Begin,
+    /// Nothing is kept until it goes on.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// It ends.
+    End,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordingStanding {
+    /// It is done: `running`, `paused` or `none` is how it stands now.
+    Done(&'static str),
+    /// There is no such call, or it is over.
+    UnknownCall,
+    /// The call is in no state for it, or the node keeps no recordings.
+    Refused(String),
+    /// As many calls are recorded as may be, or the core takes no orders at the moment.
+    Busy(String),
 }
 
 /// A source that is not heard.
@@ -186,7 +241,11 @@ fn router(status: Arc<dyn Status>) -> Router {
         .route("/registrations", get(registrations))
         .route("/bans", get(bans))
         .route("/bans/{address}", delete(unban))
+        .route("/recordings", get(recordings))
+        .route("/recordings/{day}", get(recordings_of_day))
         .route("/calls/{call}", get(call))
+        .route("/calls/{call}/recordings", get(recordings_of_call))
+        .route("/calls/{call}/recording/{action}", post(record))
         .route("/calls/{call}/quality.svg", get(quality_svg))
         .with_state(status)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_api::{
-    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, Registration, Server,
-    Status, Unban,
+    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, RecordingAction,
+    RecordingStanding, Recordings, RecordingsWanted, Registration, Server, Status, Unban,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -60,6 +60,30 @@ impl Status for Fixed {
             IpAddr::V4(address) if address.is_loopback() => Unban::Busy,
             IpAddr::V4(address) if address.is_documentation() => Unban::Ordered,
             _ => Unban::NotBanned,
+        }
+    }
+
+    fn recordings(&self, wanted: RecordingsWanted<'_>) -> Recordings {
+        match wanted {
+            RecordingsWanted::All => {
+                Recordings::Listed(serde_json::json!({ "recordings": [], "left_off": false }))
+            }
+            RecordingsWanted::Day("2031-08-04") => Recordings::Listed(serde_json::json!(["of the day"])),
+            RecordingsWanted::Call("a b@host") => Recordings::Unreadable,
+            RecordingsWanted::Day(_) | RecordingsWanted::Call(_) => Recordings::NotKept,
+        }
+    }
+
+    fn record(&self, call: &str, action: RecordingAction) -> RecordingStanding {
+        match (call, action) {
+            ("call-7.0", RecordingAction::Begin | RecordingAction::Resume) => {
+                RecordingStanding::Done("running")
+            }
+            ("call-7.0", RecordingAction::Pause) => RecordingStanding::Done("paused"),
+            ("call-7.0", RecordingAction::End) => RecordingStanding::Done("none"),
+            ("a b@host", RecordingAction::Begin) => RecordingStanding::Busy("too many".to_owned()),
+            ("a b@host", _) => RecordingStanding::Refused("the call is not recorded".to_owned()),
+            _ => RecordingStanding::UnknownCall,
         }
     }
 
@@ -191,4 +215,45 @@ async fn a_call_is_told_and_its_quality_is_shown() {
             assert!(refused.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {refused}");
         }
     }
+}
+
+#[tokio::test]
+async fn recordings_are_listed_all_of_a_day_and_of_a_call() {
+    for (path, status, body) in [
+        ("/recordings", "200", r#"{"left_off":false,"recordings":[]}"#),
+        ("/recordings/2031-08-04", "200", r#"["of the day"]"#),
+        ("/recordings/2031-8-4", "400", r#"write year, month and day such as 2031-08-04"}"#),
+        ("/recordings/..%2Fsecrets", "400", r#"such as 2031-08-04"}"#),
+        ("/calls/a%20b@host/recordings", "503", r#"cannot be read"}"#),
+        ("/calls/call-7.0/recordings", "404", r#"has no [recording]"}"#),
+    ] {
+        let listed = request(Readiness::Ready, path).await;
+        assert!(
+            listed.starts_with(&format!("HTTP/1.1 {status}")) && listed.ends_with(body),
+            "{path}: {listed}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_recording_is_begun_paused_resumed_and_ended() {
+    for (call, action, status, body) in [
+        ("call-7.0", "begin", "200", r#"{"call":"call-7.0","recording":"running"}"#),
+        ("call-7.0", "pause", "200", r#"{"call":"call-7.0","recording":"paused"}"#),
+        ("call-7.0", "resume", "200", r#""recording":"running"}"#),
+        ("call-7.0", "end", "200", r#""recording":"none"}"#),
+        ("call-7.0", "stop", "400", r#"write begin, pause, resume or end"}"#),
+        ("a%20b@host", "pause", "409", r#"{"error":"the call is not recorded"}"#),
+        ("a%20b@host", "begin", "503", r#"{"error":"too many"}"#),
+        ("call-8.0", "pause", "404", r#"that is up"}"#),
+    ] {
+        let path = format!("/calls/{call}/recording/{action}");
+        let answer = ask(Readiness::Ready, "POST", &path).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.ends_with(body),
+            "{path}: {answer}"
+        );
+    }
+    let refused = request(Readiness::Ready, "/calls/call-7.0/recording/pause").await;
+    assert!(refused.starts_with("HTTP/1.1 405"), "it is asked for by POST alone: {refused}");
 }

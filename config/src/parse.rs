@@ -169,11 +169,12 @@ struct ContactCentre {
 }
 
 fn read_contact_centre(
-    section: Section<'_, '_>,
+    root: &Section<'_, '_>,
     (trunks, users): (&Names, &Names),
     files: &Files<'_>,
     prompts: Option<&Path>,
 ) -> Option<ContactCentre> {
+    let section = root.table("contact_centre");
     let not_responding_pause = section.seconds_or("not_responding_pause_s", 1..=3_600, 30);
     section.know(&["hold_music", "outbound_trunk"]);
     let if_there = |key| section.has(key).then_some(key);
@@ -181,7 +182,7 @@ fn read_contact_centre(
     let hold_music = if_there("hold_music").map(|key| files.prompt(&section, key, prompts));
     let outbound_trunk = if_there("outbound_trunk").map(|key| section.reference(key, "trunk", trunks));
     let supervisors = features::read_supervisors(&section, users);
-    let features = features::read_features(&section);
+    let features = features::read_features(root, &section);
     section.finish();
     Some(ContactCentre {
         supervisors: supervisors?,
@@ -224,11 +225,12 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let route_sets = route::read_route_sets(&root, &mut trunk_names);
     let phones = entities::read_phones(&root, &mut user_names, &mut sources);
     let names = (&trunk_names, &user_names);
-    let contact_centre = read_contact_centre(root.table("contact_centre"), names, files, prompts_folder);
+    let contact_centre = read_contact_centre(&root, names, files, prompts_folder);
     let agents = entities::read_agents(&root, &mut agent_names, &trunk_names, &user_names);
     let queues = entities::read_queues(&root, &agent_names, files, prompts_folder);
     let folders = (flows_folder.as_deref(), prompts_folder);
-    let entry_points = entities::read_entry_points(&root, &trunk_names, &user_names, files, folders);
+    let recorded = recording::recorded_trunks(&trunks, &route_sets);
+    let entry_points = entities::read_entry_points(&root, names, &recorded, files, folders);
     root.finish();
 
     Some(Config {

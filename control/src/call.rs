@@ -75,6 +75,8 @@ pub(crate) struct Transferring {
 pub(crate) enum Waiting {
     /// The end of a play.
     Play { command: CommandId },
+    /// That a recording begins, pauses, goes on or ends.
+    Recording { command: CommandId },
     /// The end of a play after which digits are collected.
     Prompt { command: CommandId, rules: CollectRules },
     /// Digits, while a prompt may still play.

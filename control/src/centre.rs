@@ -3,6 +3,7 @@
 mod agents;
 mod announcing;
 mod conferences;
+mod feature_codes;
 mod flows;
 mod pick_up;
 mod queueing;
@@ -24,6 +25,7 @@ use tandem_time::Instant;
 use self::announcing::{Announcing, Then};
 use self::conferences::Conferences;
 use self::pick_up::Rung;
+use self::feature_codes::KeyedCodes;
 use self::straight::Straight;
 use crate::agent::{AgentId, AgentState};
 use crate::call::{Call, Stage};
@@ -77,6 +79,7 @@ pub struct ContactCentre {
     registered: BTreeSet<String>,
     conferences: Conferences,
     rung: Rung,
+    keyed: KeyedCodes,
     outbox: Outbox,
     timers: Timers,
 }
@@ -106,6 +109,7 @@ impl ContactCentre {
             registered: BTreeSet::new(),
             conferences: Conferences::default(),
             rung: Rung::default(),
+            keyed: KeyedCodes::new(),
             outbox: Outbox::default(),
             timers: Timers::default(),
         };
@@ -396,6 +400,7 @@ impl ControlPlane for ContactCentre {
                     self.stand_by(*call);
                 }
                 self.rung.over(*leg);
+                self.keyed.remove(leg);
                 self.screened.remove(leg);
                 self.holds.remove(leg);
                 self.moved.remove(leg);

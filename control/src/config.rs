@@ -34,6 +34,10 @@ pub struct ContactCentreConfig {
     pub grammars: Arc<Grammars>,
     /// Whether the node speaks words that are not recorded.
     pub speech: bool,
+    /// Whether the node keeps recordings.
+    pub recording: bool,
+    /// Trunks whose calls are recorded, so that their media always passes us.
+    pub recorded_trunks: BTreeSet<String>,
     /// How long an agent who did not answer is left alone; from one second to an hour.
     pub not_responding_pause: Duration,
     /// What a party hears whose other one puts it on hold; nothing when absent.
@@ -56,6 +60,10 @@ pub struct ContactCentreConfig {
 pub struct Features {
     /// Keyed by who talks to two parties in two calls: they are three in one from then on.
     pub conference: Option<String>,
+    /// Keyed by who talks: a recording of the call begins, or ends.
+    pub record: Option<String>,
+    /// Keyed by who talks: the recording of the call pauses, or goes on.
+    pub pause_recording: Option<String>,
     /// Dialled by a supervisor, with an agent's name or user behind it: hears the agent's call.
     pub monitor: Option<String>,
     /// The same, and is heard by the agent.
@@ -66,6 +74,14 @@ pub struct Features {
     pub pick_up: Option<String>,
     /// Whether those in a conference hear that somebody has come; supervisors come unheard.
     pub entry_tone: bool,
+}
+
+/// What is keyed in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    Conference,
+    Record,
+    Pause,
 }
 
 /// What a supervisor does in a call.
@@ -87,6 +103,16 @@ impl Supervision {
 }
 
 impl Features {
+    /// The codes that are keyed in a call.
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = (&str, Feature)> {
+        let codes = [
+            (&self.conference, Feature::Conference),
+            (&self.record, Feature::Record),
+            (&self.pause_recording, Feature::Pause),
+        ];
+        codes.into_iter().filter_map(|(code, feature)| Some((code.as_deref()?, feature)))
+    }
+
     /// What a supervisor asks for by what it dialled, and of whom.
     pub(crate) fn supervision<'a>(&self, dialled: &'a str) -> Option<(Supervision, &'a str)> {
         let codes = [
@@ -231,7 +257,8 @@ impl ContactCentreConfig {
         }
         for flow in &self.flows {
             let (prompts, grammars) = (&self.prompts, &*self.grammars);
-            flow.check(Inventory { queues: &queues, prompts, grammars, speech: self.speech })?;
+            let (speech, recording) = (self.speech, self.recording);
+            flow.check(Inventory { queues: &queues, prompts, grammars, speech, recording })?;
         }
         self.check_announcements()?;
         for grammar in self.grammars.values() {

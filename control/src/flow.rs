@@ -13,7 +13,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tandem_control_api::{BargeIn, CollectRules, Prompt, Repeat};
+use tandem_control_api::{BargeIn, CollectRules, Prompt, RecordAction, Repeat};
 
 pub use check::Inventory;
 pub use error::{FlowError, FlowProblem};
@@ -109,6 +109,9 @@ pub(crate) enum Kind {
     },
     PlayDigits {
         variable: usize,
+    },
+    Record {
+        action: RecordAction,
     },
     Echo,
     Disconnect,

@@ -22,6 +22,7 @@ use super::call_log::CallLog;
 use super::clock::Clock;
 use super::picture::{self, Picture};
 use super::recorder::Recorder;
+use super::recording_orders::RecordingOrder;
 use crate::speech::Speaker;
 
 /// SIP messages, or events of one media thread, taken before the others get their turn.
@@ -44,6 +45,8 @@ pub(super) enum Order {
     HangUp,
     /// Hear a banned source again.
     Unban(IpAddr),
+    /// Do something to the recording of a call.
+    Record(RecordingOrder),
     /// Come to an end.
     Stop,
 }
@@ -161,6 +164,7 @@ impl Core {
                     Order::Unban(address) => {
                         self.switch.unban(address);
                     }
+                    Order::Record(order) => order.carry_out(self.clock.now(), &mut self.switch),
                     Order::Stop => return (self.store, self.recorder),
                 }
                 self.send_outputs();

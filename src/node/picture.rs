@@ -9,10 +9,10 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant as WallInstant, SystemTime};
 
 use tandem_api::{
-    BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, Registration, Sample, Status, Unban,
+    BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, RecordingAction, RecordingStanding,
+    Recordings, RecordingsWanted, Registration, Sample, Status, Unban,
 };
 use tandem_control::{ContactCentre, QueueDepth};
-use tandem_media_net::recordings::RecordingCounters;
 use tandem_media_net::{CountersSnapshot as MediaCounters, IoInUse};
 use tandem_sbc::user_agent::{
     Ban, BanReason, Counters as SignallingCounters, DestinationHealth, RegistrationState, Tally, Transport,
@@ -26,7 +26,8 @@ use tokio::sync::watch;
 
 use super::call_log::CallLog;
 use super::core::Order;
-use super::recorder;
+use super::recorder::{self, KeptRecordings};
+use super::recording_orders;
 use crate::explain;
 
 /// A core that has shown nothing for so long is stuck.
@@ -132,7 +133,7 @@ pub(super) struct NodeStatus {
     pub(super) picture: watch::Receiver<Arc<Picture>>,
     pub(super) transports: Arc<Transports>,
     pub(super) store: Kept,
-    pub(super) recordings: Option<Arc<RecordingCounters>>,
+    pub(super) recordings: Option<KeptRecordings>,
     pub(super) orders: SyncSender<Order>,
     pub(super) bell: Arc<Bell>,
 }
@@ -200,6 +201,14 @@ impl Status for NodeStatus {
         if ordered.is_ok() { Unban::Ordered } else { Unban::Busy }
     }
 
+    fn recordings(&self, wanted: RecordingsWanted<'_>) -> Recordings {
+        self.recordings.as_ref().map_or(Recordings::NotKept, |kept| kept.shown(wanted, &self.store.path))
+    }
+
+    fn record(&self, call: &str, action: RecordingAction) -> RecordingStanding {
+        recording_orders::give(&self.orders, &self.bell, call, action)
+    }
+
     fn call(&self, name: &str) -> Recorded {
         let found = Archive::open(&self.store.path).and_then(|archive| archive.call_named(name));
         match found {
@@ -228,7 +237,7 @@ impl Status for NodeStatus {
         metrics.push(media_io(&self.media_io));
         metrics.extend(transports(&self.transports));
         metrics.extend(store(&self.store.counters));
-        metrics.extend(self.recordings.iter().flat_map(|counters| recorder::metrics(counters)));
+        metrics.extend(self.recordings.iter().flat_map(|kept| recorder::metrics(&kept.counters)));
         metrics
     }
 }

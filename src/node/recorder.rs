@@ -1,22 +1,26 @@
 //! The core's way to those who write recordings: names files, and brings back what became of them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tandem_api::{Kind, Metric};
+use tandem_api::{Kind, Metric, Recordings as Shown, RecordingsWanted};
 use tandem_config::{Recording, RecordingFormat, RecordingSides};
 use tandem_media::recorder::{Format, Sides};
 use tandem_media_net::recordings::{
-    Begin, Files, Form, News, NoRecipient, RecordedLeg, RecordingCounters, Recordings, RecordingsConfig,
+    Begin, Files, Form, Listing, News, NoRecipient, RecordedLeg, RecordingCounters, Recordings,
+    RecordingsConfig, Wanted, list, named,
 };
 use tandem_sbc_net::Wake;
-use tandem_store::NodeClock;
+use tandem_store::{Archive, NodeClock, StoredFact};
 use tandem_switch::{NewRecording, RecordingId, RecordingNews};
+use tandem_time::Instant;
 
 /// Writes recordings, or nothing on a node that keeps none.
 #[derive(Debug)]
 pub(super) struct Recorder {
     recordings: Option<Recordings>,
+    folder: PathBuf,
     form: Form,
     dates: NodeClock,
 }
@@ -34,7 +38,8 @@ impl Recorder {
         };
         // A configuration was checked before it came here.
         let form = config.and_then(|config| form(config).ok()).unwrap_or_default();
-        Ok(Self { recordings: config.map(start).transpose()?, form, dates })
+        let folder = config.map(|config| config.folder.clone()).unwrap_or_default();
+        Ok(Self { recordings: config.map(start).transpose()?, folder, form, dates })
     }
 
     /// Recordings that begin from now on look so.
@@ -77,9 +82,11 @@ impl Recorder {
         })
     }
 
-    /// What was written, for metrics.
-    pub(super) fn counters(&self) -> Option<Arc<RecordingCounters>> {
-        self.recordings.as_ref().map(Recordings::counters)
+    /// What there is, for those who ask.
+    pub(super) fn kept(&self) -> Option<KeptRecordings> {
+        let counters = self.recordings.as_ref()?.counters();
+        let since = self.dates.date(Instant::START);
+        Some(KeptRecordings { counters, folder: self.folder.clone(), since })
     }
 
     /// Finishes what is over, once media threads are gone.
@@ -87,6 +94,48 @@ impl Recorder {
         if let Some(recordings) = self.recordings {
             recordings.stop();
         }
+    }
+}
+
+/// The recordings of a node: how they are written, and where.
+pub(super) struct KeptRecordings {
+    pub(super) counters: Arc<RecordingCounters>,
+    folder: PathBuf,
+    /// When the node began: identifiers of calls are its own from then on.
+    since: String,
+}
+
+impl KeptRecordings {
+    /// Lists them. Those of a call that ended in an earlier run are the ones that its record in `archive` names.
+    pub(super) fn shown(&self, wanted: RecordingsWanted<'_>, archive: &std::path::Path) -> Shown {
+        let wanted = match wanted {
+            RecordingsWanted::All => Wanted::All,
+            RecordingsWanted::Day(day) => Wanted::Day(day),
+            RecordingsWanted::Call(name) => Wanted::Call { name, since: &self.since },
+        };
+        let mut listing = match list(&self.folder, wanted) {
+            Ok(listing) => listing,
+            Err(error) => {
+                tracing::warn!(%error, folder = %self.folder.display(), "recordings cannot be listed");
+                return Shown::Unreadable;
+            }
+        };
+        if let (Wanted::Call { name, .. }, true) = (wanted, listing.recordings.is_empty()) {
+            match Archive::open(archive).and_then(|archive| archive.call_named(name)) {
+                Ok(call) => listing = self.named_by(&call.map(|call| call.timeline).unwrap_or_default()),
+                Err(error) => {
+                    tracing::warn!(%error, "a call cannot be told");
+                    return Shown::Unreadable;
+                }
+            }
+        }
+        serde_json::to_value(listing).map_or(Shown::Unreadable, Shown::Listed)
+    }
+
+    fn named_by(&self, timeline: &[StoredFact]) -> Listing {
+        let started = timeline.iter().filter(|fact| fact.kind == "recording-started");
+        let recordings = started.filter_map(|fact| named(&self.folder, &fact.subject)).collect();
+        Listing { recordings, left_off: false }
     }
 }
 

@@ -89,7 +89,7 @@ use call::Call;
 pub use cause::EndCause;
 use endpoints::Endpoints;
 use leg::{Leg, LegState, Settled};
-pub use recording::{NewRecording, RecordingId, RecordingNews};
+pub use recording::{CallRecording, NewRecording, RecordingId, RecordingNews};
 use replace::Replacement;
 use speech::Speech;
 pub use speech::Utterance;

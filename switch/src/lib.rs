@@ -10,7 +10,7 @@ mod config;
 mod counters;
 mod switch;
 
-pub use calls::{EndCause, NewRecording, RecordingId, RecordingNews, Utterance};
+pub use calls::{CallRecording, EndCause, NewRecording, RecordingId, RecordingNews, Utterance};
 pub use config::{PromptLibrary, RecordingConfig, SpeechConfig, SwitchConfig};
 pub use counters::{Counters, Refusal};
 pub use switch::{Ledger, Output, Switch, WorkerIndex};

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{CallRecord, ControlPlane, Event, LegId};
+use tandem_control_api::{CallId, CallRecord, CommandError, ControlPlane, Event, LegId, RecordAction};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
     Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, FlowId, Invite, LookupFailed,
@@ -15,7 +15,9 @@ use tandem_sbc::user_agent::{
 use tandem_time::Instant;
 
 use crate::calls::{Action, Calls};
-use crate::{Counters, NewRecording, PromptLibrary, RecordingId, RecordingNews, SwitchConfig, Utterance};
+use crate::{
+    CallRecording, Counters, NewRecording, PromptLibrary, RecordingId, RecordingNews, SwitchConfig, Utterance,
+};
 
 /// Which media worker; all endpoints of a call share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -226,6 +228,28 @@ impl<P: ControlPlane> Switch<P> {
     pub fn handle_recording(&mut self, now: Instant, recording: RecordingId, news: RecordingNews) {
         self.calls.handle_recording(now, recording, news);
         self.run(now);
+    }
+
+    /// The call of that identifier, or with a leg of that SIP Call-ID.
+    #[must_use]
+    pub fn call_named(&self, name: &str) -> Option<CallId> {
+        self.calls.call_named(name)
+    }
+
+    /// Does to the recordings of a call what somebody besides the control plane wants; how they stand then.
+    ///
+    /// # Errors
+    /// `UnknownCall`; `WrongState` when nobody in it is answered, or there is no recording to pause or end; `Limit` and
+    /// `Invalid` as of [`tandem_control_api::Command::Record`].
+    pub fn record_call(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        action: RecordAction,
+    ) -> Result<CallRecording, CommandError> {
+        let done = self.calls.record_call(now, call, action);
+        self.run(now);
+        done
     }
 
     /// Takes an event of a media worker.

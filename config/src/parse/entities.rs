@@ -1,11 +1,11 @@
 //! Trunks, phones, agents, queues and entry points.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::call_progress::read_call_progress;
 use super::profile::read_profile;
-use super::recording::read_record;
+use super::recording::{check_direct, read_record};
 use super::redirect::read_redirects;
 use super::register::read_registrations;
 use super::route::{read_credentials, read_failover_on, read_health, read_peer, read_routes};
@@ -317,8 +317,8 @@ fn read_members(section: &Section<'_, '_>, agents: &Names) -> Option<Vec<String>
 
 pub(super) fn read_entry_points(
     root: &Section<'_, '_>,
-    trunks: &Names,
-    users: &Names,
+    (trunks, users): (&Names, &Names),
+    recorded: &BTreeSet<&str>,
     files: &Files<'_>,
     (flows, prompts): (Option<&Path>, Option<&Path>),
 ) -> Vec<EntryPoint> {
@@ -329,6 +329,7 @@ pub(super) fn read_entry_points(
             let number = section.new_name("number", &mut numbers);
             let treatment = read_treatment(&section, number.as_deref(), trunks, users, files, flows);
             let announce = read_announce(&section, files, prompts);
+            check_direct(&section, treatment.as_ref(), recorded);
             section.finish();
             Some(EntryPoint { number: number?, announce: announce?, treatment: treatment? })
         })

@@ -1,7 +1,11 @@
 //! `[recording]`, and who is recorded.
 
+use std::collections::BTreeSet;
+
 use super::Files;
-use crate::model::{Recording, RecordingFormat, RecordingSides};
+use crate::model::{
+    MediaPath, Reach, Recording, RecordingFormat, RecordingSides, RouteSet, Treatment, Trunk,
+};
 use crate::reader::Section;
 
 /// The most recipients.
@@ -93,4 +97,29 @@ pub(super) fn read_record(root: &Section<'_, '_>, section: &Section<'_, '_>) -> 
         return None;
     }
     Some(record)
+}
+
+/// Trunks whose calls are recorded, and route sets with such a trunk.
+pub(super) fn recorded_trunks<'a>(trunks: &'a [Trunk], sets: &'a [RouteSet]) -> BTreeSet<&'a str> {
+    let mut recorded: BTreeSet<&str> =
+        trunks.iter().filter(|trunk| trunk.record).map(|trunk| trunk.name.as_str()).collect();
+    let is_recorded = |set: &&RouteSet| set.trunks.iter().any(|trunk| recorded.contains(trunk.as_str()));
+    let sets: Vec<&str> = sets.iter().filter(is_recorded).map(|set| set.name.as_str()).collect();
+    recorded.extend(sets);
+    recorded
+}
+
+/// What does not pass us cannot be recorded.
+pub(super) fn check_direct(
+    section: &Section<'_, '_>,
+    treatment: Option<&Treatment>,
+    recorded: &BTreeSet<&str>,
+) {
+    if let Some(Treatment::Route { reach: Reach::Number { trunk, .. }, media: MediaPath::Direct, .. }) =
+        treatment
+        && recorded.contains(trunk.as_str())
+    {
+        let message = format!("calls over {trunk:?} are recorded, which needs their media to pass us");
+        section.problem_with("media", message, "write anchored, or remove record of the trunk".into());
+    }
 }

@@ -78,3 +78,35 @@ fn recordings_are_none_unless_asked_for() {
     assert!(!config.trunks.iter().any(|trunk| trunk.record));
     assert!(!config.queues.iter().any(|queue| queue.record));
 }
+
+/// On the trunk that a number leads to, or on one of its route set.
+#[test]
+fn what_is_recorded_passes_us() {
+    let recorded = changed("[store]\n", RECORDING).replacen(
+        "# record = false            # its",
+        "record = true # its",
+        1,
+    );
+    let direct = recorded.replacen(
+        "trunk = \"carrier-a\"         # over",
+        "media = \"direct\"\ntrunk = \"carrier-a\" # over",
+        1,
+    );
+    assert_ne!(recorded, direct);
+    let problems = parse(&direct).expect_err("a problem").to_string();
+    let expected = ": entry_point.+15550111.media: calls over \"carrier-a\" are recorded, which needs their media to pass us; \
+                    write anchored, or remove record of the trunk";
+    assert!(problems.ends_with(expected), "{problems}");
+    let line = direct.lines().position(|line| line == "media = \"direct\"").expect("there") + 1;
+    assert!(problems.starts_with(&format!("demo/tandem.toml:{line}:")), "{problems}");
+
+    let set = "[[route_set]]\nname = \"carriers\"\ntrunks = [\"carrier-a\"]\n\n[[entry_point]]\nnumber = \"+15550103\"";
+    let direct = recorded.replacen("[[entry_point]]\nnumber = \"+15550103\"", set, 1).replacen(
+        "trunk = \"carrier-a\"         # over",
+        "media = \"direct\"\ntrunk = \"carriers\" # over",
+        1,
+    );
+    let problems = parse(&direct).expect_err("a problem").to_string();
+    assert!(problems.contains("calls over \"carriers\" are recorded"), "{problems}");
+    assert!(parse(&recorded).is_ok());
+}

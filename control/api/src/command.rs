@@ -166,8 +166,10 @@ pub enum Command {
         rules: ProgressRules,
     },
     /// Records what the party of an answered leg says and hears, until the leg ends: holds, bridges, conferences and transfers
-    /// are all in one recording. Done at once, also when nothing changes; what becomes of the file is the node's, and when
-    /// it cannot be written [`crate::Event::RecordingFailed`] says so. `Invalid` on a node that keeps no recordings.
+    /// are all in one recording. Whatever is not [`RecordAction::Begin`] goes for all recordings of the leg's call, since
+    /// whoever is recorded hears the others. Done at once, also when nothing changes; what becomes of the file is the
+    /// node's, and when it cannot be written [`crate::Event::RecordingFailed`] says so. `Invalid` on a node that keeps no
+    /// recordings.
     Record {
         /// The leg.
         leg: LegId,
@@ -211,10 +213,10 @@ impl Command {
     }
 }
 
-/// What becomes of a leg's recording.
+/// What becomes of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RecordAction {
-    /// It begins.
+    /// One of the leg begins, unless there is one.
     Begin,
     /// Nothing is kept until it goes on; time passes in it.
     Pause,
@@ -222,6 +224,10 @@ pub enum RecordAction {
     Resume,
     /// It ends.
     End,
+    /// For a key that does both: it ends, or one of the leg begins when the call has none.
+    BeginOrEnd,
+    /// For a key that does both: it goes on when all of the call's pause, else it pauses.
+    PauseOrResume,
 }
 
 /// To whom a party is transferred.

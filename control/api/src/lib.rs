@@ -24,7 +24,7 @@ pub use event::{
     CollectEnd, CommandError, DialFailure, EndedBy, Event, LegEnd, Origin, Outcome, Party, PlayEnd,
     Redirection,
 };
-pub use id::{CallId, CommandId, LegId};
+pub use id::{CallId, CommandId, LegId, NotAnId};
 pub use plane::ControlPlane;
 pub use progress::{Evidence, EvidenceKind, ProgressReport, ProgressRules, SpecialInformation, Verdict};
 pub use record::{CallRecord, Direction, Heard, LegRecord, MediaStatistics, QualityPoint, TimelineEntry};

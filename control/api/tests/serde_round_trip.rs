@@ -102,7 +102,14 @@ fn conferences() -> Vec<Command> {
 
 /// Those by which somebody listens.
 fn listening() -> Vec<Command> {
-    let actions = [RecordAction::Begin, RecordAction::Pause, RecordAction::Resume, RecordAction::End];
+    let actions = [
+        RecordAction::Begin,
+        RecordAction::Pause,
+        RecordAction::Resume,
+        RecordAction::End,
+        RecordAction::BeginOrEnd,
+        RecordAction::PauseOrResume,
+    ];
     let records = actions.map(|action| Command::Record { leg: LEG, action });
     let others = [
         Command::Analyse { leg: LEG, rules: ProgressRules::default() },
@@ -336,4 +343,13 @@ fn events() {
     events.extend(reports().map(|report| Event::ProgressFound { call: CALL, leg: LEG, report }));
     events.extend(outcomes().into_iter().map(|outcome| Event::Done { command: CommandId(1), outcome }));
     survives(events);
+}
+
+#[test]
+fn identifiers_are_read_as_they_are_written() {
+    let call = CallId { index: 12, generation: 3 };
+    assert_eq!(call.to_string().parse(), Ok(call));
+    for text in ["", "call-", "call-1", "call-1.", "call-1.2.3", "leg-1.2", "call-99999999999.0"] {
+        assert_eq!(text.parse::<CallId>(), Err(tandem_control_api::NotAnId), "{text}");
+    }
 }

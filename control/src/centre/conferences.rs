@@ -27,9 +27,6 @@ use crate::call::Stage;
 use crate::config::Supervision;
 use crate::outbox::Concern;
 
-/// Keys of one code follow each other within this time.
-const KEY_GAP: Duration = Duration::from_secs(3);
-
 /// Somebody in a call besides the two who talk.
 #[derive(Debug)]
 pub(super) struct Guest {
@@ -49,20 +46,12 @@ pub(super) struct Observation {
     agent: Option<AgentId>,
 }
 
-/// What a phone keyed last.
-#[derive(Debug)]
-struct Keyed {
-    at: Instant,
-    keys: String,
-}
-
 /// All that there is of conferences.
 #[derive(Debug, Default)]
 pub(super) struct Conferences {
     guests: BTreeMap<CallId, BTreeMap<LegId, Guest>>,
     /// By the call that the supervisor made.
     observations: BTreeMap<CallId, Observation>,
-    keyed: BTreeMap<LegId, Keyed>,
     /// Calls whose talkers are in a conference.
     conferring: std::collections::BTreeSet<CallId>,
 }
@@ -88,44 +77,19 @@ impl Conferences {
         let guest = self.guests.get_mut(&call).and_then(|guests| guests.get_mut(&leg));
         guest.map(|guest| guest.agent = Some(agent.clone())).is_some()
     }
-
-    pub(super) fn forget_leg(&mut self, leg: LegId) {
-        self.keyed.remove(&leg);
-    }
 }
 
 impl ContactCentre {
-    // Keys.
-
-    /// A key of a party, outside a collection.
-    pub(super) fn key_pressed(&mut self, now: Instant, call: CallId, leg: LegId, digit: char) {
-        if let Some(guest) = self.conferences.guests.get(&call).and_then(|guests| guests.get(&leg)) {
-            if !guest.is_leaving {
-                self.change_role(call, leg, digit);
-            }
-            return;
+    /// A key of a guest, if it is one: a supervisor listens, coaches or joins in.
+    pub(super) fn guest_pressed(&mut self, call: CallId, leg: LegId, digit: char) -> bool {
+        let guest = self.conferences.guests.get(&call).and_then(|guests| guests.get(&leg));
+        let Some(guest) = guest else { return false };
+        if !guest.is_leaving {
+            self.change_role(call, leg, digit);
         }
-        let Some(code) = self.config.features.conference.clone() else { return };
-        if self.phone_of(call, leg).is_none() {
-            return;
-        }
-        let keyed =
-            self.conferences.keyed.entry(leg).or_insert_with(|| Keyed { at: now, keys: String::new() });
-        if now.saturating_duration_since(keyed.at) > KEY_GAP {
-            keyed.keys.clear();
-        }
-        keyed.at = now;
-        keyed.keys.push(digit);
-        if keyed.keys.len() > code.len() {
-            keyed.keys.remove(0);
-        }
-        if keyed.keys == code {
-            keyed.keys.clear();
-            self.merge(call, leg);
-        }
+        true
     }
 
-    /// A supervisor listens, coaches or joins in.
     fn change_role(&mut self, call: CallId, leg: LegId, digit: char) {
         let how = match digit {
             '4' => Supervision::Monitor,
@@ -145,7 +109,7 @@ impl ContactCentre {
 
     /// Brings together whom a phone talks to in two calls. The leg on which the code was keyed stays, since that is
     /// the one its user listens to; the call of a flow stays, since its caller is whom it is all about.
-    fn merge(&mut self, call: CallId, leg: LegId) {
+    pub(super) fn merge(&mut self, call: CallId, leg: LegId) {
         let Some(user) = self.phone_of(call, leg) else { return };
         let Some((other_call, other_leg)) = self.other_conversation(&user, call) else { return };
         let keeps_this = self.calls.contains_key(&call);
@@ -185,7 +149,7 @@ impl ContactCentre {
     }
 
     /// The user whose phone a leg leads to, of somebody who talks.
-    fn phone_of(&self, call: CallId, leg: LegId) -> Option<String> {
+    pub(super) fn phone_of(&self, call: CallId, leg: LegId) -> Option<String> {
         if let Some(straight) = self.straight.get(&call) {
             return straight.users.get(&leg).cloned();
         }
@@ -332,7 +296,6 @@ impl ContactCentre {
 
     /// A leg has ended: true when it was a guest's, or a supervisor's on its way.
     pub(super) fn guest_left(&mut self, now: Instant, call: CallId, leg: LegId) -> bool {
-        self.conferences.forget_leg(leg);
         let is_observer = self.conferences.observations.get(&call).is_some_and(|it| it.leg == leg);
         let agent = if is_observer {
             self.conferences.observations.remove(&call).and_then(|observation| observation.agent)

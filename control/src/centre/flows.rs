@@ -55,6 +55,10 @@ impl ContactCentre {
                 let command = self.outbox.ask(Concern::Call(call), Command::Bridge { a: leg, b: leg });
                 Waiting::Echo { command }
             }
+            Step::Record { action } => {
+                let command = self.outbox.ask(Concern::Call(call), Command::Record { leg, action });
+                Waiting::Recording { command }
+            }
             Step::Queue { queue } => return self.enter_queue(now, call, &queue),
             Step::Disconnect => {
                 self.calls.get_mut(&call)?.run.finish("disconnect");
@@ -130,7 +134,9 @@ fn judge(
     collected: impl FnOnce(&str, tandem_control_api::CollectEnd) -> Exit,
 ) -> Verdict {
     match (waiting, outcome) {
-        (Waiting::Play { command: expected }, outcome) if *expected == command => {
+        (Waiting::Play { command: expected } | Waiting::Recording { command: expected }, outcome)
+            if *expected == command =>
+        {
             let exit = if outcome.is_ok() { Exit::Done } else { Exit::Error };
             Verdict::Leave { exit, stop: false }
         }

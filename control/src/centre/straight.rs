@@ -52,9 +52,13 @@ impl ContactCentre {
         now: Instant,
         call: CallId,
         caller: LegId,
-        route: Route,
+        mut route: Route,
         (user, trunk): (Option<&str>, Option<String>),
     ) {
+        // What does not pass us cannot be recorded.
+        if trunk.as_ref().is_some_and(|trunk| self.config.recorded_trunks.contains(trunk)) {
+            route.media = MediaPath::Anchored;
+        }
         let pending = self.routing.agent_at(&route.target).filter(|agent| self.occupy(now, call, agent));
         let calls = user.and_then(|user| self.routing.phones.get(user).cloned());
         let calls = calls.filter(|agent| self.occupy(now, call, agent));

@@ -18,13 +18,15 @@ pub struct Inventory<'a> {
     pub grammars: &'a Grammars,
     /// Whether it speaks words that are not recorded.
     pub speech: bool,
+    /// Whether it keeps recordings.
+    pub recording: bool,
 }
 
 impl Flow {
     /// Holds the flow against what the node has.
     ///
     /// # Errors
-    /// The first queue, prompt or grammar that does not exist.
+    /// The first queue, prompt, grammar or other thing that does not exist.
     pub fn check(&self, inventory: Inventory<'_>) -> Result<(), FlowError> {
         self.activities.iter().try_for_each(|activity| {
             let problem = match &activity.kind {
@@ -35,6 +37,7 @@ impl Flow {
                     let known = inventory.queues.iter().cloned().collect();
                     Some(FlowProblem::UnknownQueue { name: queue.clone(), known })
                 }
+                Kind::Record { .. } if !inventory.recording => Some(FlowProblem::Unrecorded),
                 _ => None,
             };
             problem.map_or(Ok(()), |problem| Err(self.error(activity, problem)))

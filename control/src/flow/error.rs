@@ -187,6 +187,9 @@ pub enum FlowProblem {
     /// Words, on a node without a provider of speech.
     #[error("the node speaks no text; add [speech] to its configuration, or record a prompt")]
     Speechless,
+    /// A recording, on a node that keeps none.
+    #[error("the node keeps no recordings; add [recording] with folder = \"…\" to its configuration")]
+    Unrecorded,
     /// A sensitive value would be handed to the provider of speech.
     #[error(
         "sensitive `{name}` would be told to the provider of speech; say it with `say`, by prompts of the node's own"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_control_api::{BargeIn, CallFact, CollectEnd, CollectRules, Prompt, Repeat};
+use tandem_control_api::{BargeIn, CallFact, CollectEnd, CollectRules, Prompt, RecordAction, Repeat};
 use tandem_time::Instant;
 
 use super::{Activity, Assignment, Exit, Flow, Kind, Utterance, Value};
@@ -39,6 +39,9 @@ pub(crate) enum Step {
     },
     Queue {
         queue: String,
+    },
+    Record {
+        action: RecordAction,
     },
     Echo,
     Disconnect,
@@ -147,10 +150,15 @@ impl Run {
         &self.flow.activities[self.at]
     }
 
-    /// The activity behind an exit. A queue without an exit for its longest wait fails instead.
+    /// The activity behind an exit. A queue without an exit for its longest wait fails instead, and a call that cannot be
+    /// recorded goes on where nothing else is said.
     fn leave(&mut self, exit: Exit) -> Result<usize, Fault> {
         let activity = &self.flow.activities[self.at];
-        let fallback = (exit == Exit::Timeout).then_some(Exit::Failure);
+        let fallback = match (exit, &activity.kind) {
+            (Exit::Timeout, _) => Some(Exit::Failure),
+            (Exit::Error, Kind::Record { .. }) => Some(Exit::Done),
+            _ => None,
+        };
         let target = activity.exits.get(&exit).or_else(|| activity.exits.get(&fallback?));
         self.facts.push(CallFact::FlowStep { activity: activity.name.clone(), exit: exit.to_string() });
         target.copied().ok_or(Fault::Unwired)
@@ -180,6 +188,7 @@ impl Run {
             | Kind::PlayDigits { .. }
             | Kind::Set { .. }
             | Kind::Condition { .. }
+            | Kind::Record { .. }
             | Kind::Echo
             | Kind::Disconnect => false,
         };
@@ -216,6 +225,7 @@ impl Run {
                 self.waits(prompts, |prompts| Step::Collect { prompts, interruptible, rules })
             }
             Kind::Queue { queue } => Execution::Waits(Step::Queue { queue: queue.clone() }),
+            Kind::Record { action } => Execution::Waits(Step::Record { action: *action }),
             Kind::Echo => Execution::Waits(Step::Echo),
             Kind::Disconnect => Execution::Waits(Step::Disconnect),
         }

@@ -10,7 +10,7 @@ fn check(
     queues: &BTreeSet<String>,
     prompts: &BTreeSet<String>,
 ) -> Result<(), flow::FlowError> {
-    flow.check(Inventory { queues, prompts, grammars: &demo_grammars(), speech: false })
+    flow.check(Inventory { queues, prompts, grammars: &demo_grammars(), speech: false, recording: false })
 }
 
 fn demo_grammars() -> Grammars {
@@ -213,6 +213,28 @@ fn queues_and_prompts_must_exist_on_the_node() {
     );
 }
 
+#[test]
+fn a_recording_does_something_there_is_on_a_node_that_keeps_some() {
+    let text = |action: &str| {
+        format!(
+            "start = \"a\"\n[activities.a]\ntype = \"record\"\naction = \"{action}\"\nexits = {{ done = \"a\" }}\n"
+        )
+    };
+    let place = "faulty.toml:4: activity `a`:";
+    assert_eq!(
+        refusal(&text("stop")),
+        format!("{place} `action` must be \"begin\", \"pause\", \"resume\" or \"end\"")
+    );
+    let nothing = BTreeSet::new();
+    let flow = flow::parse("recorded", &text("begin")).expect("sound in itself");
+    let refusal = check(&flow, &nothing, &nothing).expect_err("nothing is kept").to_string();
+    assert_eq!(
+        refusal,
+        "recorded.toml:2: activity `a`: the node keeps no recordings; add [recording] with folder = \"…\" to its \
+         configuration"
+    );
+}
+
 /// In the language that it is said in, which must have a grammar with words for it.
 #[test]
 fn what_is_said_must_have_words() {
@@ -228,7 +250,8 @@ fn what_is_said_must_have_words() {
              exits = {{ done = \"a\" }}\n"
         );
         let flow = flow::parse("said", &text).expect("sound in itself");
-        let inventory = Inventory { queues: &nothing, prompts: &nothing, grammars: &grammars, speech: false };
+        let (queues, prompts, grammars) = (&nothing, &nothing, &grammars);
+        let inventory = Inventory { queues, prompts, grammars, speech: false, recording: false };
         flow.check(inventory).err().map_or_else(|| "sound".to_owned(), |error| error.to_string())
     };
     let said = |manner: &str, language: &str| {

@@ -11,6 +11,7 @@ mod flows;
 mod hang_ups;
 mod pick_up;
 mod random;
+mod recordings;
 mod said;
 mod screening;
 mod straight_through;

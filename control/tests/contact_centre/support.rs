@@ -76,6 +76,8 @@ pub(crate) fn config() -> ContactCentreConfig {
         .collect::<BTreeSet<_>>(),
         grammars: Arc::default(),
         speech: false,
+        recording: true,
+        recorded_trunks: BTreeSet::new(),
         not_responding_pause: PAUSE,
         hold_music: Some("music".to_owned()),
         outbound_trunk: Some("carrier".to_owned()),
@@ -89,6 +91,8 @@ pub(crate) fn config() -> ContactCentreConfig {
 fn features() -> Features {
     Features {
         conference: Some("*3".to_owned()),
+        record: Some("*1".to_owned()),
+        pause_recording: Some("*2".to_owned()),
         monitor: Some("*51".to_owned()),
         coach: Some("*52".to_owned()),
         barge: Some("*53".to_owned()),
@@ -135,6 +139,8 @@ pub(crate) struct Scene {
     pub(crate) failing: Option<(&'static str, CommandError)>,
     /// What was asked and what ended, with the time, as a reader would tell it.
     pub(crate) log: Vec<String>,
+    /// Which way the media of each dialled call was to go.
+    pub(crate) media: Vec<MediaPath>,
     /// The records of ended calls.
     pub(crate) records: Vec<CallRecord>,
 }
@@ -182,6 +188,9 @@ impl World for Scene {
 
     fn asked(&mut self, now: Instant, request: &Request) {
         self.log.push(format!("{now} {}", told_shortly(&request.command)));
+        if let Command::Dial { media, .. } = request.command {
+            self.media.push(media);
+        }
     }
 }
 
@@ -212,11 +221,11 @@ fn told_shortly(command: &Command) -> String {
         | Command::Answer { leg }
         | Command::Stop { leg }
         | Command::Analyse { leg, .. }
-        | Command::Record { leg, .. }
         | Command::Unbridge { leg } => {
             format!("{name} {leg}")
         }
         Command::PickUp { leg, rung } => format!("{name} {leg} {rung}"),
+        Command::Record { leg, action } => format!("{name} {leg} {action:?}"),
         Command::Bridge { a, b } => format!("{name} {a} {b}"),
         Command::Join { leg, call, role, .. } => format!("{name} {leg} {call} as {}", role.name()),
         Command::SetLevel { leg, level, .. } => format!("{name} {leg} {level:?}"),

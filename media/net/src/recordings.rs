@@ -15,6 +15,7 @@ mod file;
 mod finisher;
 mod form;
 mod leftovers;
+mod listing;
 mod medium;
 mod sidecar;
 mod writer;
@@ -30,6 +31,7 @@ use tandem_media::recorder::TapReader;
 use tandem_time::Instant;
 
 pub use form::{Form, NoRecipient};
+pub use listing::{Listed, Listing, MAX_LISTED, Wanted, list, named};
 pub use medium::{Disk, Files, Medium};
 pub use sidecar::{Recorded, RecordedLeg, RecordedPause};
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant as WallInstant};
 use tandem_media::recorder::{Format, Sides, TAP_CAPACITY, Tap, tap};
 use tandem_media::{Command, EndpointId, Worker};
 use tandem_media_net::recordings::{
-    Begin, Disk, Files, Form, Medium, News, Recorded, RecordedLeg, Recordings, RecordingsConfig,
+    Begin, Disk, Files, Form, MAX_LISTED, Medium, News, Recorded, RecordedLeg, Recordings, RecordingsConfig,
+    Wanted, list, named,
 };
 use tandem_time::Instant;
 
@@ -189,4 +190,57 @@ fn many_at_a_time_are_all_written_when_workers_are_gone() {
     recordings.stop();
     assert_eq!((counters.begun.load(Relaxed), counters.finished.load(Relaxed)), (50, 50));
     assert_eq!(files(folder.path()).len(), 100);
+}
+
+/// The latest first, those under way too, and those of a call since a moment, since identifiers are used again.
+#[test]
+fn recordings_are_listed_by_day_and_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, call: &str, started: &str, ending: &str| {
+        let leg =
+            RecordedLeg { call: call.to_owned(), sip_call_id: format!("{call}@host"), ..Default::default() };
+        let about =
+            Recorded { file: format!("{name}.wav"), leg, started: started.to_owned(), ..Default::default() };
+        let day = folder.path().join(&started[..10]);
+        std::fs::create_dir_all(&day).expect("a folder");
+        let text = serde_json::to_vec(&about).expect("JSON");
+        std::fs::write(day.join(format!("{name}.{ending}")), text).expect("written");
+    };
+    write("1-call-1.0-leg-1.0", "call-1.0", "2031-08-03T09:00:00.000Z", "json");
+    write("2-call-1.0-leg-1.0", "call-1.0", "2031-08-04T09:00:00.000Z", "json");
+    write("3-call-11.0-leg-2.0", "call-11.0", "2031-08-04T10:00:00.000Z", "json.part");
+    std::fs::write(folder.path().join("2031-08-04/4-call-1.0-leg-9.0.json"), "{").expect("half a file");
+    let listed = |wanted| {
+        let listing = list(folder.path(), wanted).expect("a list");
+        assert!(!listing.left_off);
+        let names = listing.recordings.into_iter().map(|it| (it.about.file[..1].to_owned(), it.running));
+        names.map(|(name, running)| if running { format!("{name} runs") } else { name }).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(Wanted::All), ["3 runs", "2", "1"]);
+    assert_eq!(listed(Wanted::Day("2031-08-03")), ["1"]);
+    let since = |name, since| listed(Wanted::Call { name, since });
+    assert_eq!(since("call-1.0", ""), ["2", "1"]);
+    assert_eq!(since("call-1.0", "2031-08-04T00:00:00.000Z"), ["2"]);
+    assert_eq!(since("call-11.0@host", "2031-08-04T00:00:00.000Z"), ["3 runs"]);
+    assert!(list(&folder.path().join("missing"), Wanted::All).is_err());
+
+    let file = |name: &str| named(folder.path(), name).map(|it| it.running);
+    assert_eq!(file("2031-08-04/2-call-1.0-leg-1.0.wav"), Some(false));
+    assert_eq!(file("2031-08-04/3-call-11.0-leg-2.0.wav"), Some(true));
+    assert_eq!(file("2031-08-04/5-call-1.0-leg-1.0.wav"), None);
+}
+
+#[test]
+fn a_list_of_recordings_has_an_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let day = folder.path().join("2031-08-04");
+    std::fs::create_dir(&day).expect("a folder");
+    let about = serde_json::to_vec(&Recorded::default()).expect("JSON");
+    for count in [MAX_LISTED, MAX_LISTED + 1] {
+        for number in 0..count {
+            std::fs::write(day.join(format!("{number:05}.json")), &about).expect("written");
+        }
+        let listing = list(folder.path(), Wanted::All).expect("a list");
+        assert_eq!((listing.recordings.len(), listing.left_off), (MAX_LISTED, count > MAX_LISTED));
+    }
 }

@@ -65,6 +65,17 @@ pub enum RecordingNews {
     },
 }
 
+/// How it stands with the recordings of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallRecording {
+    /// It has none.
+    None,
+    /// Something is kept.
+    Running,
+    /// Nothing is kept until they go on.
+    Paused,
+}
+
 /// The recording of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Recording {
@@ -92,33 +103,113 @@ impl Calls {
             state,
             LegState::Answered { .. } | LegState::Bridged { .. } | LegState::Conferring { .. }
         );
-        let Some(endpoint) = state.endpoint().filter(|_| is_heard) else {
+        if state.endpoint().is_none() || !is_heard {
             return Err(wrong_state("record", &state));
-        };
-        self.attend(call);
-        let fact = match (action, self.legs.get_mut(leg_id).and_then(|leg| leg.recording.as_mut())) {
-            (RecordAction::Begin, None) => return self.begin_recording(now, leg_id).map(|()| Progress::Done),
-            (RecordAction::Pause, Some(recording)) if !recording.is_paused => {
-                recording.is_paused = true;
-                CallFact::RecordingPaused { leg: leg_id }
-            }
-            (RecordAction::Resume, Some(recording)) if recording.is_paused => {
-                recording.is_paused = false;
-                CallFact::RecordingResumed { leg: leg_id }
-            }
-            (RecordAction::End, Some(_)) => {
-                self.end_recording(leg_id);
-                CallFact::RecordingEnded { leg: leg_id }
-            }
-            _ => return Ok(Progress::Done),
-        };
-        if let CallFact::RecordingPaused { .. } | CallFact::RecordingResumed { .. } = fact {
-            let pause = matches!(fact, CallFact::RecordingPaused { .. });
-            self.command_endpoint(endpoint, |endpoint| media::Command::PauseRecording { endpoint, pause });
-            self.beep_if_wanted(leg_id);
         }
-        self.note(now, call, fact);
+        self.attend(call);
+        let standing = self.recording_of(call);
+        match action {
+            RecordAction::Begin => self.begin_unless_recorded(now, leg_id)?,
+            RecordAction::BeginOrEnd if standing == CallRecording::None => {
+                self.begin_unless_recorded(now, leg_id)?;
+            }
+            RecordAction::End | RecordAction::BeginOrEnd => self.end_recordings(now, call),
+            RecordAction::PauseOrResume if standing == CallRecording::Paused => {
+                self.pause_recordings(now, call, false);
+            }
+            RecordAction::Pause | RecordAction::PauseOrResume => self.pause_recordings(now, call, true),
+            RecordAction::Resume => self.pause_recordings(now, call, false),
+        }
         Ok(Progress::Done)
+    }
+
+    /// The call of that identifier, or with a leg of that SIP Call-ID.
+    pub(crate) fn call_named(&self, name: &str) -> Option<CallId> {
+        let by_id = name.parse().ok().filter(|call| self.calls.get(*call).is_some());
+        let mut legs = self.legs.keys().filter_map(|leg| self.legs.get(leg));
+        by_id.or_else(|| legs.find_map(|leg| (leg.sip_call_id == name).then_some(leg.call)))
+    }
+
+    /// Does the same for who knows a call and none of its legs: the caller's is recorded, or another one when it is gone.
+    ///
+    /// # Errors
+    /// `UnknownCall`, `WrongState` when nobody is answered or there is nothing to pause, and what `Record` may end with.
+    pub(crate) fn record_call(
+        &mut self,
+        now: Instant,
+        call_id: CallId,
+        action: RecordAction,
+    ) -> Result<CallRecording, CommandError> {
+        let call = self.calls.get(call_id).ok_or(CommandError::UnknownCall)?;
+        let legs: Vec<LegId> = [call.caller].into_iter().chain(call.legs.iter().copied()).collect();
+        let is_answered = |leg: &LegId| self.legs.get(*leg).is_some_and(|leg| leg.answered.is_some());
+        let leg = legs.into_iter().find(|leg| is_answered(leg) && self.commanded(*leg).is_ok());
+        let state = |state: &str| CommandError::WrongState { command: "record".into(), state: state.into() };
+        let leg = leg.ok_or_else(|| state("not answered"))?;
+        let begins = matches!(action, RecordAction::Begin | RecordAction::BeginOrEnd);
+        if !begins && self.recording_of(call_id) == CallRecording::None {
+            return Err(state("not recorded"));
+        }
+        self.record(now, leg, action)?;
+        Ok(self.recording_of(call_id))
+    }
+
+    /// The legs of a call that are recorded.
+    fn recorded_legs(&self, call: CallId) -> Vec<LegId> {
+        let legs = self.calls.get(call).map(|call| call.legs.as_slice()).unwrap_or_default();
+        let is_recorded = |leg: &Leg| leg.recording.is_some() && !leg.state.is_ended();
+        let is_recorded = |leg: &LegId| self.legs.get(*leg).is_some_and(is_recorded);
+        legs.iter().copied().filter(is_recorded).collect()
+    }
+
+    /// How it stands with the recordings of a call.
+    fn recording_of(&self, call: CallId) -> CallRecording {
+        let recorded = self.recorded_legs(call);
+        let is_paused = |leg: &LegId| {
+            let recording = self.legs.get(*leg).and_then(|leg| leg.recording.as_ref());
+            recording.is_some_and(|recording| recording.is_paused)
+        };
+        match recorded.iter().all(is_paused) {
+            _ if recorded.is_empty() => CallRecording::None,
+            true => CallRecording::Paused,
+            false => CallRecording::Running,
+        }
+    }
+
+    fn begin_unless_recorded(&mut self, now: Instant, leg_id: LegId) -> Result<(), CommandError> {
+        match self.legs.get(leg_id) {
+            Some(leg) if leg.recording.is_some() => Ok(()),
+            _ => self.begin_recording(now, leg_id),
+        }
+    }
+
+    fn pause_recordings(&mut self, now: Instant, call: CallId, pause: bool) {
+        for leg_id in self.recorded_legs(call) {
+            let Some(leg) = self.legs.get_mut(leg_id) else { continue };
+            let endpoint = leg.state.endpoint();
+            let Some(recording) = leg.recording.as_mut().filter(|it| it.is_paused != pause) else { continue };
+            recording.is_paused = pause;
+            if let Some(endpoint) = endpoint {
+                self.command_endpoint(endpoint, |endpoint| media::Command::PauseRecording {
+                    endpoint,
+                    pause,
+                });
+            }
+            self.beep_if_wanted(leg_id);
+            let fact = if pause {
+                CallFact::RecordingPaused { leg: leg_id }
+            } else {
+                CallFact::RecordingResumed { leg: leg_id }
+            };
+            self.note(now, call, fact);
+        }
+    }
+
+    fn end_recordings(&mut self, now: Instant, call: CallId) {
+        for leg_id in self.recorded_legs(call) {
+            self.end_recording(leg_id);
+            self.note(now, call, CallFact::RecordingEnded { leg: leg_id });
+        }
     }
 
     /// Records a leg of a trunk whose calls are recorded, unless another one of its call is: one has both parties.
@@ -130,8 +221,7 @@ impl Calls {
         // Who calls is on the left: a caller of such a trunk who is not answered yet is recorded then.
         let caller = self.legs.get(call.caller).filter(|caller| caller.answered.is_none());
         let is_wanted = is_of_one(leg) && !caller.is_some_and(is_of_one);
-        let is_recorded = |leg: &LegId| self.legs.get(*leg).is_some_and(|leg| leg.recording.is_some());
-        if is_wanted && !call.legs.iter().any(is_recorded) {
+        if is_wanted && self.recorded_legs(leg.call).is_empty() {
             let call = leg.call;
             if let Err(error) = self.begin_recording(now, leg_id) {
                 self.note(now, call, CallFact::RecordingFailed { leg: leg_id, reason: error.to_string() });

@@ -217,6 +217,8 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         prompts: PROMPTS.iter().map(|(name, ..)| (*name).to_owned()).collect::<BTreeSet<_>>(),
         grammars: Arc::default(),
         speech: false,
+        recording: false,
+        recorded_trunks: BTreeSet::new(),
         not_responding_pause: Duration::from_secs(10),
         hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
         outbound_trunk: None,
@@ -235,6 +237,8 @@ fn features(knobs: &Knobs) -> Features {
     let code = |code: &str| knobs.confers.then(|| code.to_owned());
     Features {
         conference: code(CONFERENCE_CODE),
+        record: None,
+        pause_recording: None,
         monitor: code(Supervision::Monitor.code()),
         coach: code(Supervision::Coach.code()),
         barge: code(Supervision::Barge.code()),

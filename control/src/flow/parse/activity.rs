@@ -1,6 +1,6 @@
 //! What each type of activity may and must say.
 
-use tandem_control_api::{BargeIn, CollectRules, Repeat};
+use tandem_control_api::{BargeIn, CollectRules, RecordAction, Repeat};
 use toml::de::DeValue;
 
 use super::Scope;
@@ -11,8 +11,8 @@ use crate::flow::{
     Assignment, Exit, FlowError, FlowProblem, Kind, Operator, Template, Type, Value, Variable,
 };
 
-const TYPES: [&str; 9] =
-    ["play", "menu", "collect", "set", "condition", "queue", "play-digits", "echo", "disconnect"];
+const TYPES: [&str; 10] =
+    ["play", "menu", "collect", "set", "condition", "queue", "play-digits", "record", "echo", "disconnect"];
 
 /// Reads the activity's `type` and what belongs to it.
 pub(super) fn kind(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowError> {
@@ -26,6 +26,7 @@ pub(super) fn kind(table: &Table<'_>, scope: &Scope<'_>) -> Result<Kind, FlowErr
         "condition" => condition(table, variables),
         "queue" => Ok(Kind::Queue { queue: table.string("queue", "queue = \"sales\"")?.1.to_owned() }),
         "play-digits" => play_digits(table, variables),
+        "record" => record(table),
         "echo" => Ok(Kind::Echo),
         "disconnect" => Ok(Kind::Disconnect),
         other => {
@@ -40,7 +41,9 @@ impl Kind {
     pub(super) fn required_exits(&self) -> &'static [Exit] {
         match self {
             Self::Play { repeat: Repeat::Forever, interruptible: BargeIn::Never, .. } => &[],
-            Self::Play { .. } | Self::Set { .. } | Self::PlayDigits { .. } => &[Exit::Done],
+            Self::Play { .. } | Self::Set { .. } | Self::PlayDigits { .. } | Self::Record { .. } => {
+                &[Exit::Done]
+            }
             Self::Menu { .. } => &[Exit::Timeout, Exit::Invalid],
             Self::Collect { .. } => &[Exit::Done, Exit::Timeout, Exit::Invalid],
             Self::Condition { .. } => &[Exit::True, Exit::False],
@@ -54,6 +57,7 @@ impl Kind {
             Self::Play { .. }
             | Self::Set { .. }
             | Self::PlayDigits { .. }
+            | Self::Record { .. }
             | Self::Menu { .. }
             | Self::Collect { .. }
             | Self::Echo => &[Exit::Error],
@@ -165,6 +169,21 @@ fn terminator<'a>(table: &Table<'a>) -> Result<&'a str, FlowError> {
             Err(table.place.error(offset, problem))
         }
     }
+}
+
+fn record(table: &Table<'_>) -> Result<Kind, FlowError> {
+    let (offset, word) = table.string("action", "action = \"begin\"")?;
+    let action = match word {
+        "begin" => RecordAction::Begin,
+        "pause" => RecordAction::Pause,
+        "resume" => RecordAction::Resume,
+        "end" => RecordAction::End,
+        _ => {
+            let wanted = "\"begin\", \"pause\", \"resume\" or \"end\"".to_owned();
+            return Err(table.place.error(offset, FlowProblem::OutOfRange { key: "action".into(), wanted }));
+        }
+    };
+    Ok(Kind::Record { action })
 }
 
 fn set(table: &Table<'_>, variables: &[Variable]) -> Result<Kind, FlowError> {

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tandem_control_api::{CallFact, Command, Event, LegId, RecordAction};
+use tandem_control_api::{CallFact, CallId, Command, CommandError, Event, LegId, RecordAction};
 use tandem_media as media;
 use tandem_sbc::user_agent as ua;
 
 use super::super::recording::BEEP;
 use super::bench::{Bench, Endpoint, config, play};
-use crate::{RecordingConfig, RecordingId, RecordingNews, SwitchConfig};
+use crate::{CallRecording, RecordingConfig, RecordingId, RecordingNews, SwitchConfig};
 
 const TRUNK: &str = "carrier";
 
@@ -74,6 +74,60 @@ fn recordings_can_end_and_begin_again() {
     }
     assert_eq!(told(&bench), ["record", "stop", "record"]);
     assert_eq!(facts(bench), [CallFact::RecordingEnded { leg }]);
+}
+
+/// Whoever is recorded hears the others: the one who asks for a pause need not be the one who is recorded.
+#[test]
+fn what_is_asked_on_one_leg_goes_for_all_recordings_of_the_call() {
+    let mut bench = bench_with(2, &[]);
+    let (_, call, leg) = bench.answered();
+    let (_, agent) = bench.dialled(call);
+    bench.command(Command::Bridge { a: leg, b: agent });
+    for recorded in [leg, agent] {
+        bench.command(record(recorded, RecordAction::Begin));
+    }
+    for action in [RecordAction::Pause, RecordAction::Resume, RecordAction::End] {
+        bench.command(record(agent, action));
+    }
+    let each = ["record", "pause", "resume", "stop"];
+    assert_eq!(told(&bench), each.map(|word| [word; 2]).concat());
+}
+
+#[test]
+fn one_key_begins_and_ends_a_recording_and_one_pauses_it_and_goes_on() {
+    let mut bench = bench_with(1, &[]);
+    let (_, _, leg) = bench.answered();
+    let both = [RecordAction::PauseOrResume, RecordAction::BeginOrEnd];
+    for action in [both[0], both[1], both[0], both[0], both[0], both[1], both[0]] {
+        let command = bench.command(record(leg, action));
+        assert_eq!(bench.ending(command), "ok");
+    }
+    assert_eq!(told(&bench), ["record", "pause", "resume", "pause", "stop"]);
+}
+
+#[test]
+fn a_recording_is_changed_by_who_knows_the_call_alone() {
+    let mut bench = bench_with(1, &[]);
+    let now = bench.now;
+    let nobody = CallId { index: 7, generation: 0 };
+    let wrong = |state: &str| CommandError::WrongState { command: "record".into(), state: state.into() };
+    assert_eq!(bench.calls.record_call(now, nobody, RecordAction::Begin), Err(CommandError::UnknownCall));
+    bench.incoming();
+    let call = bench.calls.call_named("call-0.0").expect("the one there is");
+    assert_eq!(bench.calls.record_call(now, call, RecordAction::Begin), Err(wrong("not answered")));
+
+    let mut bench = bench_with(1, &[]);
+    let (_, call, _) = bench.answered();
+    let mut change = |action| bench.calls.record_call(now, call, action);
+    assert_eq!(change(RecordAction::Pause), Err(wrong("not recorded")));
+    assert_eq!(change(RecordAction::Begin), Ok(CallRecording::Running));
+    assert_eq!(change(RecordAction::Pause), Ok(CallRecording::Paused));
+    assert_eq!(change(RecordAction::Pause), Ok(CallRecording::Paused), "asked twice, done once");
+    assert_eq!(change(RecordAction::Resume), Ok(CallRecording::Running));
+    assert_eq!(change(RecordAction::End), Ok(CallRecording::None));
+    assert_eq!(change(RecordAction::End), Err(wrong("not recorded")));
+    bench.drain();
+    assert_eq!(told(&bench), ["record", "pause", "resume", "stop"]);
 }
 
 #[test]

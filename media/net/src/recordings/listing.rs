@@ -1,0 +1,139 @@
+//! What recordings there are, by what stands beside each; for whoever asks, on a thread that may wait for the disk.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::sidecar::Recorded;
+
+/// The most recordings in one list.
+pub const MAX_LISTED: usize = 1_000;
+/// The most that are looked at for a list.
+const MAX_LOOKED_AT: usize = 100_000;
+
+/// Which recordings are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// All.
+    All,
+    /// Those of a day: `2031-08-04`.
+    Day(&'a str),
+    /// Those of a call.
+    Call {
+        /// Its identifier, or the SIP Call-ID of the leg that is recorded.
+        name: &'a str,
+        /// Begun no earlier: ISO 8601 in UTC. Identifiers are used again when a node starts again.
+        since: &'a str,
+    },
+}
+
+/// A recording that there is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// The folder it is in: the day it began.
+    pub day: String,
+    /// Whether it goes on; then its length is not known yet.
+    pub running: bool,
+    /// What it is.
+    #[serde(flatten)]
+    pub about: Recorded,
+}
+
+/// Recordings, the latest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Listing {
+    /// The first of them.
+    pub recordings: Vec<Listed>,
+    /// Whether there are more.
+    pub left_off: bool,
+}
+
+/// The recordings in a folder, the latest first and at most [`MAX_LISTED`]. What disappears meanwhile is not listed.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn list(folder: &Path, wanted: Wanted<'_>) -> io::Result<Listing> {
+    let mut listing = Listing::default();
+    let mut looked_at = 0;
+    for (day, path) in entries(folder)?.into_iter().filter(|(day, _)| wanted.may_be_of(day)) {
+        for (name, path) in entries(&path).unwrap_or_default() {
+            let running = name.ends_with(".json.part");
+            if !running && !name.ends_with(".json") || !wanted.may_be(&name) {
+                continue;
+            }
+            looked_at += 1;
+            listing.left_off = listing.recordings.len() == MAX_LISTED || looked_at > MAX_LOOKED_AT;
+            if listing.left_off {
+                return Ok(listing);
+            }
+            let about = read(&path).filter(|about| wanted.is(about));
+            listing.recordings.extend(about.map(|about| Listed { day: day.clone(), running, about }));
+        }
+    }
+    Ok(listing)
+}
+
+/// The recording that a call's record names so, if it is still there.
+#[must_use]
+pub fn named(folder: &Path, file: &str) -> Option<Listed> {
+    let (day, name) = file.split_once('/')?;
+    // The file beside it has the name as far as its own ending.
+    let of = |about: &Recorded| about.file == name;
+    let stem = [".wav", ".opus"].into_iter().find_map(|ending| name.split_once(ending))?.0;
+    let beside = |ending: &str| read(&folder.join(day).join(format!("{stem}.{ending}"))).filter(of);
+    let (running, about) = match beside("json") {
+        Some(about) => (false, about),
+        None => (true, beside("json.part")?),
+    };
+    Some(Listed { day: day.to_owned(), running, about })
+}
+
+impl Wanted<'_> {
+    fn may_be_of(&self, day: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Day(wanted) => day == *wanted,
+            Self::Call { since, .. } => since.get(..10).is_none_or(|since| day >= since),
+        }
+    }
+
+    /// Judged by the name of its file: begun when, of which call and leg.
+    fn may_be(&self, file: &str) -> bool {
+        match self {
+            Self::Call { name, .. } if is_identifier(name) => file.contains(&format!("-{name}-")),
+            _ => true,
+        }
+    }
+
+    fn is(&self, about: &Recorded) -> bool {
+        match self {
+            Self::Call { name, since } => {
+                (about.leg.call == *name || about.leg.sip_call_id == *name)
+                    && about.started.as_str() >= *since
+            }
+            Self::All | Self::Day(_) => true,
+        }
+    }
+}
+
+/// Whether it is one of ours, such as `call-7.0`; else it may be a SIP Call-ID, which no file is named by.
+fn is_identifier(name: &str) -> bool {
+    let numbers = name.strip_prefix("call-").and_then(|rest| rest.split_once('.'));
+    let is_number = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
+    numbers.is_some_and(|(index, generation)| is_number(index) && is_number(generation))
+}
+
+fn read(path: &Path) -> Option<Recorded> {
+    serde_json::from_reader(io::BufReader::new(File::open(path).ok()?)).ok()
+}
+
+/// What is in a folder, by name, the last first: names begin with dates.
+fn entries(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let entries = fs::read_dir(folder)?.flatten();
+    let mut entries: Vec<_> =
+        entries.filter_map(|entry| Some((entry.file_name().to_str()?.to_owned(), entry.path()))).collect();
+    entries.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(entries)
+}
