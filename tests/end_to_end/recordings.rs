@@ -1,14 +1,17 @@
 //! Recordings: both parties of a call, each on its side, in files that are whole.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use sha2::{Digest, Sha256};
-use tandem_peers::Node;
+use tandem_peers::{Configuration, Node, Ports};
 use tandem_phone::{CallKey, Manner, Phone};
 
-use crate::support::{CALLER_HZ, PATIENCE, caller, carrier_whose, node_with, only_record, records, runtime};
+use crate::support::{
+    CALLER_HZ, PATIENCE, caller, carrier_whose, node_with, only_record, records, runtime, softphone,
+};
 
 /// The demo's number that goes straight through, and where it leads.
 const NUMBER: &str = "+15550111";
@@ -192,4 +195,173 @@ fn an_encrypted_recording_is_read_with_its_key() {
     let about: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(beside).expect("a file beside it")).expect("JSON");
     assert_eq!(about["recipients"][0].as_str(), Some(&*identity.to_public().to_string()), "{about}");
+}
+
+/// What HTTP says, as JSON, and its status.
+fn asked(node: &Node, method: &str, path: &str) -> (u16, serde_json::Value) {
+    let answer = node.request(method, path).expect("an answer");
+    let status = answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+/// Paused over HTTP while both talk: nothing of it is kept, the call goes on, and the record says when it was.
+#[test]
+fn a_recording_is_listed_and_pauses_while_the_call_goes_on() {
+    let mut node = node_with(|folder, config| recording(folder, &config, ""));
+    let runtime = runtime();
+    let (carrier, [call, called]) = talk(&runtime, &node);
+    let (status, listed) = asked(&node, "GET", "/recordings");
+    let running = &listed["recordings"][0];
+    assert_eq!((status, running["running"].as_bool(), &listed["left_off"]), (200, Some(true), &false.into()));
+    let named = running["call"].as_str().expect("its call").to_owned();
+    let by_call_id = running["sip_call_id"].as_str().expect("its Call-ID").to_owned();
+
+    let change =
+        |name: &str, action: &str| asked(&node, "POST", &format!("/calls/{name}/recording/{action}"));
+    assert_eq!(change("call-99.0", "pause").0, 404);
+    let (status, stands) = change(&named, "pause");
+    assert_eq!((status, stands["recording"].as_str()), (200, Some("paused")));
+    let before = heard(&carrier, called);
+    carrier
+        .hears(called, CALLER_HZ, before + TALK, PATIENCE)
+        .expect("the party hears the caller all the same");
+    let (status, stands) = change(&by_call_id, "resume");
+    assert_eq!((status, stands["recording"].as_str()), (200, Some("running")));
+    let before = heard(&carrier, called);
+    carrier.hears(called, CALLER_HZ, before + TALK / 2, PATIENCE).expect("they talk on");
+    carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
+    for leg in [call, called] {
+        assert_eq!(carrier.ended(leg, PATIENCE).expect("the call ends").status, 200);
+    }
+    let begun = std::time::Instant::now();
+    loop {
+        let (status, listed) = asked(&node, "GET", &format!("/calls/{by_call_id}/recordings"));
+        assert_eq!((status, listed["recordings"].as_array().map(Vec::len)), (200, Some(1)), "{listed}");
+        if listed["recordings"][0]["running"] == false {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not finished: {listed}");
+    }
+    assert_eq!(change(&named, "pause").0, 404, "it is over");
+
+    let record = only_record(&mut node);
+    let [path] = &files(&node, ".wav")[..] else { panic!("one recording: {:?}", files(&node, "")) };
+    let (rate_hz, channels) = channels(path);
+    let silent =
+        |channel: &[f64]| channel.chunks_exact(160).filter(|it| it.iter().all(|it| it.abs() < 8.0)).count();
+    for channel in &channels {
+        let paused = Duration::from_millis(20) * silent(channel) as u32;
+        assert!(paused >= TALK - Duration::from_millis(100), "{paused:?} of nothing");
+    }
+    assert!(time_of(&channels[0], rate_hz, CALLER_HZ) >= TALK, "before and after");
+    let about = about(path);
+    let pause = &about["pauses"][0];
+    let length = pause["to_ms"].as_u64().expect("an end") - pause["from_ms"].as_u64().expect("a beginning");
+    assert!(length + 100 >= TALK.as_millis() as u64, "{about}");
+    let told: Vec<&str> = record.timeline.iter().map(|fact| fact.kind.as_str()).collect();
+    assert_eq!(told, ["recording-started", "recording-paused", "recording-resumed"]);
+}
+
+/// How long a party has heard the caller.
+fn heard(phone: &tandem_phone_net::LivePhone, call: CallKey) -> Duration {
+    heard_of(phone, call, CALLER_HZ)
+}
+
+fn heard_of(phone: &tandem_phone_net::LivePhone, call: CallKey, hz: u16) -> Duration {
+    let heard = phone.ask(move |phone, _| phone.heard(call).cloned()).expect("it answers");
+    heard.expect("it is in the call").time_of_tone(hz)
+}
+
+/// Commands about recordings that were carried out.
+fn record_commands(node: &Node) -> f64 {
+    let all = node.metrics("tandem_commands_total{").expect("metrics");
+    let done = all.iter().filter(|(name, _)| name.contains("\"record\"") && name.contains("\"ok\""));
+    done.map(|(_, count)| count).sum()
+}
+
+/// An agent keys the codes: a recording of its conversation begins, pauses, goes on and ends.
+#[test]
+fn an_agent_records_a_conversation_by_keys() {
+    let mut node = node_with(|folder, config| {
+        let config = recording(folder, &config, "beep = true").replacen("record = true\n", "", 1);
+        let config = config.replacen("# record_code = ", "record_code = ", 1);
+        config.replacen("# pause_recording_code = ", "pause_recording_code = ", 1)
+    });
+    let runtime = runtime();
+    let carrier = carrier_whose(&runtime, &node, []);
+    let manner = Manner::polite(PARTY_HZ, Duration::from_millis(200));
+    let alice = softphone(&runtime, &node, ("1001", "alice"), [127, 0, 0, 22], manner);
+    let call = carrier.call("+15551111", "+15550101", caller()).expect("a call");
+    let agent = alice.incoming(PATIENCE).expect("alice is rung");
+    carrier.hears(call, PARTY_HZ, TALK, PATIENCE).expect("the caller hears alice");
+    for (code, commands) in [("*1", 1.0), ("*2", 2.0), ("*2", 3.0), ("*1", 4.0)] {
+        alice.act(move |phone, now| Phone::press(phone, now, agent, code)).expect("she presses keys");
+        let begun = std::time::Instant::now();
+        while record_commands(&node) < commands {
+            assert!(begun.elapsed() < PATIENCE, "{code} was not heard");
+        }
+        let before = heard(&alice, agent);
+        alice.hears(agent, CALLER_HZ, before + TALK / 2, PATIENCE).expect("they talk on");
+    }
+    alice.act(move |phone, now| Phone::hang_up(phone, now, agent)).expect("alice hangs up");
+    carrier.ended(call, PATIENCE).expect("the call ends");
+    let record = only_record(&mut node);
+    let told =
+        record.timeline.iter().map(|fact| fact.kind.as_str()).filter(|kind| kind.starts_with("recording"));
+    let expected = ["recording-started", "recording-paused", "recording-resumed", "recording-ended"];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let [path] = &files(&node, ".wav")[..] else { panic!("one recording: {:?}", files(&node, "")) };
+    let (rate_hz, channels) = channels(path);
+    let recorded = time_of(&channels[0], rate_hz, CALLER_HZ);
+    assert!(recorded >= TALK / 2, "{recorded:?} of the caller, who is on the left");
+    assert_eq!(about(path)["complete"].as_bool(), Some(true));
+}
+
+/// A daemon whose folder of recordings is a file system of its own with room for a second or two: seen by nobody else, so
+/// that nothing is left of it.
+const ON_A_SMALL_DISK: &str = "\
+#!/bin/sh
+unshare --map-root-user --mount true 2>/dev/null && own=--map-root-user
+exec unshare $own --mount sh -c '
+    mount -t tmpfs -o size=64k tmpfs \"FOLDER/recordings\" && exec \"TANDEM\" \"$@\"
+' sh \"$@\"
+";
+
+#[test]
+fn a_call_goes_on_when_the_disk_is_full() {
+    let ports = Ports::free().expect("free ports");
+    let edit = |folder: &Path, config: String| recording(folder, &config, "");
+    let configuration = Configuration::new(&ports, edit).expect("a configuration");
+    let folder = configuration.folder().to_owned();
+    let daemon = folder.join("on-a-small-disk");
+    let script = ON_A_SMALL_DISK
+        .replace("FOLDER", &folder.to_string_lossy())
+        .replace("TANDEM", env!("CARGO_BIN_EXE_tandem"));
+    std::fs::write(&daemon, script).expect("written");
+    std::fs::set_permissions(&daemon, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+    let mut node = Node::run(&daemon, ports, configuration).expect("the daemon is ready");
+    let runtime = runtime();
+    let (carrier, [call, called]) = talk(&runtime, &node);
+    let failed = |node: &Node| {
+        let failed = node.metrics("tandem_recordings_failed_total").expect("metrics");
+        failed.iter().map(|(_, count)| count).sum::<f64>()
+    };
+    let begun = std::time::Instant::now();
+    while failed(&node) < 1.0 {
+        assert!(begun.elapsed() < PATIENCE, "the disk is never full");
+    }
+    for (leg, hz) in [(called, CALLER_HZ), (call, PARTY_HZ)] {
+        let before = heard_of(&carrier, leg, hz);
+        carrier.hears(leg, hz, before + TALK, PATIENCE).expect("they talk on");
+    }
+    carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
+    for leg in [call, called] {
+        assert_eq!(carrier.ended(leg, PATIENCE).expect("the call ends").status, 200);
+    }
+    assert_eq!(failed(&node), 1.0, "counted once");
+    let record = only_record(&mut node);
+    let told: Vec<_> = record.timeline.iter().filter(|fact| fact.kind == "recording-failed").collect();
+    let [told] = told[..] else { panic!("told once: {:?}", record.timeline) };
+    assert!(told.detail.as_deref().is_some_and(|why| why.contains("No space left on device")), "{told:?}");
 }
