@@ -115,6 +115,14 @@ pub enum Command {
         /// The rules.
         rules: CollectRules,
     },
+    /// Keys of a party that make up one of these codes are not for whom it is bridged to: they are held back until they are
+    /// known to be none, for two seconds after the latest at most. Tones in the audio are heard as ever.
+    HoldBack {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The codes, none of which begins with another one; nothing is held back when there are none.
+        codes: Arc<[crate::digit::DigitString]>,
+    },
     /// A key of the party's that came by another way than RTP: as if it had come by RTP. Whom it is bridged to hears
     /// it as telephone events, if it takes them.
     Digit {
@@ -410,6 +418,13 @@ pub enum Event {
     },
     /// The party pressed a key (once per press, whatever its retransmissions).
     Digit {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Which.
+        digit: crate::digit::Digit,
+    },
+    /// A key of a party with codes was none of a code: whom it is bridged to hears it now. Told after its [`Event::Digit`].
+    KeyPassed {
         /// The endpoint.
         endpoint: EndpointId,
         /// Which.

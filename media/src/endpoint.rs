@@ -1,6 +1,7 @@
 //! One open endpoint: what it receives, what it sends, and what it is asked to play and collect.
 
 mod agreed;
+mod codes;
 mod collision;
 mod ear;
 mod history;
@@ -21,6 +22,7 @@ use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
 use agreed::Agreed;
+use codes::Codes;
 use collision::Collision;
 use ear::Ear;
 use history::History;
@@ -127,6 +129,7 @@ pub(crate) struct Endpoint {
     listening: Option<Box<Listening>>,
     /// The latest key that the party pressed.
     pressed: Option<Pressed>,
+    codes: Option<Box<Codes>>,
     collector: Collector,
     /// Keys to be pressed for the party to hear.
     keying: Keying,
@@ -173,6 +176,7 @@ impl Endpoint {
             in_band: None,
             listening: None,
             pressed: None,
+            codes: None,
             collector: Collector::default(),
             keying: Keying::default(),
             playing: None,
@@ -290,6 +294,7 @@ impl Endpoint {
     pub(crate) fn bridge(&mut self, now: Instant, other: EndpointId, events: &mut EventQueue) {
         self.stop(now, events);
         self.collector.forget_typed_ahead();
+        self.forget_codes();
         self.outgoing.resynchronise();
         self.bridge = Some(other);
     }
@@ -506,7 +511,8 @@ impl Endpoint {
         let one_way = self.one_way.deadline();
         let point = self.history.as_ref().map(History::deadline);
         let collision = self.collision.is_seen().then_some(self.heard_at);
-        let own = [tick, turn, key, self.collector.deadline(), self.rtcp.deadline(), point];
+        let codes = self.codes_deadline();
+        let own = [tick, turn, key, codes, self.collector.deadline(), self.rtcp.deadline(), point];
         let heard = [listening, one_way, collision, silence];
         own.into_iter().chain(heard).flatten().min()
     }
@@ -522,6 +528,7 @@ impl Endpoint {
         self.tick(now, counters, events);
         self.take_turn(now, counters);
         self.keying.handle_timeout(now);
+        self.lose_patience(now);
         let outcome = self.collector.timeout(now);
         self.report(outcome, events);
         if self.one_way.handle_timeout(now, self.heard_at, self.outgoing.sent_at()) {

@@ -215,6 +215,7 @@ impl Worker {
                 self.change(endpoint, |endpoint, events, _| endpoint.collect(now, collect, rules, events))
             }
             Command::Digit { endpoint, digit } => self.digit(endpoint, digit),
+            Command::HoldBack { endpoint, codes } => self.change(endpoint, |it, _, _| it.hold_back(codes)),
             Command::Analyse { endpoint, rules, is_answered } => {
                 self.change(endpoint, |endpoint, _, _| endpoint.analyse(now, rules, is_answered))
             }
@@ -338,11 +339,11 @@ impl Worker {
             self.requests.push_back(IoRequest::Connect { endpoint: id, remote: Some(source) });
         }
         let Some(peer) = endpoint.bridge else { return Ok(Disposition::Done) };
-        let converses = endpoint.converses();
+        let (converses, keeps) = (endpoint.converses(), peer != id && endpoint.keeps(&inbound));
         if let Some((digit, way)) = inbound.pressed {
-            self.pass_key(peer, digit, way);
+            self.offer_key(id, peer, digit, way);
         }
-        if converses {
+        if converses || keeps && self.skip_relayed(peer) {
             return Ok(Disposition::Done);
         }
         let relayed = opened(&mut self.slots, peer).and_then(|peer| peer.relay(now, &inbound, buffer));
@@ -406,6 +407,9 @@ impl Worker {
                     self.requests.extend(disconnection(endpoint));
                     if endpoint.has_packet() && !std::mem::replace(&mut endpoint.queued, true) {
                         self.outbox.push_back(index);
+                    }
+                    if let (id, Some(peer)) = (endpoint.id, endpoint.bridge) {
+                        self.let_go(id, peer);
                     }
                 }
                 Some(Slot::Leaving(endpoint)) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tandem_config as config;
+use tandem_media::{Digit, DigitString};
 use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
     IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, OpusFormat, Outbound, PhoneConfig,
@@ -80,9 +81,23 @@ pub(crate) fn switch(config: &config::Config, workers: usize) -> SwitchConfig {
             beep_every: recording.beep_every,
             max: recording.max as usize,
         }),
+        feature_codes: feature_codes(&config.features),
         refer_out: trunks_that(config, |it| it.refer_out),
         refer_out_attended: trunks_that(config, |it| it.refer_out_attended),
     }
+}
+
+/// Those that are keyed in a call.
+fn feature_codes(features: &config::Features) -> Arc<[DigitString]> {
+    let codes = [&features.conference, &features.record, &features.pause_recording];
+    let digits = |code: &String| {
+        let mut digits = DigitString::default();
+        code.chars().filter_map(Digit::from_char).for_each(|digit| {
+            let _ = digits.push(digit);
+        });
+        digits
+    };
+    codes.into_iter().flatten().map(digits).collect()
 }
 
 fn trunks_that(config: &config::Config, are: impl Fn(&config::Trunk) -> bool) -> BTreeSet<String> {

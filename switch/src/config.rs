@@ -40,6 +40,8 @@ pub struct SwitchConfig {
     /// The trunks that join two of their calls by themselves that were transferred to each other (REFER with Replaces,
     /// RFC 5589 §7).
     pub refer_out_attended: BTreeSet<String>,
+    /// Codes that phones key in a call, and that whom they talk to is not to hear; none begins with another one.
+    pub feature_codes: Arc<[media::DigitString]>,
     /// How legs are recorded; not at all when absent.
     pub recording: Option<RecordingConfig>,
     /// How words are spoken; not at all when absent.
@@ -83,6 +85,7 @@ impl SwitchConfig {
             phone_gateway: None,
             refer_out: BTreeSet::new(),
             refer_out_attended: BTreeSet::new(),
+            feature_codes: Arc::default(),
             recording: None,
             speech: None,
         }

@@ -80,7 +80,8 @@ fn a_consultation_becomes_a_three_way_call() {
     hears_only(&carrier, call, &[BOB_HZ]);
     hears_only(&bob, consulted, &[CALLER_HZ]);
     hang_up(&carrier, call);
-    bob.ended(consulted, PATIENCE).expect("bob is hung up");
+    let told = bob.ended(consulted, PATIENCE).expect("bob is hung up").received;
+    assert!(told.events.is_empty(), "the code was not for bob: {:?}", told.events);
 
     let records = records(&mut node);
     let [consultation, conference] = &records[..] else { panic!("two calls: {records:#?}") };

@@ -305,7 +305,8 @@ fn an_agent_records_a_conversation_by_keys() {
         alice.hears(agent, CALLER_HZ, before + TALK / 2, PATIENCE).expect("they talk on");
     }
     alice.act(move |phone, now| Phone::hang_up(phone, now, agent)).expect("alice hangs up");
-    carrier.ended(call, PATIENCE).expect("the call ends");
+    let heard = carrier.ended(call, PATIENCE).expect("the call ends").received;
+    assert!(heard.events.is_empty(), "the codes are not for the caller: {:?}", heard.events);
     let record = only_record(&mut node);
     let told =
         record.timeline.iter().map(|fact| fact.kind.as_str()).filter(|kind| kind.starts_with("recording"));

@@ -9,8 +9,8 @@ use tandem_time::Instant;
 use super::ContactCentre;
 use crate::config::{Feature, Features};
 
-/// Keys of one code follow each other within this time.
-const KEY_GAP: Duration = Duration::from_secs(3);
+/// Keys of one code follow each other within this time: media holds them back from the other party for as long.
+const KEY_GAP: Duration = Duration::from_secs(2);
 
 /// What phones keyed last, by their legs.
 pub(super) type KeyedCodes = BTreeMap<LegId, Keyed>;

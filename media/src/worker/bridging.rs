@@ -44,9 +44,36 @@ impl Worker {
         let is_news = endpoint.key(self.now, digit, Way::Signalling, &mut self.counters, &mut self.events);
         self.deadlines.set(id.index, endpoint.deadline());
         if let Some(peer) = endpoint.bridge.filter(|_| is_news) {
-            self.pass_key(peer, digit, Way::Signalling);
+            self.offer_key(id, peer, digit, Way::Signalling);
         }
         Some(())
+    }
+
+    /// A key of a party, for the one that it is bridged to; unless it may be of a code for us.
+    pub(super) fn offer_key(&mut self, from: EndpointId, to: EndpointId, digit: Digit, way: Way) {
+        let now = self.now;
+        let Some(endpoint) = opened(&mut self.slots, from) else { return };
+        // Who hears itself is nobody else.
+        if from != to && endpoint.holds_back(now, digit, way) {
+            self.deadlines.set(from.index, endpoint.deadline());
+            self.let_go(from, to);
+        } else {
+            self.pass_key(to, digit, way);
+        }
+    }
+
+    /// Presses for a party what the one that it is bridged to has keyed, and was no code.
+    pub(super) fn let_go(&mut self, from: EndpointId, to: EndpointId) {
+        while let Some(digit) =
+            opened(&mut self.slots, from).and_then(|endpoint| endpoint.let_go(&mut self.events))
+        {
+            self.pass_key(to, digit, Way::Signalling);
+        }
+    }
+
+    /// A packet is kept from a party for good.
+    pub(super) fn skip_relayed(&mut self, to: EndpointId) -> bool {
+        opened(&mut self.slots, to).map(|endpoint| endpoint.skip_relayed()).is_some()
     }
 
     /// A key of the bridged party's, for this one to hear.

@@ -1,5 +1,6 @@
 //! The media worker in virtual time, against parties that speak through the `rtp` crate.
 
+mod codes;
 mod collect;
 mod conference;
 mod continuity;

@@ -1,5 +1,7 @@
 //! What media workers report of endpoints.
 
+use std::sync::Arc;
+
 use tandem_control_api::{CallFact, CallId, CommandError, DialFailure, Event, LegId, Outcome};
 use tandem_media as media;
 use tandem_media::{EndpointId, EndpointStatistics};
@@ -26,6 +28,7 @@ impl Calls {
                 self.collected(worker, endpoint, collect, &digits, end)
             }
             media::Event::Digit { endpoint, digit } => self.digit(worker, endpoint, digit),
+            media::Event::KeyPassed { endpoint, digit } => self.key_passed(worker, endpoint, digit),
             media::Event::Progress { endpoint, finding, evidence } => {
                 self.progress_found(now, worker, endpoint, finding, &evidence)
             }
@@ -162,12 +165,30 @@ impl Calls {
             LegState::Answered { collect: Some(collect), .. } if collect.sensitive => {}
             LegState::Answered { .. } | LegState::Bridged { .. } | LegState::Conferring { .. } => {
                 let peer = leg.state.peer().or_else(|| self.relayed_with(leg_id));
+                let is_held_back = peer != Some(leg_id) && !self.codes_of(leg_id).is_empty();
                 self.tell(Event::Digit { call, leg: leg_id, digit: digit.as_char() });
-                self.pass_on_digit(peer?, digit);
+                if !is_held_back {
+                    self.pass_on_digit(peer?, digit);
+                }
             }
             _ => {}
         }
         Some(())
+    }
+
+    /// A key that might have been of a code was none.
+    fn key_passed(&mut self, worker: WorkerIndex, endpoint: EndpointId, digit: media::Digit) -> Option<()> {
+        let leg_id = self.endpoints.leg_of(endpoint, worker)?;
+        let peer = self.legs.get(leg_id)?.state.peer().or_else(|| self.relayed_with(leg_id));
+        self.pass_on_digit(peer?, digit);
+        Some(())
+    }
+
+    /// The codes that a leg may key: phones have some.
+    pub(super) fn codes_of(&self, leg_id: LegId) -> Arc<[media::DigitString]> {
+        let leg = self.legs.get(leg_id).filter(|leg| leg.trunk.is_none());
+        let call = leg.and_then(|leg| self.calls.get(leg.call));
+        call.map(|call| Arc::clone(&call.config.feature_codes)).unwrap_or_default()
     }
 
     /// A key that one party pressed goes to the other one by its signalling, when its media has no telephone events.

@@ -353,6 +353,10 @@ impl Calls {
         let timeout = leg.answered.filter(|_| !is_hold(audio.direction)).and_then(|_| config?.media_timeout);
         let stream = translate::stream(audio, leg.peer, timeout);
         self.configure_endpoint(now, leg_id, endpoint, stream);
+        let codes = self.codes_of(leg_id);
+        if !codes.is_empty() {
+            self.command_endpoint(endpoint, |endpoint| tandem_media::Command::HoldBack { endpoint, codes });
+        }
         self.listen(leg_id);
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig, flow};
 use tandem_control_api::{DialTarget, MediaPath, ProgressRules, RejectReason, Route};
+use tandem_media::{Digit, DigitString};
 use tandem_sbc::user_agent::{
     HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RedirectPolicy, RegisterConfig,
     RouteConfig, Target, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
@@ -177,8 +178,17 @@ pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
             max: 1_000,
             ..RecordingConfig::default()
         }),
+        feature_codes: if knobs.confers { [digits(CONFERENCE_CODE)].into() } else { Arc::default() },
         ..SwitchConfig::new(ADDRESS, 20_000..=20_000 + knobs.media_ports - 1)
     }
+}
+
+fn digits(code: &str) -> DigitString {
+    let mut digits = DigitString::default();
+    for digit in code.chars().filter_map(Digit::from_char) {
+        assert!(digits.push(digit));
+    }
+    digits
 }
 
 /// Users 1001 to 1005 serve `sales`, 1006 to 1009 `support`; 1010 only calls.

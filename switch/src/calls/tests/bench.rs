@@ -580,6 +580,10 @@ impl Bench {
                 is_open(endpoint);
                 "record"
             }
+            media::Command::HoldBack { endpoint, .. } => {
+                is_open(endpoint);
+                "hold back"
+            }
             media::Command::Analyse { endpoint, .. } | media::Command::Answered { endpoint } => {
                 is_open(endpoint);
                 "analyse"

@@ -293,3 +293,41 @@ fn a_key_is_sent_in_sip_to_who_takes_no_events() {
         assert_eq!(bench.asked, ["digit"]);
     }
 }
+
+/// Of phones alone, whose keys may be a code for us; a carrier's callers have none.
+#[test]
+fn a_key_that_may_be_a_code_goes_on_in_sip_when_it_is_none() {
+    let config = crate::SwitchConfig { feature_codes: [digits("*3")].into(), ..super::bench::config() };
+    let mut bench = Bench::with(config);
+    let session = bench.incoming_from(ua::Source::Trunk("carrier".to_owned()), true);
+    let offered = bench.told.iter().find_map(|event| match event {
+        Event::CallOffered { call, leg, .. } => Some((*call, *leg)),
+        _ => None,
+    });
+    let (call, caller) = offered.expect("offered");
+    bench.command(Command::Answer { leg: caller });
+    bench.open_all();
+    bench.session_event(ua::Event::Confirmed { session });
+    let without =
+        ua::NegotiatedAudio { send_event_payload_type: None, ..super::bench::audio(ua::AudioCodec::Pcmu) };
+    bench.session_event(ua::Event::Media { session, audio: without.into() });
+    let (_, agent) = bench.dialled(call);
+    let held_back: Vec<_> = bench
+        .media_commands
+        .iter()
+        .filter_map(|command| match command {
+            media::Command::HoldBack { endpoint, codes } if !codes.is_empty() => Some(*endpoint),
+            _ => None,
+        })
+        .collect();
+    let endpoint = *held_back.first().expect("the phone's");
+    assert!(held_back.iter().all(|other| *other == endpoint), "nobody else's: {held_back:?}");
+    bench.command(Command::Bridge { a: caller, b: agent });
+    bench.asked.clear();
+    let digit = media::Digit::from_char('*').expect("a digit");
+    bench.media_event(endpoint, media::Event::Digit { endpoint, digit });
+    assert!(bench.told.contains(&Event::Digit { call, leg: agent, digit: '*' }), "it is told at once");
+    assert_eq!(bench.asked, [""; 0]);
+    bench.media_event(endpoint, media::Event::KeyPassed { endpoint, digit });
+    assert_eq!(bench.asked, ["send *"]);
+}

@@ -8,8 +8,12 @@ use tandem_control_api::{LegId, LegRecord};
 use super::Judge;
 use super::audio::{Conversations, SETTLING, Span, TYPING, holds_at, is_consultation, presses_in};
 use super::talks::Talk;
+use crate::configuration::CONFERENCE_CODE;
 use crate::tap::{Seen, Way};
 use crate::world::{Observed, PartyReport};
+
+/// So long a key may wait that begins a code.
+const CODE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Those of one codec hear each other's own packets, and nobody hears packets of a codec that it does not take.
 pub(super) fn those_of_one_codec_are_relayed(run: &Observed, judge: &mut Judge) {
@@ -108,9 +112,12 @@ fn judge_keys(run: &Observed, presser: &PartyReport, listener: &PartyReport, spa
         return;
     }
     let Some(answered) = presser.report.answered else { return };
+    // Codes of phones are for the node, and what may become one waits.
+    let has_codes = run.scenario.knobs.confers && presser.party.parse::<u16>().is_ok();
     for (place, (at, keys)) in (0..).zip(&theirs.keys) {
         let begun = answered + *at;
-        let over = begun + TYPING * u32::try_from(keys.len()).unwrap_or(u32::MAX) + SETTLING;
+        let waits = if has_codes && keys.contains('*') { CODE_PATIENCE } else { Duration::ZERO };
+        let over = begun + TYPING * u32::try_from(keys.len()).unwrap_or(u32::MAX) + SETTLING + waits;
         let next = theirs.keys.get(place + 1).map_or(Duration::MAX, |(at, _)| answered + *at);
         if begun < span.from || over > span.until || over > next {
             continue;
@@ -119,7 +126,8 @@ fn judge_keys(run: &Observed, presser: &PartyReport, listener: &PartyReport, spa
         let told: String =
             events.filter(|event| (begun..over).contains(&event.at)).map(|event| event.digit).collect();
         judge.looked();
-        if told != *keys {
+        let for_others = if has_codes { keys.replace(CONFERENCE_CODE, "") } else { keys.clone() };
+        if told != for_others {
             judge.fail(format!(
                 "{} pressed {keys} at {begun:?}, {} was told {told}",
                 presser.party, listener.party
