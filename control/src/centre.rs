@@ -24,8 +24,8 @@ use tandem_time::Instant;
 
 use self::announcing::{Announcing, Then};
 use self::conferences::Conferences;
-use self::pick_up::Rung;
 use self::feature_codes::KeyedCodes;
+use self::pick_up::Rung;
 use self::straight::Straight;
 use crate::agent::{AgentId, AgentState};
 use crate::call::{Call, Stage};

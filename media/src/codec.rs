@@ -17,6 +17,7 @@ pub mod g711;
 pub mod g722;
 mod opus;
 pub mod resampler;
+pub mod silence;
 
 use std::time::Duration;
 

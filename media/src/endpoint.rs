@@ -34,6 +34,7 @@ use recorded::Recording;
 use settled::Place;
 use voice::Conversation;
 
+use crate::codec::silence::SilenceSaver;
 use crate::codec::{Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
 use crate::collector::{Collector, Outcome};
 use crate::counters::{Counters, Refusal};
@@ -138,6 +139,8 @@ pub(crate) struct Endpoint {
     ear: Option<Box<Ear>>,
     /// Of what is made here for the party; none before there was anything.
     encoder: Option<Encoder>,
+    /// Of a party that is told its silence.
+    silence: Option<Box<SilenceSaver>>,
     /// With a bridged party whose packets are not for this one as they are.
     conversation: Option<Box<Conversation>>,
     /// Whether telephone-events of the bridged party are relayed as they are.
@@ -151,6 +154,8 @@ pub(crate) struct Endpoint {
     report_due: bool,
     watch: Watch,
     one_way: OneWay,
+    /// Whether its latest packet was one after which a sender that saves silence may pause.
+    announces_pause: bool,
     heard_at: Instant,
     media_started: bool,
     packets_refused: u64,
@@ -182,6 +187,7 @@ impl Endpoint {
             playing: None,
             ear: None,
             encoder: None,
+            silence: None,
             conversation: None,
             relays_events: true,
             recording: None,
@@ -191,6 +197,7 @@ impl Endpoint {
             report_due: false,
             watch: Watch::Off,
             one_way: OneWay::Off,
+            announces_pause: false,
             heard_at: now,
             media_started: false,
             packets_refused: 0,
@@ -215,6 +222,7 @@ impl Endpoint {
         if self.encoder.as_ref().is_some_and(|encoder| encoder.codec() != stream.codec) {
             self.encoder = None;
         }
+        self.save_silence(stream.comfort_noise);
         let latch = |signalled| match stream.ice {
             None => Latch::new(signalled, stream.latch),
             Some(_) => Latch::unchecked(signalled),
@@ -388,6 +396,7 @@ impl Endpoint {
                 Arrival::Suspect => return Err(Refusal::SequenceJump),
             };
         self.heard_at = now;
+        self.announces_pause = payload.announces_pause(header.payload().len(), self.announces_pause);
         let mut rescheduled = self.one_way.heard(now) | self.collides(header.ssrc);
         if let Watch::Reported(timeout) = self.watch {
             self.watch = Watch::On(timeout);
@@ -505,14 +514,13 @@ impl Endpoint {
             Watch::Off | Watch::Reported(_) => None,
         };
         let tick = self.playing.as_deref().map(Playing::tick_at);
-        let key = self.keying.deadline();
+        let key = self.keys_deadline();
         let turn = self.conversation.as_ref().map(|conversation| conversation.turn_at());
         let listening = self.listening.as_ref().map(|listening| listening.deadline());
         let one_way = self.one_way.deadline();
         let point = self.history.as_ref().map(History::deadline);
         let collision = self.collision.is_seen().then_some(self.heard_at);
-        let codes = self.codes_deadline();
-        let own = [tick, turn, key, codes, self.collector.deadline(), self.rtcp.deadline(), point];
+        let own = [tick, turn, key, self.collector.deadline(), self.rtcp.deadline(), point];
         let heard = [listening, one_way, collision, silence];
         own.into_iter().chain(heard).flatten().min()
     }
@@ -527,16 +535,10 @@ impl Endpoint {
         self.leave_collision(rng);
         self.tick(now, counters, events);
         self.take_turn(now, counters);
-        self.keying.handle_timeout(now);
-        self.lose_patience(now);
+        self.time_keys(now);
         let outcome = self.collector.timeout(now);
         self.report(outcome, events);
-        if self.one_way.handle_timeout(now, self.heard_at, self.outgoing.sent_at()) {
-            self.unsettle();
-            if !events.push_optional(Event::OneWay { endpoint: self.id }) {
-                counters.events_dropped += 1;
-            }
-        }
+        self.watch_one_way(now, counters, events);
         self.listen_in_silence(now, events);
         if self.rtcp.take_due(now, rng) {
             self.report_due = true;

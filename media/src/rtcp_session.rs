@@ -34,6 +34,7 @@ pub(crate) struct RtcpSession {
     remote: Remote,
     /// What the party lost of ours lately, in percent, for redundancy to be made for.
     recent_loss_percent: f32,
+    activity: Option<Activity>,
     /// The party writes extended reports; its latest reference time, and when it came.
     extended: Extended,
 }
@@ -46,6 +47,16 @@ struct Extended {
     reference: Option<(u32, u32, Instant)>,
     /// The score that it gives our stream.
     score: Option<f32>,
+}
+
+/// What the party says of its own sending.
+#[derive(Clone, Copy, Debug)]
+struct Activity {
+    /// By its latest report: how many packets it has sent, none of a receiver; and when it came.
+    packets: Option<u32>,
+    at: Instant,
+    /// By the one before.
+    before: Option<(u32, Instant)>,
 }
 
 /// How our stream comes to the party, by its reports.
@@ -69,6 +80,7 @@ impl RtcpSession {
             remote_loss_percent: None,
             remote: Remote::default(),
             recent_loss_percent: 0.0,
+            activity: None,
             extended: Extended::default(),
         }
     }
@@ -154,6 +166,9 @@ impl RtcpSession {
                 }
                 rtcp::Packet::Goodbye { .. } | rtcp::Packet::Other => continue,
             };
+            let before = self.activity.and_then(|before| Some((before.packets?, before.at)));
+            let packets = sender.as_ref().map(|sender| sender.packets);
+            self.activity = Some(Activity { packets, at: now, before });
             if let Some(sender) = sender {
                 self.sender_report = Some(((sender.ntp >> 16) as u32, now));
             }
@@ -211,6 +226,20 @@ impl RtcpSession {
                 jitter_us: (u64::from(block.reception.jitter) * 1_000 / u64::from(outgoing.clock_khz()))
                     as u32,
             });
+        }
+    }
+
+    /// Whether the party, silent since then, says in reports that it sends nothing, or may be found to say so by the next
+    /// one: who sends nothing reports as a receiver, or counts no more packets than before (§6.4).
+    pub(crate) fn says_it_pauses(&self, now: Instant, since: Instant, was_heard: bool) -> bool {
+        let is_news = |it: &Activity| it.at > since && now - it.at <= 3 * REPORT_INTERVAL;
+        let Some(latest) = self.activity.filter(is_news) else { return false };
+        match (latest.packets, latest.before) {
+            (None | Some(0), _) => true,
+            (Some(_), _) if !was_heard => false,
+            (Some(packets), Some((before, at))) if at > since => packets == before,
+            // What it counts may have come before.
+            (Some(_), _) => true,
         }
     }
 

@@ -87,12 +87,19 @@ impl Endpoint {
         Some(digit)
     }
 
-    pub(super) fn codes_deadline(&self) -> Option<Instant> {
-        self.codes.as_ref().filter(|codes| !codes.held.is_empty()).map(|codes| codes.until)
+    /// When a key is to go on that is pressed for the party, or one of its own that is held back.
+    pub(super) fn keys_deadline(&self) -> Option<Instant> {
+        let held = self.codes.as_ref().filter(|codes| !codes.held.is_empty()).map(|codes| codes.until);
+        self.keying.deadline().into_iter().chain(held).min()
+    }
+
+    pub(super) fn time_keys(&mut self, now: Instant) {
+        self.keying.handle_timeout(now);
+        self.lose_patience(now);
     }
 
     /// Nobody keys a code so slowly.
-    pub(super) fn lose_patience(&mut self, now: Instant) {
+    fn lose_patience(&mut self, now: Instant) {
         if let Some(codes) = &mut self.codes
             && codes.until <= now
         {

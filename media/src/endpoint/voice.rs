@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 
 use tandem_time::Instant;
 
-use super::{Endpoint, Inbound, MAX_PACKET_LEN, Payload};
-use crate::codec::{Codec, Encoder, MAX_PAYLOAD_LEN, Rate};
+use super::{Endpoint, Inbound, MAX_PACKET_LEN, MAX_PTIME, Payload};
+use crate::codec::silence::Saved;
+use crate::codec::{Codec, Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
 use crate::counters::Counters;
 use crate::jitter::{DelayLimits, Kind, Playout};
-use crate::rtp::HEADER_LEN;
+use crate::rtp::{HEADER_LEN, Stamp};
 use crate::schedule::Schedule;
 
 /// A conversation with a bridged party whose packets are of no use to this one as they are.
@@ -141,6 +142,12 @@ impl Endpoint {
         match samples {
             _ if self.playing.is_some() || self.keying.is_down() => None,
             Some(samples) => self.write_audio(at, samples, rate, buffer),
+            // A line that is told its silence does not go dead.
+            None if self.silence.is_some() => {
+                let silence = [0; Rate::Wideband.samples_in(MAX_PTIME)];
+                let silence = silence.get(..rate.samples_in(self.ptime()))?;
+                self.write_audio(at, silence, rate, buffer)
+            }
             None => {
                 self.outgoing.resynchronise();
                 None
@@ -148,7 +155,6 @@ impl Endpoint {
         }
     }
 
-    /// Writes a packet of samples, when it is to be sent.
     /// Writes a packet of what is coded already; nothing is sent for nothing.
     pub(super) fn write_music(
         &mut self,
@@ -172,6 +178,7 @@ impl Endpoint {
         Some((destination, len))
     }
 
+    /// Writes a packet of samples, when it is to be sent.
     pub(super) fn write_audio(
         &mut self,
         at: Instant,
@@ -182,6 +189,18 @@ impl Endpoint {
         let agreed = self.agreed.as_ref()?;
         let destination = agreed.send_to()?;
         let codec = agreed.stream.codec;
+        let ticks = samples.len() as u32 * (codec.clock_hz() / 1_000) / (rate.hz() / 1_000);
+        if let Some(saver) = &mut self.silence {
+            match saver.judge(samples, agreed.stream.ptime) {
+                Saved::Nothing { begins: false } => {}
+                Saved::Nothing { begins: true } => self.outgoing.resynchronise(),
+                Saved::All => return None,
+                Saved::Described(noise) => {
+                    let told = if rate == codec.rate() { noise.len() } else { 1 };
+                    return self.write_silence(at, ticks, noise.get(..told)?, buffer);
+                }
+            }
+        }
         let loss_percent = self.rtcp.recent_loss_percent() as u8;
         let encoder = self.encoder.get_or_insert_with(|| {
             let mut encoder = Encoder::new(codec, rate);
@@ -195,12 +214,38 @@ impl Endpoint {
             self.outgoing.resynchronise();
             return None;
         }
-        let ticks = samples.len() as u32 * (codec.clock_hz() / 1_000) / (rate.hz() / 1_000);
         let stamp = self.outgoing.generate(at, ticks, agreed.stream.send_payload_type);
         stamp.write(buffer);
         self.record_heard(at, &stamp, true, buffer.get(..HEADER_LEN + octets)?);
         let len = self.guard.protect_rtp(buffer, HEADER_LEN + octets)?;
         self.outgoing.sent(octets);
+        Some((destination, len))
+    }
+
+    /// From now on the party is told its silence, or sent it.
+    pub(super) fn save_silence(&mut self, is_told: bool) {
+        let saver = self.silence.take();
+        self.silence = is_told.then(|| saver.unwrap_or_default());
+    }
+
+    /// Writes a packet that describes the noise of a pause: it begins no talkspurt, and the one after it does, if that is
+    /// none (RFC 3389 §4, RFC 3551 §4.1).
+    fn write_silence(
+        &mut self,
+        at: Instant,
+        ticks: u32,
+        noise: &[u8],
+        buffer: &mut [u8; MAX_PACKET_LEN],
+    ) -> Option<(SocketAddr, usize)> {
+        let destination = self.agreed.as_ref()?.send_to()?;
+        buffer.get_mut(HEADER_LEN..HEADER_LEN + noise.len())?.copy_from_slice(noise);
+        let stamp = self.outgoing.generate(at, ticks, comfort_noise::PAYLOAD_TYPE);
+        let stamp = Stamp { marker: false, ..stamp };
+        stamp.write(buffer);
+        self.outgoing.resynchronise();
+        self.record_heard(at, &stamp, false, buffer.get(..HEADER_LEN + noise.len())?);
+        let len = self.guard.protect_rtp(buffer, HEADER_LEN + noise.len())?;
+        self.outgoing.sent(noise.len());
         Some((destination, len))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tandem_media::codec::OpusParameters;
 use tandem_media::*;
 
 use crate::support::*;
@@ -193,6 +194,57 @@ fn silence_both_ways_is_not_one_way() {
     bench.command(play(held, 1, vec![Segment::Silence(Duration::from_secs(60))]));
     bench.run(MS * 30_000);
     assert_eq!(one_way(&mut bench), 0);
+}
+
+/// RFC 3389 §4, RFC 6716 §2.1.9: who has said that it falls silent is not one-way, however long that lasts.
+#[test]
+fn who_saves_silence_is_not_one_way() {
+    let noise = StreamParameters { comfort_noise: true, ..stream(0) };
+    let opus = Codec::Opus(OpusParameters::default());
+    let opus = StreamParameters { codec: opus, event_clock_hz: 48_000, ..stream(0) };
+    for (agreed, payload_type, silence, is_told) in [
+        (noise.clone(), 13, &[40][..], 0),
+        (noise, 0, &[0xff; 160], 1),
+        (opus.clone(), 0, &[0xfc], 0),
+        (opus, 0, &[0xfc; 40], 1),
+    ] {
+        let mut bench = Bench::new(1);
+        let endpoint = bench.open(0, agreed);
+        bench.command(play(endpoint, 1, vec![Segment::Tone(Tone::Ringback); 20]));
+        bench.packet(endpoint, party(0), &Source::new(5, payload_type).audio(silence));
+        bench.run(Duration::from_secs(20));
+        assert_eq!(one_way(&mut bench), is_told, "after {payload_type}, {} octets", silence.len());
+    }
+}
+
+/// RFC 3550 §6.4: reports tell who sends. A party that counts its packets on, none of which comes, is one-way all the more.
+#[test]
+fn reports_tell_a_pause_from_packets_that_do_not_come() {
+    let sender = |packets: u32| {
+        let words = [5, 1, 0, 0, packets, packets * 160].into_iter().flat_map(u32::to_be_bytes);
+        [0x80, 200, 0, 6].into_iter().chain(words).collect::<Vec<u8>>()
+    };
+    let receiver = [0x80, 201, 0, 1, 0, 0, 0, 5].to_vec();
+    let six = |report: &dyn Fn(u32) -> Vec<u8>| (0..6).map(report).collect::<Vec<_>>();
+    let counts_on = six(&|turn| sender(100 + 50 * turn));
+    let (stays, receives) = (six(&|_| sender(100)), six(&|_| receiver.clone()));
+    for (how, reports, expected) in [
+        ("it counts on", counts_on, 1),
+        ("it counts no more", stays, 0),
+        ("it reports as a receiver", receives, 0),
+    ] {
+        let mut bench = Bench::new(1);
+        let endpoint = bench.open(0, stream(0));
+        bench.command(play(endpoint, 1, vec![Segment::Silence(Duration::from_secs(60))]));
+        bench.packet(endpoint, party(0), &Source::new(5, 0).audio(&[0xff; 160]));
+        for report in &reports {
+            bench.run(MS * 4_000);
+            bench.packet_on(Channel::Rtcp, endpoint, rtcp_of(party(0)), report);
+        }
+        assert_eq!(one_way(&mut bench), expected, "{how}");
+        bench.run(Duration::from_secs(30));
+        assert_eq!(one_way(&mut bench), 1 - expected, "{how}: and then nothing is heard of it any more");
+    }
 }
 
 /// RFC 3550 §8.2: a party under our SSRC. A BYE under it, then another; who has that one as well plays us our own packets.

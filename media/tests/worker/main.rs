@@ -2,6 +2,7 @@
 
 mod codes;
 mod collect;
+mod comfort_noise;
 mod conference;
 mod continuity;
 mod handshake;
