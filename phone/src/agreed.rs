@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::g711::Law;
+use crate::codec::Codec;
 use crate::secure::{CryptoLine, Protection};
 
 /// One RTP stream each way.
@@ -13,7 +13,7 @@ pub struct Agreed {
     /// Where the other side is.
     pub remote: SocketAddr,
     /// What is spoken.
-    pub law: Law,
+    pub codec: Codec,
     /// In what we send, and in what comes.
     pub payload_type: u8,
     /// The keys, under SRTP.

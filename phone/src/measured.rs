@@ -1,5 +1,6 @@
 //! One RTP stream each way under load: each packet that leaves says whose it is, which one and when it left, and all
 //! that comes is checked, octet by octet where nobody may have changed it, by its tones where it went through codecs.
+//! Patterns and prompts are of G.711.
 //!
 //! Owner thread: whoever made it. Times are nanoseconds of one clock at both ends, whichever.
 
@@ -14,7 +15,7 @@ use webrtc_util::marshal::{Marshal as _, MarshalSize as _, Unmarshal as _};
 
 use self::order::{Order, Place};
 use crate::agreed::Agreed;
-use crate::g711::Law;
+use crate::codec::{Codec, Decoder, Encoder};
 use crate::goertzel::Bank;
 use crate::secure::Protection;
 use crate::tone::Oscillator;
@@ -23,9 +24,8 @@ pub use self::histogram::Histogram;
 
 /// The audio of a packet.
 pub const PTIME: Duration = Duration::from_millis(20);
-/// Octets of G.711 in it, and ticks.
+/// Samples in it, at 8 kHz: octets of G.711, too.
 pub const FRAME: usize = 160;
-const TICKS: u32 = FRAME as u32;
 /// Quieter is silence: the mean square of what a packet must be louder than.
 const SILENCE: f32 = 100.0;
 /// A tone is there that holds so much of a packet's energy …
@@ -127,8 +127,10 @@ pub struct MeasuredStream {
     protection: Option<Protection>,
     says: Says,
     hears: Hears,
-    /// Of a tone that is the same in every packet.
-    frame: [u8; FRAME],
+    voice: Voice,
+    decoder: Decoder,
+    /// Timestamp units of a packet.
+    ticks: u32,
     bank: Bank,
     header: Header,
     order: Order,
@@ -138,6 +140,15 @@ pub struct MeasuredStream {
     /// Whether everybody is there who is to be heard.
     is_settled: bool,
     counts: Counts,
+}
+
+/// What the packets that leave are made of.
+#[derive(Debug)]
+enum Voice {
+    /// The same in each, or a pattern.
+    Frame([u8; FRAME]),
+    /// A tone that each packet goes on with, coded by what came before it.
+    Coded { oscillator: Oscillator, encoder: Encoder },
 }
 
 /// The packet with the highest sequence number so far.
@@ -158,9 +169,11 @@ impl MeasuredStream {
             Some(keys) => Some(keys.protection()?),
             None => None,
         };
-        let frame = match says {
-            Says::Tone(hz) => tone(agreed.law, hz),
-            Says::Nothing | Says::Pattern => [0; FRAME],
+        let codec = agreed.codec;
+        let voice = match says {
+            Says::Tone(hz) if codec.is_memoryless() => Voice::Frame(tone(codec, hz)),
+            Says::Tone(hz) => Voice::Coded { oscillator: Oscillator::new(hz), encoder: Encoder::new(codec) },
+            Says::Nothing | Says::Pattern => Voice::Frame([0; FRAME]),
         };
         let bank = match &hears {
             Hears::Tones { present, absent } => Bank::new(&[present.as_slice(), absent].concat()),
@@ -177,13 +190,16 @@ impl MeasuredStream {
             ..Header::default()
         };
         let (order, counts) = (Order::default(), Counts::default());
+        let (decoder, ticks) = (Decoder::new(codec), FRAME as u32 * codec.ticks_per_sample());
         Some(Self {
             id,
             agreed,
             protection,
             says,
             hears,
-            frame,
+            voice,
+            decoder,
+            ticks,
             bank,
             header,
             order,
@@ -213,16 +229,25 @@ impl MeasuredStream {
 
     /// Writes the next packet into `packet`; false when it says nothing.
     pub fn speak(&mut self, now_ns: u64, packet: &mut Vec<u8>) -> bool {
-        match self.says {
-            Says::Nothing => return false,
-            Says::Pattern => pattern::fill(&mut self.frame, self.id, self.counts.sent as u32, now_ns),
-            Says::Tone(_) => {}
+        if self.says == Says::Nothing {
+            return false;
         }
         packet.clear();
-        packet.resize(self.header.marshal_size() + FRAME, 0);
-        let Some(len) = self.header.marshal_to(packet).ok() else { return false };
-        if let Some(payload) = packet.get_mut(len..) {
-            payload.copy_from_slice(&self.frame);
+        packet.resize(self.header.marshal_size(), 0);
+        if self.header.marshal_to(packet).is_err() {
+            return false;
+        }
+        match &mut self.voice {
+            Voice::Frame(frame) => {
+                if self.says == Says::Pattern {
+                    pattern::fill(frame, self.id, self.counts.sent as u32, now_ns);
+                }
+                packet.extend_from_slice(frame);
+            }
+            Voice::Coded { oscillator, encoder } => {
+                let samples: [i16; FRAME] = std::array::from_fn(|_| oscillator.next_sample());
+                packet.extend_from_slice(&encoder.encode(&samples));
+            }
         }
         if let Some(protection) = &mut self.protection {
             let Some(protected) = protection.protect(packet) else { return false };
@@ -230,7 +255,7 @@ impl MeasuredStream {
         }
         self.header.marker = false;
         self.header.sequence_number = self.header.sequence_number.wrapping_add(1);
-        self.header.timestamp = self.header.timestamp.wrapping_add(TICKS);
+        self.header.timestamp = self.header.timestamp.wrapping_add(self.ticks);
         self.counts.sent += 1;
         true
     }
@@ -247,7 +272,8 @@ impl MeasuredStream {
             }
         };
         let header = Header::unmarshal(&mut rest).ok().filter(|header| {
-            header.version == 2 && header.payload_type == self.agreed.payload_type && rest.len() == FRAME
+            let is_whole = rest.len() == FRAME || !rest.is_empty() && self.agreed.codec == Codec::Opus;
+            header.version == 2 && header.payload_type == self.agreed.payload_type && is_whole
         });
         let Some(header) = header else {
             self.counts.unusable += 1;
@@ -268,7 +294,11 @@ impl MeasuredStream {
             Place::Next => {}
         }
         let frame = rest;
-        let (number, sent_ns) = self.check_content(frame);
+        // What is coded by what came before it cannot be judged when that has not.
+        let (number, sent_ns) = match place {
+            Place::Late if !self.agreed.codec.is_memoryless() => (None, None),
+            _ => self.check_content(frame),
+        };
         if place != Place::Late {
             self.follow(&header, sequence, number);
         }
@@ -291,11 +321,11 @@ impl MeasuredStream {
                 (number.is_some(), number, None)
             }
             Hears::Sound => {
-                let (_, energy) = self.samples(frame);
+                let (_, energy) = samples(&mut self.decoder, frame);
                 (!is_settled || energy > SILENCE * FRAME as f32, None, None)
             }
             Hears::Tones { present, .. } => {
-                let (samples, energy) = self.samples(frame);
+                let (samples, energy) = samples(&mut self.decoder, frame);
                 let shares = self.bank.shares(&samples, energy);
                 let (theirs, others) = shares.split_at(present.len().min(shares.len()));
                 let is_right = theirs.iter().all(|it| *it > PRESENT) && others.iter().all(|it| *it <= ABSENT);
@@ -306,19 +336,13 @@ impl MeasuredStream {
         (number, sent_ns)
     }
 
-    fn samples(&self, frame: &[u8]) -> (Vec<f32>, f32) {
-        let samples: Vec<f32> = frame.iter().map(|octet| f32::from(self.agreed.law.decode(*octet))).collect();
-        let energy = samples.iter().map(|sample| sample * sample).sum();
-        (samples, energy)
-    }
-
     /// Whether it follows from the one before (RFC 3550 §5.1): a packet with the marker may begin anew in time.
     fn follow(&mut self, header: &Header, sequence: u32, number: Option<u32>) {
         let last = Last { ssrc: header.ssrc, sequence, timestamp: header.timestamp, number };
         let Some(before) = self.last.replace(last) else { return };
         let steps = sequence.wrapping_sub(before.sequence);
-        let in_time =
-            header.marker || header.timestamp == before.timestamp.wrapping_add(steps.wrapping_mul(TICKS));
+        let in_time = header.marker
+            || header.timestamp == before.timestamp.wrapping_add(steps.wrapping_mul(self.ticks));
         let in_number = match (&self.hears, before.number, number) {
             (Hears::Prompt, Some(before), Some(number)) => {
                 header.marker || (before + steps) % pattern::PROMPT_FRAMES == number
@@ -340,10 +364,17 @@ impl MeasuredStream {
     }
 }
 
+/// What is heard of a packet, and its energy.
+fn samples(decoder: &mut Decoder, frame: &[u8]) -> (Vec<f32>, f32) {
+    let samples: Vec<f32> = decoder.decode(frame).into_iter().map(f32::from).collect();
+    let energy = samples.iter().map(|sample| sample * sample).sum();
+    (samples, energy)
+}
+
 /// 20 ms of a multiple of 50 Hz are whole periods: every packet is the same.
-fn tone(law: Law, hz: u16) -> [u8; FRAME] {
+fn tone(codec: Codec, hz: u16) -> [u8; FRAME] {
     let mut oscillator = Oscillator::new(hz);
-    std::array::from_fn(|_| law.encode(oscillator.next_sample()))
+    std::array::from_fn(|_| codec.law().map_or(0, |law| law.encode(oscillator.next_sample())))
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ impl Stream {
         Some(Agreed {
             local: self.local,
             remote: agreement.remote,
-            law: agreement.codec.law()?,
+            codec: agreement.codec,
             payload_type: agreement.payload_type,
             keys: self.protection.as_ref().map(Protection::keys),
         })

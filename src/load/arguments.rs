@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use tandem_phone::{JunkKind, Transport};
+use tandem_phone::{Codec, JunkKind, Transport};
 
 use super::scenario::Scenario;
 use super::users::{User, Users};
@@ -63,6 +63,9 @@ pub(crate) struct Arguments {
     /// Where the called carrier is: answers what the node calls there.
     #[arg(long)]
     answer_at: Option<SocketAddr>,
+    /// The codec of the called carrier: g722 or opus.
+    #[arg(long, value_enum, default_value = "opus")]
+    codec: CodecName,
     /// How long the called carrier rings.
     #[arg(long, default_value = "0s", value_parser = duration)]
     ring: Duration,
@@ -175,6 +178,12 @@ enum TransportName {
     Tls,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CodecName {
+    G722,
+    Opus,
+}
+
 /// What is to be done, checked.
 pub(super) struct Plan {
     pub(super) scenario: Scenario,
@@ -185,6 +194,8 @@ pub(super) struct Plan {
     pub(super) to: String,
     pub(super) caller: String,
     pub(super) answer_at: Option<SocketAddr>,
+    /// What it speaks where calls are transcoded; G.711 elsewhere.
+    pub(super) codec: Option<Codec>,
     /// Where the third of a conference is.
     pub(super) third: Option<IpAddr>,
     /// Whether the node is one of our own.
@@ -254,6 +265,10 @@ impl Arguments {
             to: self.to,
             caller: self.caller,
             answer_at: self.answer_at,
+            codec: (scenario == Scenario::Transcode).then_some(match self.codec {
+                CodecName::G722 => Codec::G722,
+                CodecName::Opus => Codec::Opus,
+            }),
             third: None,
             start: self.start,
             silent_callers: self.silent_callers,
@@ -332,7 +347,7 @@ impl Arguments {
 
 impl Arguments {
     fn check_streams(&self, scenario: Scenario) -> Result<(), String> {
-        let to_a_carrier = matches!(scenario, Scenario::Relay | Scenario::Srtp);
+        let to_a_carrier = matches!(scenario, Scenario::Relay | Scenario::Srtp | Scenario::Transcode);
         match scenario {
             Scenario::Conference if !self.start => {
                 Err("conference needs --start: its rooms are laid out in the node's configuration".into())
@@ -342,7 +357,7 @@ impl Arguments {
                 scenario.name()
             )),
             _ if self.start && !scenario.streams() => {
-                Err("--start is for the scenarios that check every packet: relay, srtp, play, conference"
+                Err("--start is for the scenarios that check every packet: relay, srtp, play, transcode, conference"
                     .into())
             }
             _ if scenario.streams() && self.calls.is_some_and(|calls| calls == 0 || calls > MAX_STREAMS) => {

@@ -108,7 +108,8 @@ impl Calls {
             Some(address) => {
                 let manner = Manner { talk: None, patience: None, ..silent.clone() };
                 let srtp = if plan.scenario == Scenario::Srtp { Srtp::Required } else { Srtp::Off };
-                let manner = Manner { answer: Answer::After(plan.ring), srtp, ..manner };
+                let codecs = plan.codec.map_or_else(|| manner.codecs.clone(), |codec| vec![codec]);
+                let manner = Manner { answer: Answer::After(plan.ring), srtp, codecs, ..manner };
                 let part = Part { user: "called", address, media_ports: theirs, manner: manner.clone() };
                 let place = parties::add(plan, crowd, parties::CALLED, part)?;
                 for voice in voices.all() {

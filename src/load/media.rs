@@ -15,7 +15,7 @@ use super::scenario::Scenario;
 
 /// Sockets that the streams of one side share.
 const SOCKETS: u16 = 4;
-/// The voices of conferences: no two in a room have the same.
+/// The voices of conferences, and of those who are transcoded: no two in a call have the same.
 const TONES: u32 = 24;
 const FIRST_HZ: u32 = 400;
 const APART_HZ: u32 = 100;
@@ -146,6 +146,12 @@ impl Streams {
                 let others = (0..TONES).map(|it| tone(3 * n as u32 + it)).skip(3).take(OTHERS as usize);
                 (Says::Tone(own), Hears::Tones { present, absent: others.chain([own]).collect() })
             }
+            Scenario::Transcode => {
+                let hz = |role: Role| tone(2 * n as u32 + role.index());
+                let others = (0..TONES).map(|it| tone(2 * n as u32 + it)).skip(2).take(OTHERS as usize);
+                let absent = others.chain([hz(role)]).collect();
+                (Says::Tone(hz(role)), Hears::Tones { present: vec![hz(other)], absent })
+            }
             _ => (Says::Pattern, Hears::Pattern(stream_id(n, other))),
         }
     }
@@ -176,7 +182,7 @@ impl Verdicts {
 
     fn judge(&self, counts: Option<Counts>) -> Result<(), &'static str> {
         let Some(counts) = counts else { return Err("agreed on none that can be used") };
-        let is_blurred = self.scenario == Scenario::Conference;
+        let is_blurred = matches!(self.scenario, Scenario::Conference | Scenario::Transcode);
         let forgiven = if is_blurred { counts.received * BLURRED / 100 } else { 0 };
         match counts {
             Counts { received: 0, unusable: 0, .. } => Err("heard nothing"),

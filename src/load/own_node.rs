@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tandem_phone::Codec;
 use tandem_phone::measured::pattern;
 
 use super::arguments::Plan;
@@ -158,7 +159,12 @@ fn configuration(plan: &Plan, addresses: Addresses) -> String {
          [rtp]\naddress = \"{node}\"\nports = \"{FIRST_PORT}-{last}\"\n[http]\nlisten = \"{node}:8080\"\n\
          [store]\npath = \"calls.db\"\n[flows]\nfolder = \"flows\"\n[prompts]\nfolder = \"prompts\"\n"
     );
-    let called_has = if plan.scenario == Scenario::Srtp { "srtp = \"required\"\n" } else { "" };
+    let called_has = match (plan.scenario, plan.codec) {
+        (Scenario::Srtp, _) => "srtp = \"required\"\n",
+        (_, Some(Codec::G722)) => "codecs = [\"G722\"]\n",
+        (_, Some(_)) => "codecs = [\"opus\"]\n",
+        (_, None) => "",
+    };
     for (name, address, more) in [("caller", caller, ""), ("called", called, called_has)] {
         // Writing to a String cannot fail.
         let _ = write!(

@@ -21,6 +21,8 @@ pub(crate) enum Scenario {
     Srtp,
     /// Callers who hear a prompt, every packet checked.
     Play,
+    /// Streams from a carrier with G.711 to one with another codec, every packet checked.
+    Transcode,
     /// Rooms of three who hear each other, every packet checked.
     Conference,
     /// Registrations with digest.
@@ -41,6 +43,7 @@ impl Scenario {
             Self::Relay => "relay",
             Self::Srtp => "srtp",
             Self::Play => "play",
+            Self::Transcode => "transcode",
             Self::Conference => "conference",
             Self::Register => "register",
             Self::Options => "options",
@@ -55,7 +58,7 @@ impl Scenario {
 
     /// Whether all calls go on together, and every packet of them is checked.
     pub(super) const fn streams(self) -> bool {
-        matches!(self, Self::Relay | Self::Srtp | Self::Play | Self::Conference)
+        matches!(self, Self::Relay | Self::Srtp | Self::Play | Self::Transcode | Self::Conference)
     }
 
     const fn explanation(self) -> &'static str {
@@ -82,6 +85,10 @@ impl Scenario {
             Self::Play => {
                 "the same with calls that hear a prompt: compared octet by octet with --start, else it must not be\n\
                  silence. The callers speak too, unless --silent-callers."
+            }
+            Self::Transcode => {
+                "`relay` where the called carrier has --codec alone and the caller G.711: each must hear the tone of the\n\
+                 other in every packet, and never its own."
             }
             Self::Conference => {
                 "the same with rooms of three (a call, and a supervisor who joins in): each must hear the tones of\n\

@@ -66,9 +66,11 @@ impl Step {
             Scenario::Call | Scenario::Echo | Scenario::SrtpCall | Scenario::Straight => {
                 Some(Self::InviteAnswered)
             }
-            Scenario::Relay | Scenario::Srtp | Scenario::Play | Scenario::Conference => {
-                Some(Self::InviteAnswered)
-            }
+            Scenario::Relay
+            | Scenario::Srtp
+            | Scenario::Play
+            | Scenario::Transcode
+            | Scenario::Conference => Some(Self::InviteAnswered),
         }
     }
 }

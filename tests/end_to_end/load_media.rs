@@ -78,6 +78,24 @@ fn a_prompt_is_compared_octet_by_octet() {
 
 /// On a machine that is busy a jitter buffer conceals: most packets must be right, and each party heard.
 #[test]
+fn those_of_two_codecs_hear_each_other() {
+    for codec in ["g722", "opus"] {
+        let run = load_on_its_own(&[&["transcode", "--codec", codec][..], &FEW].concat());
+        let media = media(&run);
+        assert_eq!((run.count("answered"), &media["streams"]), (6, &Value::from(12)), "{}", run.said);
+        let (received, wrong) = (number(&media["received"]), number(&media["wrong_content"]));
+        assert!(received > 600.0 && wrong < received / 4.0, "{wrong} of {received} wrong: {}", run.said);
+        assert_eq!(
+            (&media["unusable"], &media["duplicates"]),
+            (&Value::from(0), &Value::from(0)),
+            "{}",
+            run.said
+        );
+    }
+}
+
+/// On a machine that is busy a jitter buffer conceals: most packets must be right, and each party heard.
+#[test]
 fn three_in_a_room_hear_each_other() {
     let run = load_on_its_own(&[&["conference"][..], &FEW].concat());
     let media = media(&run);

@@ -3,6 +3,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::Keys;
+use crate::g711::Law;
 use crate::manner::Srtp;
 use crate::secure::CryptoLine;
 
@@ -10,7 +11,7 @@ const MS: u64 = 1_000_000;
 
 fn agreed(local: &str, remote: &str, keys: Option<Keys>) -> Agreed {
     let address = |text: &str| text.parse().expect("an address");
-    Agreed { local: address(local), remote: address(remote), law: Law::Mu, payload_type: 0, keys }
+    Agreed { local: address(local), remote: address(remote), codec: Codec::Pcmu, payload_type: 0, keys }
 }
 
 fn stream(id: u32, says: Says, hears: Hears) -> MeasuredStream {
@@ -115,7 +116,7 @@ fn under_srtp_nothing_forged_is_heard() {
 #[test]
 fn tones_are_all_heard_or_wrong() {
     let together = |tones: &[u16]| -> Vec<u8> {
-        let tones: Vec<_> = tones.iter().map(|hz| tone(Law::Mu, *hz)).collect();
+        let tones: Vec<_> = tones.iter().map(|hz| tone(Codec::Pcmu, *hz)).collect();
         let sum = |n: usize| tones.iter().map(|tone| Law::Mu.decode(tone[n])).sum();
         (0..FRAME).map(|n| Law::Mu.encode(sum(n))).collect()
     };
@@ -176,5 +177,28 @@ fn a_prompt_is_followed_to_its_end_and_again() {
     assert_eq!(play(&[1, 2, 4, 5]).0.wrong_headers, 1, "a frame was left out");
     for octet in &prompt {
         assert_eq!(Law::Mu.encode(Law::Mu.decode(*octet)), *octet, "it comes back as it was");
+    }
+}
+
+/// A tone that is coded by what came before it is heard in each packet, and another one is not taken for it.
+#[test]
+fn a_tone_is_heard_through_every_codec() {
+    for codec in Codec::ALL {
+        let agreed = || Agreed { codec, ..agreed("127.0.0.1:4000", "127.0.0.1:4002", None) };
+        let stream = |says, hears| MeasuredStream::new(1, agreed(), says, hears, 1).expect("a stream");
+        let wrong = |present: u16, absent: u16| {
+            let hears = Hears::Tones { present: vec![present], absent: vec![absent] };
+            let mut ear = stream(Says::Nothing, hears);
+            for (n, (at, packet)) in
+                said(&mut stream(Says::Tone(600), Hears::Sound), 110).into_iter().enumerate()
+            {
+                ear.settle(n >= 10);
+                ear.hear(at, &packet);
+            }
+            let counts = ear.counts();
+            assert_eq!((counts.received, counts.unusable, counts.wrong_headers), (110, 0, 0), "{codec:?}");
+            counts.wrong_content
+        };
+        assert_eq!([wrong(600, 900), wrong(900, 600), wrong(900, 1_500)], [0, 100, 100], "{codec:?}");
     }
 }
