@@ -25,6 +25,7 @@ pub fn stream(party: SocketAddr, codec: Codec) -> StreamParameters {
         latch: LatchPolicy::Signalled,
         media_timeout: None,
         rtcp_mux: false,
+        extended_reports: tandem_media::ExtendedReports::InReturn,
         security: Security::Plain,
         ice: None,
     }

@@ -15,13 +15,13 @@ mod reader;
 pub use address::IpPrefix;
 pub use model::{
     Agent, Announcement, CallProgress, ClientCertificate, Codec, Config, DigestAlgorithm, Direction,
-    DiversionHeader, Dns, Domain, Dtmf, EarlyMedia, EntryPoint, Features, Health, IdentityHeader, KeyPair,
-    Keying, Limits, Log, LogFormat, LogLevel, MediaPath, NumberFormat, NumberForms, Opus, PeerTimers, Phones,
-    Place, Placed, Profile, Prompts, Protection, Queue, Reach, Recording, RecordingFormat, RecordingSides,
-    Redirects, ReferPolicy, Refusal, Register, ReliableProvisional, Route, RouteSet, Rtp, RtpIo, Rule,
-    RuleAction, RuleCondition, RuleOn, RuleSubject, RuleTest, SessionId, SessionRefresher,
-    SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, Speech, SpeechProvider, SrtpPolicy, Target,
-    Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
+    DiversionHeader, Dns, Domain, Dtmf, EarlyMedia, EntryPoint, ExtendedReports, Features, Health,
+    IdentityHeader, KeyPair, Keying, Limits, Log, LogFormat, LogLevel, MediaPath, NumberFormat, NumberForms,
+    Opus, PeerTimers, Phones, Place, Placed, Profile, Prompts, Protection, Queue, Reach, Recording,
+    RecordingFormat, RecordingSides, Redirects, ReferPolicy, Refusal, Register, ReliableProvisional, Route,
+    RouteSet, Rtp, RtpIo, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject, RuleTest, SessionId,
+    SessionRefresher, SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, Speech, SpeechProvider,
+    SrtpPolicy, Target, Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
 };
 pub use parse::{Disk, PROMPT_ENDINGS};
 pub use problem::{Problem, Problems};

@@ -35,6 +35,11 @@ fn each_mistake_says_what_to_write() {
         ("opus_dtx = false", "opus_dtx = 1", "opus_dtx"),
         ("comfort_noise = false", "comfort_noise = \"no\"", "comfort_noise"),
         ("codec_change = false", "codec_change = 1", "codec_change"),
+        (
+            "rtcp_xr = \"accept\"",
+            "rtcp_xr = \"on\"",
+            "trunk.carrier-a.rtcp_xr: found \"on\"; write off, accept or offer",
+        ),
     ] {
         let problem = parse(&changed(from, to)).expect_err("a problem").to_string();
         assert!(problem.contains(said), "{to}: {problem}");

@@ -238,10 +238,24 @@ pub struct StreamParameters {
     pub media_timeout: Option<Duration>,
     /// Whether RTCP travels on RTP's ports (RFC 5761).
     pub rtcp_mux: bool,
+    /// Whether the party is told how it is heard here in extended reports (RFC 3611).
+    pub extended_reports: ExtendedReports,
     /// How RTP and RTCP are protected.
     pub security: Security,
     /// When the party finds its way by ICE: packets are believed from where its checks come, and nowhere else.
     pub ice: Option<Box<IceCredentials>>,
+}
+
+/// Who is told how it is heard here in extended reports (RFC 3611).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExtendedReports {
+    /// Nobody.
+    Off,
+    /// Parties that write some themselves.
+    #[default]
+    InReturn,
+    /// This party: it has asked for them (§5).
+    Asked,
 }
 
 /// What dual tones in a party's audio are (ITU-T Q.23).

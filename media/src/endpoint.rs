@@ -255,7 +255,7 @@ impl Endpoint {
         if self.ear.as_ref().is_some_and(|ear| ear.codec() != agreed.stream.codec) {
             self.ear = Some(Box::new(Ear::new(agreed.stream.codec)));
         }
-        self.rtcp.start(now, rng);
+        self.rtcp.start(now, agreed.stream.extended_reports, rng);
         self.history.get_or_insert_with(|| History::new(now, &self.reception));
         self.agreed = Some(agreed);
         self.resettle();

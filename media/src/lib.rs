@@ -49,7 +49,7 @@ mod worker;
 pub use codec::Codec;
 pub use command::{
     BargeIn, CollectEnd, CollectId, CollectRules, Command, Direction, EndpointId, EndpointStatistics, Event,
-    InBand, LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
+    ExtendedReports, InBand, LatchPolicy, Parcel, PlayEnd, PlayId, Segment, StreamParameters,
 };
 pub use counters::{Counters, Refusal};
 pub use digit::{Digit, DigitString, Terminators};

@@ -6,11 +6,12 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tandem_time::Instant;
 
+use crate::ExtendedReports;
 use crate::outgoing::Outgoing;
-use crate::quality::{Impairment, Measured};
+use crate::quality::Measured;
 use crate::reception::Reception;
 use crate::rtcp::{self, CNAME_LEN, Compound, MAX_COMPOUND_LEN, ReportBlock, SenderInfo};
-use crate::rtcp_xr::{self, ExtendedReport, Metrics};
+use crate::rtcp_xr::{self, ExtendedReport, Heard, Metrics};
 
 /// The mean time between reports of a session of two (§6.2: the minimum, since 5 % of the bandwidth would allow
 /// many more).
@@ -42,6 +43,8 @@ pub(crate) struct RtcpSession {
 /// What a party has said in extended reports (RFC 3611).
 #[derive(Clone, Copy, Debug, Default)]
 struct Extended {
+    /// Whom they are written to.
+    wanted: ExtendedReports,
     is_spoken: bool,
     /// Who, the middle of its NTP timestamp, and when it came.
     reference: Option<(u32, u32, Instant)>,
@@ -86,7 +89,8 @@ impl RtcpSession {
     }
 
     /// Starts reporting, when it has not yet: the first report comes after half the time (§6.2).
-    pub(crate) fn start(&mut self, now: Instant, rng: &mut ChaCha8Rng) {
+    pub(crate) fn start(&mut self, now: Instant, extended: ExtendedReports, rng: &mut ChaCha8Rng) {
+        self.extended.wanted = extended;
         if self.next_report.is_none() {
             self.next_report = Some(now + randomised(REPORT_INTERVAL / 2, rng));
         }
@@ -122,7 +126,7 @@ impl RtcpSession {
         now: Instant,
         outgoing: &Outgoing,
         reception: &mut Reception,
-        impairment: Impairment,
+        heard: Heard,
         goodbye: bool,
         buffer: &mut [u8; MAX_COMPOUND_LEN],
     ) -> usize {
@@ -145,12 +149,17 @@ impl RtcpSession {
         });
         let ssrc = outgoing.ssrc();
         let len = Compound { ssrc, sender, block, cname: &self.cname, goodbye }.write(buffer);
-        if goodbye || !self.extended.is_spoken {
+        let is_told = match self.extended.wanted {
+            ExtendedReports::Off => false,
+            ExtendedReports::InReturn => self.extended.is_spoken,
+            ExtendedReports::Asked => true,
+        };
+        if goodbye || !is_told {
             return len;
         }
         let held = |(whose, middle, at)| [whose, middle, ((ntp(now) - ntp(at)) >> 16) as u32];
         let answer = self.extended.reference.take().map(held);
-        let metrics = Metrics::of(reception, self.round_trip, impairment);
+        let metrics = Metrics::of(reception, self.round_trip, heard);
         len + buffer.get_mut(len..).map_or(0, |rest| ExtendedReport { ssrc, answer, metrics }.write(rest))
     }
 

@@ -1,6 +1,6 @@
 //! Extended reports (RFC 3611): receiver reference times and their answers, and the metrics of a call.
 //!
-//! Read from everybody. Written to who writes them: such a party has its reference times answered, so that one that only
+//! Read from everybody. Written to who has asked for them in its description (§5), and to who writes them: such a party has its reference times answered, so that one that only
 //! listens knows its round trip, too, and is told the metrics that it tells.
 
 use std::time::Duration;
@@ -80,11 +80,22 @@ pub(crate) struct ExtendedReport {
     pub(crate) metrics: Option<Metrics>,
 }
 
+/// What becomes of a party's stream where it is heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    /// What its codec makes of losses.
+    pub(crate) impairment: Impairment,
+    /// Packets that came too late for the jitter buffer, or were too many for it; none where there is no buffer, since
+    /// packets go on as they come.
+    pub(crate) discarded: u64,
+}
+
 /// How a party's stream comes here (§4.7).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metrics {
     ssrc: u32,
     loss_rate: u8,
+    discard_rate: u8,
     bursts: Bursts,
     round_trip_ms: u16,
     rating: u8,
@@ -94,11 +105,8 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Those of all that came; none of nothing.
-    pub(crate) fn of(
-        reception: &Reception,
-        round_trip: Option<Duration>,
-        impairment: Impairment,
-    ) -> Option<Self> {
+    pub(crate) fn of(reception: &Reception, round_trip: Option<Duration>, heard: Heard) -> Option<Self> {
+        let Heard { impairment, discarded } = heard;
         let (ssrc, expected) = (reception.ssrc()?, reception.expected().max(1));
         let round_trip = round_trip.unwrap_or_default();
         let there = Conditions::of(reception);
@@ -107,6 +115,7 @@ impl Metrics {
         Some(Self {
             ssrc,
             loss_rate: u8::try_from(reception.lost() * 256 / expected).unwrap_or(u8::MAX),
+            discard_rate: u8::try_from(discarded * 256 / expected).unwrap_or(u8::MAX),
             bursts: reception.bursts(),
             round_trip_ms: u16::try_from(round_trip.as_millis()).unwrap_or(u16::MAX),
             rating: and_back.rating(impairment) as u8,
@@ -115,14 +124,14 @@ impl Metrics {
         })
     }
 
-    /// Nothing waits here on its way, and levels are not looked at; how the next hop conceals is not known.
+    /// How long packets wait is not told, levels are not looked at, and how the next hop conceals is not known.
     fn block(&self) -> [[u8; 4]; METRICS_LEN / 4] {
         let bursts = self.bursts;
         let two = |one: u16, other: u16| (u32::from(one) << 16 | u32::from(other)).to_be_bytes();
         [
             [VOIP_METRICS, 0, 0, (METRICS_LEN / 4 - 1) as u8],
             self.ssrc.to_be_bytes(),
-            [self.loss_rate, 0, bursts.burst_density(), bursts.gap_density()],
+            [self.loss_rate, self.discard_rate, bursts.burst_density(), bursts.gap_density()],
             two(bursts.burst_ms(), bursts.gap_ms()),
             two(self.round_trip_ms, 0),
             [UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, GMIN],
@@ -249,6 +258,7 @@ mod tests {
         let metrics = Metrics {
             ssrc: 7,
             loss_rate: 25,
+            discard_rate: 12,
             bursts,
             round_trip_ms: 80,
             rating: 70,
@@ -262,7 +272,7 @@ mod tests {
         assert_eq!((&buffer[..8], &buffer[8..24]), (&[0x80, 207, 0, 14, 0, 0, 0, 5][..], &answer[..]));
         // Three lost in a row after twenty that came: a burst of 60 ms in which nothing came.
         let told = [
-            7, 0, 0, 8, 0, 0, 0, 7, 25, 0, 255, 0, 0, 60, 1, 0xb8, 0, 80, 0, 0, 127, 127, 127, 16, 70, 127,
+            7, 0, 0, 8, 0, 0, 0, 7, 25, 12, 255, 0, 0, 60, 1, 0xb8, 0, 80, 0, 0, 127, 127, 127, 16, 70, 127,
             36, 35,
         ];
         assert_eq!(buffer[24..52], told);

@@ -57,6 +57,7 @@ fn worker(now: Instant) -> (Worker, [EndpointId; 3]) {
             latch: LatchPolicy::Signalled,
             media_timeout: Some(Duration::from_millis(50)),
             rtcp_mux: false,
+            extended_reports: tandem_media::ExtendedReports::InReturn,
             security: Security::Plain,
             ice: None,
         };

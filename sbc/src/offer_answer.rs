@@ -23,8 +23,8 @@ use crate::sdp::{
     SrtpSuite,
 };
 use crate::user_agent::{
-    AudioCodec, DtlsAssociation, DtlsRole, Dtmf, IceCredentials, LocalMedia, MediaDirection, MediaSecurity,
-    NegotiatedAudio, OpusFormat, Profile, Reoffer, SrtpKeys, SrtpPolicy,
+    AudioCodec, DtlsAssociation, DtlsRole, Dtmf, ExtendedReports, IceCredentials, LocalMedia, MediaDirection,
+    MediaSecurity, NegotiatedAudio, OpusFormat, Profile, Reoffer, SrtpKeys, SrtpPolicy,
 };
 use protection::{Secured, Terms, draw_ice, dtls_role, ice_attributes};
 
@@ -50,6 +50,7 @@ pub(crate) struct Negotiation {
     /// What the peer's Opus should be like.
     opus: OpusFormat,
     comfort_noise: bool,
+    rtcp_xr: ExtendedReports,
     /// Codecs that we do not offer, and take where nothing else is offered.
     others: Vec<AudioCodec>,
     /// Whether the peer may be asked for another codec than the one agreed.
@@ -129,6 +130,7 @@ impl Negotiation {
             dtmf: profile.dtmf,
             opus: profile.opus,
             comfort_noise: profile.comfort_noise,
+            rtcp_xr: profile.rtcp_xr,
             others: profile.others(),
             codec_change: profile.codec_change,
             ice: None,
@@ -335,6 +337,8 @@ impl Negotiation {
             ptime: ptime(media),
             signalling_source,
             rtcp_mux: media.has_rtcp_mux(),
+            extended_reports: (self.rtcp_xr != ExtendedReports::Off)
+                .then(|| codecs::wants_metrics(theirs, media)),
             security: MediaSecurity::Plain,
             ice: None,
         })
@@ -439,6 +443,7 @@ impl Negotiation {
             let (_, ours) = self.ice.get_or_insert_with(|| (String::new(), draw_ice(rng)));
             protection.extend(ice_attributes(ours, self.local.rtp.port(), &addresses, shares_port));
         }
+        protection.extend((self.rtcp_xr == ExtendedReports::Offer).then(codecs::metrics_wanted));
         let protocol = self.terms.offered_protocol();
         let codecs: Vec<(AudioCodec, u8)> =
             self.local.codecs.iter().map(|codec| (*codec, number_of(*codec))).collect();
@@ -466,6 +471,7 @@ impl Negotiation {
         if let Some(ice) = &audio.ice {
             protection.extend(ice_attributes(ice, self.local.rtp.port(), &self.addresses(), audio.rtcp_mux));
         }
+        protection.extend((audio.extended_reports == Some(true)).then(codecs::metrics_wanted));
         let direction = written(audio.direction);
         let codec = (audio.codec, audio.receive_payload_type);
         let clock_hz = audio.event_clock_hz;

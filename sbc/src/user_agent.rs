@@ -74,8 +74,8 @@ pub use crate::dns::{Answer, Domain, LookupFailed, NameLimits, Question, Record,
 pub use crate::health::{DestinationHealth, HealthConfig};
 pub use probing::News;
 pub use profile::{
-    DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, PreferredRefresher, Profile, ReferPolicy,
-    ReliableProvisional, SessionIdPolicy, SessionTimerPolicy, SessionTimers, SrtpPolicy,
+    DiversionHeader, Dtmf, EarlyMedia, ExtendedReports, IdentityHeader, Keying, PreferredRefresher, Profile,
+    ReferPolicy, ReliableProvisional, SessionIdPolicy, SessionTimerPolicy, SessionTimers, SrtpPolicy,
 };
 pub use redirect::RedirectPolicy;
 pub use registering::RegistrationState;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tandem_config as config;
 use tandem_media::{Digit, DigitString};
 use tandem_sbc::user_agent::{
-    AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, Fingerprint, HealthConfig,
-    IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, OpusFormat, Outbound, PhoneConfig,
-    PreferredRefresher, Profile, Protection, RedirectPolicy, ReferPolicy, RegisterConfig,
+    AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, ExtendedReports, Fingerprint,
+    HealthConfig, IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, OpusFormat, Outbound,
+    PhoneConfig, PreferredRefresher, Profile, Protection, RedirectPolicy, ReferPolicy, RegisterConfig,
     ReliableProvisional, RouteConfig, RouteSet, Scheme, SessionIdPolicy, SessionTimerPolicy, SessionTimers,
     SrtpPolicy, Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
     instance_of,
@@ -277,6 +277,11 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         codecs: profile.codecs.iter().map(codec).collect(),
         opus: opus(profile.opus),
         comfort_noise: profile.comfort_noise,
+        rtcp_xr: match profile.rtcp_xr {
+            config::ExtendedReports::Off => ExtendedReports::Off,
+            config::ExtendedReports::Accept => ExtendedReports::Accept,
+            config::ExtendedReports::Offer => ExtendedReports::Offer,
+        },
         codec_change: profile.codec_change,
         ptime: Some(profile.ptime),
         dtmf: match profile.dtmf {

@@ -19,6 +19,8 @@ pub struct Profile {
     pub opus: Opus,
     /// Whether comfort noise is offered and taken.
     pub comfort_noise: bool,
+    /// Who tells whom how it is heard, in extended reports of RTCP.
+    pub rtcp_xr: ExtendedReports,
     /// Whether it may be asked, inside a call, to speak another codec that needs no transcoding.
     pub codec_change: bool,
     /// The packet time of our offers.
@@ -73,6 +75,7 @@ impl Default for Profile {
             codecs: Vec::new(),
             opus: Opus::default(),
             comfort_noise: false,
+            rtcp_xr: ExtendedReports::Accept,
             codec_change: false,
             ptime: Duration::from_millis(20),
             dtmf: Dtmf::Rfc4733,
@@ -104,6 +107,17 @@ pub enum ReliableProvisional {
     Supported,
     /// Always.
     Required,
+}
+
+/// Who tells whom how it is heard, in extended reports of RTCP (RFC 3611).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtendedReports {
+    /// Nobody.
+    Off,
+    /// We do when the peer asks for it, or does.
+    Accept,
+    /// The same, and our offers ask for it.
+    Offer,
 }
 
 /// Who says what a call is called from end to end (RFC 7989).

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::codecs::{read_codecs, read_opus};
 use super::timers::{read_peer_timers, read_session_timers};
 use crate::model::{
-    DiversionHeader, Dtmf, EarlyMedia, IdentityHeader, Keying, Profile, ReferPolicy, ReliableProvisional,
-    SessionId, SrtpPolicy,
+    DiversionHeader, Dtmf, EarlyMedia, ExtendedReports, IdentityHeader, Keying, Profile, ReferPolicy,
+    ReliableProvisional, SessionId, SrtpPolicy,
 };
 use crate::reader::Section;
 
@@ -26,6 +26,12 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
     let codecs = read_codecs(section);
     let opus = read_opus(section, usual.opus);
     let comfort_noise = section.boolean_or("comfort_noise", usual.comfort_noise);
+    let rtcp_xr = section.parsed_or("rtcp_xr", "off, accept or offer", usual.rtcp_xr, |text| match text {
+        "off" => Some(ExtendedReports::Off),
+        "accept" => Some(ExtendedReports::Accept),
+        "offer" => Some(ExtendedReports::Offer),
+        _ => None,
+    });
     let codec_change = section.boolean_or("codec_change", usual.codec_change);
     let ptime = read_ptime(section, usual.ptime);
     let dtmf = section.parsed_or("dtmf", "rfc4733, inband, info, info-dtmf or off", usual.dtmf, parse_dtmf);
@@ -60,6 +66,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         codecs: codecs?,
         opus: opus?,
         comfort_noise: comfort_noise?,
+        rtcp_xr: rtcp_xr?,
         codec_change: codec_change?,
         ptime: ptime?,
         dtmf: dtmf?,

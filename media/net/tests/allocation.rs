@@ -78,6 +78,7 @@ fn open(handle: &mut MediaHandle, index: u32, codec: Codec) -> (EndpointId, UdpS
         latch: LatchPolicy::Signalled,
         media_timeout: None,
         rtcp_mux: false,
+        extended_reports: tandem_media::ExtendedReports::InReturn,
         security: Security::Plain,
         ice: None,
     };

@@ -67,6 +67,7 @@ fn worker(now: Instant) -> (Worker, [EndpointId; 3]) {
             latch: LatchPolicy::Signalled,
             media_timeout: None,
             rtcp_mux: is_last,
+            extended_reports: tandem_media::ExtendedReports::InReturn,
             security: if endpoint.index == 1 { Security::Keys(Box::new(keys)) } else { Security::Plain },
             ice: None,
         };

@@ -59,6 +59,7 @@ fn stream(index: u32) -> StreamParameters {
         latch: LatchPolicy::SignalledAddress,
         media_timeout: Some(Duration::from_millis(500)),
         rtcp_mux: false,
+        extended_reports: tandem_media::ExtendedReports::InReturn,
         security: suite(index).map_or(Security::Plain, |suite| {
             Security::Keys(Box::new(SrtpKeys { send: key(suite, 1), receive: key(suite, 2) }))
         }),

@@ -11,6 +11,7 @@ use crate::counters::Counters;
 use crate::music::Music;
 use crate::playing::Playing;
 use crate::quality::Impairment;
+use crate::rtcp_xr::Heard;
 
 impl Endpoint {
     /// Whether [`Endpoint::next_packet`] may have something to send.
@@ -85,8 +86,8 @@ impl Endpoint {
         let destination = agreed.report_to()?;
         let channel = if agreed.stream.rtcp_mux { Channel::Rtp } else { Channel::Rtcp };
         let compound = buffer.first_chunk_mut()?;
-        let impairment = Impairment::of(agreed.stream.codec);
-        let len = self.rtcp.write(now, &self.outgoing, &mut self.reception, impairment, goodbye, compound);
+        let heard = Heard { impairment: Impairment::of(agreed.stream.codec), discarded: self.discarded() };
+        let len = self.rtcp.write(now, &self.outgoing, &mut self.reception, heard, goodbye, compound);
         let len = self.guard.protect_rtcp(buffer, len)?;
         Some((channel, destination, len))
     }

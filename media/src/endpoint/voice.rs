@@ -131,6 +131,13 @@ impl Endpoint {
         says
     }
 
+    /// Packets of the party's that came and could not be heard: too late for their turn, or too many.
+    pub(super) fn discarded(&self) -> u64 {
+        let conversation = self.conversation.as_ref().map(|conversation| conversation.playout.tally());
+        let tally = conversation.or_else(|| self.seat.as_ref().map(|seat| seat.tally()));
+        tally.map_or(0, |tally| tally.late + tally.skipped)
+    }
+
     /// Writes a packet of what the bridged party says.
     pub(crate) fn hear(
         &mut self,

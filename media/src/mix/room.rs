@@ -169,8 +169,14 @@ impl Room {
         Some(())
     }
 
-    /// Everybody hears this along with what is said.
+    /// Everybody hears this along with what is said. Music is heard once from its beginning: what goes on for ever, and is
+    /// coded once for all who wait, is for those who hear nothing else.
     pub(crate) fn announce(&mut self, segments: Arc<[Segment]>) {
+        let heard_once = |segment: &Segment| match segment {
+            Segment::Music(audio) => Segment::Audio(Arc::clone(audio)),
+            other => other.clone(),
+        };
+        let segments: Arc<[Segment]> = segments.iter().map(heard_once).collect();
         let player = Player::new(PlayId(0), segments, Some(1), BargeIn::Never, self.rate);
         let resampler = Resampler::new(player.rate(), self.rate);
         self.announcement = Some(Box::new(Announcement { player, resampler }));

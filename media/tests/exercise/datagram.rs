@@ -98,6 +98,7 @@ fn open(worker: &mut Worker, now: Instant, index: u32) -> EndpointId {
         latch: LatchPolicy::Signalled,
         media_timeout: Some(Duration::from_secs(5)),
         rtcp_mux: behind_ice,
+        extended_reports: tandem_media::ExtendedReports::InReturn,
         security: Security::Plain,
         ice: behind_ice.then(|| Box::new(ice)),
     };

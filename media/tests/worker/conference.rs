@@ -329,3 +329,22 @@ fn one_stream_through_relay_and_room() {
     assert!((ticks - elapsed).abs() <= 800, "{ticks} ticks in {elapsed}");
     assert!(last.at > Instant::START);
 }
+
+/// Music goes on for ever for those who wait; announced in a room it is heard once, from its beginning, and ends.
+#[test]
+fn music_that_is_announced_is_heard_and_ends() {
+    let mut bench = Bench::new(2);
+    let conference = ConferenceId(1);
+    let endpoints = [0, 1].map(|index| bench.open(index, stream(index)));
+    for endpoint in endpoints {
+        bench.command(Command::Join { endpoint, conference, audience: Audience::Everybody });
+    }
+    let segments = [Segment::Music(audio_of_ms(300)), Segment::Audio(audio_of_ms(200))].into();
+    bench.command(Command::Announce { conference, segments });
+    bench.run(Duration::from_secs(2));
+    for endpoint in endpoints {
+        let heard = decode(Law::Pcmu, &bench.take_rtp(endpoint));
+        let sounding = heard.iter().filter(|sample| sample.abs() > 500).count();
+        assert!((3_900..=4_000).contains(&sounding), "{} ms of it", sounding / 8);
+    }
+}

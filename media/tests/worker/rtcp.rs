@@ -309,3 +309,55 @@ fn the_score_that_a_party_gives_us_is_kept() {
     let Some(Event::Closed { statistics, .. }) = events.last() else { panic!("{events:?}") };
     assert_eq!(statistics.remote_mos, Some(3.1), "not what is unknown, nor of another");
 }
+
+/// The VoIP metrics of the latest report (RFC 3611 §4.7), from their block type on.
+fn metrics(bench: &Bench) -> Option<Vec<u8>> {
+    let latest = reports(bench).pop()?.bytes.clone();
+    let at = latest.windows(4).position(|head| head == [7, 0, 0, 8])?;
+    Some(latest[at..][..36].to_vec())
+}
+
+/// RFC 3611 §5: who has asked is told, also when it tells nothing itself; who must not be told is not.
+#[test]
+fn metrics_are_told_to_who_asks() {
+    for (extended_reports, is_told) in
+        [(ExtendedReports::Off, false), (ExtendedReports::InReturn, false), (ExtendedReports::Asked, true)]
+    {
+        let mut bench = Bench::new(1);
+        let endpoint = bench.open(0, StreamParameters { extended_reports, ..stream(0) });
+        party_sends(&mut bench, endpoint, &mut Source::new(5, 0), 500);
+        assert_eq!(metrics(&bench).is_some(), is_told, "{extended_reports:?}");
+    }
+}
+
+/// §4.7.1: the discard rate is of packets that came too late to be heard, where they wait in a jitter buffer.
+#[test]
+fn packets_too_late_to_be_heard_are_told_as_discarded() {
+    let asked = |stream| StreamParameters { extended_reports: ExtendedReports::Asked, ..stream };
+    let discard_rate = |codec_of_other: StreamParameters| {
+        let mut bench = Bench::new(2);
+        let [a, b] = [bench.open(0, asked(stream(0))), bench.open(1, codec_of_other)];
+        bench.command(Command::Bridge { a, b });
+        let mut source = Source::new(5, 0);
+        let mut waiting = Vec::new();
+        for n in 0..1_000 {
+            let packet = source.audio(&[0x55; 160]);
+            // Every tenth comes half a second late.
+            if n % 10 == 5 {
+                waiting.push((n + 25, packet))
+            } else {
+                drop(bench.packet(a, party(0), &packet))
+            }
+            for (_, packet) in waiting.extract_if(.., |(due, _)| *due == n) {
+                bench.packet(a, party(0), &packet);
+            }
+            bench.run(PTIME);
+        }
+        metrics(&bench).expect("told")[9]
+    };
+    let opus = codec::OpusParameters::default();
+    let transcoded = StreamParameters { codec: Codec::Opus(opus), event_clock_hz: 48_000, ..stream(1) };
+    let rate = discard_rate(transcoded);
+    assert!((18..=26).contains(&rate), "a tenth of 256: {rate}");
+    assert_eq!(discard_rate(stream(1)), 0, "who is relayed waits nowhere");
+}

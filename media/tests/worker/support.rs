@@ -184,6 +184,7 @@ pub(crate) fn stream(index: u32) -> StreamParameters {
         latch: LatchPolicy::Signalled,
         media_timeout: None,
         rtcp_mux: false,
+        extended_reports: tandem_media::ExtendedReports::InReturn,
         security: Security::Plain,
         ice: None,
     }

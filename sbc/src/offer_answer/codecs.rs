@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sdp::{Attribute, Media, RtpMap};
+use crate::sdp::{Attribute, Media, RtpMap, SessionDescription};
 use crate::user_agent::{AudioCodec, OpusFormat};
 
 /// Numbers in our offers of what has no static one.
@@ -93,6 +93,19 @@ pub(super) fn event_in(media: &Media, clock_hz: u32) -> Option<Events> {
 
 pub(super) fn has_comfort_noise(media: &Media) -> bool {
     media.payload_types().any(|number| number == COMFORT_NOISE)
+}
+
+/// Whether the peer asks to be told how it is heard: extended reports with VoIP metrics (RFC 3611 §5.1), of this stream or of
+/// all.
+pub(super) fn wants_metrics(theirs: &SessionDescription, media: &Media) -> bool {
+    let attributes = media.attributes.iter().chain(&theirs.attributes);
+    let mut formats = attributes.filter(|it| it.name == "rtcp-xr").filter_map(|it| it.value.as_deref());
+    formats.any(|formats| formats.split_whitespace().any(|format| format == "voip-metrics"))
+}
+
+/// How we ask for them; and who only listens may learn its round trip by our answers (§4.5).
+pub(super) fn metrics_wanted() -> Attribute {
+    Attribute::new("rtcp-xr", "voip-metrics rcvr-rtt=all".to_owned())
 }
 
 /// What the peer wants of the Opus that it is sent; of bit rates no more than we want ourselves.

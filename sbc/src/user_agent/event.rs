@@ -375,6 +375,8 @@ pub struct NegotiatedAudio {
     pub signalling_source: IpAddr,
     /// Whether RTCP travels on RTP's ports (RFC 5761).
     pub rtcp_mux: bool,
+    /// Whether the peer is told how it is heard (RFC 3611): none when it must not be, else whether it has asked.
+    pub extended_reports: Option<bool>,
     /// How RTP and RTCP are protected.
     pub security: MediaSecurity,
     /// When the peer finds its way to us by ICE.

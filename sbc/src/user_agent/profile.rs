@@ -23,6 +23,8 @@ pub struct Profile {
     pub opus: OpusFormat,
     /// Whether comfort noise (RFC 3389) is offered and taken: who has it may send nothing while nothing is said.
     pub comfort_noise: bool,
+    /// Who tells whom how it is heard, in extended reports.
+    pub rtcp_xr: ExtendedReports,
     /// Whether it may be asked, inside a call, to speak another codec of its own that needs no transcoding.
     pub codec_change: bool,
     /// The packet time we offer; the owner's when absent.
@@ -81,6 +83,7 @@ impl Default for Profile {
             codecs: Vec::new(),
             opus: OpusFormat { in_band_fec: true, ..OpusFormat::default() },
             comfort_noise: false,
+            rtcp_xr: ExtendedReports::Accept,
             codec_change: false,
             ptime: None,
             dtmf: Dtmf::Rfc4733,
@@ -154,6 +157,18 @@ pub enum Dtmf {
     InfoDtmf,
     /// Not at all: telephone-event is neither offered nor taken.
     Off,
+}
+
+/// Who tells whom how it is heard, by VoIP metrics in extended reports (RFC 3611); where it is described (§5), it is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExtendedReports {
+    /// Nobody: neither are they written, nor asked for.
+    Off,
+    /// We tell a peer that asks for them, or writes some; and ask one that asks us.
+    #[default]
+    Accept,
+    /// The same, and our offers ask.
+    Offer,
 }
 
 /// Who says what a call is called from end to end.

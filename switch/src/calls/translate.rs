@@ -203,6 +203,11 @@ pub(crate) fn stream(
         latch: latch(peer, audio.signalling_source),
         media_timeout,
         rtcp_mux: audio.rtcp_mux,
+        extended_reports: match audio.extended_reports {
+            None => media::ExtendedReports::Off,
+            Some(false) => media::ExtendedReports::InReturn,
+            Some(true) => media::ExtendedReports::Asked,
+        },
         security: security(&audio.security)?,
         ice: audio.ice.as_ref().map(|ice| {
             Box::new(media::IceCredentials {

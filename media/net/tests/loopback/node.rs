@@ -148,6 +148,7 @@ pub(crate) fn stream(party: SocketAddr) -> StreamParameters {
         latch: LatchPolicy::Signalled,
         media_timeout: None,
         rtcp_mux: false,
+        extended_reports: tandem_media::ExtendedReports::InReturn,
         security: Security::Plain,
         ice: None,
     }

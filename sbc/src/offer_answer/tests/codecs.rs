@@ -131,3 +131,31 @@ fn comfort_noise_is_agreed_where_both_want_it() {
     assert!(!noise(true, "m=audio 4000 RTP/AVP 0"));
     assert!(!noise(false, "m=audio 4000 RTP/AVP 0 13"));
 }
+
+/// RFC 3611 §5: who asks for the metrics gets them, and is asked in return; our offers ask where that is wanted.
+#[test]
+fn voip_metrics_are_asked_for_and_told_to_who_asks() {
+    use crate::user_agent::ExtendedReports;
+    const ASKED: &str = "a=rtcp-xr:voip-metrics rcvr-rtt=all\r\n";
+    let speaking_with = |rtcp_xr| speaking(&[AudioCodec::Pcmu], Profile { rtcp_xr, ..Profile::default() });
+    let told = |rtcp_xr, theirs: &[&str]| {
+        let lines = [&["m=audio 4000 RTP/AVP 0"], theirs].concat();
+        let (answer, audio) = answered(&mut speaking_with(rtcp_xr), &lines);
+        (answer.contains(ASKED), audio.extended_reports)
+    };
+    let theirs = ["a=rtcp-xr:pkt-loss-rle voip-metrics"];
+    for rtcp_xr in [ExtendedReports::Accept, ExtendedReports::Offer] {
+        assert_eq!(told(rtcp_xr, &theirs), (true, Some(true)));
+        assert_eq!(told(rtcp_xr, &[]), (false, Some(false)));
+        assert_eq!(told(rtcp_xr, &["a=rtcp-xr:stat-summary=loss"]), (false, Some(false)));
+        assert_eq!(told(rtcp_xr, &["a=rtcp-xr"]), (false, Some(false)), "nothing asked for");
+    }
+    assert_eq!(told(ExtendedReports::Off, &theirs), (false, None));
+    for (rtcp_xr, asks) in
+        [(ExtendedReports::Off, false), (ExtendedReports::Accept, false), (ExtendedReports::Offer, true)]
+    {
+        let offer = speaking_with(rtcp_xr).offer(&mut rng());
+        let offer = String::from_utf8(offer).expect("text");
+        assert_eq!(offer.contains(ASKED), asks, "{rtcp_xr:?}");
+    }
+}

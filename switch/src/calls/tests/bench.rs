@@ -139,6 +139,7 @@ pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
         ptime: Duration::from_millis(20),
         signalling_source: Ipv4Addr::new(127, 0, 0, 9).into(),
         rtcp_mux: false,
+        extended_reports: Some(false),
         security: ua::MediaSecurity::Plain,
         ice: None,
     }
