@@ -137,7 +137,8 @@ fn sipp(scenario: &str, at: SocketAddr, folder: &Path) -> io::Result<Command> {
         .arg("-sf")
         .arg(file)
         .args(["-i", &at.ip().to_string(), "-p", &at.port().to_string(), "-mi", &at.ip().to_string()])
-        .args(["-l", "200000", "-nostdin", "-buff_size", "8388608", "-timer_resol", "5"])
+        // At its coarser resolutions SIPp sends what is due in several milliseconds at once, as no carrier does.
+        .args(["-l", "200000", "-nostdin", "-buff_size", "8388608", "-timer_resol", "1"])
         .args(["-recv_timeout", "40000", "-max_recv_loops", "5000", "-max_sched_loops", "5000"])
         .stdin(Stdio::null())
         .stdout(File::create(folder.join(scenario).with_extension("screen"))?)
