@@ -1,140 +1,62 @@
-//! Transactions by their keys: tables of open addressing with linear probing.
+//! Transactions by their keys: hash tables whose order means nothing, so that they are never gone through.
 //!
-//! Keys are digests under a secret of ours: they fall evenly, and nobody outside can choose where. What is looked up is
-//! one or two steps away, where a tree of hundreds of thousands has one cold node after the other. The order in a table
-//! means nothing, so it cannot be gone through.
+//! Keys are digests under a secret of ours: they fall evenly, nobody outside can choose where, and half of one is the hash.
+//! What is looked up is one or two steps away, where a tree of hundreds of thousands has one cold node after the other.
+
+use hashbrown::HashTable;
 
 use super::layer::TransactionId;
 use super::matching::Key;
 
 /// Tables, so that growing moves a small part of all at a time.
 const TABLES: usize = 64;
-/// Places of a table that is not empty, at least.
-const PLACES_MIN: usize = 8;
 
-type Place = Option<(Key, TransactionId)>;
+type Entry = (Key, TransactionId);
 
 #[derive(Debug)]
 pub(super) struct Index {
-    tables: Box<[Table]>,
-}
-
-/// Of `places`, a power of two of them, three quarters are taken at most.
-#[derive(Debug, Default)]
-struct Table {
-    places: Vec<Place>,
-    taken: usize,
+    tables: Box<[HashTable<Entry>]>,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { tables: std::iter::repeat_with(Table::default).take(TABLES).collect() }
+        Self { tables: std::iter::repeat_with(HashTable::new).take(TABLES).collect() }
     }
 
     pub(super) fn get(&self, key: Key) -> Option<TransactionId> {
         let table = self.tables.get(key.high() as usize % TABLES)?;
-        table.find(key).and_then(|at| table.at(at)).map(|(_, id)| id)
+        table.find(key.low(), |(known, _)| *known == key).map(|(_, id)| *id)
     }
 
     /// Files a transaction, in place of the one that had the same key.
     pub(super) fn insert(&mut self, key: Key, id: TransactionId) {
-        if let Some(table) = self.tables.get_mut(key.high() as usize % TABLES) {
-            table.insert(key, id);
-        }
+        let Some(table) = self.table(key) else { return };
+        table.entry(key.low(), |(known, _)| *known == key, hash).insert((key, id));
     }
 
     /// Takes a transaction out, unless another one has its key by now.
     pub(super) fn remove(&mut self, key: Key, id: TransactionId) {
-        if self.get(key) == Some(id)
-            && let Some(table) = self.tables.get_mut(key.high() as usize % TABLES)
-        {
-            table.remove(key);
+        let Some(table) = self.table(key) else { return };
+        if let Ok(entry) = table.find_entry(key.low(), |known| *known == (key, id)) {
+            entry.remove();
         }
+        if table.is_empty() || table.len() < table.capacity() / 8 {
+            table.shrink_to(2 * table.len(), hash);
+        }
+    }
+
+    fn table(&mut self, key: Key) -> Option<&mut HashTable<Entry>> {
+        self.tables.get_mut(key.high() as usize % TABLES)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.tables.iter().map(|table| table.taken).sum()
+        self.tables.iter().map(HashTable::len).sum()
     }
 }
 
-impl Table {
-    fn at(&self, at: usize) -> Place {
-        self.places.get(at).copied().flatten()
-    }
-
-    /// Where a key belongs.
-    const fn home(&self, key: Key) -> usize {
-        key.low() as usize & self.places.len().wrapping_sub(1)
-    }
-
-    const fn after(&self, at: usize) -> usize {
-        (at + 1) & self.places.len().wrapping_sub(1)
-    }
-
-    /// Where a key is.
-    fn find(&self, key: Key) -> Option<usize> {
-        let mut at = self.home(key);
-        loop {
-            let (known, _) = self.at(at)?;
-            if known == key {
-                return Some(at);
-            }
-            at = self.after(at);
-        }
-    }
-
-    fn insert(&mut self, key: Key, id: TransactionId) {
-        if 4 * (self.taken + 1) > 3 * self.places.len() {
-            self.move_to((2 * self.places.len()).max(PLACES_MIN));
-        }
-        let mut at = self.home(key);
-        while self.at(at).is_some_and(|(known, _)| known != key) {
-            at = self.after(at);
-        }
-        if let Some(place) = self.places.get_mut(at) {
-            self.taken += usize::from(place.is_none());
-            *place = Some((key, id));
-        }
-    }
-
-    fn remove(&mut self, key: Key) {
-        let Some(mut hole) = self.find(key) else { return };
-        self.clear(hole);
-        self.taken -= 1;
-        // Who passed the hole on the way from its home fills it, since a search ends at what is free.
-        let mut at = self.after(hole);
-        while let Some(entry) = self.at(at) {
-            let last = self.places.len().wrapping_sub(1);
-            let [from_home, from_hole] = [self.home(entry.0), hole].map(|from| at.wrapping_sub(from) & last);
-            if from_home >= from_hole {
-                self.clear(at);
-                if let Some(place) = self.places.get_mut(hole) {
-                    *place = Some(entry);
-                }
-                hole = at;
-            }
-            at = self.after(at);
-        }
-        match self.taken {
-            0 => self.places = Vec::new(),
-            taken if 8 * taken < self.places.len() => self.move_to(self.places.len() / 2),
-            _ => {}
-        }
-    }
-
-    fn clear(&mut self, at: usize) {
-        if let Some(place) = self.places.get_mut(at) {
-            *place = None;
-        }
-    }
-
-    /// Moves to so many places.
-    fn move_to(&mut self, count: usize) {
-        let before = std::mem::replace(&mut self.places, vec![None; count]);
-        self.taken = 0;
-        before.into_iter().flatten().for_each(|(key, id)| self.insert(key, id));
-    }
+const fn hash((key, _): &Entry) -> u64 {
+    key.low()
 }
 
 #[cfg(test)]
@@ -204,6 +126,6 @@ mod tests {
         assert_eq!(index.len(), 100_000);
         assert!((0..100_000).all(|number| index.get(key(u64::from(number))) == Some(id(number))));
         (0..100_000).for_each(|number| index.remove(key(u64::from(number)), id(number)));
-        assert!(index.tables.iter().all(|table| table.places.capacity() == 0));
+        assert!(index.tables.iter().all(|table| table.capacity() == 0));
     }
 }
