@@ -10,7 +10,6 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rtp::packet::Packet;
-use tandem_benches::stream::stream as plain;
 use tandem_media::codec::OpusParameters;
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
@@ -31,7 +30,10 @@ fn party(index: u32) -> SocketAddr {
 
 /// One that is given up when it is silent.
 fn stream(index: u32, codec: Codec) -> StreamParameters {
-    StreamParameters { media_timeout: Some(Duration::from_secs(30)), ..plain(party(index), codec) }
+    StreamParameters {
+        media_timeout: Some(Duration::from_secs(30)),
+        ..StreamParameters::new(party(index), codec, 0)
+    }
 }
 
 /// A worker with `count` open endpoints; those of odd index speak `odd`.

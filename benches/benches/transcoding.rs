@@ -17,7 +17,6 @@ use std::time::{Duration, Instant as Clock};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::json;
-use tandem_benches::stream::stream;
 use tandem_media::codec::{Decoder, Encoder, OpusParameters, Rate};
 use tandem_media::rtp::{HEADER_LEN, Stamp};
 use tandem_media::{Channel, Codec, Command, EndpointId, IoRequest, StreamParameters, Worker};
@@ -126,7 +125,7 @@ impl Call {
             send_event_payload_type: None,
             receive_event_payload_type: None,
             event_clock_hz: codec.clock_hz(),
-            ..stream(party(index), codec)
+            ..StreamParameters::new(party(index), codec, 0)
         };
         self.worker.handle_command(self.now, Command::Configure { endpoint, stream });
         endpoint

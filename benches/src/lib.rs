@@ -8,4 +8,3 @@ pub mod progress;
 pub mod relay;
 pub mod signalling;
 pub mod sink;
-pub mod stream;

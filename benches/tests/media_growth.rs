@@ -7,7 +7,6 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tandem_benches::counting::{Counting, live_bytes};
-use tandem_benches::stream::stream as plain;
 use tandem_media::rtp::{HEADER_LEN, Stamp};
 use tandem_media::srtp::{MasterKey, SrtpKeys, Suite};
 use tandem_media::{
@@ -55,7 +54,7 @@ fn party(index: u32) -> SocketAddr {
 /// One that is given up when it is silent.
 fn stream(index: u32, codec: Codec, security: Security) -> StreamParameters {
     let media_timeout = Some(Duration::from_secs(30));
-    StreamParameters { media_timeout, security, ..plain(party(index), codec) }
+    StreamParameters { media_timeout, security, ..StreamParameters::new(party(index), codec, 0) }
 }
 
 impl Calls {

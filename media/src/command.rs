@@ -246,6 +246,34 @@ pub struct StreamParameters {
     pub ice: Option<Box<IceCredentials>>,
 }
 
+impl StreamParameters {
+    /// What is agreed with a party about which nothing else is known: both ways in clear, 20 ms a packet, keys as
+    /// telephone-events of type 101, RTCP where RTP is, and all of it from where it was signalled.
+    #[must_use]
+    pub const fn new(party: SocketAddr, codec: Codec, payload_type: u8) -> Self {
+        Self {
+            remote_rtp: party,
+            remote_rtcp: party,
+            codec,
+            send_payload_type: payload_type,
+            receive_payload_type: payload_type,
+            send_event_payload_type: Some(101),
+            receive_event_payload_type: Some(101),
+            event_clock_hz: 8_000,
+            comfort_noise: false,
+            in_band: InBand::Sounds,
+            direction: Direction::SendReceive,
+            ptime: Duration::from_millis(20),
+            latch: LatchPolicy::Signalled,
+            media_timeout: None,
+            rtcp_mux: false,
+            extended_reports: ExtendedReports::InReturn,
+            security: Security::Plain,
+            ice: None,
+        }
+    }
+}
+
 /// Who is told how it is heard here in extended reports (RFC 3611).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExtendedReports {

@@ -42,24 +42,9 @@ fn worker(now: Instant) -> (Worker, [EndpointId; 3]) {
         let remote_rtp = party(endpoint.index);
         let codec = if endpoint.index == 0 { Codec::Pcma } else { Codec::Pcmu };
         let stream = StreamParameters {
-            remote_rtp,
-            remote_rtcp: remote_rtp,
-            codec,
-            send_payload_type: 0,
-            receive_payload_type: 0,
             send_event_payload_type: Some(96),
-            receive_event_payload_type: Some(101),
-            event_clock_hz: 8_000,
-            comfort_noise: false,
-            in_band: InBand::Sounds,
-            direction: Direction::SendReceive,
-            ptime: Duration::from_millis(20),
-            latch: LatchPolicy::Signalled,
             media_timeout: Some(Duration::from_millis(50)),
-            rtcp_mux: false,
-            extended_reports: tandem_media::ExtendedReports::InReturn,
-            security: Security::Plain,
-            ice: None,
+            ..StreamParameters::new(remote_rtp, codec, 0)
         };
         let local = SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * endpoint.index as u16));
         worker.handle_command(now, Command::Open { endpoint, local });

@@ -11,7 +11,6 @@ use tandem_media_net::{CountersSnapshot, IoChoice, MediaHandle, MediaThreads, Me
 
 use super::account::Account;
 use super::{Placement, Protection, RELAY_ADDRESS, Relay};
-use crate::stream::stream;
 
 /// A running media thread with its calls.
 pub struct Ours {
@@ -69,7 +68,7 @@ impl Ours {
                 &mut handle,
                 Command::Configure {
                     endpoint,
-                    stream: StreamParameters { security, ..stream(*party, Codec::Pcmu) },
+                    stream: StreamParameters { security, ..StreamParameters::new(*party, Codec::Pcmu, 0) },
                 },
             )?;
             if index % 2 == 1 {

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use tandem_media::codec::OpusParameters;
 use tandem_media::{
-    Audience, Audio, Codec, Command, ConferenceId, Direction, EndpointId, Event, InBand, LatchPolicy, PlayId,
-    Security, Segment, StreamParameters,
+    Audience, Audio, Codec, Command, ConferenceId, EndpointId, Event, PlayId, Segment, StreamParameters,
 };
 use tandem_media_net::sys::SendRing;
 use tandem_media_net::{IoChoice, MediaHandle, MediaThreads, MediaThreadsConfig};
@@ -63,24 +62,9 @@ fn open(handle: &mut MediaHandle, index: u32, codec: Codec) -> (EndpointId, UdpS
         })
         .expect("a free pair");
     let stream = StreamParameters {
-        remote_rtp: remote,
-        remote_rtcp: remote,
-        codec,
-        send_payload_type: 0,
-        receive_payload_type: 0,
         send_event_payload_type: None,
         receive_event_payload_type: None,
-        event_clock_hz: 8_000,
-        comfort_noise: false,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: Duration::from_millis(20),
-        latch: LatchPolicy::Signalled,
-        media_timeout: None,
-        rtcp_mux: false,
-        extended_reports: tandem_media::ExtendedReports::InReturn,
-        security: Security::Plain,
-        ice: None,
+        ..StreamParameters::new(remote, codec, 0)
     };
     handle.send(Command::Configure { endpoint, stream }).expect("room");
     (endpoint, party, local)

@@ -5,15 +5,12 @@ mod counting;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tandem_media::srtp::{MasterKey, SrtpKeys, Suite};
-use tandem_media::{
-    Channel, Codec, Command, Direction, EndpointId, InBand, LatchPolicy, Security, StreamParameters, Worker,
-};
+use tandem_media::{Channel, Codec, Command, EndpointId, InBand, Security, StreamParameters, Worker};
 use tandem_time::Instant;
 
 use counting::Counting;
@@ -52,24 +49,13 @@ fn worker(now: Instant) -> (Worker, [EndpointId; 3]) {
         let keys = SrtpKeys { send: key(1), receive: key(2) };
         let is_last = endpoint.index == 2;
         let stream = StreamParameters {
-            remote_rtp,
             remote_rtcp: SocketAddr::new(remote_rtp.ip(), remote_rtp.port() + 1),
-            codec: if is_last { Codec::Pcma } else { Codec::Pcmu },
-            send_payload_type: 0,
-            receive_payload_type: 0,
-            send_event_payload_type: Some(101),
             receive_event_payload_type: (!is_last).then_some(101),
-            event_clock_hz: 8_000,
             comfort_noise: true,
             in_band: if is_last { InBand::HeardAndSent } else { InBand::Sounds },
-            direction: Direction::SendReceive,
-            ptime: Duration::from_millis(20),
-            latch: LatchPolicy::Signalled,
-            media_timeout: None,
             rtcp_mux: is_last,
-            extended_reports: tandem_media::ExtendedReports::InReturn,
             security: if endpoint.index == 1 { Security::Keys(Box::new(keys)) } else { Security::Plain },
-            ice: None,
+            ..StreamParameters::new(remote_rtp, if is_last { Codec::Pcma } else { Codec::Pcmu }, 0)
         };
         let local = SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * endpoint.index as u16));
         worker.handle_command(now, Command::Open { endpoint, local });

@@ -13,8 +13,8 @@ use rand_chacha::rand_core::SeedableRng;
 use tandem_media::recorder::{Entry, TAP_CAPACITY, TapReader, tap};
 use tandem_media::srtp::{MAX_TRAILER_LEN, MasterKey, Sender, SrtpKeys, Suite};
 use tandem_media::{
-    Audio, Channel, Codec, CollectId, CollectRules, Command, Direction, Disposition, EndpointId, Event,
-    InBand, LatchPolicy, PlayId, Security, Segment, StreamParameters, Terminators, Tone, Worker,
+    Audio, Channel, Codec, CollectId, CollectRules, Command, Disposition, EndpointId, Event, LatchPolicy,
+    PlayId, Security, Segment, StreamParameters, Terminators, Tone, Worker,
 };
 use tandem_time::Instant;
 
@@ -44,26 +44,13 @@ fn party(index: u32) -> SocketAddr {
 fn stream(index: u32) -> StreamParameters {
     let codec = if index.is_multiple_of(3) { Codec::Pcma } else { Codec::Pcmu };
     StreamParameters {
-        remote_rtp: party(index),
-        remote_rtcp: party(index),
-        codec,
-        send_payload_type: 0,
-        receive_payload_type: 0,
         send_event_payload_type: Some(96),
-        receive_event_payload_type: Some(101),
-        event_clock_hz: 8_000,
-        comfort_noise: false,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: Duration::from_millis(20),
         latch: LatchPolicy::SignalledAddress,
         media_timeout: Some(Duration::from_millis(500)),
-        rtcp_mux: false,
-        extended_reports: tandem_media::ExtendedReports::InReturn,
         security: suite(index).map_or(Security::Plain, |suite| {
             Security::Keys(Box::new(SrtpKeys { send: key(suite, 1), receive: key(suite, 2) }))
         }),
-        ice: None,
+        ..StreamParameters::new(party(index), codec, 0)
     }
 }
 

@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tandem_media::codec::OpusParameters;
 use tandem_media::{
-    Channel, Codec, Command, Direction, Disposition, EndpointId, IceCredentials, InBand, IoRequest,
-    LatchPolicy, Security, StreamParameters, Worker, rtp,
+    Channel, Codec, Command, Disposition, EndpointId, IceCredentials, IoRequest, StreamParameters, Worker,
+    rtp,
 };
 use tandem_time::Instant;
 
@@ -83,24 +83,13 @@ fn open(worker: &mut Worker, now: Instant, index: u32) -> EndpointId {
         local_password: "VOkJxbRl1RmTxUk/WvJxBt".to_owned(),
     };
     let stream = StreamParameters {
-        remote_rtp: party(index),
-        remote_rtcp: party(index),
-        codec,
-        send_payload_type: number,
-        receive_payload_type: number,
         send_event_payload_type: Some(96),
-        receive_event_payload_type: Some(101),
         event_clock_hz: codec.clock_hz(),
         comfort_noise: true,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: Duration::from_millis(20),
-        latch: LatchPolicy::Signalled,
         media_timeout: Some(Duration::from_secs(5)),
         rtcp_mux: behind_ice,
-        extended_reports: tandem_media::ExtendedReports::InReturn,
-        security: Security::Plain,
         ice: behind_ice.then(|| Box::new(ice)),
+        ..StreamParameters::new(party(index), codec, number)
     };
     let local = SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * index as u16));
     worker.handle_command(now, Command::Open { endpoint, local });

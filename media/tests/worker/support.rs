@@ -169,24 +169,10 @@ pub(crate) fn rtcp_of(rtp: SocketAddr) -> SocketAddr {
 /// PCMU and telephone-event both ways with the party of slot `index`.
 pub(crate) fn stream(index: u32) -> StreamParameters {
     StreamParameters {
-        remote_rtp: party(index),
         remote_rtcp: rtcp_of(party(index)),
-        codec: Codec::Pcmu,
-        send_payload_type: 0,
-        receive_payload_type: 0,
         send_event_payload_type: Some(EVENT_PT),
         receive_event_payload_type: Some(EVENT_PT),
-        event_clock_hz: 8_000,
-        comfort_noise: false,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: PTIME,
-        latch: LatchPolicy::Signalled,
-        media_timeout: None,
-        rtcp_mux: false,
-        extended_reports: tandem_media::ExtendedReports::InReturn,
-        security: Security::Plain,
-        ice: None,
+        ..StreamParameters::new(party(index), Codec::Pcmu, 0)
     }
 }
 

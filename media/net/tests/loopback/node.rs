@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use tandem_media::{
-    Codec, Command, Direction, EndpointId, Event, InBand, LatchPolicy, Security, StreamParameters,
-};
+use tandem_media::{Codec, Command, EndpointId, Event, StreamParameters};
 use tandem_media_net::sys::SendRing;
 use tandem_media_net::{CountersSnapshot, IoChoice, MediaHandle, MediaThreads, MediaThreadsConfig, Wake};
 
@@ -16,7 +14,6 @@ use tandem_media_net::{CountersSnapshot, IoChoice, MediaHandle, MediaThreads, Me
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const MAX_ENDPOINTS: usize = 8;
-pub(crate) const PTIME: Duration = Duration::from_millis(20);
 
 /// The next port to try; even ones are RTP.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(21_000);
@@ -133,24 +130,8 @@ impl Node {
 
 pub(crate) fn stream(party: SocketAddr) -> StreamParameters {
     StreamParameters {
-        remote_rtp: party,
         remote_rtcp: SocketAddr::new(party.ip(), party.port() + 1),
-        codec: Codec::Pcmu,
-        send_payload_type: 0,
-        receive_payload_type: 0,
-        send_event_payload_type: Some(101),
-        receive_event_payload_type: Some(101),
-        event_clock_hz: 8_000,
-        comfort_noise: false,
-        in_band: InBand::Sounds,
-        direction: Direction::SendReceive,
-        ptime: PTIME,
-        latch: LatchPolicy::Signalled,
-        media_timeout: None,
-        rtcp_mux: false,
-        extended_reports: tandem_media::ExtendedReports::InReturn,
-        security: Security::Plain,
-        ice: None,
+        ..StreamParameters::new(party, Codec::Pcmu, 0)
     }
 }
 
