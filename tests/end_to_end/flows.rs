@@ -3,45 +3,18 @@
 
 use std::time::Duration;
 
-use tandem_peers::{Capture, Node, Ports, Registrar, Relay};
-use tandem_phone::{Phone, PhoneConfig};
-use tandem_phone_net::LivePhone;
+use tandem_peers::{Capture, Node, Registrar, Relay};
+use tandem_phone::Phone;
 use tokio::runtime::Runtime;
 
-use crate::support::{CALLER_HZ, PATIENCE, caller, node_with, only_record, runtime};
+use crate::registering::{NUMBER, node, outside};
+use crate::support::{CALLER_HZ, PATIENCE, caller, only_record, runtime};
 
-/// What the node is registered as: the demo's echo.
-const NUMBER: &str = "+15550103";
 const HOST: [u8; 4] = [127, 0, 0, 10];
-
-/// The node, registered by way of `registrar`, a URI.
-fn node(registrar: &str, keys: &str) -> Node {
-    node_with(|_, config| {
-        let register = format!(
-            "[[trunk.register]]\naor = \"sip:{NUMBER}@carrier.example\"\nregistrar = \"{registrar}\"\n\
-             username = \"{NUMBER}\"\npassword = \"secret\"\n{keys}\n\n# Trunks that stand in for each other,"
-        );
-        config.replacen("# Trunks that stand in for each other,", &register, 1)
-    })
-}
 
 /// Somebody calls the node by way of the registrar and hears itself: the registration is good for something.
 fn call(runtime: &Runtime, registrar: &Registrar, node: &mut Node) {
-    let ports = Ports::free().expect("free ports");
-    let config = PhoneConfig {
-        user: "outside".to_owned(),
-        address: ports.carrier,
-        media_address: ports.carrier.ip(),
-        media_ports: ports.carrier_rtp.0..=ports.carrier_rtp.1,
-        server: registrar.address(),
-        credentials: None,
-        expires: Duration::from_secs(60),
-        manner: caller(),
-        numbers: std::collections::BTreeMap::new(),
-        lines: 1,
-        listen_for: PhoneConfig::all_frequencies(),
-    };
-    let phone = LivePhone::start(runtime.handle(), config, 1).expect("the address is free");
+    let phone = outside(runtime, registrar);
     let call = phone.call("+15551111", NUMBER, caller()).expect("a call");
     phone.hears(call, CALLER_HZ, Duration::from_millis(600), PATIENCE).expect("the caller hears itself");
     phone.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("it hangs up");

@@ -19,13 +19,25 @@ const STRAIGHT: &str = "+15550113";
 const BOB_HZ: u16 = 900;
 const TALK: Duration = Duration::from_secs(1);
 
-fn node() -> Node {
-    node_with(|_, config| format!("{config}\n[[entry_point]]\nnumber = \"{STRAIGHT}\"\nuser = \"1001\"\n"))
+/// A caller, whose call rings at alice's phone.
+struct Scene {
+    node: Node,
+    runtime: Runtime,
+    alice: LivePhone,
+    rung: CallKey,
+    carrier: LivePhone,
+    call: CallKey,
 }
 
-fn alice(runtime: &Runtime, node: &Node) -> LivePhone {
+fn ringing(number: &str) -> Scene {
+    let straight = format!("\n[[entry_point]]\nnumber = \"{STRAIGHT}\"\nuser = \"1001\"\n");
+    let (node, runtime) = (node_with(|_, config| config + &straight), runtime());
     let manner = Manner { answer: Answer::RingForEver, ..Manner::polite(700, Duration::ZERO) };
-    softphone(runtime, node, ("1001", "alice"), [127, 0, 0, 22], manner)
+    let alice = softphone(&runtime, &node, ("1001", "alice"), [127, 0, 0, 22], manner);
+    let carrier = carrier(&runtime, &node);
+    let call = carrier.call("+15551111", number, caller()).expect("a call");
+    let rung = alice.incoming(PATIENCE).expect("alice is rung");
+    Scene { node, runtime, alice, rung, carrier, call }
 }
 
 fn colleague(runtime: &Runtime, node: &Node, who: (&str, &str), host: u8) -> LivePhone {
@@ -51,11 +63,7 @@ fn facts<'a>(record: &'a StoredCall, kind: &str) -> Vec<&'a str> {
 #[test]
 fn a_colleague_takes_a_call_that_rings() {
     for number in [STRAIGHT, QUEUE] {
-        let (mut node, runtime) = (node(), runtime());
-        let alice = alice(&runtime, &node);
-        let carrier = carrier(&runtime, &node);
-        let call = carrier.call("+15551111", number, caller()).expect("a call");
-        let rung = alice.incoming(PATIENCE).expect("alice is rung");
+        let Scene { mut node, runtime, alice, rung, carrier, call } = ringing(number);
         let bob = colleague(&runtime, &node, ("1002", "bob"), 23);
         let taken = picks_up(&bob, "1002", &alice, rung);
         assert_eq!(alice.ended(rung, PATIENCE).expect("it rings no more").status, 487, "{number}");
@@ -76,11 +84,7 @@ fn a_colleague_takes_a_call_that_rings() {
 #[test]
 fn a_colleague_dials_the_code() {
     for (number, dialled) in [(STRAIGHT, "*81001"), (QUEUE, "*8")] {
-        let (mut node, runtime) = (node(), runtime());
-        let alice = alice(&runtime, &node);
-        let carrier = carrier(&runtime, &node);
-        let call = carrier.call("+15551111", number, caller()).expect("a call");
-        let rung = alice.incoming(PATIENCE).expect("alice is rung");
+        let Scene { mut node, runtime, alice, rung, carrier, call } = ringing(number);
         let bob = colleague(&runtime, &node, ("1002", "bob"), 23);
         let taken = bob.call("1002", dialled, Manner::polite(BOB_HZ, Duration::ZERO)).expect("a call");
         assert_eq!(alice.ended(rung, PATIENCE).expect("it rings no more").status, 487, "{dialled}");
@@ -101,11 +105,7 @@ fn a_colleague_dials_the_code() {
 /// RFC 3891 §3: carol is of no group with alice, whose phone rings on and is answered by nobody else.
 #[test]
 fn nobody_else_takes_a_call_that_rings() {
-    let (mut node, runtime) = (node(), runtime());
-    let alice = alice(&runtime, &node);
-    let carrier = carrier(&runtime, &node);
-    let call = carrier.call("+15551111", STRAIGHT, caller()).expect("a call");
-    let rung = alice.incoming(PATIENCE).expect("alice is rung");
+    let Scene { mut node, runtime, alice, rung, carrier, call } = ringing(STRAIGHT);
     let carol = colleague(&runtime, &node, ("1003", "carol"), 24);
     let refused = picks_up(&carol, "1003", &alice, rung);
     assert_eq!(carol.ended(refused, PATIENCE).expect("it is refused").status, 403);

@@ -10,14 +10,13 @@ use tandem_phone_net::LivePhone;
 use crate::support::{CALLER_HZ, PATIENCE, caller, node_with, records, runtime};
 
 /// What the node is registered as, and what a call to it then asks for: the demo's echo.
-const NUMBER: &str = "+15550103";
+pub(crate) const NUMBER: &str = "+15550103";
 
-/// The demo's node, registered with `registrar` over `transport`.
-fn node(registrar: &Registrar, transport: &str, more: &str) -> Node {
-    let at = registrar.address();
+/// The demo's node, registered by way of `registrar`, a URI.
+pub(crate) fn node(registrar: &str, more: &str) -> Node {
     node_with(|_, config| {
         let register = format!(
-            "[[trunk.register]]\naor = \"sip:{NUMBER}@carrier.example\"\nregistrar = \"sip:{at};transport={transport}\"\n\
+            "[[trunk.register]]\naor = \"sip:{NUMBER}@carrier.example\"\nregistrar = \"{registrar}\"\n\
              username = \"{NUMBER}\"\npassword = \"secret\"\n{more}\n\n# Trunks that stand in for each other,"
         );
         config.replacen("# Trunks that stand in for each other,", &register, 1)
@@ -25,7 +24,7 @@ fn node(registrar: &Registrar, transport: &str, more: &str) -> Node {
 }
 
 /// Somebody on the carrier's network, who calls by way of the registrar and then speaks with the node itself.
-fn outside(runtime: &tokio::runtime::Runtime, registrar: &Registrar) -> LivePhone {
+pub(crate) fn outside(runtime: &tokio::runtime::Runtime, registrar: &Registrar) -> LivePhone {
     let ports = Ports::free().expect("free ports");
     let config = PhoneConfig {
         user: "outside".to_owned(),
@@ -49,7 +48,7 @@ fn outside(runtime: &tokio::runtime::Runtime, registrar: &Registrar) -> LivePhon
 fn a_registered_node_is_called_until_it_stops() {
     for (transport, more) in [("udp", "expires_s = 30"), ("tcp", "outbound = true")] {
         let registrar = Registrar::start([127, 0, 0, 10], "secret").expect("Kamailio starts");
-        let mut node = node(&registrar, transport, more);
+        let mut node = node(&format!("sip:{};transport={transport}", registrar.address()), more);
         node.log_line("registered").expect("it is told");
         let shown = node.http("/registrations").expect("an answer");
         assert!(shown.contains("\"registered\":true"), "{shown}");
@@ -77,7 +76,7 @@ fn a_registered_node_is_called_until_it_stops() {
 #[test]
 fn a_wrong_password_is_told() {
     let registrar = Registrar::start([127, 0, 0, 10], "another").expect("Kamailio starts");
-    let mut node = node(&registrar, "udp", "");
+    let mut node = node(&format!("sip:{};transport=udp", registrar.address()), "");
     let line = node.log_line("not registered").expect("it is told");
     assert!(line.contains("status=401"), "{line}");
     let registered = node.metrics("tandem_trunk_registered").expect("metrics");

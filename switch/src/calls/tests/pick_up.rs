@@ -4,7 +4,7 @@ use tandem_control_api::{Command, CommandError, Event, LegId, Origin};
 use tandem_sbc::user_agent as ua;
 use tandem_sbc::user_agent::{SessionError, SessionId};
 
-use super::bench::{Bench, Session, audio, dial};
+use super::bench::{Bench, audio, dial};
 
 /// A caller who is answered hears that somebody is rung; and bob calls.
 struct Scene {
@@ -28,17 +28,6 @@ fn scene() -> Scene {
     Scene { bench, dialled, rung, bob: (session, leg) }
 }
 
-fn wind_up(bench: &mut Bench) {
-    for session in bench.sessions.keys().copied().collect::<Vec<_>>() {
-        if bench.sessions.get(&session) == Some(&Session::Up) {
-            bench.peer_ends(session, 200);
-        }
-    }
-    bench.close_all();
-    bench.release_all();
-    bench.assert_at_rest();
-}
-
 /// Bob is accepted at the endpoint of the leg that rings, which he has answered; whose phone rang is cancelled.
 #[test]
 fn who_calls_takes_what_rings() {
@@ -55,7 +44,7 @@ fn who_calls_takes_what_rings() {
     let is_told = |event: &Event| matches!(event, Event::LegReplaced { leg: it, by: who, .. } if *it == leg && *who == by);
     assert!(bench.told.iter().any(is_told));
     assert_ne!(old, session);
-    wind_up(&mut bench);
+    bench.wind_up();
     let [own, other] = &bench.records[..] else { panic!("two calls: {:#?}", bench.records) };
     assert_eq!((own.legs.len(), own.end.cause.as_str()), (1, "picked up another"));
     assert_eq!((other.legs[1].party.as_str(), other.legs.len()), ("bob", 2));
@@ -76,7 +65,7 @@ fn what_does_not_ring_is_not_taken() {
     let is_late = matches!(bench.outcome(late), Some(Err(CommandError::WrongState { .. })));
     assert!(is_late, "{:?}", bench.outcome(late));
     assert!(!bench.asked.contains(&"accept".to_owned()), "{:?}", bench.asked);
-    wind_up(&mut bench);
+    bench.wind_up();
 }
 
 /// One at a time, and whoever cannot be accepted leaves the phone ringing.
@@ -89,5 +78,5 @@ fn who_cannot_be_accepted_changes_nothing() {
     bench.session_event(ua::Event::Media { session: old, audio: audio(ua::AudioCodec::Pcmu).into() });
     bench.session_event(ua::Event::Answered { session: old });
     assert_eq!(bench.ending(dialled), "answered");
-    wind_up(&mut bench);
+    bench.wind_up();
 }

@@ -35,15 +35,18 @@ fn asked(bench: &mut Bench) -> Vec<String> {
     std::mem::take(&mut bench.asked)
 }
 
-fn wind_up(bench: &mut Bench) {
-    for session in bench.sessions.keys().copied().collect::<Vec<_>>() {
-        if bench.sessions.get(&session) == Some(&Session::Up) {
-            bench.peer_ends(session, 200);
+impl Bench {
+    /// Everybody who is up hangs up, and nothing is left.
+    pub(super) fn wind_up(&mut self) {
+        for session in self.sessions.keys().copied().collect::<Vec<_>>() {
+            if self.sessions.get(&session) == Some(&Session::Up) {
+                self.peer_ends(session, 200);
+            }
         }
+        self.close_all();
+        self.release_all();
+        self.assert_at_rest();
     }
-    bench.close_all();
-    bench.release_all();
-    bench.assert_at_rest();
 }
 
 /// RFC 3891 §3: the new one is accepted at the same endpoint, the old one is hung up; the caller hears the new one.
@@ -68,7 +71,7 @@ fn a_leg_that_talks_goes_on_in_another_session() {
     assert!(bench.told.iter().any(is_end));
     let is_for_itself = bench.command(play(caller));
     assert_eq!(bench.ending(is_for_itself), "none");
-    wind_up(&mut bench);
+    bench.wind_up();
     let record = bench.records.first().expect("a record");
     assert_eq!(record.legs.len(), 2);
     assert_eq!((record.legs[1].party.as_str(), record.legs[1].sip_call_id.as_str()), ("bob", "call-3"));
@@ -108,7 +111,7 @@ fn a_leg_that_rings_is_answered_by_it() {
         bench.peer_ends(session, 200);
         let is_end = |event: &Event| matches!(event, Event::LegEnded { leg: ended, .. } if *ended == leg);
         assert!(bench.told.iter().any(is_end));
-        wind_up(&mut bench);
+        bench.wind_up();
     }
 }
 
@@ -132,7 +135,7 @@ fn who_is_refused_changes_nothing() {
     let second = bench.replacing(bob(), old, true);
     agrees(&mut bench, second);
     assert_eq!(asked(&mut bench), ["accept", "hang up: replaced", "configure"]);
-    wind_up(&mut bench);
+    bench.wind_up();
     assert_eq!(bench.records[0].timeline.len(), 1);
 }
 
@@ -148,7 +151,7 @@ fn the_leg_ends_first() {
     assert_eq!(asked(&mut bench), Vec::<String>::new());
     bench.replacing(bob(), old, true);
     assert_eq!(asked(&mut bench), ["refuse 603"]);
-    wind_up(&mut bench);
+    bench.wind_up();
 }
 
 /// What a leg hears goes on: a collection does not begin anew because the phone is another one.
@@ -162,7 +165,7 @@ fn what_is_under_way_goes_on() {
     assert_eq!(bench.ending(plays), "none");
     bench.peer_ends(session, 200);
     assert_eq!(bench.ending(plays), "leg-ended");
-    wind_up(&mut bench);
+    bench.wind_up();
     assert_eq!(bench.records[0].legs[0].party, "+15550188");
 }
 
@@ -173,7 +176,7 @@ fn a_pick_up_is_of_what_rings() {
     bench.early_only = true;
     bench.replacing(bob(), old, true);
     assert_eq!(asked(&mut bench), ["refuse 486"]);
-    wind_up(&mut bench);
+    bench.wind_up();
 
     let (mut bench, command, _, (old, _)) = ringing(false);
     bench.early_only = true;
@@ -188,5 +191,5 @@ fn a_pick_up_is_of_what_rings() {
     assert_eq!(asked(&mut bench), ["hang up: replaced"]);
     bench.session_event(ua::Event::Digit { session: old, digit: '5' });
     assert_eq!(asked(&mut bench), ["digit"], "the call is still who answered it");
-    wind_up(&mut bench);
+    bench.wind_up();
 }

@@ -7,8 +7,8 @@ use tandem_sim::Seen;
 use tandem_sim::ladder::Ladder;
 
 use super::party::{
-    BOB, QUEUE, asks, asks_for, calls, carol, dials, is_answered, is_cancelled, is_told, phones_on, picks_up,
-    reaches, rings, talk, turns_down,
+    BOB, Leg, QUEUE, asks, asks_for, calls, carol, dials, is_answered, is_cancelled, is_told, phones_on,
+    picks_up, reaches, rings, talk, turns_down,
 };
 use crate::messages::{BIG_GUY, Peer, ack_of_refusal, bob, header};
 use crate::rfc3665::registration::register;
@@ -80,20 +80,11 @@ fn a_colleague_picks_up() {
         let dave = Peer { user: "1003", at: Ladder::phone(3) };
         phones_on(&mut ladder, &[bob]);
         calls(&mut ladder, alice, number, "ringing");
-        let mut alices = (number == QUEUE).then(|| is_answered(&mut ladder, alice));
+        let alices = (number == QUEUE).then(|| is_answered(&mut ladder, alice));
         let invite = rings(&mut ladder, bob);
         phones_on(&mut ladder, &[dave]);
         dials(&mut ladder, dave, bob.user, "picks-up", &bobs_ringing(&invite));
-        ladder.gets(dave.at, "100 INVITE");
-        let daves = is_answered(&mut ladder, dave);
-        is_cancelled(&mut ladder, bob, &invite);
-        if number == BOB {
-            ladder.gets(alice.at, "180 INVITE");
-        }
-        let alices = alices.take().unwrap_or_else(|| is_answered(&mut ladder, alice));
-        talk(&mut ladder, &alices, &daves, 0x20);
-        daves.hangs_up(&mut ladder);
-        alices.gets_bye(&mut ladder);
+        dave_has_it(&mut ladder, [alice, bob, dave], &invite, alices);
         if number == QUEUE {
             calls(&mut ladder, alice, QUEUE, "next");
             let alices = is_answered(&mut ladder, alice);
@@ -116,24 +107,29 @@ fn a_colleague_dials_the_code() {
         let dave = Peer { user: "1003", at: Ladder::phone(3) };
         phones_on(&mut ladder, &[bob]);
         calls(&mut ladder, alice, number, "ringing");
-        let mut alices = (number == QUEUE).then(|| is_answered(&mut ladder, alice));
+        let alices = (number == QUEUE).then(|| is_answered(&mut ladder, alice));
         let invite = rings(&mut ladder, bob);
         phones_on(&mut ladder, &[carol, dave]);
         is_turned_down(&mut ladder, carol, code, "403 INVITE");
         dials(&mut ladder, dave, code, "by-code", "");
-        ladder.gets(dave.at, "100 INVITE");
-        let daves = is_answered(&mut ladder, dave);
-        is_cancelled(&mut ladder, bob, &invite);
-        if number == BOB {
-            ladder.gets(alice.at, "180 INVITE");
-        }
-        let alices = alices.take().unwrap_or_else(|| is_answered(&mut ladder, alice));
-        talk(&mut ladder, &alices, &daves, 0x20);
-        daves.hangs_up(&mut ladder);
-        alices.gets_bye(&mut ladder);
+        dave_has_it(&mut ladder, [alice, bob, dave], &invite, alices);
         is_turned_down(&mut ladder, dave, code, "480 INVITE");
         ladder.is_at_rest();
     }
+}
+
+/// What rang at Bob's phone is answered by Dave's, who talks with Alice; she is up already where a queue has answered.
+fn dave_has_it(ladder: &mut Ladder, [alice, bob, dave]: [Peer; 3], invite: &Seen, alices: Option<Leg>) {
+    ladder.gets(dave.at, "100 INVITE");
+    let daves = is_answered(ladder, dave);
+    is_cancelled(ladder, bob, invite);
+    let alices = alices.unwrap_or_else(|| {
+        ladder.gets(alice.at, "180 INVITE");
+        is_answered(ladder, alice)
+    });
+    talk(ladder, &alices, &daves, 0x20);
+    daves.hangs_up(ladder);
+    alices.gets_bye(ladder);
 }
 
 /// A code that cannot be followed.
