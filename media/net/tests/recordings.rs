@@ -142,6 +142,28 @@ fn a_full_disk_is_told_once_and_what_it_took_is_kept_for_the_next_run() {
     assert!(left.iter().all(|path| path.extension().is_none_or(|it| it != "part")), "{left:?}");
 }
 
+/// What stood beside it while it went on is all there is: its final description was not yet written.
+#[test]
+fn a_node_that_died_between_name_and_description_completes_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = start(folder.path(), i64::MAX);
+    record(begin(&recordings, 7), Duration::from_secs(2));
+    assert_eq!(news(&recordings), News::Finished { id: 7 });
+    recordings.stop();
+    let path = |name: &str| folder.path().join("day").join(name);
+    std::fs::rename(path("7.json"), path("7.json.part")).expect("renamed");
+    std::fs::write(path("7.json.new"), "{").expect("half a file");
+
+    let recordings = start(folder.path(), i64::MAX);
+    let counters = recordings.counters();
+    recordings.stop();
+    assert_eq!(counters.completed.load(Relaxed), 1);
+    assert_eq!(files(folder.path()), [path("7.json"), path("7.wav")]);
+    let about: Recorded =
+        serde_json::from_slice(&std::fs::read(path("7.json")).expect("a file")).expect("JSON");
+    assert_eq!((about.duration_ms, about.complete), (Some(2_000), false));
+}
+
 /// The node has no key that reads it; who has one needs nothing of ours.
 #[test]
 fn encrypted_recordings_are_read_by_their_recipients_alone() {
@@ -208,6 +230,8 @@ fn recordings_are_listed_by_day_and_call() {
     };
     write("1-call-1.0-leg-1.0", "call-1.0", "2031-08-03T09:00:00.000Z", "json");
     write("2-call-1.0-leg-1.0", "call-1.0", "2031-08-04T09:00:00.000Z", "json");
+    // About to be removed, since the final one is there.
+    write("2-call-1.0-leg-1.0", "call-1.0", "2031-08-04T09:00:00.000Z", "json.part");
     write("3-call-11.0-leg-2.0", "call-11.0", "2031-08-04T10:00:00.000Z", "json.part");
     std::fs::write(folder.path().join("2031-08-04/4-call-1.0-leg-9.0.json"), "{").expect("half a file");
     let listed = |wanted| {

@@ -31,7 +31,10 @@ pub(super) struct RecordingFile {
 pub(super) struct Paths {
     pub(super) part: PathBuf,
     pub(super) audio: PathBuf,
+    /// Says what it is while it goes on.
     pub(super) about_part: PathBuf,
+    /// The final description, as long as it is being written.
+    pub(super) about_new: PathBuf,
     pub(super) about: PathBuf,
 }
 
@@ -42,6 +45,7 @@ impl Paths {
             part: path(&format!("{ending}.part")),
             audio: path(ending),
             about_part: path("json.part"),
+            about_new: path("json.new"),
             about: path("json"),
         }
     }

@@ -63,12 +63,14 @@ impl Finisher {
     }
 }
 
-/// Gives a recording that is on the medium its name, and says beside it what it is.
+/// Gives a recording that is on the medium its name, and says beside it what it is. At every moment one of the
+/// descriptions beside it is whole, for who reads it then and for the next run.
 pub(super) fn put_in_place(disk: &dyn Disk, paths: &Paths, mut about: Recorded) -> io::Result<()> {
     (about.sha256, about.octets) = digest(&paths.part)?;
     fs::rename(&paths.part, &paths.audio)?;
-    about.write(disk, &paths.about_part)?;
-    fs::rename(&paths.about_part, &paths.about)?;
+    about.write(disk, &paths.about_new)?;
+    fs::rename(&paths.about_new, &paths.about)?;
+    fs::remove_file(&paths.about_part)?;
     match paths.about.parent() {
         // A name is on the medium when its folder is.
         Some(folder) => File::open(folder)?.sync_all(),

@@ -51,15 +51,19 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 fn complete_one(config: &RecordingsConfig, about_part: &Path) -> io::Result<bool> {
     let mut about: Recorded = serde_json::from_reader(File::open(about_part)?)?;
     let folder = about_part.parent().unwrap_or(Path::new(""));
-    let about_path = about_part.with_extension("");
     let paths = Paths {
         part: folder.join(format!("{}.part", about.file)),
         audio: folder.join(&about.file),
         about_part: about_part.to_owned(),
-        about: about_path,
+        about_new: about_part.with_extension("new"),
+        about: about_part.with_extension(""),
     };
+    if paths.audio.is_file() && !paths.about.is_file() {
+        // It had got its name, and its description not yet.
+        fs::rename(&paths.audio, &paths.part)?;
+    }
     if !paths.part.is_file() {
-        // It had its name already, or never a sample.
+        // It was whole already, or had never a sample.
         fs::remove_file(about_part)?;
         return Ok(false);
     }

@@ -58,18 +58,23 @@ pub fn list(folder: &Path, wanted: Wanted<'_>) -> io::Result<Listing> {
     let mut listing = Listing::default();
     let mut looked_at = 0;
     for (day, path) in entries(folder)?.into_iter().filter(|(day, _)| wanted.may_be_of(day)) {
+        let mut before = None;
         for (name, path) in entries(&path).unwrap_or_default() {
-            let running = name.ends_with(".json.part");
-            if !running && !name.ends_with(".json") || !wanted.may_be(&name) {
+            let stem = name.strip_suffix(".json.part").or_else(|| name.strip_suffix(".json"));
+            // One that ends has both descriptions for a moment.
+            let Some(stem) = stem.filter(|stem| before.as_deref() != Some(*stem) && wanted.may_be(stem))
+            else {
                 continue;
-            }
+            };
             looked_at += 1;
             listing.left_off = listing.recordings.len() == MAX_LISTED || looked_at > MAX_LOOKED_AT;
             if listing.left_off {
                 return Ok(listing);
             }
-            let about = read(&path).filter(|about| wanted.is(about));
-            listing.recordings.extend(about.map(|about| Listed { day: day.clone(), running, about }));
+            let described = described(&path.with_file_name(stem)).filter(|(_, about)| wanted.is(about));
+            let listed = described.map(|(running, about)| Listed { day: day.clone(), running, about });
+            listing.recordings.extend(listed);
+            before = Some(stem.to_owned());
         }
     }
     Ok(listing)
@@ -82,12 +87,20 @@ pub fn named(folder: &Path, file: &str) -> Option<Listed> {
     // The file beside it has the name as far as its own ending.
     let of = |about: &Recorded| about.file == name;
     let stem = [".wav", ".opus"].into_iter().find_map(|ending| name.split_once(ending))?.0;
-    let beside = |ending: &str| read(&folder.join(day).join(format!("{stem}.{ending}"))).filter(of);
-    let (running, about) = match beside("json") {
-        Some(about) => (false, about),
-        None => (true, beside("json.part")?),
-    };
+    let (running, about) = described(&folder.join(day).join(stem)).filter(|(_, about)| of(about))?;
     Some(Listed { day: day.to_owned(), running, about })
+}
+
+/// What is said beside a recording whose files begin so, and whether it goes on.
+fn described(stem: &Path) -> Option<(bool, Recorded)> {
+    let beside = |ending: &str| {
+        let mut path = stem.as_os_str().to_owned();
+        path.push(ending);
+        read(Path::new(&path))
+    };
+    let ended = || Some((false, beside(".json")?));
+    // The final description is there before the first one goes, which may be between two looks.
+    ended().or_else(|| Some((true, beside(".json.part")?))).or_else(ended)
 }
 
 impl Wanted<'_> {
