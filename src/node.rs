@@ -29,6 +29,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tandem_api::{ApiError, Server};
 use tandem_control::ContactCentre;
+use tandem_media_net::sys::{Urgency, make_current_thread_realtime};
 use tandem_media_net::{DtlsIdentity, MediaHandle, MediaThreads, MediaThreadsConfig};
 use tandem_sbc::UserAgent;
 use tandem_sbc::user_agent::Fingerprint;
@@ -150,7 +151,7 @@ impl Node {
             was_busy: false,
             tap,
         };
-        let core = start_core(core)?;
+        let core = start_core(core, config.sip.realtime)?;
         let status = NodeStatus {
             media_io: media.io().clone(),
             started: clock.epoch(),
@@ -369,10 +370,16 @@ fn start_api(server: Server, status: NodeStatus) -> (oneshot::Sender<()>, TaskHa
     (stop, tokio::spawn(serving))
 }
 
-fn start_core(core: Core) -> Result<JoinHandle<(Store, Recorder)>, StartError> {
+fn start_core(core: Core, realtime: bool) -> Result<JoinHandle<(Store, Recorder)>, StartError> {
+    let run = move || {
+        if realtime && let Err(error) = make_current_thread_realtime(Urgency::Signalling) {
+            tracing::info!(%error, "signalling runs in the usual class: others on its core can make it late");
+        }
+        core.run()
+    };
     std::thread::Builder::new()
         .name("tandem-core".into())
-        .spawn(move || core.run())
+        .spawn(run)
         .map_err(|source| StartError::Thread { what: "the signalling core", source })
 }
 

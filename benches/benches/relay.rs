@@ -1,9 +1,11 @@
 //! What it costs to relay a packet, RTP to RTP and RTP to SRTP: a media thread against bare forwarders and rtpengine.
 //!
-//! `cargo bench -p tandem-benches --bench relay -- [--calls 100,400,800] [--seconds 4] [--rounds 3] [--realtime no] [--json FILE]`
+//! `cargo bench -p tandem-benches --bench relay -- [--calls 100,400,800] [--seconds 4] [--rounds 3] [--realtime no] [--limit 100]
+//! [--json FILE]`
 //!
 //! Every call has two parties that send 50 packets a second each. All subjects of a round run one after the other,
 //! so that a noisy host disturbs each alike; medians over the rounds are what to read, and ratios more than figures.
+//! With `--limit` each gets more and more calls, by so many a step, until packets are lost: the most it carries.
 //!
 //! A media thread that sends by io_uring takes 0.6 of rtpengine's processor time, and the bare forwarder with the same sockets
 //! 0.57: three fifths of it are the kernel's sending, which on loopback goes as far as the receiver's socket.
@@ -18,12 +20,16 @@ use tandem_benches::relay::rtpengine::{self, RtpEngine};
 use tandem_benches::relay::traffic::{Run, Traffic};
 use tandem_benches::relay::{Placement, Protection, Relay};
 use tandem_media_net::IoChoice;
-use tandem_media_net::sys::{SendRing, make_current_thread_realtime};
+use tandem_media_net::sys::{SendRing, Urgency, make_current_thread_realtime};
 
 /// A media thread's ports.
 const FIRST_PORT: u16 = 31_000;
 /// rtpengine's.
-const ENGINE_PORTS: (u16, u16) = (36_000, 44_000);
+const ENGINE_PORTS: (u16, u16) = (20_000, 60_000);
+/// Two runs in a row that lose packets are no accident of a shared host.
+const LOSSY_RUNS: usize = 2;
+/// Parties that send less than this share of what is due are at their own limit.
+const SENT_IN_TIME: f64 = 0.98;
 /// A media thread costs at most so much of the bare forwarder, that reads and writes batches as they come …
 const RTP_WANTED: f64 = 1.25;
 /// … and so much when one side of each call is under SRTP.
@@ -71,6 +77,11 @@ impl Subject {
         }
     }
 
+    /// Whether somebody carries calls with it.
+    const fn is_in_use(self) -> bool {
+        !matches!(self, Self::Bare(_))
+    }
+
     fn start(self, parties: &[SocketAddr], placement: Placement) -> io::Result<Box<dyn Relay>> {
         Ok(match self {
             Self::Bare(style) => Box::new(Bare::start(parties, style, placement)?),
@@ -89,6 +100,8 @@ struct Arguments {
     measured: Duration,
     rounds: usize,
     placement: Placement,
+    /// Calls more in each step of looking for the most.
+    limit: Option<usize>,
     json: Option<String>,
 }
 
@@ -113,6 +126,9 @@ fn main() -> io::Result<()> {
     if !rtpengine::is_installed() {
         println!("rtpengine is not installed (Debian: rtpengine-daemon): skipped");
     }
+    if let Some(step) = arguments.limit {
+        return subjects.iter().filter(|it| it.is_in_use()).try_for_each(|it| limit(*it, step, &arguments));
+    }
     let mut rows = Vec::new();
     for calls in &arguments.calls {
         let measured = measure(*calls, &subjects, &arguments)?;
@@ -127,7 +143,43 @@ fn main() -> io::Result<()> {
 
 /// Tried on a thread of its own, so that this one stays as it is.
 fn may_be_realtime() -> bool {
-    std::thread::spawn(make_current_thread_realtime).join().is_ok_and(|made| made.is_ok())
+    let tried = std::thread::spawn(|| make_current_thread_realtime(Urgency::Audio));
+    tried.join().is_ok_and(|made| made.is_ok())
+}
+
+/// Gives it more and more calls until packets are lost, or the parties cannot send as many.
+fn limit(subject: Subject, step: usize, arguments: &Arguments) -> io::Result<()> {
+    let (mut most, mut cost) = (0, f64::NAN);
+    for calls in (1..).map(|index| index * step) {
+        let traffic = Traffic::bind(calls)?;
+        let due = calls as f64 * 100.0 * arguments.measured.as_secs_f64();
+        let mut lost = Vec::new();
+        for _ in 0..LOSSY_RUNS {
+            let relay = subject.start(traffic.parties(), arguments.placement)?;
+            let run = traffic.run(&*relay, arguments.measured, arguments.placement)?;
+            if run.lost == 0 && (run.packets as f64) < SENT_IN_TIME * due {
+                let name = subject.name();
+                println!(
+                    "{name}: {most} calls without loss; more than the parties can send ({:.2} µs/packet)",
+                    run.cost()
+                );
+                return Ok(());
+            }
+            if run.lost == 0 {
+                (most, cost) = (calls, run.cost());
+                break;
+            }
+            lost.push(run.lost);
+        }
+        if lost.len() == LOSSY_RUNS {
+            let name = subject.name();
+            println!(
+                "{name}: {most} calls without loss ({cost:.2} µs/packet); {calls} lose {lost:?} packets"
+            );
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 fn measure(
@@ -219,6 +271,7 @@ impl Arguments {
             measured: Duration::from_secs(4),
             rounds: 3,
             placement: Placement { parties_core: 0, relay_core: 1, realtime: true },
+            limit: None,
             json: None,
         };
         let mut given = given;
@@ -240,6 +293,10 @@ impl Arguments {
                 }
                 "--rounds" => arguments.rounds = value.parse().map_err(|_| wrong(&name))?,
                 "--realtime" => arguments.placement.realtime = value == "yes",
+                "--limit" => {
+                    let step = value.parse().ok().filter(|step| *step > 0);
+                    arguments.limit = Some(step.ok_or_else(|| wrong(&name))?);
+                }
                 "--json" => arguments.json = Some(value),
                 _ => return Err(wrong(&name)),
             }

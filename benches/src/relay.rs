@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tandem_media::srtp::SrtpKeys;
-use tandem_media_net::sys::{make_current_thread_realtime, pin_current_thread};
+use tandem_media_net::sys::{Urgency, make_current_thread_realtime, pin_current_thread};
 
 /// Where the relay's sockets are.
 pub const RELAY_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
@@ -33,7 +33,7 @@ pub struct Placement {
 impl Placement {
     fn prepare_thread(self, core: usize) -> io::Result<()> {
         if self.realtime {
-            make_current_thread_realtime()?;
+            make_current_thread_realtime(Urgency::Audio)?;
         }
         pin_current_thread(core)
     }

@@ -110,6 +110,8 @@ pub struct Sip {
     pub product: String,
     /// Whether the kernel filters sources too, before a datagram reaches us.
     pub kernel_filter: bool,
+    /// Whether signalling runs in the kernel's real-time class, where it lets it.
+    pub realtime: bool,
     /// The pages whose scripts may connect by WebSocket, by origin (RFC 6454); all when empty.
     pub websocket_origins: Vec<String>,
     /// The timers of RFC 3261 §17.

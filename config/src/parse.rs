@@ -323,6 +323,7 @@ fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
         text.chars().all(|c| c.is_ascii_graphic() || c == ' ').then(|| text.to_owned())
     });
     let kernel_filter = section.boolean_or("kernel_filter", true);
+    let realtime = section.boolean_or("realtime", true);
     let websocket_origins = read_origins(&section);
     let max_ringing = section.seconds_or("max_ringing_s", 1..=600, 180);
     // RFC 3261 §17.1.1.1 forbids a T1 below 500 ms outside closed networks; tests on loopback are one.
@@ -335,6 +336,7 @@ fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
         listen: listen?,
         product: product?,
         kernel_filter: kernel_filter?,
+        realtime: realtime?,
         websocket_origins: websocket_origins?,
         timers,
         max_ringing: max_ringing?,

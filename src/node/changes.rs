@@ -52,6 +52,7 @@ impl Changes {
         new.log = old.log;
         new.sip.listen.clone_from(&old.sip.listen);
         new.sip.kernel_filter = old.sip.kernel_filter;
+        new.sip.realtime = old.sip.realtime;
         (new.rtp.address, new.rtp.other_address) = (old.rtp.address, old.rtp.other_address);
         new.rtp.ports.clone_from(&old.rtp.ports);
         new.rtp.threads = old.rtp.threads;
@@ -144,6 +145,7 @@ fn fields_kept(old: &Config, new: &Config) -> Vec<&'static str> {
         ("log", old.log != new.log),
         ("sip.listen", old.sip.listen != new.sip.listen),
         ("sip.kernel_filter", old.sip.kernel_filter != new.sip.kernel_filter),
+        ("sip.realtime", old.sip.realtime != new.sip.realtime),
         ("rtp.address", addresses(old) != addresses(new)),
         ("rtp.ports", old.rtp.ports != new.rtp.ports),
         ("rtp.threads", old.rtp.threads != new.rtp.threads),

@@ -51,5 +51,6 @@ mod topology;
 mod transfers;
 mod two_softphones;
 mod unlisted_source;
+mod urgency;
 mod vanishing;
 mod websocket;

@@ -187,15 +187,24 @@ pub fn return_free_memory() {
     let _ = unsafe { libc::malloc_trim(0) };
 }
 
-/// Lets the calling thread run before every thread of the usual class, at the lowest real-time priority.
+/// Which thread of the real-time class runs first when two want the same core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// After audio: a message may wait for a packet.
+    Signalling = 1,
+    /// First of all.
+    Audio = 2,
+}
+
+/// Lets the calling thread run before every thread of the usual class.
 ///
 /// # Errors
 /// When the process may not (RLIMIT_RTPRIO, CAP_SYS_NICE).
-pub fn make_current_thread_realtime() -> io::Result<()> {
+pub fn make_current_thread_realtime(urgency: Urgency) -> io::Result<()> {
     // SAFETY: all zeros is a valid sched_param; it outlives the call, which copies it; thread 0 is the caller.
     check(unsafe {
         let mut parameters: libc::sched_param = zeroed();
-        parameters.sched_priority = 1;
+        parameters.sched_priority = urgency as libc::c_int;
         libc::sched_setscheduler(0, libc::SCHED_RR, &raw const parameters)
     })?;
     Ok(())

@@ -30,7 +30,7 @@ use crate::handshakes::{Handshakes, News};
 use crate::outlet::Departures;
 use crate::sockets::{Sockets, WAKE_TOKEN, from_token};
 use crate::sys::{
-    BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, SendRing, is_told_by_icmp,
+    BATCH, Batch, Epoll, MAX_PACKET, MAX_READY, Outgoing, Ready, SendRing, Urgency, is_told_by_icmp,
     make_current_thread_realtime, pin_current_thread,
 };
 use crate::threads::{MediaThreadsConfig, Shared, Wake};
@@ -106,7 +106,7 @@ impl MediaThread {
     /// Runs until told to stop.
     pub(crate) fn run(mut self, pin_to: Option<usize>) {
         if self.realtime
-            && let Err(error) = make_current_thread_realtime()
+            && let Err(error) = make_current_thread_realtime(Urgency::Audio)
         {
             tracing::info!(%error, "media thread runs in the usual class: others on its core can make it late");
         }

@@ -30,6 +30,25 @@ impl Process {
         Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
     }
 
+    /// How the kernel runs the threads whose names begin so: 0 is the usual class, others are the priorities of the
+    /// real-time class.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn real_time_priorities(self, name: &str) -> io::Result<Vec<u32>> {
+        let mut priorities = Vec::new();
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.0))? {
+            let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+            let (begin, fields) = stat.rsplit_once(')').unwrap_or_default();
+            if begin.split_once('(').is_some_and(|(_, its)| its.starts_with(name)) {
+                // rt_priority is the 40th field of proc_pid_stat(5), the 38th behind the name.
+                let priority = fields.split_whitespace().nth(37).and_then(|field| field.parse().ok());
+                priorities.push(priority.ok_or_else(|| io::Error::other("no rt_priority in /proc"))?);
+            }
+        }
+        Ok(priorities)
+    }
+
     /// Resident memory in bytes.
     ///
     /// # Errors
