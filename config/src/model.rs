@@ -256,7 +256,7 @@ pub struct TrunkTls {
     /// The domain its certificate must name (RFC 5922); the peer's address when absent.
     pub name: Option<String>,
     /// A PEM file of who may vouch for it; [`Tls::ca`] when absent.
-    pub ca: Option<PathBuf>,
+    pub ca: Option<Placed<PathBuf>>,
     /// Whether it must show a certificate when it connects to us.
     pub client_certificate: ClientCertificate,
     /// What we show it when we connect; the first of [`Tls::certificates`] when absent.
@@ -278,8 +278,8 @@ pub enum ClientCertificate {
 pub struct Tls {
     /// What we show: the one that names what a client asks for, else the first.
     pub certificates: Vec<KeyPair>,
-    /// A PEM file of who may vouch for trunks.
-    pub ca: PathBuf,
+    /// A PEM file of who may vouch for trunks; of no line where nobody has written it.
+    pub ca: Placed<PathBuf>,
     /// How long before its end a certificate is warned of.
     pub expiry_warning: Duration,
 }
@@ -288,9 +288,9 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPair {
     /// The certificate, then its chain.
-    pub certificate: PathBuf,
+    pub certificate: Placed<PathBuf>,
     /// Its key.
-    pub key: PathBuf,
+    pub key: Placed<PathBuf>,
 }
 
 /// Who may register, and from where.

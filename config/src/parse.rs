@@ -1,5 +1,6 @@
 //! From text to [`Config`], section by section, in an order in which every name is known before it is used.
 
+mod addresses;
 mod call_progress;
 mod codecs;
 mod entities;
@@ -23,8 +24,8 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::model::{
-    Config, Features, Limits, Log, LogFormat, LogLevel, Prompts, Rtp, RtpIo, Sip, SipListen, SipTimers,
-    Transport,
+    Config, Features, Limits, Log, LogFormat, LogLevel, Placed, Prompts, Rtp, RtpIo, Sip, SipListen,
+    SipTimers, Transport,
 };
 use crate::problem::Problems;
 use crate::reader::{Field, Names, Reader, Section};
@@ -65,9 +66,14 @@ impl Config {
         let (root, syntax_errors) = DeTable::parse_recoverable(text);
         if !syntax_errors.is_empty() {
             for error in syntax_errors {
-                let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                let advice = "the syntax is TOML's, https://toml.io".to_owned();
-                reader.problem(&error.span().unwrap_or(0..0), "", message, advice);
+                let span = error.span().unwrap_or(0..0);
+                let mut message = error.message().lines().collect::<Vec<_>>().join(", ");
+                let mut advice = "the syntax is TOML's, https://toml.io".to_owned();
+                if message == "duplicate key" {
+                    message = format!("{:?} stands here twice", text.get(span.clone()).unwrap_or_default());
+                    "remove one".clone_into(&mut advice);
+                }
+                reader.problem(&span, "", message, advice);
             }
             // What could not be read would be called missing.
             return Err(Problems(reader.into_problems()));
@@ -99,7 +105,7 @@ impl Files<'_> {
     }
 
     /// The file that `key` names, which must exist.
-    fn file(&self, section: &Section<'_, '_>, key: &'static str, expected: &str) -> Option<PathBuf> {
+    fn file(&self, section: &Section<'_, '_>, key: &'static str, expected: &str) -> Option<Placed<PathBuf>> {
         let (text, field) = section.string(key, expected)?;
         let path = self.folder.join(text);
         if !self.disk.is_file(&path) {
@@ -107,7 +113,7 @@ impl Files<'_> {
             section.problem(&field, message, "create it, or write where it is".into());
             return None;
         }
-        Some(path)
+        Some(section.placed(path, &field))
     }
 
     /// The prompt that `key` names; its file must exist.
@@ -203,10 +209,10 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
     let sip = read_sip(root.table("sip"));
     let listen = sip.as_ref().map(|sip| sip.listen.as_slice()).unwrap_or_default();
     let tls = tls::read_tls(root.table("tls"), listen, files);
-    let rtp = read_rtp(root.table("rtp"));
+    let rtp = read_rtp(root.table("rtp"), listen);
     let limits = read_limits(root.table("limits"), rtp.as_ref());
 
-    let http_listen = read_http(root.table("http"));
+    let http_listen = read_http(root.table("http"), listen);
     let store_path = read_store(root.table("store"), files);
 
     let flows_folder = read_flows(root.table("flows"), files);
@@ -265,7 +271,15 @@ fn read_root(root: Section<'_, '_>, files: &Files<'_>) -> Option<Config> {
 }
 
 fn read_store(section: Section<'_, '_>, files: &Files<'_>) -> Option<PathBuf> {
-    let path = section.string("path", "the path of the SQLite file").map(|(path, _)| files.folder.join(path));
+    let path = section.string("path", "the path of the SQLite file").map(|(path, field)| {
+        let path = files.folder.join(path);
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        if let Some(folder) = folder.filter(|folder| !files.disk.is_folder(folder)) {
+            let message = format!("there is no folder {}", folder.display());
+            section.problem(&field, message, "create it, or write where the file is to be".into());
+        }
+        path
+    });
     section.finish();
     path
 }
@@ -290,9 +304,12 @@ fn read_prompts(section: Section<'_, '_>, files: &Files<'_>) -> Option<Prompts> 
     })
 }
 
-fn read_http(section: Section<'_, '_>) -> Option<SocketAddr> {
+fn read_http(section: Section<'_, '_>, sip: &[SipListen]) -> Option<SocketAddr> {
     let usual = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listen = section.parsed_or("listen", SOCKET_ADDRESS, usual, |text| text.parse().ok());
+    if let Some(address) = listen {
+        addresses::check_http(&section, address, sip);
+    }
     section.finish();
     listen
 }
@@ -330,6 +347,7 @@ fn read_sip(section: Section<'_, '_>) -> Option<Sip> {
     let t1 = section.millis_or("t1_ms", 10..=10_000, 500);
     let t2 = section.millis_or("t2_ms", 10..=60_000, 4_000);
     let t4 = section.millis_or("t4_ms", 10..=60_000, 5_000);
+    timers::in_order(&section, ("t1_ms", t1), ("t2_ms", t2));
     section.finish();
     let timers = SipTimers { t1: t1?, t2: t2?, t4: t4? };
     Some(Sip {
@@ -363,6 +381,7 @@ fn read_listen(section: &Section<'_, '_>) -> Option<Vec<SipListen>> {
         if listen.contains(&entry) {
             section.problem(field, format!("{text:?} stands here twice"), "remove one".into());
         }
+        addresses::check_listener(section, field, &entry, &listen);
         listen.push(entry);
     }
     if entries.is_empty() {
@@ -408,9 +427,13 @@ fn parse_transport(text: &str) -> Option<Transport> {
     }
 }
 
-fn read_rtp(section: Section<'_, '_>) -> Option<Rtp> {
+fn read_rtp(section: Section<'_, '_>, sip: &[SipListen]) -> Option<Rtp> {
     let addresses = read_addresses(&section);
     let ports = read_ports(&section);
+    if let (Some((one, other)), Some(ports)) = (addresses, &ports) {
+        let both: Vec<_> = [one].into_iter().chain(other).collect();
+        addresses::check_rtp(&section, &both, ports, sip);
+    }
     let port_rest = section.millis_or("port_rest_ms", 0..=60_000, 2_000);
     // 0 is a thread a core.
     let threads = section.integer_or("threads", 0..=256, 0);

@@ -145,6 +145,20 @@ impl<'r, 't> Section<'r, 't> {
         Some((text.to_owned(), field))
     }
 
+    /// A string that is to stand in no log, needed: what was found instead is not shown.
+    pub(crate) fn secret(&self, key: &'static str, expected: &str) -> Option<String> {
+        let field = self.needed(key, expected)?;
+        let text = field.value.as_str().filter(|text| !text.is_empty());
+        if text.is_none() {
+            self.problem(
+                &field,
+                "found no text, or none at all".into(),
+                format!("write {expected}, in quotes"),
+            );
+        }
+        text.map(str::to_owned)
+    }
+
     /// A string that `read` understands, needed.
     pub(crate) fn parsed<T>(
         &self,

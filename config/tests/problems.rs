@@ -1,5 +1,7 @@
 //! Every mistake is told with its place, its field and what to write instead.
 
+#[path = "problems/addresses.rs"]
+mod addresses;
 #[path = "problems/contact_centre.rs"]
 mod contact_centre;
 #[path = "problems/entry_points.rs"]

@@ -1,11 +1,11 @@
 //! The PEM files that a configuration names, read and checked.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tandem_config::{ClientCertificate, Config, KeyPair, Target, Transport, Trunk};
+use tandem_config::{ClientCertificate, Config, KeyPair, Place, Placed, Target, Transport, Trunk};
 use tandem_sbc_net::{Authorities, Certificate, PeerName, TlsConfig, TlsTrunk};
 
 use crate::node::wiring;
@@ -20,8 +20,12 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) fn read(file: &Path, config: &Config, mistakes: &mut Vec<String>) -> TlsConfig {
     let mut files = PemFiles { file, mistakes, authorities: BTreeMap::new() };
     let mut certificates = Vec::new();
-    for (pair, number) in config.tls.certificates.iter().zip(1..) {
-        certificates.extend(files.certificate(&format!("tls.certificate.{number}"), "", pair));
+    for pair in &config.tls.certificates {
+        certificates.extend(files.certificate(pair));
+    }
+    if config.tls.ca.place.line > 0 {
+        // What is written is to be right, whether a trunk needs it or not.
+        files.authorities(&config.tls.ca);
     }
     let mut trunks = Vec::new();
     for trunk in config.trunks.iter().filter(|trunk| trunk.uses(Transport::Tls)) {
@@ -86,13 +90,9 @@ impl<'a> PemFiles<'a> {
         trunk: &'a Trunk,
         shown: Option<&Arc<Certificate>>,
     ) -> Option<TlsTrunk> {
-        let field = format!("trunk.{}", trunk.name);
-        let authorities = match &trunk.tls.ca {
-            Some(ca) => self.authorities(&format!("{field}.tls_ca"), ca),
-            None => self.authorities("tls.ca", &config.tls.ca),
-        };
+        let authorities = self.authorities(trunk.tls.ca.as_ref().unwrap_or(&config.tls.ca));
         let certificate = match &trunk.tls.own {
-            Some(own) => Some(self.certificate(&field, "tls_", own)?),
+            Some(own) => Some(self.certificate(own)?),
             None => shown.cloned(),
         };
         // A name is what the certificate must name (RFC 5922 §7.1), not where DNS leads; and who is at an address that
@@ -114,43 +114,49 @@ impl<'a> PemFiles<'a> {
         })
     }
 
-    fn authorities(&mut self, field: &str, path: &'a Path) -> Option<Authorities> {
+    fn authorities(&mut self, ca: &'a Placed<PathBuf>) -> Option<Authorities> {
+        let path = ca.value.as_path();
         if let Some(known) = self.authorities.get(path) {
             return known.clone();
         }
-        let read = self.read(field, path).and_then(|text| {
+        let read = self.read(ca).and_then(|text| {
             let authorities = Authorities::from_pem(&text);
-            self.mend(field, path, authorities)
+            self.mend(ca, authorities)
         });
         self.authorities.insert(path, read.clone());
         read
     }
 
-    /// The pair under `section.PREFIXcertificate` and `section.PREFIXkey`.
-    fn certificate(&mut self, section: &str, prefix: &str, pair: &KeyPair) -> Option<Arc<Certificate>> {
-        let field = |key: &str| format!("{section}.{prefix}{key}");
-        let chain = self.read(&field("certificate"), &pair.certificate);
-        let key = self.read(&field("key"), &pair.key);
-        let certificate = Certificate::from_pem(pair.certificate.display().to_string(), &chain?, &key?);
-        let (wrong, path) = match &certificate {
-            Err(error) if error.is_of_key() => ("key", &pair.key),
-            _ => ("certificate", &pair.certificate),
+    fn certificate(&mut self, pair: &KeyPair) -> Option<Arc<Certificate>> {
+        let chain = self.read(&pair.certificate);
+        let key = self.read(&pair.key);
+        let name = pair.certificate.value.display().to_string();
+        let certificate = Certificate::from_pem(name, &chain?, &key?);
+        let wrong = match &certificate {
+            Err(error) if error.is_of_key() => &pair.key,
+            _ => &pair.certificate,
         };
-        self.mend(&field(wrong), path, certificate).map(Arc::new)
+        self.mend(wrong, certificate).map(Arc::new)
     }
 
-    fn read(&mut self, field: &str, path: &Path) -> Option<Vec<u8>> {
+    fn read(&mut self, from: &Placed<PathBuf>) -> Option<Vec<u8>> {
+        let path = &from.value;
         let about = std::fs::metadata(path);
         let read = match about {
-            Ok(about) if about.len() > MAX_PEM_BYTES => Err(format!("is larger than {MAX_PEM_BYTES} bytes")),
+            Ok(about) if about.len() > MAX_PEM_BYTES => {
+                Err(format!("is larger than {MAX_PEM_BYTES} bytes; write the path of a PEM file"))
+            }
             _ => std::fs::read(path)
                 .map_err(|error| format!("cannot be read: {error}; name a file that this user may read")),
         };
-        self.mend(field, path, read)
+        self.mend(from, read)
     }
 
-    fn mend<T, E: std::fmt::Display>(&mut self, field: &str, path: &Path, read: Result<T, E>) -> Option<T> {
-        let wrong = |error: E| format!("{}: {field}: {}: {error}", self.file.display(), path.display());
+    fn mend<T, E: std::fmt::Display>(&mut self, from: &Placed<PathBuf>, read: Result<T, E>) -> Option<T> {
+        let Place { line, column, field } = &from.place;
+        let file = self.file.display();
+        let place = if *line > 0 { format!("{file}:{line}:{column}") } else { file.to_string() };
+        let wrong = |error: E| format!("{place}: {field}: {}: {error}", from.value.display());
         read.map_err(|error| self.mistakes.push(wrong(error))).ok()
     }
 }

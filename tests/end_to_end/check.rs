@@ -78,24 +78,40 @@ fn certificates_are_checked_with_their_keys_and_dates() {
     let mismatched = Pair { key: other.key, ..good.clone() };
     let no_key = Pair { key: good.certificate.clone(), ..good.clone() };
     let no_certificate = Pair { certificate: good.key.clone(), ..good.clone() };
-    for (pair, status, expected) in [
-        (good, 0, "certificate demo/node.pem expires in 9 days; renew it"),
-        (expired, 1, "certificate demo/node.pem expired 1 day ago; renew it"),
+    let mut lines = 0;
+    for (pair, status, line, expected) in [
+        (good.clone(), 0, None, "certificate demo/node.pem expires in 9 days; renew it"),
+        (expired, 1, None, "certificate demo/node.pem expired 1 day ago; renew it"),
         (
             mismatched,
             1,
+            Some((4, 7)),
             "tls.certificate.1.key: demo/node.key: the key is not that of the certificate; write",
         ),
-        (no_key, 1, "tls.certificate.1.key: demo/node.key: holds no private key; write"),
-        (no_certificate, 1, "tls.certificate.1.certificate: demo/node.pem: holds no certificate; write"),
+        (no_key, 1, Some((4, 7)), "tls.certificate.1.key: demo/node.key: holds no private key; write"),
+        (
+            no_certificate,
+            1,
+            Some((3, 15)),
+            "tls.certificate.1.certificate: demo/node.pem: holds no certificate; write",
+        ),
     ] {
         let (output, said) = check(|folder, text| {
             pair.write(folder, "node").expect("written");
+            lines = text.lines().count();
             format!("{text}\n[[tls.certificate]]\ncertificate = \"node.pem\"\nkey = \"node.key\"\n")
         });
         assert_eq!(output.status.code(), Some(status), "{said}");
-        assert!(said.starts_with(&format!("demo/tandem.toml: {expected}")), "{said}");
+        let place = line.map(|(below, column)| format!(":{}:{column}", lines + below)).unwrap_or_default();
+        assert!(said.starts_with(&format!("demo/tandem.toml{place}: {expected}")), "{said}");
     }
+    // Authorities that no trunk needs yet are to be some all the same.
+    let (output, said) = check(|folder, text| {
+        std::fs::write(folder.join("ca.pem"), "nobody").expect("written");
+        text.replace("# ca = \"ca.pem\"", "ca = \"ca.pem\"")
+    });
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(": tls.ca: demo/ca.pem: "), "{said}");
 }
 
 #[test]

@@ -67,7 +67,11 @@ fn a_source_that_is_struck_off_is_heard_no_more() {
     let runtime = runtime();
     let carrier = carrier(&runtime, &node);
     assert_eq!(status_of_call(&carrier, "+15550102"), 200);
-    let said = reload(&mut node, |text| text.replace("[\"127.0.0.10\"]", "[\"127.0.0.11\"]"), "reloaded: ");
+    let elsewhere = |text: String| {
+        let text = text.replace("[\"127.0.0.10\"]", "[\"127.0.0.11\"]");
+        text.replace("peer = \"127.0.0.10:", "peer = \"127.0.0.11:")
+    };
+    let said = reload(&mut node, elsewhere, "reloaded: ");
     assert!(said.contains("trunks: ~carrier-a"), "{said}");
     let probe = std::net::UdpSocket::bind("127.0.0.10:0").expect("an address");
     probe.set_read_timeout(Some(std::time::Duration::from_secs(1))).expect("a timeout");

@@ -62,7 +62,7 @@ pub(super) fn read_trunks(
             let owner = format!("trunk {:?}", name.as_deref().unwrap_or_default());
             let prefixes = read_sources(&section, &owner, sources);
             let routes = read_routes(&section, listen, prefixes.as_deref());
-            let peer = read_peer(&section, listen, routes.as_deref());
+            let peer = read_peer(&section, listen, prefixes.as_deref(), routes.as_deref());
             let failover_on = read_failover_on(&section);
             let health = read_health(&section);
             let is_tls = peer.as_ref().is_none_or(|peer| peer.transport() == Some(Transport::Tls))
@@ -79,7 +79,7 @@ pub(super) fn read_trunks(
             let call_progress = read_call_progress(&section);
             let redirects = read_redirects(&section, name.as_deref(), names);
             let refer_out_attended = section.boolean_or("refer_out_attended", false);
-            let registrations = read_registrations(&section, prefixes.as_deref());
+            let registrations = read_registrations(&section, listen, prefixes.as_deref());
             let profile = read_profile(&section, Profile::default());
             let record = read_record(root, &section);
             let rules = read_rules(&section);
@@ -122,7 +122,7 @@ pub(super) fn read_phones(
         .into_iter()
         .filter_map(|section| {
             let name = section.new_name("name", names);
-            let password = section.string("password", "the digest password").map(|(password, _)| password);
+            let password = section.secret("password", "the digest password");
             section.finish();
             Some(User { name: name?, password: password? })
         })
@@ -419,6 +419,7 @@ fn read_announce(section: &Section<'_, '_>, files: &Files<'_>, folder: Option<&P
 
 fn read_sources(section: &Section<'_, '_>, owner: &str, sources: &mut Sources) -> Option<Vec<IpPrefix>> {
     let mut prefixes = Vec::new();
+    let mut are_read = true;
     let entries = section.strings("sources", SOURCES, MAX_SOURCES)?;
     if entries.is_empty() {
         section
@@ -429,6 +430,7 @@ fn read_sources(section: &Section<'_, '_>, owner: &str, sources: &mut Sources) -
             Ok(parsed) => parsed,
             Err(message) => {
                 section.problem(&field, message, "write an address, PREFIX/BITS or FIRST-LAST".into());
+                are_read = false;
                 continue;
             }
         };
@@ -442,7 +444,7 @@ fn read_sources(section: &Section<'_, '_>, owner: &str, sources: &mut Sources) -
             sources.taken.push((prefix, owner.to_owned()));
         }
     }
-    Some(prefixes)
+    are_read.then_some(prefixes)
 }
 
 /// Digits with an optional `+`, as dialled.

@@ -1,8 +1,9 @@
 //! What we are registered as with carriers.
 
+use super::addresses::check_destination;
 use super::route::{Destination, parse_destination, read_credentials};
 use crate::address::IpPrefix;
-use crate::model::{Register, Target};
+use crate::model::{Register, SipListen};
 use crate::reader::Section;
 
 /// The most registrations with one carrier.
@@ -14,16 +15,18 @@ const USER: &str = "a name or number such as \"4711\"";
 
 pub(super) fn read_registrations(
     trunk: &Section<'_, '_>,
+    listen: &[SipListen],
     sources: Option<&[IpPrefix]>,
 ) -> Option<Vec<Register>> {
     let mut aors = Vec::new();
     let entries = trunk.tables("register", "aor", MAX_REGISTRATIONS);
-    entries.into_iter().map(|section| read_registration(section, &mut aors, sources)).collect()
+    entries.into_iter().map(|section| read_registration(section, &mut aors, listen, sources)).collect()
 }
 
 fn read_registration(
     section: Section<'_, '_>,
     aors: &mut Vec<String>,
+    listen: &[SipListen],
     sources: Option<&[IpPrefix]>,
 ) -> Option<Register> {
     let aor = section.parsed("aor", AOR, parse_aor);
@@ -43,12 +46,8 @@ fn read_registration(
             .problem_here(message, "write aor as \"sips:\" too, or registrar with \";transport=tls\"".into());
     }
     let registrar = registrar.map(|registrar| registrar.map(|it| it.target));
-    let ip = registrar.iter().flatten().find_map(Target::address).map(|address| address.ip());
-    if let (Some(ip), Some(sources)) = (ip, sources)
-        && !sources.iter().any(|it| it.contains(ip))
-    {
-        let message = format!("{ip} is none of the trunk's sources, so its answers would not be heard");
-        section.problem_here(message, format!("add \"{ip}\" to sources"));
+    if let Some(Some(to)) = &registrar {
+        check_destination(&section, "registrar", to, listen, sources);
     }
     let usual = aor.as_deref().and_then(user_of).unwrap_or_default().to_owned();
     let contact_user = section.parsed_or("contact_user", USER, usual, parse_user);

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use super::addresses::check_destination;
 use super::{ordered, parse_transport};
 use crate::address::IpPrefix;
 use crate::model::{Dns, Domain, Health, Route, RouteSet, SipListen, Target, Transport, TrunkCredentials};
@@ -35,6 +36,7 @@ const DEAD_ON: [RangeInclusive<u16>; 2] = [408..=408, 503..=503];
 pub(super) fn read_peer(
     section: &Section<'_, '_>,
     listen: &[SipListen],
+    sources: Option<&[IpPrefix]>,
     routes: Option<&[Route]>,
 ) -> Option<Target> {
     section.know(&["peer", "transport"]);
@@ -49,6 +51,7 @@ pub(super) fn read_peer(
         .parsed_or("transport", "udp, tcp or tls", None, |text| parse_carrier_transport(text).map(Some));
     let peer = target(host?, transport?);
     check_listens(section, listen, &peer, peer.transport());
+    check_destination(section, "peer", &peer, listen, sources);
     Some(peer)
 }
 
@@ -72,12 +75,7 @@ fn read_route(section: Section<'_, '_>, listen: &[SipListen], sources: Option<&[
     if let Some(to) = &to {
         let transport = if is_sips { Some(Transport::Tls) } else { to.transport() };
         check_listens(&section, listen, to, transport);
-    }
-    if let Some(ip) = to.as_ref().and_then(Target::address).map(|address| address.ip())
-        && sources.is_some_and(|sources| !sources.iter().any(|it| it.contains(ip)))
-    {
-        let message = format!("{ip} is none of the trunk's sources, so its answers would not be heard");
-        section.problem_here(message, format!("add \"{ip}\" to sources"));
+        check_destination(&section, "to", to, listen, sources);
     }
     section.finish();
     let number = |number: u32| u16::try_from(number).ok();
@@ -156,6 +154,11 @@ pub(super) fn read_route_sets(root: &Section<'_, '_>, names: &mut Names) -> Vec<
         for (name, field) in entries.iter().filter(|(name, _)| !is_trunk(name)) {
             section.problem(field, format!("{name:?} is a route set"), "write the trunks of it".into());
         }
+        for (index, (name, field)) in entries.iter().enumerate() {
+            if entries.iter().take(index).any(|(other, _)| other == name) {
+                section.problem(field, format!("{name:?} stands here twice"), "remove one".into());
+            }
+        }
         let known = |(name, field): &&(String, _)| section.check_reference(name, field, "trunk", names);
         let trunks = entries.iter().filter(known).map(|(name, _)| name.clone()).collect();
         let name = section.new_name("name", names);
@@ -205,7 +208,7 @@ fn parse_peer(text: &str) -> Option<Host> {
 
 fn parse_host(text: &str) -> Option<Host> {
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(Host::Address(address.ip(), Some(address.port())));
+        return (address.port() > 0).then(|| Host::Address(address.ip(), Some(address.port())));
     }
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Ok(ip) = bare.parse() {
@@ -328,7 +331,7 @@ pub(super) fn read_credentials(section: &Section<'_, '_>) -> Option<Option<Trunk
         return Some(None);
     }
     let username = section.string("username", "the user name that the carrier gave you").map(|(it, _)| it);
-    let password = section.string("password", "the password that the carrier gave you").map(|(it, _)| it);
+    let password = section.secret("password", "the password that the carrier gave you");
     let realm = match section.has("realm") {
         true => section.string("realm", "the realm of the carrier's challenges").map(|(it, _)| Some(it)),
         false => Some(None),

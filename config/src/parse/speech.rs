@@ -58,7 +58,7 @@ fn read_provider(section: &Section<'_, '_>) -> Option<SpeechProvider> {
             let url = section.parsed("url", "a URL that begins with http:// or https://", read);
             let authorization = section
                 .has("authorization")
-                .then(|| section.string("authorization", "the value of the header").map(|(value, _)| value));
+                .then(|| section.secret("authorization", "the value of the header"));
             Some(SpeechProvider::Http {
                 url: url?,
                 authorization: authorization.map_or(Some(None), |value| value.map(Some))?,

@@ -43,14 +43,22 @@ pub(super) fn read_peer_timers(section: &Section<'_, '_>) -> Option<PeerTimers> 
     let t2 = read("t2_ms", |section, key| section.millis_or(key, 10..=60_000, 4_000));
     let timer_b = read("timer_b_ms", |section, key| section.millis_or(key, 100..=640_000, 32_000));
     let max_ringing = read("max_ringing_s", |section, key| section.seconds_or(key, 1..=600, 180));
-    for (low, high) in [(("t1_ms", t1), ("t2_ms", t2)), (("t1_ms", t1), ("timer_b_ms", timer_b))] {
-        if let (Some(Some(short)), Some(Some(long))) = (low.1, high.1)
-            && short > long
-        {
-            let (short_ms, long_ms) = (short.as_millis(), long.as_millis());
-            let message = format!("{} ({short_ms}) is longer than {} ({long_ms})", low.0, high.0);
-            section.problem_here(message, format!("write a shorter {} or a longer {}", low.0, high.0));
-        }
-    }
+    in_order(section, ("t1_ms", t1.flatten()), ("t2_ms", t2.flatten()));
+    in_order(section, ("t1_ms", t1.flatten()), ("timer_b_ms", timer_b.flatten()));
     Some(PeerTimers { t1: t1?, t2: t2?, timer_b: timer_b?, max_ringing: max_ringing? })
+}
+
+/// The first is no longer than the second, with a problem otherwise; in milliseconds.
+pub(super) fn in_order(
+    section: &Section<'_, '_>,
+    low: (&str, Option<Duration>),
+    high: (&str, Option<Duration>),
+) {
+    if let (Some(short), Some(long)) = (low.1, high.1)
+        && short > long
+    {
+        let (short_ms, long_ms) = (short.as_millis(), long.as_millis());
+        let message = format!("{} ({short_ms}) is longer than {} ({long_ms})", low.0, high.0);
+        section.problem_here(message, format!("write a shorter {} or a longer {}", low.0, high.0));
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Files;
-use crate::model::{ClientCertificate, KeyPair, SipListen, Tls, TrunkTls};
+use crate::model::{ClientCertificate, KeyPair, Place, Placed, SipListen, Tls, TrunkTls};
 use crate::reader::Section;
 
 /// The most certificates.
@@ -35,7 +35,8 @@ pub(super) fn read_tls(section: Section<'_, '_>, listen: &[SipListen], files: &F
         files.file(&section, "ca", "the path of a PEM file of authorities")
     } else {
         section.know(&["ca"]);
-        Some(PathBuf::from(SYSTEM_AUTHORITIES))
+        let place = Place { line: 0, column: 0, field: "tls.ca".to_owned() };
+        Some(Placed { value: PathBuf::from(SYSTEM_AUTHORITIES), place })
     };
     let days = section.integer_or("expiry_warning_days", 0..=365, 21);
     section.finish();
