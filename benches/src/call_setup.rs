@@ -168,7 +168,7 @@ impl Core {
             match output {
                 Output::Sip(transmit) => self.inbox.push_back(transmit.bytes),
                 Output::Media { command, .. } => self.worker.handle_command(self.now, command),
-                Output::Record(_) | Output::Recording(_) | Output::CloseFlow(_) => {}
+                Output::Record(_) | Output::Recording(_) | Output::Flow(_) => {}
             }
             self.worker.handle_timeout(self.now);
             while self.worker.poll_transmit().is_some() {}

@@ -3,6 +3,7 @@
 //!
 //! Owner thread: the signalling core. This module must not know messages; it is told what became of them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,13 @@ use tandem_time::Instant;
 
 use crate::auth::Challenge;
 use crate::transaction::TransactionId;
-use crate::transport::{FlowId, Hop, Transport};
+use crate::transport::{FlowId, Hop};
 use crate::user_agent::RegisterConfig;
 
 /// The most registrations of a node; those beyond are not made.
 pub(crate) const REGISTRATIONS_MAX: usize = 4_096;
 
-/// RFC 5626 §4.5: what the wait after the first failure is drawn from, when no other flow is there.
+/// RFC 5626 §4.5: twice this is what the wait after the first failure is drawn from, when no other flow is there.
 const RETRY_BASE: Duration = Duration::from_secs(30);
 
 /// RFC 5626 §4.5: the longest wait.
@@ -32,6 +33,15 @@ const PONG_MAX: Duration = Duration::from_secs(10);
 
 /// RFC 5626 §4.4.1: how often a stream is kept alive when nobody says.
 const KEEP_STREAM: Duration = Duration::from_secs(120);
+
+/// RFC 5626 §4.4.2: the same of datagrams, for which a NAT may have half a minute.
+const KEEP_DATAGRAMS: Duration = Duration::from_secs(29);
+
+/// RFC 8489 §6.2.1: how long the answer to a STUN request is waited for before the same is sent again, each time twice as long, how
+/// often it is sent, and how long the last is waited for.
+const STUN_RTO: Duration = Duration::from_millis(500);
+const STUN_SENT_MAX: u8 = 7;
+const STUN_LAST: Duration = Duration::from_secs(8);
 
 /// The longest lifetime that a registrar may ask for (423).
 pub(crate) const EXPIRES_MAX: Duration = Duration::from_secs(86_400);
@@ -79,14 +89,34 @@ pub(crate) struct Bound {
     pub(crate) is_outbound: bool,
 }
 
-/// What keeps a NAT's mapping, and finds out whether a connection lives.
+/// What keeps a NAT's mapping, and finds out whether a flow lives.
 #[derive(Clone, Copy, Debug)]
 struct KeepAlive {
+    /// The longest between two.
     interval: Duration,
     ping_at: Instant,
-    /// Whether the registrar answers (RFC 5626 §4.4.1: it does when it knows of `outbound`).
-    is_answered: bool,
+    asking: Asking,
     pong_by: Option<Instant>,
+}
+
+/// How it is asked whether a flow lives; a registrar that knows of `outbound` answers.
+#[derive(Clone, Copy, Debug)]
+enum Asking {
+    /// With line ends to which there is no answer.
+    Nobody,
+    /// With line ends, on a connection (RFC 5626 §4.4.1).
+    LineEnds,
+    /// With datagrams (RFC 5626 §4.4.2).
+    Stun(Stun),
+}
+
+/// A STUN request, and where the last answer has seen us.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stun {
+    id: [u8; 12],
+    /// How often it was sent without an answer.
+    sent: u8,
+    mapped: Option<SocketAddr>,
 }
 
 /// One registration of ours.
@@ -219,17 +249,36 @@ impl Registrant {
             _ => {}
         }
         let keep_alive = self.bound_mut()?.keep_alive.as_mut()?;
-        if keep_alive.pong_by.is_some_and(|by| by <= now) {
-            return Some(Due::FlowLost);
+        match (keep_alive.pong_by, keep_alive.asking) {
+            (Some(by), Asking::Stun(stun)) if by <= now && stun.sent < STUN_SENT_MAX => Some(Due::Ping),
+            (Some(by), _) => (by <= now).then_some(Due::FlowLost),
+            (None, _) => (keep_alive.ping_at <= now).then_some(Due::Ping),
         }
-        (keep_alive.pong_by.is_none() && keep_alive.ping_at <= now).then_some(Due::Ping)
     }
 
-    /// Notes that a keep-alive was sent.
-    pub(crate) fn pinged(&mut self, now: Instant) {
-        if let Some(keep_alive) = self.bound_mut().and_then(|bound| bound.keep_alive.as_mut()) {
-            keep_alive.pong_by = keep_alive.is_answered.then(|| now + PONG_MAX);
-            keep_alive.ping_at = now + keep_alive.interval;
+    /// The next keep-alive, which is sent now: the id of a STUN request, or none of line ends.
+    pub(crate) fn ping(&mut self, now: Instant, rng: &mut ChaCha8Rng) -> Option<[u8; 12]> {
+        let keep_alive = self.bound_mut()?.keep_alive.as_mut()?;
+        if keep_alive.pong_by.is_none() {
+            // RFC 5626 §4.4: another time each time.
+            keep_alive.ping_at = now + keep_alive.interval.mul_f64(rng.random_range(0.8..1.0));
+        }
+        match &mut keep_alive.asking {
+            Asking::Nobody => None,
+            Asking::LineEnds => {
+                keep_alive.pong_by = Some(now + PONG_MAX);
+                None
+            }
+            Asking::Stun(stun) => {
+                if stun.sent == 0 {
+                    stun.id = rng.random();
+                }
+                stun.sent += 1;
+                let is_last = stun.sent == STUN_SENT_MAX;
+                let wait = if is_last { STUN_LAST } else { STUN_RTO * (1 << (stun.sent - 1)) };
+                keep_alive.pong_by = Some(now + wait);
+                Some(stun.id)
+            }
         }
     }
 
@@ -240,6 +289,29 @@ impl Registrant {
         {
             keep_alive.pong_by = None;
         }
+    }
+
+    /// Takes the answer to a STUN request, when it is to that of this flow: it lives, unless it is refused or we are seen
+    /// elsewhere now (RFC 5626 §4.4.2), of which [`Due::FlowLost`] comes.
+    pub(crate) fn seen_at(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        id: [u8; 12],
+        mapped: Option<SocketAddr>,
+    ) -> bool {
+        let Some(bound) = self.bound_mut().filter(|bound| bound.hop.destination == source) else {
+            return false;
+        };
+        let Some(keep_alive) = &mut bound.keep_alive else { return false };
+        let Asking::Stun(stun) = &mut keep_alive.asking else { return false };
+        if stun.sent == 0 || stun.id != id {
+            return false;
+        }
+        let is_same = mapped.is_some() && stun.mapped.is_none_or(|before| mapped == Some(before));
+        *stun = Stun { id, sent: if is_same { 0 } else { STUN_SENT_MAX }, mapped };
+        keep_alive.pong_by = (!is_same).then_some(now);
+        true
     }
 
     /// Notes that a REGISTER is out.
@@ -269,14 +341,31 @@ impl Registrant {
         (self.failures, self.attempt, self.status) = (0, 0, 200);
     }
 
-    /// RFC 5626 §4.4.1: between 80 % and 100 % of what the registrar, or else the operator or the RFC, says.
+    /// RFC 5626 §4.4: between 80 % and 100 % of what the registrar, or else the operator or the RFC, says.
     fn keep_alive(&self, now: Instant, grant: &Grant, rng: &mut ChaCha8Rng) -> Option<KeepAlive> {
         let is_stream = grant.hop.transport.is_reliable();
-        let usual = if is_stream && self.config.outbound.is_some() { Some(KEEP_STREAM) } else { None };
-        let interval = grant.flow_timer.or(self.config.keep_alive).or(usual)?;
-        let interval = interval.max(Duration::from_secs(1)).mul_f64(rng.random_range(0.8..1.0));
-        let is_answered = is_stream && grant.is_outbound && grant.hop.transport != Transport::Ws;
-        Some(KeepAlive { interval, ping_at: now + interval, is_answered, pong_by: None })
+        let asking = match (grant.is_outbound, is_stream) {
+            (true, true) => Asking::LineEnds,
+            (true, false) => Asking::Stun(Stun { mapped: self.mapped_before(&grant.hop), ..Stun::default() }),
+            (false, _) => Asking::Nobody,
+        };
+        let usual = match (is_stream, self.config.outbound.is_some()) {
+            (true, true) => Some(KEEP_STREAM),
+            (false, true) if grant.is_outbound => Some(KEEP_DATAGRAMS),
+            _ => None,
+        };
+        let interval = grant.flow_timer.or(self.config.keep_alive).or(usual)?.max(Duration::from_secs(1));
+        let ping_at = now + interval.mul_f64(rng.random_range(0.8..1.0));
+        Some(KeepAlive { interval, ping_at, asking, pong_by: None })
+    }
+
+    /// Where we were seen by the way that a renewed binding has, too.
+    fn mapped_before(&self, hop: &Hop) -> Option<SocketAddr> {
+        let bound = self.bound().filter(|bound| bound.hop == *hop)?;
+        match bound.keep_alive?.asking {
+            Asking::Stun(stun) => stun.mapped,
+            Asking::Nobody | Asking::LineEnds => None,
+        }
     }
 
     /// It did not work, or works no more: waits, longer each time (RFC 5626 §4.5), but tries the registrar's next
@@ -297,9 +386,9 @@ impl Registrant {
             return;
         }
         self.attempt = 0;
+        self.failures = self.failures.saturating_add(1);
         let longest = RETRY_BASE.saturating_mul(1 << self.failures.min(10)).min(RETRY_MAX);
         let wait = longest.mul_f64(rng.random_range(0.5..1.0)).max(asked_wait.min(RETRY_MAX));
-        self.failures = self.failures.saturating_add(1);
         self.state = State::Waiting { at: now + wait };
     }
 
@@ -342,7 +431,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut it = registrant();
         let now = Instant::from_millis(0);
-        for longest in [30, 60, 120, 240, 480, 960, 1_800, 1_800] {
+        for longest in [60, 120, 240, 480, 960, 1_800, 1_800] {
             it.failed(now, 403, Duration::ZERO, 0, &mut rng);
             let wait = it.deadline().expect("it waits") - now;
             let range = Duration::from_secs(longest / 2)..=Duration::from_secs(longest);
@@ -362,7 +451,7 @@ mod tests {
         }
         it.failed(now, 0, Duration::ZERO, 2, &mut rng);
         assert_eq!(it.attempt, 0);
-        assert!(it.deadline() >= Some(now + Duration::from_secs(15)));
+        assert!(it.deadline() >= Some(now + Duration::from_secs(30)));
         it.failed(now, 503, Duration::from_secs(400), 0, &mut rng);
         assert_eq!(it.deadline(), Some(now + Duration::from_secs(400)), "as the registrar asks");
     }

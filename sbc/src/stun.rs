@@ -1,5 +1,5 @@
 //! STUN on the port of SIP, by which phones keep their NAT's mapping and notice when it has changed (RFC 5626 §3.5.2,
-//! §8; RFC 8489 §6.3.1).
+//! §8; RFC 8489 §6.3.1), and so do we with carriers (§4.4.2).
 //!
 //! Owner thread: the signalling core. This module must not know sockets; it makes an answer of what came. Nobody proves who
 //! he is here: all that is told is what the asker's own datagram says.
@@ -46,6 +46,51 @@ pub(crate) fn answer(request: &[u8], source: SocketAddr) -> Option<Vec<u8>> {
     let code = [0, 0, 4, 20].into_iter().chain(*b"Unknown Attribute").collect();
     let unknown = unknown.into_iter().flat_map(u16::to_be_bytes).collect();
     Some(message(BINDING_ERROR, transaction, &[(ERROR_CODE, code), (UNKNOWN_ATTRIBUTES, unknown)]))
+}
+
+/// A binding request.
+pub(crate) fn request(id: [u8; 12]) -> Vec<u8> {
+    message(BINDING_REQUEST, &[&MAGIC_COOKIE[..], &id].concat(), &[])
+}
+
+/// Which request is answered, and where it came from; no address when it was refused, or the answer says none. None of what
+/// is no answer.
+pub(crate) fn answered(response: &[u8]) -> Option<([u8; 12], Option<SocketAddr>)> {
+    let (header, attributes) = response.split_first_chunk::<HEADER_LEN>()?;
+    let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    let is_answer = header[..2] == BINDING_SUCCESS || header[..2] == BINDING_ERROR;
+    if !is_answer || header[4..8] != MAGIC_COOKIE || attributes.len() != length {
+        return None;
+    }
+    let id = header.last_chunk::<12>().copied()?;
+    let is_success = header[..2] == BINDING_SUCCESS;
+    let mapped = attribute(attributes, XOR_MAPPED_ADDRESS).filter(|_| is_success);
+    Some((id, mapped.and_then(|value| address_in(value, &header[4..]))))
+}
+
+fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
+    for _ in 0..ATTRIBUTES_MAX {
+        let (head, after) = rest.split_first_chunk::<4>()?;
+        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        if u16::from_be_bytes([head[0], head[1]]) == wanted {
+            return after.get(..length);
+        }
+        rest = after.get(length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+/// What [`mapped_address`] writes.
+fn address_in(value: &[u8], mask: &[u8]) -> Option<SocketAddr> {
+    let (head, masked) = value.split_first_chunk::<4>()?;
+    let port = u16::from_be_bytes([head[2] ^ *mask.first()?, head[3] ^ *mask.get(1)?]);
+    let octets: Vec<u8> = masked.iter().zip(mask).map(|(octet, mask)| octet ^ mask).collect();
+    let ip = match head[1] {
+        1 => IpAddr::from(<[u8; 4]>::try_from(octets).ok().filter(|_| masked.len() == 4)?),
+        2 => IpAddr::from(<[u8; 16]>::try_from(octets).ok().filter(|_| masked.len() == 16)?),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
 }
 
 /// Those that must be understood, and are not; none when it is no list of attributes. Credentials are nothing that a
@@ -112,6 +157,27 @@ mod tests {
             let value: String = answer[24..].iter().map(|octet| format!("{octet:02x}")).collect();
             assert_eq!(value, expected);
         }
+    }
+
+    /// What we ask we understand the answer to, of either family, with other attributes before and behind; one that refuses, or
+    /// says nothing, names no address.
+    #[test]
+    fn an_answer_says_where_we_are() {
+        for source in ["192.0.2.1:32853", "[2001:db8::7]:5060"] {
+            let source: SocketAddr = source.parse().expect("an address");
+            let answer = answer(&super::request(ID), source).expect("an answer");
+            assert_eq!(answered(&answer), Some((ID, Some(source))));
+            let transaction = &answer[4..20];
+            let mapped = (XOR_MAPPED_ADDRESS, mapped_address(source, transaction));
+            let among = [(0x8022, b"server".to_vec()), mapped, (0x8028, vec![0; 4])];
+            assert_eq!(answered(&message(BINDING_SUCCESS, transaction, &among)), Some((ID, Some(source))));
+            assert_eq!(answered(&message(BINDING_SUCCESS, transaction, &[])), Some((ID, None)));
+            assert_eq!(answered(&message(BINDING_ERROR, transaction, &among)), Some((ID, None)));
+            for length in 0..answer.len() {
+                assert_eq!(answered(&answer[..length]), None, "{length} octets");
+            }
+        }
+        assert_eq!(answered(&super::request(ID)), None, "a question");
     }
 
     /// RFC 8489 §6.3.1: 420 names what must be understood and is not; the rest is passed over.

@@ -1,6 +1,7 @@
 //! How messages travel, as far as a machine without sockets knows it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Names a stream connection; given by the transport layer, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +124,17 @@ impl Hop {
             _ => self.destination == failure.destination,
         }
     }
+}
+
+/// What is to become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowOrder {
+    /// It is closed, before any message that follows is sent.
+    Close(FlowId),
+    /// Its peer has promised to say something more often than this, and is gone when it does not.
+    Expect(FlowId, Duration),
+    /// It stays for so long, though nothing comes on it.
+    Keep(FlowId, Duration),
 }
 
 /// A message to send.

@@ -82,7 +82,7 @@ pub use registering::RegistrationState;
 
 pub use crate::source::IpPrefix;
 pub use crate::transaction::Timers;
-pub use crate::transport::{FlowId, Packet, Transmit, Transport, TransportFailure};
+pub use crate::transport::{FlowId, FlowOrder, Packet, Transmit, Transport, TransportFailure};
 pub use crate::uri::Scheme;
 
 use crate::auth::Authenticator;
@@ -148,8 +148,8 @@ pub struct UserAgent {
     events: VecDeque<Event>,
     /// What no transaction sends: ACKs of 2xx, and responses without state.
     transmits: VecDeque<Transmit>,
-    /// Connections that are of no use any more.
-    closings: VecDeque<FlowId>,
+    /// What is to become of connections.
+    flow_orders: VecDeque<FlowOrder>,
     counters: Counters,
 }
 
@@ -253,7 +253,7 @@ impl UserAgent {
             bans: Bans::default(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
-            closings: VecDeque::new(),
+            flow_orders: VecDeque::new(),
             counters: Counters::default(),
         };
         agent.is_reconfigured = agent.wants_renewal();

@@ -332,7 +332,7 @@ impl Core {
                         self.tap(self.clock.now(), transmit.destination, Way::Out, &transmit.bytes);
                         failures.extend(self.transports.send(transmit).err());
                     }
-                    Output::CloseFlow(flow) => self.transports.close(flow),
+                    Output::Flow(order) => self.transports.see_to(order),
                     Output::Media { worker, command } => match self.media.get_mut(worker.0) {
                         Some(link) => link.send(command),
                         None => tracing::error!(worker = worker.0, "there is no such media thread"),

@@ -150,7 +150,7 @@ impl Node {
             match output {
                 Output::Sip(transmit) => self.sent.push(Sent::Sip(transmit)),
                 Output::Record(record) => self.records.push(*record),
-                Output::Recording(_) | Output::CloseFlow(_) => {}
+                Output::Recording(_) | Output::Flow(_) => {}
                 Output::Media { command, .. } => {
                     self.worker.handle_command(now, command);
                     commanded = true;

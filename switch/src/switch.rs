@@ -8,9 +8,9 @@ use std::time::Duration;
 use tandem_control_api::{CallId, CallRecord, CommandError, ControlPlane, Event, LegId, RecordAction};
 use tandem_media as media;
 use tandem_sbc::user_agent::{
-    Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, FlowId, Invite, LookupFailed,
-    News, Packet, Question, RegistrationState, Scheme, SessionError, SessionId, SourceChange, Tally,
-    Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
+    Answer, Ban, BanReason, Counters as SignallingCounters, DestinationHealth, FlowOrder, Invite,
+    LookupFailed, News, Packet, Question, RegistrationState, Scheme, SessionError, SessionId, SourceChange,
+    Tally, Transmit, TransportFailure, TrunkUse, UserAgent, UserAgentConfig,
 };
 use tandem_time::Instant;
 
@@ -28,8 +28,8 @@ pub struct WorkerIndex(pub usize);
 pub enum Output {
     /// Send a SIP message.
     Sip(Transmit),
-    /// Close a connection, before any message that follows is sent.
-    CloseFlow(FlowId),
+    /// See to a connection, before any message that follows is sent.
+    Flow(FlowOrder),
     /// Hand a command to a media worker.
     Media {
         /// Which worker.
@@ -351,8 +351,8 @@ impl<P: ControlPlane> Switch<P> {
                 break;
             }
         }
-        while let Some(flow) = self.user_agent.poll_closing() {
-            self.outputs.push_back(Output::CloseFlow(flow));
+        while let Some(order) = self.user_agent.poll_flow_order() {
+            self.outputs.push_back(Output::Flow(order));
         }
         while let Some(transmit) = self.user_agent.poll_transmit() {
             self.outputs.push_back(Output::Sip(transmit));

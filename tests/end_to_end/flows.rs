@@ -70,3 +70,18 @@ fn a_mapping_is_kept_over_udp() {
     let pings = passed.iter().filter(|it| it.source == from && it.destination == registrar.address());
     assert!(pings.filter(|it| is_ping(&it.bytes)).count() >= 1, "line ends to the registrar");
 }
+
+/// §4.4.2: with a registrar that knows of flows it is STUN's requests over UDP, which Kamailio answers.
+#[test]
+fn a_flow_over_udp_is_kept_alive_by_stun() {
+    let registrar = Registrar::start_with_flows(HOST, "secret", 1).expect("Kamailio starts");
+    let mut node = node(&format!("sip:{};transport=udp", registrar.address()), "outbound = true");
+    node.log_line("registered").expect("it is told");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while counted(&node, "keep_alives") < 3.0 {
+        assert!(std::time::Instant::now() < deadline, "they are answered");
+    }
+    assert!(counted(&node, "keep_alives_sent") >= 3.0);
+    assert_eq!((counted(&node, "flows_lost"), counted(&node, "stray_responses")), (0.0, 0.0));
+    call(&runtime(), &registrar, &mut node);
+}

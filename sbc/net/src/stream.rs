@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use socket2::SockRef;
-use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
+use tandem_sbc::transport::{FlowId, FlowOrder, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -50,6 +50,15 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long one message may take to be written before the peer counts as not reading.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the core bears with the silence of a connection for longer, or less long.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+
+/// TCP itself asks a peer that has said nothing for so long whether it is there, which keeps a NAT's mapping (RFC 5382 REQ-5),
+/// and again after each of the next intervals. A peer that answers none is gone.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
+const PROBES: u32 = 4;
 
 /// How long a message that has begun may take to end.
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(32);
@@ -201,9 +210,17 @@ impl StreamTransport {
         Ok(())
     }
 
-    /// Cuts one connection, which the core knows.
-    pub(crate) fn close(&self, flow: FlowId) {
-        self.shared.connections.close_for_core(flow);
+    /// Sees to one connection: cuts it, which the core knows, or bears with its silence.
+    pub(crate) fn see_to(&self, order: FlowOrder) {
+        let usual = self.shared.limits.idle_timeout;
+        let (flow, patience) = match order {
+            FlowOrder::Close(flow) => return self.shared.connections.close_for_core(flow),
+            FlowOrder::Expect(flow, within) => (flow, within),
+            FlowOrder::Keep(flow, time) => (flow, time.max(usual)),
+        };
+        if let Some(line) = self.shared.connections.line(flow) {
+            line.bear_with(patience);
+        }
     }
 
     /// Cuts every connection.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tandem_sbc::ban::BanReason;
 use tandem_sbc::source::IpPrefix;
-use tandem_sbc::transport::{FlowId, Transmit, Transport, TransportFailure};
+use tandem_sbc::transport::{FlowOrder, Transmit, Transport, TransportFailure};
 use tandem_sbc::user_agent::ListenAddress;
 use tokio::task::JoinSet;
 
@@ -58,8 +58,8 @@ pub struct TcpLimits {
     pub max_connections: usize,
     /// Connections at a time accepted from one address.
     pub max_connections_per_source: usize,
-    /// A connection on which nothing came for so long is closed. Peers that want to keep theirs send keep-alives
-    /// (RFC 5626 §4.4.1: at most every 120 s over TCP).
+    /// A connection on which nothing came for so long is closed, unless the core has said how long that may be. Peers that
+    /// want to keep theirs send keep-alives (RFC 5626 §4.4.1: at most every 120 s over TCP).
     pub idle_timeout: Duration,
 }
 
@@ -190,9 +190,10 @@ impl Transports {
         }
     }
 
-    /// Cuts a connection, if it is there: what is sent to its peer from now on makes another one. Nothing is told of its end.
-    pub fn close(&self, flow: FlowId) {
-        self.streams.close(flow);
+    /// Sees to a connection, if it is there. What is sent to the peer of one that is closed makes another one; nothing is
+    /// told of its end.
+    pub fn see_to(&self, order: FlowOrder) {
+        self.streams.see_to(order);
     }
 
     /// Writes what was sent on connections since the last time, so that what the core says in one go is written at once.

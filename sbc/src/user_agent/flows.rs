@@ -1,12 +1,18 @@
-//! Connections as the user agent knows them: what is lost with one, which are to be closed, and which are our own flows to a
+//! Connections as the user agent knows them: what is lost with one, how long one stays, and which are our own flows to a
 //! carrier (RFC 5626).
+
+use std::time::Duration;
 
 use tandem_time::Instant;
 
 use super::session::Peer;
-use super::{FlowId, TransportFailure, UserAgent, compose};
+use super::{FlowOrder, Received, TransportFailure, UserAgent, compose};
+use crate::registrar::Binding;
 use crate::transport::Hop;
 use crate::uri::Scheme;
+
+/// How late a keep-alive, or the next REGISTER, may come.
+const LATE_MAX: Duration = Duration::from_secs(30);
 
 impl UserAgent {
     /// Takes the news that something could not be sent, or that a connection is gone.
@@ -22,9 +28,31 @@ impl UserAgent {
         self.handle_notices(now);
     }
 
-    /// The next connection to close, before anything else is sent.
-    pub fn poll_closing(&mut self) -> Option<FlowId> {
-        self.closings.pop_front()
+    /// What is to become of a connection, before anything else is sent.
+    pub fn poll_flow_order(&mut self) -> Option<FlowOrder> {
+        self.flow_orders.pop_front()
+    }
+
+    /// A phone has registered on a connection, which is how it is reached: who is to keep that alive is gone when it does
+    /// not (RFC 5626 §4.4.1), anybody else need say nothing before its registration ends.
+    pub(super) fn keep_flow_of(
+        &mut self,
+        now: Instant,
+        received: Received<'_>,
+        user: &str,
+        keeps_alive: bool,
+    ) {
+        let Some(flow) = received.packet.flow.filter(|_| !received.packet.transport.is_websocket()) else {
+            return;
+        };
+        let is_on_it = |binding: &&Binding| binding.hop.flow == Some(flow);
+        let until = self.registrar.bindings(user).iter().filter(is_on_it).map(|it| it.expires).max();
+        let Some(until) = until else { return };
+        let promised = self.config.phones.flow_timer.filter(|_| keeps_alive);
+        self.flow_orders.push_back(match promised {
+            Some(interval) => FlowOrder::Expect(flow, interval + LATE_MAX),
+            None => FlowOrder::Keep(flow, until - now + LATE_MAX),
+        });
     }
 
     /// A way to a trunk: on our flow, when that leads there (RFC 5626 §4.3).

@@ -45,10 +45,15 @@ impl KeepAlives {
 }
 
 impl UserAgent {
-    /// Tells a phone that asks by STUN at which address we see it. Whether it was STUN's at all.
+    /// Tells a phone that asks by STUN at which address we see it, or takes what we have asked ourselves. Whether it was STUN's
+    /// at all.
     pub(super) fn answers_stun(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
         if packet.transport != Transport::Udp || !stun::is_stun(packet.bytes) {
             return false;
+        }
+        if let Some((id, mapped)) = stun::answered(packet.bytes) {
+            self.handle_stun(now, packet.source, id, mapped);
+            return true;
         }
         let Some(answer) = stun::answer(packet.bytes, packet.source) else {
             self.counters.parse_errors += 1;

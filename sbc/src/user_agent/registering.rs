@@ -2,6 +2,7 @@
 //! on (RFC 5626).
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +13,15 @@ use super::authorization::{SENT_AGAIN_MAX, answer_header, remember_challenges};
 use super::session::Peer;
 use super::{News, Received, RegisterConfig, Role, RouteConfig, UserAgent, compose};
 use crate::auth::{Asked, Challenge};
-use crate::framing::PONG;
 use crate::header::Contact;
 use crate::lex;
 use crate::message::{Builder, HeaderIndex, HeaderName, Message, Method};
 use crate::registrant::{Due, EXPIRES_MAX, Grant, REGISTRATIONS_MAX, Registrant, State};
 use crate::slab::{Slab, Slot};
 use crate::transaction::{Outgoing, Routed, TransactionId};
-use crate::transport::{FlowId, Hop, TransportFailure};
+use crate::transport::Hop;
 
-/// RFC 5626 §3.5.1: asks whether a connection lives; on UDP it only keeps a NAT's mapping.
-const PING: &[u8] = b"\r\n\r\n";
+mod keeping;
 
 /// The most entries of a Service-Route that are followed.
 const SERVICE_ROUTE_MAX: usize = 8;
@@ -449,68 +448,6 @@ impl UserAgent {
         }
     }
 
-    fn ping(&mut self, now: Instant, slot: Slot) {
-        let Some(registrant) = self.registrants.slab.get_mut(slot) else { return };
-        if let Some(hop) = registrant.bound().map(|bound| bound.hop) {
-            self.transmits.push_back(hop.carry(PING.to_vec()));
-            self.counters.keep_alives_sent += 1;
-        }
-        registrant.pinged(now);
-    }
-
-    /// Takes line ends that came on a connection: the answer to a keep-alive of ours, if it was one.
-    pub(super) fn handle_keep_alive(&mut self, bytes: &[u8], flow: Option<FlowId>) {
-        self.counters.keep_alives += 1;
-        let Some(flow) = flow.filter(|_| bytes == PONG) else { return };
-        let slots: Vec<Slot> = self.registrants.slots().collect();
-        for slot in slots {
-            if let Some(registrant) = self.registrants.slab.get_mut(slot) {
-                registrant.ponged(flow);
-            }
-        }
-        self.registrants.note_due();
-    }
-
-    /// RFC 5626 §4.4.1: a connection that does not answer is dead, though nobody has told us; whatever is on it is lost, and the
-    /// next REGISTER must not be.
-    fn close_flow(&mut self, now: Instant, slot: Slot) {
-        let Some(registrant) = self.registrants.slab.get(slot) else { return };
-        let hop = registrant.bound().map(|bound| bound.hop);
-        if let State::Asking { transaction, .. } = registrant.state {
-            self.transactions.abandon(transaction);
-        }
-        self.lose_flow(now, slot);
-        if let Some(Hop { transport, destination, flow: Some(flow), .. }) = hop {
-            self.closings.push_back(flow);
-            self.handle_transport_failure(now, TransportFailure { transport, destination, flow: Some(flow) });
-        }
-    }
-
-    fn lose_flow(&mut self, now: Instant, slot: Slot) {
-        self.counters.flows_lost += 1;
-        if let Some(registrant) = self.registrants.slab.get_mut(slot) {
-            registrant.flow_lost(now);
-        }
-    }
-
-    /// RFC 5626 §4.5: a connection that is gone takes its registration with it.
-    pub(super) fn lose_registrations(&mut self, now: Instant, failure: &TransportFailure) {
-        let is_hit = |slot: &Slot| {
-            let registrant = self.registrants.slab.get(*slot);
-            let hop = registrant.filter(|it| matches!(it.state, State::Registered(_)));
-            let hop = hop.and_then(|it| it.bound()).map(|bound| bound.hop);
-            hop.is_some_and(|hop| hop.transport.is_reliable() && hop.is_hit_by(failure))
-        };
-        let hit: Vec<Slot> = self.registrants.slots().filter(is_hit).collect();
-        for slot in &hit {
-            self.lose_flow(now, *slot);
-            self.tell_registration(now, *slot);
-        }
-        if !hit.is_empty() {
-            self.registrants.note_due();
-        }
-    }
-
     fn tell_registration(&mut self, now: Instant, slot: Slot) {
         let Some(registrant) = self.registrants.slab.get_mut(slot) else { return };
         let is_registered = registrant.is_registered(now);
@@ -552,7 +489,7 @@ fn granted(response: &Message<'_>, user: &str, hop: &Hop, asked: Duration) -> Du
         Contact::Address(address) => address.uri().ok().is_some_and(|uri| {
             let at = uri.as_sip().map(|sip| {
                 let port = sip.port.unwrap_or(hop.transport.default_port());
-                sip.host.ip().map(|ip| std::net::SocketAddr::new(ip, port).to_string())
+                sip.host.ip().map(|ip| SocketAddr::new(ip, port).to_string())
             });
             uri.user().is_some_and(|it| it == user) && at.flatten().is_some_and(|at| at == host)
         }),

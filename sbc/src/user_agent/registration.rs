@@ -82,6 +82,7 @@ impl UserAgent {
         // RFC 5626 §4.4: how often, for those on streams; WebSocket has pings of its own, and those are ours.
         let transport = received.packet.transport;
         let keeps_alive = is_outbound && transport.is_reliable() && !transport.is_websocket();
+        self.keep_flow_of(now, received, user, keeps_alive);
         let flow_timer = self.config.phones.flow_timer.filter(|_| keeps_alive);
         self.respond_with(now, received, 200, |builder| {
             // RFC 3327 §5.3: who registered sees by which way it will be called.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_sbc::user_agent::{
-    FlowId, News, Outbound, RegisterConfig, Target, Transport, TrunkCredentials, UserAgentConfig,
+    FlowId, FlowOrder, News, Outbound, RegisterConfig, Target, Transport, TrunkCredentials, UserAgentConfig,
 };
 
-use crate::support::{CARRIER, Sent, World, address, config};
+use crate::support::{CARRIER, PHONE, Sent, World, address, config};
 
 const AOR: &str = "sip:4711@carrier.example";
 const CHALLENGE: &str =
@@ -104,11 +104,11 @@ fn failures_are_tried_again_ever_later() {
     let mut waits = Vec::new();
     for _ in 0..4 {
         world.receive(CARRIER, &register.answer("403 Forbidden", "r", "", ""));
-        let (after, next) = next_register(&mut world, 300);
+        let (after, next) = next_register(&mut world, 600);
         waits.push(after);
         register = next;
     }
-    for (wait, longest) in waits.iter().zip([30, 60, 120, 240]) {
+    for (wait, longest) in waits.iter().zip([60, 120, 240, 480]) {
         assert!((longest / 2..=longest + 1).contains(wait), "{waits:?}");
     }
     assert_eq!(news(&mut world), [(false, 403)]);
@@ -168,9 +168,84 @@ fn a_connection_that_does_not_answer_is_made_anew() {
     // §4.4.1: ten seconds for the answer.
     world.pass_ms(10_000);
     assert_eq!(news(&mut world), [(false, 200)]);
-    assert_eq!(world.own(|agent, _| agent.poll_closing()), flow, "nothing more goes there");
+    let order = world.own(|agent, _| agent.poll_flow_order());
+    assert_eq!(order, flow.map(FlowOrder::Close), "nothing more goes there");
     let anew = world.expect("REGISTER");
     assert_eq!(anew.flow, None, "on a connection of its own");
+    assert_eq!(world.counters().flows_lost, 1);
+}
+
+/// A registration with `outbound` over UDP that has just been granted, for an hour.
+fn bound_over_udp() -> World {
+    let outbound = Outbound { instance: "urn:uuid:0a".to_owned(), reg_id: 1 };
+    let (mut world, first) = world_with(|register| register.outbound = Some(outbound));
+    let headers = format!("Require: outbound\r\n{}", granted(&first, 3_600));
+    world.receive(CARRIER, &first.answer("200 OK", "r", &headers, ""));
+    assert_eq!(news(&mut world), [(true, 200)]);
+    world
+}
+
+/// The STUN request that goes out next, when there was none before that moment, and after how long.
+fn asked(world: &mut World) -> (u64, Vec<u8>) {
+    for tenth in 1..=400 {
+        world.pass_ms(100);
+        if let Some((to, request)) = world.stun.pop_front() {
+            assert_eq!((to, &request[..4]), (address(CARRIER), &[0, 1, 0, 0][..]));
+            return (tenth / 10, request);
+        }
+    }
+    panic!("nothing is asked")
+}
+
+/// Its answer: we are seen at that port, or it is refused.
+fn seen(request: &[u8], port: Option<u16>) -> Vec<u8> {
+    let id = &request[4..20];
+    let Some(port) = port else { return [&[1, 0x11, 0, 0], id].concat() };
+    let port = (port ^ 0x2112).to_be_bytes();
+    let address = [127 ^ 0x21, 0x12, 0xA4, 1 ^ 0x42];
+    [&[1, 1, 0, 12], id, &[0, 0x20, 0, 8, 0, 1], &port, &address].concat()
+}
+
+/// RFC 5626 §4.4.2: over UDP we ask by STUN every 24 to 29 seconds; whoever is seen elsewhere, or refused, begins anew.
+#[test]
+fn a_mapping_that_has_changed_is_registered_anew() {
+    for change in [Some(40_001), None] {
+        let mut world = bound_over_udp();
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            let (after, request) = asked(&mut world);
+            assert!((23..=30).contains(&after), "{after} s");
+            world.receive_bytes(Transport::Udp, None, CARRIER, &seen(&request, Some(40_000)));
+            world.expect_silence();
+            ids.push(request);
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 3, "each is another one");
+        let (_, request) = asked(&mut world);
+        world.receive_bytes(Transport::Udp, None, CARRIER, &seen(&request, change));
+        world.pass_ms(1);
+        world.expect("REGISTER");
+        assert_eq!((world.counters().flows_lost, news(&mut world)), (1, vec![(false, 200)]));
+    }
+}
+
+/// RFC 8489 §6.2.1: a request that nobody answers is sent seven times, and 39.5 s are waited for an answer; what is no answer to
+/// it counts for nothing.
+#[test]
+fn a_registrar_that_answers_no_question_is_registered_with_anew() {
+    let mut world = bound_over_udp();
+    let (_, request) = asked(&mut world);
+    let mut foreign = seen(&request, Some(40_000));
+    foreign[8] ^= 1;
+    world.receive_bytes(Transport::Udp, None, CARRIER, &foreign);
+    world.receive_bytes(Transport::Udp, None, PHONE, &seen(&request, Some(40_000)));
+    assert_eq!(world.counters().stray_responses, 2);
+    world.pass_ms(38_000);
+    assert_eq!(world.stun.len(), 6);
+    assert!(world.stun.iter().all(|(_, again)| *again == request), "the same");
+    world.expect_silence();
+    world.pass_ms(1_600);
+    world.expect("REGISTER");
     assert_eq!(world.counters().flows_lost, 1);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem_sbc::user_agent::{Event, FlowId, InviteTarget, SessionError, Transport};
+use tandem_sbc::user_agent::{Event, FlowId, FlowOrder, InviteTarget, SessionError, Transport};
 
 use crate::support::{CARRIER, PHONE, World, address, config, contact, credentials, media, register};
 
@@ -323,6 +323,38 @@ fn a_phone_that_names_its_flow_is_told_that_it_is_kept() {
         assert_eq!(told(&headers, between).what(), expected, "{path}");
     }
     assert_eq!(told(&plain, between).what(), "200 REGISTER");
+}
+
+/// RFC 5626 §4.4.1: a phone that is to keep its connection alive is gone when it does not; one that knows nothing of that stays
+/// for as long as it is registered, since nothing but its connection may lead to it.
+#[test]
+fn a_phone_on_a_connection_stays_on_it() {
+    let named = "Contact: <sip:1001@192.168.1.5>;reg-id=1;+sip.instance=\"<urn:uuid:0a>\"\r\n";
+    let ordered = |transport: Transport, headers: &str, timer: Option<Duration>| {
+        let mut config = config();
+        config.phones.flow_timer = timer;
+        let mut world = World::with(config);
+        let flow = transport.is_reliable().then_some(FlowId(7));
+        let asking = register(1, headers).with(|it| {
+            it.via = format!("SIP/2.0/{} 192.168.1.5;rport", transport.via_name());
+        });
+        let response = world.register_on(transport, flow, "127.0.0.20:40000", &asking);
+        assert_eq!(response.what(), "200 REGISTER");
+        let orders = std::iter::from_fn(|| world.own(|agent, _| agent.poll_flow_order()));
+        orders.collect::<Vec<_>>()
+    };
+    let (knowing, timer) = (format!("{named}Supported: outbound\r\n"), Some(Duration::from_secs(90)));
+    let (flow, seconds) = (FlowId(7), Duration::from_secs);
+    assert_eq!(ordered(Transport::Tls, &knowing, timer), [FlowOrder::Expect(flow, seconds(90 + 30))]);
+    assert_eq!(ordered(Transport::Tls, &knowing, None), [FlowOrder::Keep(flow, seconds(3_600 + 30))]);
+    for expires in [600, 3_600] {
+        let plain = format!("Contact: <sip:1001@192.168.1.5>;expires={expires}\r\n");
+        assert_eq!(ordered(Transport::Tcp, &plain, timer), [FlowOrder::Keep(flow, seconds(expires + 30))]);
+        assert_eq!(ordered(Transport::Udp, &plain, timer), []);
+        assert_eq!(ordered(Transport::Ws, &plain, timer), [], "it has pings of its own");
+    }
+    assert_eq!(ordered(Transport::Tcp, "Contact: <sip:1001@192.168.1.5>;expires=0\r\n", timer), []);
+    assert_eq!(ordered(Transport::Tcp, "", timer), [], "it asks who is registered");
 }
 
 /// RFC 5626 §4.4: how often a phone keeps its connection alive is ours to say, to those who know of flows.

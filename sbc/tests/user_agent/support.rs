@@ -188,6 +188,8 @@ pub(crate) struct World {
     pub(crate) agent: UserAgent,
     pub(crate) now: Instant,
     sent: VecDeque<Sent>,
+    /// What is no text, and to whom.
+    pub(crate) stun: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<Event>,
 }
 
@@ -247,7 +249,13 @@ impl World {
 
     pub(crate) fn with(config: UserAgentConfig) -> Self {
         let agent = UserAgent::new(Arc::new(config), ChaCha8Rng::seed_from_u64(1));
-        Self { agent, now: Instant::from_millis(1_000), sent: VecDeque::new(), events: VecDeque::new() }
+        Self {
+            agent,
+            now: Instant::from_millis(1_000),
+            sent: VecDeque::new(),
+            stun: VecDeque::new(),
+            events: VecDeque::new(),
+        }
     }
 
     /// A datagram from a peer.
@@ -321,13 +329,16 @@ impl World {
     fn collect(&mut self) {
         let at_ms = (self.now - Instant::from_millis(1_000)).as_millis().try_into().expect("a short test");
         while let Some(transmit) = self.agent.poll_transmit() {
-            self.sent.push_back(Sent {
-                at_ms,
-                to: transmit.destination,
-                transport: transmit.transport,
-                flow: transmit.flow,
-                text: String::from_utf8(transmit.bytes).expect("text"),
-            });
+            match String::from_utf8(transmit.bytes) {
+                Ok(text) => self.sent.push_back(Sent {
+                    at_ms,
+                    to: transmit.destination,
+                    transport: transmit.transport,
+                    flow: transmit.flow,
+                    text,
+                }),
+                Err(error) => self.stun.push_back((transmit.destination, error.into_bytes())),
+            }
         }
         while let Some(event) = self.agent.poll_event() {
             self.events.push_back(event);

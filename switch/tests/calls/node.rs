@@ -112,7 +112,7 @@ impl Node {
                     }),
                     Output::Media { command, .. } => self.worker.handle_command(now, command),
                     Output::Record(record) => self.records.push(*record),
-                    Output::Recording(_) | Output::CloseFlow(_) => {}
+                    Output::Recording(_) | Output::Flow(_) => {}
                 }
             }
             self.drain_worker(now);

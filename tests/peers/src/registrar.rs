@@ -9,8 +9,8 @@ use crate::kamailio::Kamailio;
 pub struct Registrar(Kamailio);
 
 impl Registrar {
-    /// Starts one at a free port of `ip`, over UDP and TCP, for the domain `carrier.example`; whoever registers shorter
-    /// than 60 s gets 423.
+    /// Starts one at a free port of `ip`, over UDP (STUN beside it) and TCP, for the domain `carrier.example`; whoever
+    /// registers shorter than 60 s gets 423.
     ///
     /// # Errors
     /// When it is not installed (Debian's `kamailio`) or does not start.
@@ -41,6 +41,7 @@ fn script(password: &str, granting: &str) -> String {
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
+loadmodule "stun.so"
 modparam("registrar", "min_expires", 60)
 request_route {{
     if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}

@@ -321,8 +321,8 @@ impl Node {
                     making: Making::Sip,
                     stream: transmit.transport.is_reliable().then_some((transmit.transport, transmit.flow)),
                 }),
-                // No registration of ours is on a connection here.
-                Output::CloseFlow(_) => {}
+                // No registration of ours is on a connection here, and phones on one say something every so often.
+                Output::Flow(_) => {}
                 Output::Media { mut command, .. } => {
                     if let Some(sabotage) = self.sabotage {
                         sabotage.spoil_command(&mut command);

@@ -4,13 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use socket2::{SockRef, TcpKeepalive};
 use tandem_sbc::transport::Transport;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_tungstenite::WebSocketStream;
 
-use super::{HANDSHAKE_TIMEOUT, Link, Shared, websocket};
+use super::{HANDSHAKE_TIMEOUT, Link, PROBE_AFTER, PROBE_EVERY, PROBES, Shared, websocket};
 use crate::counters::count;
 
 /// A connection that is ready to carry SIP.
@@ -51,14 +52,21 @@ async fn open(link: Link) -> io::Result<TcpStream> {
         socket.bind(SocketAddr::new(link.local.ip(), 0))?;
     }
     let stream = socket.connect(link.peer).await?;
-    let _ = stream.set_nodelay(true);
+    prepare(&stream);
     Ok(stream)
+}
+
+/// What cannot be set is done without.
+fn prepare(stream: &TcpStream) {
+    // SIP messages are small and each is complete: none should wait for the next (RFC 896 does not help here).
+    let _ = stream.set_nodelay(true);
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY).with_retries(PROBES);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
 /// Lets a client that has connected shake hands; `None` when it does not, or not in time.
 pub(super) async fn accept(shared: &Shared, link: Link, stream: TcpStream) -> Option<Channel> {
-    // SIP messages are small and each is complete: none should wait for the next (RFC 896 does not help here).
-    let _ = stream.set_nodelay(true);
+    prepare(&stream);
     if link.transport == Transport::Tcp {
         return Some(Channel::Plain(stream));
     }
@@ -101,5 +109,27 @@ fn failed(shared: &Shared, trunk: Option<&str>, error: &io::Error) {
     count(&shared.counters.tls_handshake_failures);
     if let Some(trunk) = trunk {
         shared.refusals.failed(trunk, error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// RFC 5382 REQ-5: a NAT may forget a connection on which nothing goes; and who has vanished is found out.
+    #[tokio::test]
+    async fn tcp_asks_whether_a_silent_peer_is_there() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let connecting = TcpStream::connect(listener.local_addr().expect("bound"));
+        let (stream, _) = tokio::join!(connecting, listener.accept());
+        let stream = stream.expect("connected");
+        prepare(&stream);
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().expect("an option"));
+        assert_eq!(socket.tcp_keepalive_time().expect("an option"), PROBE_AFTER);
+        assert_eq!(socket.tcp_keepalive_interval().expect("an option"), PROBE_EVERY);
+        assert_eq!(socket.tcp_keepalive_retries().expect("an option"), PROBES);
     }
 }

@@ -15,7 +15,8 @@ use super::channel::{self, Channel};
 use super::line::{Half, Line, SipStream};
 use super::table::Opening;
 use super::{
-    CLOSE_TIMEOUT, CONNECT_TIMEOUT, GATHERED_MAX, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT, websocket,
+    CLOSE_TIMEOUT, CONNECT_TIMEOUT, GATHERED_MAX, LOOK_AGAIN, Link, MESSAGE_TIMEOUT, Shared, WRITE_TIMEOUT,
+    websocket,
 };
 use crate::counters::{add, count};
 use crate::inbox::{Inbound, InboundPacket};
@@ -135,16 +136,20 @@ impl Reading<'_> {
         let mut framer = StreamFramer::new();
         let mut buffer = [0; READ];
         let mut message_began: Option<Instant> = None;
+        let mut heard = Instant::now();
         loop {
             let deadline = match message_began {
                 Some(began) => began + MESSAGE_TIMEOUT,
-                None => Instant::now() + self.shared.limits.idle_timeout,
+                None => heard + self.line.patience(),
             };
-            let len = match timeout_at(deadline, reader.read(&mut buffer)).await {
+            let looked_at = deadline.min(Instant::now() + LOOK_AGAIN);
+            let len = match timeout_at(looked_at, reader.read(&mut buffer)).await {
                 Ok(Ok(0) | Err(_)) => return,
                 Ok(Ok(len)) => len,
+                Err(_) if looked_at < deadline => continue,
                 Err(_) => return count(&self.shared.counters.tcp_timeouts),
             };
+            heard = Instant::now();
             framer.push(buffer.get(..len).unwrap_or_default());
             if self.take_frames(&mut framer).await.is_err() {
                 return count(&self.shared.counters.tcp_framing_errors);

@@ -7,8 +7,10 @@
 use std::io;
 use std::mem;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -29,6 +31,8 @@ pub(super) enum SipStream {
 pub(super) struct Line {
     queue: mpsc::Sender<Vec<u8>>,
     direct: Mutex<Option<Direct>>,
+    /// How long the peer may say nothing, in milliseconds.
+    patience_ms: AtomicU64,
 }
 
 /// The stream of a connection that stands, unless something is on top of it.
@@ -64,9 +68,22 @@ pub(super) struct Overflow;
 
 impl Line {
     /// One that does not stand yet, and what waits for it.
-    pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<Vec<u8>>) {
+    pub(super) fn new(patience: Duration) -> (Arc<Self>, mpsc::Receiver<Vec<u8>>) {
         let (queue, waiting) = mpsc::channel(CONNECTION_QUEUE);
-        (Arc::new(Self { queue, direct: Mutex::new(None) }), waiting)
+        let line = Self { queue, direct: Mutex::new(None), patience_ms: AtomicU64::default() };
+        line.bear_with(patience);
+        (Arc::new(line), waiting)
+    }
+
+    /// The peer may say nothing for so long from now on.
+    pub(super) fn bear_with(&self, patience: Duration) {
+        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.patience_ms.store(patience_ms, Relaxed);
+    }
+
+    /// How long the peer may say nothing.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.patience_ms.load(Relaxed))
     }
 
     /// Takes a message: for the next flush, or for the task when it has to write others first.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tandem_sbc::transport::{FlowId, Transport};
 use tokio::sync::{mpsc, oneshot};
@@ -75,7 +76,7 @@ impl Connections {
             return None;
         }
         table.accepted_from.insert(source, from_source + 1);
-        Some(table.open(peer, true))
+        Some(table.open(peer, true, self.limits.idle_timeout))
     }
 
     /// The connection that is `flow`, or one to `destination`, or a new one.
@@ -90,7 +91,12 @@ impl Connections {
         if table.by_flow.len() >= self.limits.max_connections {
             return Found::TooManyConnections;
         }
-        Found::New(table.open(destination, false))
+        Found::New(table.open(destination, false, self.limits.idle_timeout))
+    }
+
+    /// A connection that is there.
+    pub(super) fn line(&self, flow: FlowId) -> Option<Arc<Line>> {
+        self.lock().by_flow.get(&flow).map(|entry| Arc::clone(&entry.line))
     }
 
     /// Takes a connection out, if it still is in.
@@ -136,10 +142,10 @@ impl Connections {
 }
 
 impl Table {
-    fn open(&mut self, peer: Peer, accepted: bool) -> Opening {
+    fn open(&mut self, peer: Peer, accepted: bool, patience: Duration) -> Opening {
         self.last_flow += 1;
         let flow = FlowId(self.last_flow);
-        let (line, queue) = Line::new();
+        let (line, queue) = Line::new(patience);
         let (alive, cut) = oneshot::channel();
         self.by_flow.insert(flow, Entry { peer, accepted, line: Arc::clone(&line), alive });
         self.by_peer.insert(peer, flow);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::node::{LISTED, Node, config, message};
-use tandem_sbc::transport::Transport;
+use tandem_sbc::transport::{FlowOrder, Transport};
 use tandem_sbc_net::{CONNECTION_QUEUE, TcpLimits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -108,7 +108,7 @@ async fn a_connection_that_the_core_closes_is_not_used_again() {
     let (mut dead, _) = listener.accept().await.expect("accepted");
     dead.write_all(&message("b", 0)).await.expect("written");
     let flow = node.next_packet().await.flow.expect("of a connection");
-    node.transports.close(flow);
+    node.transports.see_to(FlowOrder::Close(flow));
     node.send(Transport::Tcp, destination, Some(flow), message("c", 0)).expect("queued");
     let (mut alive, _) = listener.accept().await.expect("another one");
     let message_c = message("c", 0);

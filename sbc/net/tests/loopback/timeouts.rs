@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::node::{LISTED, Node, UNLISTED, config, message};
-use tandem_sbc::transport::Transport;
+use tandem_sbc::transport::{FlowOrder, Transport};
 use tandem_sbc_net::{CONNECT_TIMEOUT, CONNECTION_QUEUE, MESSAGE_TIMEOUT, TransportsConfig, WRITE_TIMEOUT};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -59,4 +59,47 @@ async fn a_message_that_cannot_be_written_ends_the_connection() {
     assert_eq!(failure.destination, destination);
     assert!((WRITE_TIMEOUT..HOUR).contains(&began.elapsed()), "{:?}", began.elapsed());
     assert_eq!(node.counters().tcp_slow_readers, 1);
+}
+
+/// Longer than others for a phone that is registered on it, less long for one that has promised to say something (RFC 5626
+/// §4.4.1); whatever comes begins it anew.
+#[tokio::test(start_paused = true)]
+async fn the_core_says_how_long_a_connection_may_be_silent() {
+    let seconds = Duration::from_secs;
+    let mut config = config();
+    config.tcp.idle_timeout = seconds(60);
+    for (order, silence) in [
+        (FlowOrder::Keep as fn(_, _) -> _, seconds(600)),
+        (FlowOrder::Keep, seconds(60)),
+        (FlowOrder::Expect, seconds(600)),
+        (FlowOrder::Expect, seconds(20)),
+    ] {
+        let mut node = Node::start(&config, 8);
+        let mut peer = node.connect_from(LISTED).await.expect("connected");
+        peer.write_all(&message("a", 0)).await.expect("written");
+        let flow = node.next_packet().await.flow.expect("of a connection");
+        node.transports.see_to(order(flow, silence));
+        peer.write_all(b"\r\n\r\n").await.expect("written");
+        peer.read_exact(&mut [0; 2]).await.expect("an answer to the ping");
+        let began = Instant::now();
+        assert_eq!(node.next_failure().await.flow, Some(flow));
+        // It is looked every so often whether that is still so.
+        let looked = silence..silence + seconds(15);
+        assert!(looked.contains(&(began.elapsed() + seconds(1))), "{silence:?}: {:?}", began.elapsed());
+    }
+}
+
+/// Less than the time of any other connection is none of a phone that is registered.
+#[tokio::test(start_paused = true)]
+async fn no_registered_phone_is_cut_sooner_than_others() {
+    let mut config = config();
+    config.tcp.idle_timeout = HOUR;
+    let mut node = Node::start(&config, 8);
+    let mut peer = node.connect_from(LISTED).await.expect("connected");
+    peer.write_all(&message("a", 0)).await.expect("written");
+    let flow = node.next_packet().await.flow.expect("of a connection");
+    node.transports.see_to(FlowOrder::Keep(flow, Duration::from_secs(90)));
+    let began = Instant::now();
+    node.next_failure().await;
+    assert!(began.elapsed() + Duration::from_secs(1) >= HOUR, "{:?}", began.elapsed());
 }
