@@ -308,10 +308,10 @@ fn listens_where_it_came_from(binding: &Binding) -> bool {
     binding.hop.transport == Transport::Tcp && uri.host.ip() == Some(binding.hop.destination.ip())
 }
 
-/// §19.1.4.
+/// §19.1.4; what is registered as sips takes the place of the same as sip, and the other way round (RFC 5630 §5.1.1.1).
 fn is_same_uri(left: &str, right: &str) -> bool {
     match (Uri::parse(left.as_bytes()), Uri::parse(right.as_bytes())) {
-        (Ok(Uri::Sip(left)), Ok(Uri::Sip(right))) => left.is_equivalent(&right),
+        (Ok(Uri::Sip(left)), Ok(Uri::Sip(right))) => left.is_same_place(&right),
         _ => left == right,
     }
 }

@@ -22,8 +22,8 @@ pub enum Uri<'a> {
     Other(OtherUri<'a>),
 }
 
-/// What a URI asks of the way to it (RFC 3261 §26.2.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a URI asks of the way to it (RFC 3261 §26.2.2); the greater asks for more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scheme {
     /// `sip:`: any transport.
     #[default]
@@ -235,8 +235,13 @@ impl<'a> SipUri<'a> {
     /// Equality as RFC 3261 §19.1.4 has it, except that URI headers are compared as written.
     #[must_use]
     pub fn is_equivalent(&self, other: &SipUri<'_>) -> bool {
-        self.secure == other.secure
-            && same_escaped(self.user_bytes, other.user_bytes)
+        self.secure == other.secure && self.is_same_place(other)
+    }
+
+    /// The same, but for the scheme: one place, asked for with or without TLS on every hop (RFC 5630 §4.1).
+    #[must_use]
+    pub fn is_same_place(&self, other: &SipUri<'_>) -> bool {
+        same_escaped(self.user_bytes, other.user_bytes)
             && same_escaped(self.password, other.password)
             && self.host.is_same(&other.host)
             && self.port == other.port

@@ -473,9 +473,8 @@ impl UserAgent {
             ResponseMatch::Deliver { user: Role::Probe(probe), .. } if status >= 200 => {
                 self.handle_probed(now, probe, Some(status));
             }
-            ResponseMatch::Deliver { user: Role::Prack(session), .. } if status >= 300 => {
-                let tag = received.essentials.to.tag().unwrap_or_default();
-                self.handle_prack_failure(now, session, Some(tag), status);
+            ResponseMatch::Deliver { user: Role::Prack(session), .. } if status >= 200 => {
+                self.handle_prack_response(now, session, received, status);
             }
             ResponseMatch::Deliver { .. } => {}
         }

@@ -59,6 +59,20 @@ fn contacts_come_are_refreshed_and_expire() {
     assert!(registrar.users.is_empty());
 }
 
+/// RFC 5630 §5.1.1.1: one place has one binding, of sips or of sip, as it was registered last.
+#[test]
+fn a_contact_of_the_other_scheme_takes_its_place() {
+    let mut registrar = Registrar::default();
+    for (cseq, uri) in (1..).zip(["sip:1001@127.0.0.20", "sips:1001@127.0.0.20", "sip:1001@127.0.0.20"]) {
+        let asked = registration("a", cseq, vec![contact(uri, Some(60))]);
+        assert!(registrar.register(now(0), "1001", asked, POLICY).is_ok());
+        assert_eq!(uris(&registrar), [uri]);
+    }
+    let other = registration("b", 1, vec![contact("sips:1001@127.0.0.20:5071", Some(60))]);
+    assert!(registrar.register(now(0), "1001", other, POLICY).is_ok());
+    assert_eq!(uris(&registrar).len(), 2, "another place");
+}
+
 /// §10.3 step 7: the contact's own lifetime, else the header's, else ours; never longer than ours.
 #[test]
 fn the_lifetime_granted() {

@@ -279,12 +279,12 @@ impl UserAgent {
         let (first, fallback) = self.by_size(&peer, destination.hop, |agent, hop| {
             agent.write_invite(call, destination, hop, &branch)
         });
-        let user = Role::Fork(call.session);
+        let (user, scheme) = (Role::Fork(call.session), compose::scheme_asked(&first.bytes));
         let outgoing = Outgoing { method: Method::Invite, branch: &branch, first, fallback, user };
         let transaction = self.send(now, &peer, outgoing);
         if let Some(session) = self.sessions.get_mut(call.session) {
             let branch = late::number_of(&branch);
-            session.forks.push(Fork { transaction, branch, state: ForkState::Calling });
+            session.forks.push(Fork { transaction, branch, scheme, state: ForkState::Calling });
         }
     }
 
@@ -328,18 +328,20 @@ impl UserAgent {
         let mut builder = Builder::request(Method::Invite, &destination.uri)
             .header(HeaderName::Via, compose::via(hop, branch))
             .header(HeaderName::MaxForwards, profile.max_forwards);
-        for route in &destination.routes {
+        let routes = destination.routes.iter().chain(self.service_route(&peer));
+        let routes: Vec<_> = routes.map(|route| compose::route_by(scheme, route)).collect();
+        for route in &routes {
             builder = builder.header(HeaderName::Route, route);
         }
-        for route in self.service_route(&peer) {
-            builder = builder.header(HeaderName::Route, route);
-        }
+        // §8.1.1.8: sips where the first Route is, too.
+        let first = routes.first().map_or("", |route| uri_of_route(route));
+        let scheme_back = scheme.max(Scheme::of(first.as_bytes()));
         builder = builder
             .header(HeaderName::From, format_args!("{from};tag={}", call.local_tag))
             .header(HeaderName::To, to)
             .header(HeaderName::CallId, call.call_id)
             .header(HeaderName::CSeq, format_args!("{} INVITE", call.cseq))
-            .header(HeaderName::Contact, self.contact_for(&peer, scheme, &destination.hop))
+            .header(HeaderName::Contact, self.contact_for(&peer, scheme_back, &destination.hop))
             .header(HeaderName::Allow, compose::ALLOW);
         builder = compose::with_user_agent(builder, self.product_for(call.session));
         let mut required = compose::required(profile);
@@ -356,7 +358,7 @@ impl UserAgent {
         builder = builder.header(HeaderName::Supported, supported.join(", "));
         builder = self.with_session_id(call.session, self.with_interval(call.session, builder));
         if profile.early_media == EarlyMedia::Accept {
-            // RFC 5009 §5.1: else some networks let nothing through before the answer.
+            // RFC 5009 §8.1: else some networks let nothing through before the answer.
             builder = builder.header(HeaderName::PEarlyMedia, "supported");
         }
         let builder = shown.add_to(builder);
@@ -421,11 +423,10 @@ impl UserAgent {
         received: Received<'_>,
         repeated: bool,
     ) {
-        let Some((invite, sent_on)) = self.transactions.sent(transaction) else { return };
-        let scheme = compose::scheme_asked(invite);
+        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return };
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let mut dialog = Dialog::of_response(received.message, received.essentials, hop);
-        dialog.scheme = scheme;
+        dialog.scheme = self.scheme_of_fork(id, transaction);
         dialog.max_forwards = self.profile_for(id).max_forwards;
         let cseq = received.essentials.cseq.number;
         if !self.waits_for_answer(id, transaction, &dialog, cseq) {

@@ -1,5 +1,6 @@
 //! What our messages have in common.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::net::SocketAddr;
 
@@ -288,9 +289,23 @@ pub(super) fn address_of(uri: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(maddr.or(sip.host.ip())?, sip.port.unwrap_or(default.default_port())))
 }
 
-/// What an INVITE of ours asks of the way to its target (§12.1.2).
+/// What an INVITE of ours asks of the way to its target (§12.1.2), and its Contact of the way back (§8.1.1.8).
 pub(super) fn scheme_asked(invite: &[u8]) -> Scheme {
-    Scheme::of(invite.strip_prefix(b"INVITE ").unwrap_or_default())
+    const ROUTE: &[u8] = b"\r\nRoute: <";
+    let head =
+        memchr::memmem::find(invite, b"\r\n\r\n").map_or(invite, |end| invite.get(..end).unwrap_or_default());
+    let route = memchr::memmem::find(head, ROUTE).and_then(|start| head.get(start + ROUTE.len()..));
+    let request_uri = invite.strip_prefix(b"INVITE ").unwrap_or_default();
+    Scheme::of(request_uri).max(Scheme::of(route.unwrap_or_default()))
+}
+
+/// A Route value as a request to a URI of that scheme has it (RFC 5630 §5.1.1): who is called with TLS on every hop is so
+/// by these as well.
+pub(super) fn route_by(scheme: Scheme, route: &str) -> Cow<'_, str> {
+    match route.strip_prefix("<sip:").filter(|_| scheme == Scheme::Sips) {
+        Some(rest) => format!("<sips:{rest}").into(),
+        None => route.into(),
+    }
 }
 
 /// The branch of a request of ours.

@@ -1,12 +1,14 @@
 //! Early dialogs of calls we make: each provisional response of another callee makes one (RFC 3261 §12.1), with its
 //! own route set and its own answer to our offer; what is heard before the answer is early media (RFC 3960).
 
+use std::sync::Arc;
+
 use tandem_time::Instant;
 
 use super::compose::{self, Description};
 use super::profile::EarlyMedia;
-use super::session::{EarlyDialog, ForkState, Phase};
-use super::{Event, Received, SessionId, UserAgent};
+use super::session::{Calling, EarlyDialog, ForkState, Phase};
+use super::{Event, MediaDirection, NegotiatedAudio, Received, SessionId, UserAgent};
 use crate::dialog::Dialog;
 use crate::header::Parameterised;
 use crate::message::{HeaderName, Message};
@@ -73,8 +75,8 @@ impl UserAgent {
         transaction: TransactionId,
         received: Received<'_>,
     ) -> bool {
-        let Some((invite, sent_on)) = self.transactions.sent(transaction) else { return true };
-        let scheme = compose::scheme_asked(invite);
+        let Some((_, sent_on)) = self.transactions.sent(transaction) else { return true };
+        let scheme = self.scheme_of_fork(id, transaction);
         let hop = Hop { flow: received.packet.flow.or(sent_on.flow), ..sent_on };
         let profile = self.profile_for(id);
         let (is_heard, max_forwards) = (profile.early_media == EarlyMedia::Accept, profile.max_forwards);
@@ -94,16 +96,49 @@ impl UserAgent {
         }
         early.rseq = rseq.or(early.rseq);
         let is_news = early.take(received, rseq.is_some());
-        let agreed = early.media.as_ref().and_then(Negotiation::agreed);
-        let audio = agreed.filter(|_| is_news && is_heard && !early.is_gate_closed).cloned();
-        if let Some(audio) = audio.filter(|audio| calling.heard.as_ref() != Some(audio)) {
-            calling.heard = Some(audio.clone());
+        if is_news
+            && is_heard
+            && let Some(audio) = calling.hear(tag)
+        {
             self.events.push_back(Event::EarlyMedia { session: id, audio });
         }
         if let Some(rseq) = rseq {
             self.send_prack(now, id, tag, rseq, received.essentials.cseq.number);
         }
         true
+    }
+
+    /// Takes what an UPDATE of a callee, or what answers ours or a PRACK, says of early media (RFC 5009 §8, Table 1).
+    pub(super) fn hear_gate(&mut self, id: SessionId, received: Received<'_>, tag: &str) {
+        let Some(is_closed) = is_gate_closed(received.message) else { return };
+        let is_heard = self.profile_for(id).early_media == EarlyMedia::Accept;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Phase::Calling(calling) = &mut session.phase else { return };
+        let found = calling.early.iter_mut().find(|early| early.dialog.remote_tag == tag);
+        let Some(early) = found.filter(|early| early.is_gate_closed != is_closed) else { return };
+        early.is_gate_closed = is_closed;
+        if is_heard && let Some(audio) = calling.hear(tag) {
+            self.events.push_back(Event::EarlyMedia { session: id, audio });
+        }
+    }
+}
+
+impl Calling {
+    /// What is heard from now on, when there is news of an early dialog that changes it: what was agreed in it, or
+    /// nothing any more of the one that is heard, when the network has shut its way (RFC 5009 §8).
+    fn hear(&mut self, remote_tag: &str) -> Option<Arc<NegotiatedAudio>> {
+        let early = self.early.iter().find(|early| early.dialog.remote_tag == remote_tag)?;
+        let agreed = early.media.as_ref().and_then(Negotiation::agreed)?;
+        let audio = match early.is_gate_closed {
+            false => Arc::clone(agreed),
+            true if self.heard.as_ref() == Some(agreed) => Arc::new(unheard(agreed)),
+            true => return None,
+        };
+        if self.heard.as_ref() == Some(&audio) {
+            return None;
+        }
+        self.heard = Some(Arc::clone(&audio));
+        Some(audio)
     }
 }
 
@@ -114,15 +149,15 @@ impl EarlyDialog {
         if let Some(is_closed) = is_gate_closed(received.message) {
             self.is_gate_closed = is_closed;
         }
-        let is_opened = was_closed && !self.is_gate_closed;
-        let Description::Sdp(answer) = compose::description(received.message) else { return is_opened };
+        let is_moved = was_closed != self.is_gate_closed;
+        let Description::Sdp(answer) = compose::description(received.message) else { return is_moved };
         let step = if is_reliable { Step::Reliable } else { Step::Provisional };
         let Some(media) = &mut self.media else {
             self.described = Some(answer.to_vec());
-            return is_opened;
+            return is_moved;
         };
         let is_answer = matches!(media.step(step), Verdict::Take | Verdict::Preview);
-        is_answer && media.accept_answer(answer, received.packet.source.ip()).is_ok() || is_opened
+        is_answer && media.accept_answer(answer, received.packet.source.ip()).is_ok() || is_moved
     }
 }
 
@@ -137,15 +172,23 @@ pub(super) fn in_order(last: Option<u32>, rseq: u32) -> bool {
     last.is_none_or(|last| rseq == last.wrapping_add(1))
 }
 
-/// RFC 5009 §8: what the network says of media towards the caller; the last direction on the header counts.
-fn is_gate_closed(response: &Message<'_>) -> Option<bool> {
-    response
-        .values(HeaderName::PEarlyMedia)
-        .filter_map(|value| Parameterised::parse(value).ok())
-        .filter_map(|param| match param.value.to_ascii_lowercase().as_str() {
+/// RFC 5009 §8: what the network says of media towards the caller. Directions are of the lines of media in their order, and
+/// our offer has one.
+fn is_gate_closed(message: &Message<'_>) -> Option<bool> {
+    message.values(HeaderName::PEarlyMedia).filter_map(|value| Parameterised::parse(value).ok()).find_map(
+        |param| match param.value.to_ascii_lowercase().as_str() {
             "sendrecv" | "sendonly" => Some(false),
             "recvonly" | "inactive" => Some(true),
             _ => None,
-        })
-        .last()
+        },
+    )
+}
+
+/// The same audio without what the peer would be heard by.
+fn unheard(audio: &NegotiatedAudio) -> NegotiatedAudio {
+    let direction = match audio.direction {
+        MediaDirection::SendReceive | MediaDirection::SendOnly => MediaDirection::SendOnly,
+        MediaDirection::ReceiveOnly | MediaDirection::Inactive => MediaDirection::Inactive,
+    };
+    NegotiatedAudio { direction, ..audio.clone() }
 }

@@ -105,7 +105,7 @@ impl UserAgent {
         let description = offered.media.as_mut().filter(|_| status == SESSION_PROGRESS);
         // RFC 3262 §5 lets the answer wait for the 2xx, which may be that of another phone.
         let passed = passed.filter(|_| !is_reliable);
-        // RFC 5009 §5.2: the caller's network asks, we say what there is to hear.
+        // RFC 5009 §8.2: the caller's network asks, we say what there is to hear.
         if (description.is_some() || passed.is_some()) && invite.lists(HeaderName::PEarlyMedia, "supported") {
             builder = builder.header(HeaderName::PEarlyMedia, "sendrecv");
         }

@@ -240,6 +240,8 @@ impl UserAgent {
             return;
         }
         let Wish { to, scheme, referred_by, .. } = wish;
+        // RFC 5630 §5.1.1.3: what follows from a call of sips is no less.
+        let scheme = scheme.max(self.scheme_of(id));
         self.events.push_back(Event::TransferAsked { session: id, refer, to, scheme, replaces, referred_by });
         self.settle(id);
     }

@@ -217,6 +217,22 @@ impl UserAgent {
         }
     }
 
+    /// Our PRACK has its final response.
+    pub(super) fn handle_prack_response(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        received: Received<'_>,
+        status: u16,
+    ) {
+        let tag = received.essentials.to.tag().unwrap_or_default();
+        if status >= 300 {
+            return self.handle_prack_failure(now, id, Some(tag), status);
+        }
+        self.hear_gate(id, received, tag);
+        self.settle(id);
+    }
+
     /// Our PRACK was refused, or had no answer. An early dialog that knows nothing of its 1xx is gone; the call goes on
     /// by what its other dialogs, or the INVITE's final response, say.
     pub(super) fn handle_prack_failure(

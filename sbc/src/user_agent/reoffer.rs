@@ -220,6 +220,7 @@ impl UserAgent {
                     self.acknowledge(id, transaction, received);
                 }
                 if !repeated {
+                    self.hear_gate(id, received, received.essentials.to.tag().unwrap_or_default());
                     self.handle_change_success(now, id, transaction, received);
                 }
             }

@@ -26,6 +26,7 @@ use crate::slab::{Slab, Slot};
 use crate::transaction::{INTERVAL_MIN, Timers, TransactionId};
 use crate::transport::{Hop, Transport};
 use crate::trunk::Admission;
+use crate::uri::Scheme;
 
 /// Whom a session is with; its later requests must come from there too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,6 +275,8 @@ pub(super) struct Fork {
     pub(super) transaction: TransactionId,
     /// The number in its branch.
     pub(super) branch: Option<u64>,
+    /// What its Contact asks of the way back.
+    pub(super) scheme: Scheme,
     pub(super) state: ForkState,
 }
 

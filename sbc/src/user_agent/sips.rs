@@ -6,6 +6,7 @@ use tandem_time::Instant;
 use super::calling::{Side, Wanted};
 use super::session::Phase;
 use super::{Invite, SessionError, SessionId, UserAgent};
+use crate::transaction::TransactionId;
 use crate::uri::Scheme;
 
 impl UserAgent {
@@ -34,6 +35,13 @@ impl UserAgent {
             }
             _ => Scheme::Sip,
         }
+    }
+
+    /// What an INVITE of ours that is under way has asked of the way back.
+    pub(super) fn scheme_of_fork(&self, id: SessionId, transaction: TransactionId) -> Scheme {
+        let forks = self.sessions.get(id).map(|session| session.forks.iter());
+        let fork = forks.into_iter().flatten().find(|fork| fork.transaction == transaction);
+        fork.map_or(Scheme::Sip, |fork| fork.scheme)
     }
 
     /// Remembers why nobody was called for a caller.

@@ -59,6 +59,7 @@ impl UserAgent {
         {
             self.tell_updated(id, tag, audio);
         }
+        self.hear_gate(id, received, tag);
         self.settle(id);
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tandem_sbc::user_agent::{EarlyMedia, Event, NegotiatedAudio, Profile, SessionError};
+use tandem_sbc::user_agent::{EarlyMedia, Event, MediaDirection, NegotiatedAudio, Profile, SessionError};
 
 use crate::support::{CARRIER, Request, SDP, Sent, World, address, config, contact, media};
 
@@ -81,12 +81,60 @@ fn the_network_gates_early_media() {
     let mut world = World::new();
     world.call_carrier();
     let invite = world.expect("INVITE");
-    for closed in ["inactive", "recvonly", "supported, inactive"] {
+    // Directions are of the lines of media in their order, and there is one.
+    for closed in ["inactive", "recvonly", "supported, inactive", "inactive, sendrecv"] {
         world.receive(CARRIER, &progress(&invite, closed, &format!("P-Early-Media: {closed}\r\n"), SDP));
         assert_eq!(early(&mut world), None, "{closed}");
     }
-    world.receive(CARRIER, &progress(&invite, "inactive", "P-Early-Media: sendrecv, gated\r\n", ""));
+    let opens = "P-Early-Media: sendrecv, inactive, gated\r\n";
+    world.receive(CARRIER, &progress(&invite, "inactive", opens, ""));
     assert_eq!(early(&mut world).map(|audio| audio.remote_rtp), Some(address("127.0.0.10:4000")));
+}
+
+/// RFC 5009 §8: what was let through is shut again, and not by what says nothing of it; the answer lets everything through.
+#[test]
+fn the_network_takes_back_what_it_let_through() {
+    let mut world = World::new();
+    world.call_carrier();
+    let invite = world.expect("INVITE");
+    world.receive(CARRIER, &progress(&invite, "callee", "P-Early-Media: sendrecv\r\n", SDP));
+    assert_eq!(early(&mut world).map(|audio| audio.direction), Some(MediaDirection::SendReceive));
+    world.receive(CARRIER, &progress(&invite, "callee", "", ""));
+    assert_eq!(early(&mut world), None);
+    for again in [Some(MediaDirection::SendOnly), None] {
+        world.receive(CARRIER, &progress(&invite, "callee", "P-Early-Media: inactive\r\n", SDP));
+        assert_eq!(early(&mut world).map(|audio| audio.direction), again);
+    }
+    world.receive(CARRIER, &invite.answer("200 OK", "callee", &contact(CARRIER), SDP));
+    world.expect("ACK");
+    let events = world.events();
+    let [Event::Media { audio, .. }, Event::Answered { .. }] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(audio.direction, MediaDirection::SendReceive);
+}
+
+/// RFC 5009 §8, Table 1: the callee's UPDATE and what answers a PRACK say it, too.
+#[test]
+fn the_network_gates_early_media_in_every_message_that_may_say_so() {
+    let mut world = World::new();
+    world.call_carrier();
+    let invite = world.expect("INVITE");
+    let closed = "Require: 100rel\r\nRSeq: 1\r\nP-Early-Media: inactive\r\n";
+    world.receive(CARRIER, &progress(&invite, "callee", closed, SDP));
+    assert_eq!(early(&mut world), None);
+    let prack = world.expect("PRACK");
+    world.receive(CARRIER, &prack.answer("200 OK", "", "P-Early-Media: sendonly\r\n", ""));
+    assert_eq!(early(&mut world).map(|audio| audio.direction), Some(MediaDirection::SendReceive));
+    for (cseq, says, heard) in
+        [(1, "inactive", MediaDirection::SendOnly), (2, "sendrecv", MediaDirection::SendReceive)]
+    {
+        let update = Request::from_callee("UPDATE", cseq, &invite, "callee");
+        let headers = format!("{}P-Early-Media: {says}\r\n", contact(CARRIER));
+        world.receive(CARRIER, &update.with(|it| it.headers = headers).text());
+        world.expect("200 UPDATE");
+        assert_eq!(early(&mut world).map(|audio| audio.direction), Some(heard));
+    }
 }
 
 /// §12.1.2, §13.2.2.4: each callee of a forking carrier has a dialog and an answer of its own; the latest is heard,

@@ -1,8 +1,11 @@
 //! `sips:` URIs: TLS on every hop, or not at all (RFC 3261 §26.2.2, RFC 5630).
 
+use std::sync::Arc;
+
 use tandem_sbc::user_agent::{
-    Event, FlowId, Identity, Invite, InviteTarget, ListenAddress, RedirectPolicy, RouteConfig, Scheme,
-    SessionError, SessionId, Target, Transport, UserAgentConfig,
+    Event, FlowId, Identity, Invite, InviteTarget, ListenAddress, MediaDirection, RedirectPolicy,
+    RegisterConfig, Reoffer, RouteConfig, Scheme, SessionError, SessionId, Target, Transport,
+    UserAgentConfig,
 };
 
 use crate::support::{
@@ -107,7 +110,13 @@ fn a_party_is_called_as_its_caller_asks() {
     let ok = invite.answer("200 OK", "callee", &format!("Contact: <sips:{PEER}>\r\n"), SDP);
     world.receive_on(Transport::Tls, None, PEER, &ok);
     world.expect("ACK");
-    assert_eq!(world.event_names(), ["Media", "Answered"]);
+    let [Event::Media { session, .. }, Event::Answered { .. }] = world.events()[..] else {
+        panic!("not answered")
+    };
+    // RFC 5630 §5.1.1.2: and so is what follows.
+    let hold = Reoffer { direction: Some(MediaDirection::SendOnly), media: None };
+    world.own(|agent, now| agent.reoffer(now, session, hold)).expect("an established session");
+    asks_for_tls(&world.expect("INVITE"));
 }
 
 /// RFC 5630 §5.1.2, §5.3: no way that keeps to TLS is 480 with Warning 380.
@@ -258,6 +267,59 @@ fn the_way_to_a_phone_of_sips_is_of_sips() {
             it.via = format!("SIP/2.0/TLS {PHONE}");
         });
         assert_eq!(world.register_on(Transport::Tls, FLOW, PHONE, &asking).what(), answer);
+    }
+}
+
+/// RFC 5630 §5.1.1: a carrier's Service-Route (RFC 3608) is of sips for who is called as sips; RFC 3261 §8.1.1.8: where it is
+/// so by itself, the way back is, too.
+#[test]
+fn the_way_by_the_carrier_is_of_sips() {
+    for (says, of_sips, of_sip, contact) in [
+        ("<sip:edge.example;lr>", "<sips:edge.example;lr>", "<sip:edge.example;lr>", "<sip:127.0.0.1"),
+        ("<sips:edge.example;lr>", "<sips:edge.example;lr>", "<sips:edge.example;lr>", "<sips:127.0.0.1"),
+    ] {
+        let mut config = secure();
+        config.trunks[1].registrations = vec![Arc::new(RegisterConfig::new("sip:4711@carrier.example"))];
+        let mut world = World::with(config);
+        world.pass_ms(1);
+        let register = world.expect("REGISTER");
+        let headers = format!("Contact: {}\r\nService-Route: {says}\r\n", register.header("Contact"));
+        world.receive_on(Transport::Tls, FLOW, PEER, &register.answer("200 OK", "r", &headers, ""));
+        let caller = waiting(&mut world);
+        call_for(&mut world, caller, trunk("carrier-b")).expect("it is called over TLS");
+        assert_eq!(world.expect("INVITE").header("Route"), of_sips);
+        world.call(trunk("carrier-b"));
+        let invite = world.expect("INVITE");
+        assert_eq!((invite.header("Route").as_str(), invite.transport), (of_sip, Transport::Tls));
+        assert!(invite.header("Contact").starts_with(contact), "{}", invite.text);
+        let ok = invite.answer("200 OK", "callee", &format!("Contact: <sips:{PEER}>\r\n"), SDP);
+        world.events();
+        world.receive_on(Transport::Tls, None, PEER, &ok);
+        world.expect("ACK");
+        let [Event::Media { session, .. }, _] = world.events()[..] else { panic!("not answered") };
+        let hold = Reoffer { direction: Some(MediaDirection::SendOnly), media: None };
+        world.own(|agent, now| agent.reoffer(now, session, hold)).expect("an established session");
+        let again = world.expect("INVITE");
+        assert!(again.header("Contact").starts_with(contact), "and stays so: {}", again.text);
+    }
+}
+
+/// RFC 5630 §5.1.1.3: what follows from a call of sips is of sips, whatever its REFER names.
+#[test]
+fn a_transfer_in_a_call_of_sips_keeps_to_tls() {
+    let mut world = World::with(secure());
+    let session = waiting(&mut world);
+    world.own(|agent, now| agent.accept(now, session, media())).expect("accepted");
+    let ok = world.expect("200 INVITE");
+    receive(&mut world, &Request::within("ACK", 1, &ok));
+    world.events();
+    for (cseq, refer_to) in [(2, "<sip:+15557777@127.0.0.1>"), (3, "<tel:+15557777>")] {
+        let refer = Request::within("REFER", cseq, &ok).with(|it| {
+            it.headers = format!("Contact: <sips:{CARRIER}>\r\nRefer-To: {refer_to}\r\n");
+        });
+        receive(&mut world, &refer);
+        let events = world.events();
+        let [Event::TransferAsked { scheme: Scheme::Sips, .. }] = &events[..] else { panic!("{events:?}") };
     }
 }
 
