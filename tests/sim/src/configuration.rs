@@ -8,6 +8,9 @@ use std::time::Duration;
 use tandem_control::{AgentConfig, Announcement, ContactCentreConfig, Features, QueueConfig, flow};
 use tandem_control_api::{DialTarget, MediaPath, ProgressRules, RejectReason, Route};
 use tandem_media::{Digit, DigitString};
+use tandem_sbc::rules::{
+    ActionText, ConditionText, Direction, On, RuleSet, RuleText, Subject, TestText, Text, TrunkRules,
+};
 use tandem_sbc::user_agent::{
     HealthConfig, IpPrefix, Limits, ListenAddress, PhoneConfig, Profile, RedirectPolicy, RegisterConfig,
     RouteConfig, Target, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
@@ -88,14 +91,14 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 max_calls: knobs.trunk_max_calls,
                 max_calls_per_second: knobs.trunk_max_calls_per_second,
                 profile: carrier_profile(knobs),
+                rules: knobs.screens.then(screening),
                 ..TrunkConfig::new(TRUNK, vec![host(CARRIER)], CARRIER)
             },
         ],
         phones: PhoneConfig {
             sources: (1..=USERS).map(phone_address).chain([SCANNER, ACCOMPLICE, GUESSER]).map(host).collect(),
             realm: "tandem.sim".into(),
-            // Of those whose phones are the first and the third.
-            pickup_groups: vec![[user(1), user(3)].into()],
+            pickup_groups: vec![COLLEAGUES.map(user).into()],
             users: (1..=USERS)
                 .map(user)
                 .map(|name| UserCredentials { password: password(&name), name })
@@ -173,6 +176,7 @@ pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
         max_call_duration: Duration::from_secs(3_600),
         phones_behind_nat: true,
         refer_out: knobs.refer_out.then(|| TRUNK.to_owned()).into_iter().collect(),
+        refer_out_attended: knobs.refer_out_attended.then(|| TRUNK.to_owned()).into_iter().collect(),
         recording: knobs.records.then(|| RecordingConfig {
             trunks: BTreeSet::from([TRUNK.to_owned(), TWO_WAYS.to_owned()]),
             max: 1_000,
@@ -219,7 +223,10 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
             .map(|(n, flow)| (format!("+155501{n:02}"), flow.to_owned()))
             .collect::<BTreeMap<_, _>>(),
         routes: routes(),
-        refusals: BTreeMap::from([(GONE.to_owned(), RejectReason::NotFound)]),
+        refusals: BTreeMap::from([
+            (GONE.to_owned(), RejectReason::NotFound),
+            (DECLINED.to_owned(), RejectReason::Declined),
+        ]),
         announcements: BTreeMap::from([(GONE.to_owned(), vec!["goodbye".to_owned()])]),
         flows: flows(),
         queues: vec![queue("sales", 1..=5, sales), queue("support", 6..=9, support)],
@@ -231,9 +238,10 @@ pub(crate) fn contact_centre(knobs: &Knobs, agents: &Agents) -> ContactCentreCon
         recorded_trunks: BTreeSet::new(),
         not_responding_pause: Duration::from_secs(10),
         hold_music: knobs.hold_music.then(|| MUSIC.to_owned()),
-        outbound_trunk: None,
+        // Whom agents consult at the carrier.
+        outbound_trunk: knobs.refer_out_attended.then(|| TRUNK.to_owned()),
         supervisors: BTreeSet::from([user(USERS)]),
-        pickup_groups: vec![[user(1), user(3)].into()],
+        pickup_groups: vec![COLLEAGUES.map(user).into()],
         features: features(knobs),
         call_progress: knobs
             .listens
@@ -257,14 +265,49 @@ fn features(knobs: &Knobs) -> Features {
     }
 }
 
-/// Numbers that lead straight to a phone, to a subscriber of the carrier's, there by two ways, and to the phone with its
-/// media past us.
+/// Users who may take each other's calls.
+pub(crate) const COLLEAGUES: [u16; 2] = [1, 3];
+
 /// What phones dial for the call that rings at a colleague's.
 pub(crate) const PICK_UP_CODE: &str = "*8";
 
 /// The number that is told to be gone.
 pub(crate) const GONE: &str = "+15550120";
 
+/// The number of those who are turned away.
+const DECLINED: &str = "+15550121";
+
+/// Callers whose numbers begin so are turned away, whomever they call: the rules of their trunk have them call [`DECLINED`].
+const UNWANTED: &str = "+1900";
+
+fn screening() -> Arc<TrunkRules> {
+    let text = |text: &str| Text { text: text.to_owned(), at: 0 };
+    let unwanted = ConditionText {
+        field: text("From"),
+        subject: Subject::User,
+        test: TestText::Matches(text(&format!("^\\{UNWANTED}"))),
+    };
+    let turned_away = RuleText {
+        at: 0,
+        name: "screening".to_owned(),
+        on: On::Request,
+        methods: vec![text("INVITE")],
+        statuses: Vec::new(),
+        when: vec![unwanted],
+        actions: vec![ActionText::SetUser { field: text("Request-URI"), value: text(DECLINED) }],
+        stop: false,
+    };
+    let compile = |direction, rules: &[RuleText]| {
+        RuleSet::compile(direction, rules, None).expect("rules without a mistake")
+    };
+    Arc::new(TrunkRules {
+        inbound: compile(Direction::In, &[turned_away]),
+        outbound: compile(Direction::Out, &[]),
+    })
+}
+
+/// Numbers that lead straight to a phone, to a subscriber of the carrier's, there by two ways, and to the phone with its
+/// media past us.
 fn routes() -> BTreeMap<String, Route> {
     let phone = || DialTarget::User(user(1));
     let trunk = |trunk: &str| DialTarget::Trunk { trunk: trunk.into(), number: SUBSCRIBER.into() };

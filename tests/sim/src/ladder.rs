@@ -55,6 +55,12 @@ impl Ladder {
         Self::with(|knobs| knobs.refer_out = true)
     }
 
+    /// One that turns callers of the carrier's away whose numbers begin with `+1900`.
+    #[must_use]
+    pub fn with_screening() -> Self {
+        Self::with(|knobs| knobs.screens = true)
+    }
+
     fn with(change: impl FnOnce(&mut Knobs)) -> Self {
         let mut knobs = Knobs {
             max_calls: 100,
@@ -71,6 +77,7 @@ impl Ladder {
             session_timers: SessionTimers::default(),
             hold_music: false,
             refer_out: false,
+            refer_out_attended: false,
             health: false,
             registers: false,
             listens: false,
@@ -80,6 +87,7 @@ impl Ladder {
             records: false,
             confers: false,
             codec_change: false,
+            screens: false,
         };
         change(&mut knobs);
         let agents = configuration::Agents { outside: [Vec::new(), Vec::new()] };

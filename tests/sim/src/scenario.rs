@@ -5,8 +5,10 @@ mod codecs;
 mod conferences;
 mod extensions;
 mod goal;
+mod hand_backs;
 mod links;
 mod naming;
+mod pick_ups;
 mod protection;
 mod strangers;
 mod transfers;
@@ -75,6 +77,8 @@ pub struct Knobs {
     pub hold_music: bool,
     /// Whether the carrier is asked to transfer its own callers to its own numbers.
     pub refer_out: bool,
+    /// Whether it is asked to join two callers of its own that an agent has put together.
+    pub refer_out_attended: bool,
     /// Whether the carrier's two proxies are asked whether they are there.
     pub health: bool,
     /// Whether the node registers with a carrier.
@@ -91,6 +95,8 @@ pub struct Knobs {
     pub confers: bool,
     /// Whether parties are asked for codecs that need no transcoding.
     pub codec_change: bool,
+    /// Whether some callers of the carrier's are turned away.
+    pub screens: bool,
     /// Whether carriers hear who is at the other end.
     pub session_id: SessionIdPolicy,
 }
@@ -269,6 +275,8 @@ impl Scenario {
         links::plan(&mut scenario);
         codecs::plan(&mut scenario);
         vanishing::plan(&mut scenario);
+        pick_ups::plan(&mut scenario);
+        hand_backs::plan(&mut scenario);
         naming::plan(&mut scenario);
         scenario.knobs.records = seed % 5 == 2;
         scenario
@@ -395,6 +403,7 @@ impl Draw {
             session_timers: extensions::NO_TIMERS,
             hold_music: false,
             refer_out: false,
+            refer_out_attended: false,
             health: false,
             registers: false,
             listens: false,
@@ -404,6 +413,7 @@ impl Draw {
             records: false,
             confers: false,
             codec_change: false,
+            screens: false,
         }
     }
 

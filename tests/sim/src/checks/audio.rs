@@ -7,6 +7,7 @@ use tandem_control_api::{CallFact, CallRecord, LegId, LegRecord, TimelineEntry};
 use tandem_phone::{Heard, Manner, TransferWay, WINDOW_SAMPLES, Window};
 
 use super::Judge;
+use super::control::went_on;
 use super::parties::Calls;
 use super::talks::Talks;
 use crate::configuration::{ANNOUNCEMENT, MUSIC};
@@ -67,9 +68,16 @@ const TRAILING: Duration = Duration::from_millis(1_500);
 
 /// A window of what is heard is known by its beginning, and may begin so long before what is in it.
 const WINDOW: Duration = Duration::from_millis(120);
+/// How much it tells of.
+const WINDOW_S: f64 = 0.1;
 
-/// Far below any voice, which is at −16.
-const QUIET_DBOV: i8 = -50;
+/// Far below any voice, which is at −16: what such a decoder makes of silence, and what it fades out to, is noise, and a
+/// fading tone is not of its frequency alone.
+const QUIET_DBOV: i8 = -40;
+
+/// Above all voices of a conference together. Opus's own decoder runs away from pure tones when packets are lost, to noise at
+/// full scale for seconds: what it was sent is not to be heard in that.
+const RUNAWAY_DBOV: i8 = -5;
 
 /// How long a key takes, with the pause behind it.
 pub(super) const TYPING: Duration = Duration::from_millis(240);
@@ -132,15 +140,25 @@ impl<'a> Conversations<'a> {
     }
 }
 
+/// Whether there are decoders that remember what was said before.
+fn remembers(run: &Observed) -> bool {
+    run.scenario.knobs.codecs.iter().any(|codecs| !codecs.is_empty())
+}
+
+/// Whether a window tells of the decoder and not of what was sent.
+fn has_run_away(run: &Observed, window: &Window) -> bool {
+    is_foul(run) && remembers(run) && window.level_dbov > RUNAWAY_DBOV
+}
+
 /// Nobody ever hears a party it is not put together with at the time, nor a stranger, nor anything else unexplained.
 pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
     let conversations = Conversations::of(run);
     let is_foul = is_foul(run);
-    let remembers = run.scenario.knobs.codecs.iter().any(|codecs| !codecs.is_empty());
+    let remembers = remembers(run);
     let voices: BTreeSet<u16> = run.scenario.voices().chain(PROMPTS.map(|(_, hz, _)| hz)).collect();
     let mut legs: BTreeMap<&str, (LegId, bool)> = BTreeMap::new();
     for (_, record) in &run.records {
-        for (place, leg) in record.legs.iter().enumerate() {
+        for (place, leg) in record.legs.iter().enumerate().filter(|(_, leg)| !went_on(leg)) {
             legs.insert(&leg.sip_call_id, (leg.id, place == 0));
         }
     }
@@ -149,9 +167,9 @@ pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
         let audible =
             leg.map(|(leg, is_caller)| conversations.audible(run, *leg, *is_caller)).unwrap_or_default();
         for window in &party.report.heard.windows {
-            // What such a decoder makes of pieces out of context, or of silence, is noise.
+            // What such a decoder makes of pieces out of context is noise, too.
             let is_piece = is_foul && usize::from(window.samples) < WINDOW_SAMPLES;
-            if remembers && (is_piece || window.level_dbov < QUIET_DBOV) {
+            if remembers && (is_piece || window.level_dbov < QUIET_DBOV || has_run_away(run, window)) {
                 continue;
             }
             judge.looked();
@@ -276,7 +294,12 @@ fn judge_direction(
     if is_foul && less < 1.0 && span.until - span.from < LONG {
         return;
     }
-    let enough = if is_foul { enough * less } else { enough };
+    let run_away = windows_in(&listener.report.heard, span).filter(|it| has_run_away(run, it)).count();
+    let told = 1.0 - run_away as f64 * WINDOW_S / (span.until - span.from).as_secs_f64();
+    if told < 0.5 {
+        return;
+    }
+    let enough = told * if is_foul { enough * less } else { enough };
     judge.looked();
     if share < enough {
         let missing: Vec<&Window> = windows_in(&listener.report.heard, span)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tandem_control_api::{CallRecord, Command, CommandId, DialTarget, Direction, Event, LegRecord};
+use tandem_control_api::{CallFact, CallRecord, Command, CommandId, DialTarget, Direction, Event, LegRecord};
 use tandem_phone::Manner;
 use tandem_time::Instant;
 
@@ -87,8 +87,15 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
         if !offered.remove(&record.id) {
             judge.fail(format!("{} has a record too many", record.id));
         }
-        for leg in &record.legs {
+        // Who picks up goes on in another call, and is of that one.
+        for leg in record.legs.iter().filter(|leg| !went_on(leg)) {
             *records.entry(&leg.sip_call_id).or_default() += 1;
+        }
+        for entry in &record.timeline {
+            // Somebody may answer at the moment in which the call is taken over.
+            if let CallFact::LegReplaced { sip_call_id, .. } = &entry.fact {
+                *records.entry(sip_call_id).or_default() += 1;
+            }
         }
     }
     if !offered.is_empty() {
@@ -103,6 +110,18 @@ pub(super) fn one_record_per_call(run: &Observed, judge: &mut Judge) {
     }
 }
 
+/// A leg whose party has picked up another call.
+pub(super) fn went_on(leg: &LegRecord) -> bool {
+    leg.end.cause == "picked up another"
+}
+
+/// A leg that somebody else has taken over.
+fn was_taken(record: &CallRecord, leg: &LegRecord) -> bool {
+    let is_its =
+        |fact: &CallFact| matches!(fact, CallFact::LegReplaced { leg: taken, .. } if *taken == leg.id);
+    record.timeline.iter().any(|entry| is_its(&entry.fact))
+}
+
 /// An answered leg lasts from the ACK of its caller (with the answer, if the offer was ours), or the 200 of the called party, to the first BYE, to the
 /// nanosecond.
 pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, judge: &mut Judge) {
@@ -111,7 +130,8 @@ pub(super) fn records_count_the_seconds_that_passed_the_edge(run: &Observed, jud
         if record.legs.iter().any(|leg| Rogue::number_of(&leg.sip_call_id).is_some()) {
             continue;
         }
-        for leg in &record.legs {
+        // A leg that was taken over has been one thing and another.
+        for leg in record.legs.iter().filter(|leg| !went_on(leg) && !was_taken(record, leg)) {
             let talk = Talk::seen(run, leg);
             judge.looked();
             if leg.answered.map(Instant::since_start) != talk.answered {
@@ -268,7 +288,8 @@ pub(super) fn an_agent_holds_at_most_one_offer(run: &Observed, judge: &mut Judge
             Said::Event(Event::LegCreated { leg, command, .. }) => {
                 legs.insert(*leg, *command);
             }
-            Said::Event(Event::LegEnded { leg, .. }) => {
+            // Or is somebody else's from now on.
+            Said::Event(Event::LegEnded { leg, .. } | Event::LegReplaced { leg, .. }) => {
                 if let Some(agent) = legs.remove(leg).and_then(|dial| dials.remove(&dial)) {
                     holding.remove(&agent);
                 }

@@ -40,7 +40,7 @@ pub(super) fn plan(scenario: &mut Scenario) {
     }
 }
 
-fn unused_voices(scenario: &Scenario) -> Vec<u16> {
+pub(super) fn unused_voices(scenario: &Scenario) -> Vec<u16> {
     let used: Vec<u16> = scenario.voices().collect();
     party_frequencies().filter(|hz| !used.contains(hz)).collect()
 }

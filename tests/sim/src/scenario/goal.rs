@@ -25,6 +25,8 @@ pub enum Goal {
     PhoneDirectly,
     /// What an agent says and hears; the agent's user.
     Supervision(Supervision, u16),
+    /// Whatever rings at a colleague's phone.
+    PickUp,
     /// A number that says that it is gone before it refuses.
     Gone,
     /// A number that does not exist.
@@ -45,6 +47,7 @@ impl Goal {
             Self::Subscriber => "+15550111",
             Self::TwoWays => "+15550112",
             Self::PhoneDirectly => "+15550113",
+            Self::PickUp => configuration::PICK_UP_CODE,
             Self::Gone => configuration::GONE,
             Self::Nowhere => "+15559999",
             Self::Supervision(what, agent) => {

@@ -44,7 +44,7 @@ pub(super) fn plan(scenario: &mut Scenario) {
     for caller in &mut scenario.callers {
         draw.transfer(&mut caller.manner, CALLERS_PERCENT, false);
         if caller.placer == Placer::Carrier {
-            caller.manner.referred = draw.referred();
+            caller.manner.referred = referred(&mut draw.rng);
         }
     }
 }
@@ -93,15 +93,16 @@ impl Draw {
         let place = self.rng.random_range(0..choices.len().max(1));
         choices.get(place).cloned()
     }
+}
 
-    fn referred(&mut self) -> Referred {
-        let after = self.millis(0, 3_000);
-        match self.rng.random_range(0..100) {
-            0..25 => Referred::Refuses { status: 405 },
-            25..55 => Referred::Tells { after, status: 200 },
-            55..75 => Referred::Tells { after, status: 486 },
-            _ => Referred::Leaves,
-        }
+/// What a subscriber of the carrier's does when the carrier is asked to transfer it.
+pub(super) fn referred(rng: &mut ChaCha8Rng) -> Referred {
+    let after = Duration::from_millis(rng.random_range(0..=3_000));
+    match rng.random_range(0..100) {
+        0..25 => Referred::Refuses { status: 405 },
+        25..55 => Referred::Tells { after, status: 200 },
+        55..75 => Referred::Tells { after, status: 486 },
+        _ => Referred::Leaves,
     }
 }
 

@@ -1,4 +1,4 @@
-//! RFC 5359 §2.7 to §2.9, §2.12 and §2.14: who is rung instead, besides, or not at all. The RFC's proxies fork and say
+//! RFC 5359 §2.7 to §2.9 and §2.12 to §2.14: who is rung instead, besides, or not at all. The RFC's proxies fork and say
 //! 181; the node answers for a queue itself and lets the caller hear music, or rings through for a number.
 
 use std::time::Duration;
@@ -88,6 +88,27 @@ fn find_me() {
     let bobs = picks_up(&mut ladder, home, at_home);
     is_cancelled(&mut ladder, office, &at_office);
     let alices = is_answered(&mut ladder, alice);
+    talk(&mut ladder, &alices, &bobs, 0x20);
+    alices.hangs_up(&mut ladder);
+    bobs.gets_bye(&mut ladder);
+    ladder.is_at_rest();
+}
+
+/// §2.13: a caller who is not wanted is turned away by the rules of its trunk, and Bob's phone stays silent; others get through.
+#[test]
+fn incoming_call_screening() {
+    let (mut ladder, bob) = (Ladder::with_screening(), bob());
+    phones_on(&mut ladder, &[bob]);
+    let unwanted = Peer { user: "+19005551212", ..BIG_GUY };
+    calls(&mut ladder, unwanted, BOB, "unwanted");
+    let refusal = ladder.gets(unwanted.at, "603 INVITE");
+    assert!(refusal.text.contains(&format!("To: <sip:{BOB}@")), "whom it called: {}", refusal.text);
+    ladder.sends(unwanted.at, &ack_of_refusal(unwanted, &refusal));
+    calls(&mut ladder, BIG_GUY, BOB, "wanted");
+    let invite = rings(&mut ladder, bob);
+    ladder.gets(BIG_GUY.at, "180 INVITE");
+    let bobs = picks_up(&mut ladder, bob, invite);
+    let alices = is_answered(&mut ladder, BIG_GUY);
     talk(&mut ladder, &alices, &bobs, 0x20);
     alices.hangs_up(&mut ladder);
     bobs.gets_bye(&mut ladder);
