@@ -59,7 +59,7 @@ impl From<Problem> for LoadError {
 impl Loaded {
     /// Reads and checks the configuration at `path` and all it names.
     pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
-        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        let text = read_text(path)?;
         let config = Config::parse(path, &text, &RealDisk)
             .map_err(|problems| LoadError(problems.0.iter().map(ToString::to_string).collect()))?;
         let rules = crate::rules::compile(path, &config)
@@ -149,6 +149,15 @@ fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
     )])
 }
 
+fn read_text(path: &Path) -> Result<String, LoadError> {
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        LoadError(vec![format!("{}:{line}: is not UTF-8; save the file as UTF-8", path.display())])
+    })
+}
+
 /// An error about `NAME.toml:LINE`, with the folder in front.
 fn in_folder(folder: &Path, error: &dyn fmt::Display) -> String {
     folder.join(error.to_string()).display().to_string()
@@ -157,8 +166,8 @@ fn in_folder(folder: &Path, error: &dyn fmt::Display) -> String {
 fn read_flows(folder: &Path, mistakes: &mut Vec<String>) -> Vec<Flow> {
     let mut flows = Vec::new();
     for (name, path) in files_of(folder, "toml", mistakes) {
-        match fs::read_to_string(&path) {
-            Err(error) => mistakes.extend(unreadable(&path, &error).0),
+        match read_text(&path) {
+            Err(error) => mistakes.extend(error.0),
             Ok(text) => match tandem_control::flow::parse(&name, &text) {
                 Ok(flow) => flows.push(flow),
                 Err(error) => mistakes.push(in_folder(folder, &error)),
@@ -172,8 +181,8 @@ fn read_grammars(folder: Option<&Path>, mistakes: &mut Vec<String>) -> Grammars 
     let mut grammars = Grammars::new();
     let Some(folder) = folder else { return grammars };
     for (language, path) in files_of(folder, "toml", mistakes) {
-        match fs::read_to_string(&path) {
-            Err(error) => mistakes.extend(unreadable(&path, &error).0),
+        match read_text(&path) {
+            Err(error) => mistakes.extend(error.0),
             Ok(text) => match say::parse(&language, &text) {
                 Ok(grammar) => drop(grammars.insert(language, grammar)),
                 Err(error) => mistakes.push(in_folder(folder, &error)),

@@ -41,6 +41,6 @@ fn a_taken_http_address_is_named_with_what_to_do() {
 #[test]
 fn a_store_that_cannot_be_written_is_named() {
     let ports = Ports::free().expect("free ports");
-    let said = refused(&ports, |text| text.replace("\"calls.db\"", "\"tandem.toml/calls.db\""));
-    assert!(said.contains("tandem.toml/calls.db"), "{said}");
+    let said = refused(&ports, |text| text.replace("\"calls.db\"", "\"flows\""));
+    assert!(said.contains("/flows as the store"), "{said}");
 }

@@ -124,6 +124,16 @@ fn a_file_that_is_not_there_is_named() {
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("nowhere/tandem.toml: cannot be read: "));
 }
 
+#[test]
+fn a_file_of_another_encoding_is_told_by_its_line() {
+    let (output, said) = check(|folder, text| {
+        std::fs::write(folder.join("flows/latin.toml"), b"# Flow\n# of M\xfcnchen\n").expect("written");
+        text
+    });
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().next(), Some("demo/flows/latin.toml:2: is not UTF-8; save the file as UTF-8"));
+}
+
 /// Runs a message through the rules of the sample's carriers.
 fn try_rules(arguments: &[&str], message: &str) -> (Output, String) {
     use std::io::Write;
