@@ -1,12 +1,18 @@
 //! Which threads the kernel runs first: media, then signalling, then everything else.
 
+use std::time::Instant;
+
 use tandem_peers::Node;
 
-use crate::support::node_with;
+use crate::support::{PATIENCE, node_with};
 
-/// The priorities of media threads and of signalling.
+/// The priorities of media threads and of signalling, once all of them have set out: a node is ready before they have.
 fn priorities(node: &Node) -> (Vec<u32>, Vec<u32>) {
     let of = |name| node.process().real_time_priorities(name).expect("a running node");
+    let deadline = Instant::now() + PATIENCE;
+    while of("media-").len() < 2 || of("tandem-core").is_empty() || of("tandem-store").is_empty() {
+        assert!(Instant::now() < deadline, "threads are missing");
+    }
     (of("media-"), of("tandem-core"))
 }
 
