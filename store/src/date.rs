@@ -25,8 +25,16 @@ impl NodeClock {
         let (days, seconds) = (since_epoch.as_secs() / 86_400, since_epoch.as_secs() % 86_400);
         let (year, month, day) = civil(days);
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        let millis = since_epoch.subsec_millis();
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        let millis = u64::from(since_epoch.subsec_millis());
+        // A record has a dozen dates, and `format!` takes ten times as long.
+        let mut date = String::with_capacity("2026-11-21T09:05:12.345Z".len());
+        let parts = [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T'), (hour, 2, ':'), (minute, 2, ':')];
+        for (number, digits, behind) in parts.into_iter().chain([(second, 2, '.'), (millis, 3, 'Z')]) {
+            let places = (0..digits).rev().map(|place| number / 10_u64.pow(place) % 10);
+            date.extend(places.map(|digit| char::from(b'0' + digit as u8)));
+            date.push(behind);
+        }
+        date
     }
 }
 

@@ -36,6 +36,10 @@ impl Negotiation {
 
 /// Whether all streams that a description asks for can be reached over that IP version.
 pub(crate) fn is_reachable_over(description: &[u8], is_ipv4: bool) -> bool {
+    // Nearly every call: no address of the other version, and nothing more to be read.
+    if is_ipv4 && !has_ipv6_address(description) {
+        return true;
+    }
     let Ok(description) = SessionDescription::parse(description) else { return false };
     let mut streams = description.media.iter().filter(|media| media.port != 0);
     streams.all(|media| {
@@ -44,6 +48,12 @@ pub(crate) fn is_reachable_over(description: &[u8], is_ipv4: bool) -> bool {
         media.attribute("candidate").is_some()
             || address.is_none_or(|it| it.is_unspecified() || it.is_ipv4() == is_ipv4)
     })
+}
+
+/// Whether a `c=` line has a colon, as addresses of IPv6 have and nothing else there (RFC 8866 §5.7).
+fn has_ipv6_address(description: &[u8]) -> bool {
+    let mut connections = description.split(|octet| *octet == b'\n').filter(|line| line.starts_with(b"c="));
+    connections.any(|line| line.contains(&b':'))
 }
 
 /// Where an audio stream wants RTP; `None` when it is not one we can speak to.

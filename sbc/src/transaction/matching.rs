@@ -100,11 +100,10 @@ impl Keys {
             hasher.write_u64(secret);
             hasher
         });
-        let mut digest = Digest { hashers, case };
+        let mut digest = Digest { hashers, case, room: [0; Digest::ROOM], taken: 0 };
         // Writing to a digest cannot fail.
         let _ = digest.write_fmt(text);
-        let [first, second] = digest.hashers;
-        Key(first.finish(), second.finish())
+        digest.finish()
     }
 }
 
@@ -115,22 +114,46 @@ enum Case {
     Folded,
 }
 
-/// Takes text as it is written, so that no key is ever spelt out in memory.
+/// Takes text as it is written. It comes in small pieces, and each costs a hasher as much as many octets at once.
 struct Digest {
     hashers: [DefaultHasher; 2],
     case: Case,
+    room: [u8; Self::ROOM],
+    taken: usize,
+}
+
+impl Digest {
+    /// What most keys are made of.
+    const ROOM: usize = 128;
+
+    fn flush(&mut self) {
+        let bytes = self.room.get_mut(..self.taken).unwrap_or_default();
+        if self.case == Case::Folded {
+            bytes.make_ascii_lowercase();
+        }
+        self.hashers.iter_mut().for_each(|hasher| hasher.write(bytes));
+        self.taken = 0;
+    }
+
+    fn finish(mut self) -> Key {
+        self.flush();
+        let [first, second] = self.hashers;
+        Key(first.finish(), second.finish())
+    }
 }
 
 impl Write for Digest {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut room = [0; 64];
-        for chunk in text.as_bytes().chunks(room.len()) {
-            let Some(bytes) = room.get_mut(..chunk.len()) else { return Err(fmt::Error) };
-            bytes.copy_from_slice(chunk);
-            if self.case == Case::Folded {
-                bytes.make_ascii_lowercase();
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let room = self.room.get_mut(self.taken..).unwrap_or_default();
+            let (now, later) = rest.split_at(rest.len().min(room.len()));
+            room.iter_mut().zip(now).for_each(|(place, octet)| *place = *octet);
+            self.taken += now.len();
+            rest = later;
+            if self.taken == Self::ROOM {
+                self.flush();
             }
-            self.hashers.iter_mut().for_each(|hasher| hasher.write(bytes));
         }
         Ok(())
     }
