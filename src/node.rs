@@ -148,7 +148,6 @@ impl Node {
             picture: show,
             picture_due: Instant::START,
             draining: false,
-            was_busy: false,
             tap,
         };
         let core = start_core(core, config.sip.realtime)?;

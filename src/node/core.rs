@@ -14,7 +14,7 @@ use tandem_media_net::{MediaHandle, RingFull};
 use tandem_sbc::user_agent::{News, SourceChange, TransportFailure, UserAgentConfig};
 use tandem_sbc_net::{Bell, Datagrams, Inbound, InboxReader, Resolver, Transports};
 use tandem_store::Store;
-use tandem_switch::{Ledger, Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
+use tandem_switch::{Output, PromptLibrary, Switch, SwitchConfig, WorkerIndex};
 use tandem_time::Instant;
 use tokio::sync::watch;
 
@@ -106,8 +106,6 @@ pub(super) struct Core {
     /// When the picture is renewed.
     pub(super) picture_due: Instant,
     pub(super) draining: bool,
-    /// Whether anything was in use since free memory was last given back.
-    pub(super) was_busy: bool,
     pub(super) tap: Option<Tap>,
 }
 
@@ -365,7 +363,6 @@ impl Core {
             // Who is shown as heard again is heard.
             self.transports.refresh_filter();
             self.renew_picture();
-            self.rest();
         }
     }
 
@@ -375,15 +372,6 @@ impl Core {
         let media = self.media.iter().map(|link| link.handle.counters().snapshot()).collect();
         let picture = Picture::of(&self.switch, media, now, self.draining);
         self.picture.send_replace(Arc::new(picture));
-    }
-
-    /// When the last of a wave of calls is released, so is its memory.
-    fn rest(&mut self) {
-        let is_busy = self.switch.ledger() != Ledger::default();
-        if self.was_busy && !is_busy {
-            tandem_media_net::sys::return_free_memory();
-        }
-        self.was_busy = is_busy;
     }
 
     fn shows_old_news(&self) -> bool {

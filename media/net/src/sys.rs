@@ -179,14 +179,6 @@ pub fn pin_current_thread(core: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives free memory back to the system, from the midst of the heap too, where a wave of calls leaves it. Takes
-/// milliseconds under the allocator's lock: for a node at rest. Does nothing where the C library is another.
-pub fn return_free_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: takes a number and touches nothing but the allocator's own free memory.
-    let _ = unsafe { libc::malloc_trim(0) };
-}
-
 /// Which thread of the real-time class runs first when two want the same core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
