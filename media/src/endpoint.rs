@@ -8,6 +8,7 @@ mod history;
 mod keys;
 mod listening;
 mod one_way;
+mod plays;
 mod recorded;
 mod seated;
 mod security;
@@ -36,14 +37,13 @@ use voice::Conversation;
 
 use crate::codec::silence::SilenceSaver;
 use crate::codec::{Encoder, MAX_PAYLOAD_LEN, Rate, comfort_noise};
-use crate::collector::{Collector, Outcome};
+use crate::collector::Collector;
 use crate::counters::{Counters, Refusal};
 use crate::event_queue::EventQueue;
 use crate::keying::Keying;
 use crate::latch::Latch;
 use crate::mix::Seat;
 use crate::outgoing::Outgoing;
-use crate::player::Player;
 use crate::playing::Playing;
 use crate::protection::Guard;
 use crate::reception::{Arrival, Reception};
@@ -52,10 +52,7 @@ use crate::rtcp_session::RtcpSession;
 use crate::rtp::{HEADER_LEN, Header};
 use crate::srtp::MAX_TRAILER_LEN;
 use crate::telephone_event::{EventBlock, PressDetector};
-use crate::{
-    BargeIn, Codec, CollectId, CollectRules, Digit, Direction, EndpointId, Event, HandshakeId, InBand,
-    PlayEnd, StreamParameters,
-};
+use crate::{Codec, Digit, Direction, EndpointId, Event, HandshakeId, InBand, StreamParameters};
 
 /// The audio of a packet before anything was agreed.
 const DEFAULT_PTIME: Duration = Duration::from_millis(20);
@@ -265,38 +262,6 @@ impl Endpoint {
     /// The rate of what the party hears; of the telephone before anything is agreed.
     pub(crate) fn codec_rate(&self) -> Rate {
         self.agreed.as_ref().map_or(Rate::Narrowband, |agreed| agreed.stream.codec.rate())
-    }
-
-    pub(crate) fn play(&mut self, now: Instant, player: Player, events: &mut EventQueue) {
-        self.end_play(now, PlayEnd::Stopped, events);
-        self.collector.play_started();
-        self.outgoing.resynchronise();
-        self.ear = self.ear_for(player.barge_in);
-        self.playing = Some(Box::new(Playing::new(player, now.max(self.free_at))));
-    }
-
-    pub(crate) fn collect(
-        &mut self,
-        now: Instant,
-        collect: CollectId,
-        rules: CollectRules,
-        events: &mut EventQueue,
-    ) {
-        let stopped = self.collector.stop();
-        self.report(stopped, events);
-        let outcome = self.collector.start(now, collect, rules, self.playing.is_some());
-        let typed_ahead = outcome.is_some_and(|outcome| !outcome.digits.is_empty());
-        if typed_ahead || self.collector.has_digit() {
-            self.barge_in(now, events);
-        }
-        self.report(outcome, events);
-    }
-
-    /// Ends what is played and collected.
-    pub(crate) fn stop(&mut self, now: Instant, events: &mut EventQueue) {
-        self.end_play(now, PlayEnd::Stopped, events);
-        let stopped = self.collector.stop();
-        self.report(stopped, events);
     }
 
     pub(crate) fn bridge(&mut self, now: Instant, other: EndpointId, events: &mut EventQueue) {
@@ -553,48 +518,7 @@ impl Endpoint {
         }
     }
 
-    fn tick(&mut self, now: Instant, counters: &mut Counters, events: &mut EventQueue) {
-        let ptime = self.ptime();
-        let Some(playing) = &mut self.playing else { return };
-        if playing.tick_at() > now {
-            return;
-        }
-        if playing.is_over() {
-            return self.end_play(now, PlayEnd::Finished, events);
-        }
-        let tick = playing.tick(now, ptime);
-        counters.frames_late += tick.late;
-        counters.frames_skipped += tick.skipped;
-        if tick.skipped > 0 {
-            self.outgoing.resynchronise();
-        }
-    }
-
     fn ptime(&self) -> Duration {
         self.agreed.as_ref().map_or(DEFAULT_PTIME, |agreed| agreed.stream.ptime)
-    }
-
-    // Plays and collections.
-
-    fn barge_in(&mut self, now: Instant, events: &mut EventQueue) {
-        if self.playing.as_ref().is_some_and(|playing| playing.barge_in() != BargeIn::Never) {
-            self.end_play(now, PlayEnd::BargedIn, events);
-        }
-    }
-
-    fn end_play(&mut self, now: Instant, end: PlayEnd, events: &mut EventQueue) {
-        if let Some(playing) = self.playing.take() {
-            self.ear = None;
-            self.free_at = playing.tick_at();
-            self.outgoing.resynchronise();
-            self.collector.play_ended(now);
-            events.push(Event::PlayEnded { endpoint: self.id, play: playing.play(), end });
-        }
-    }
-
-    fn report(&self, outcome: Option<Outcome>, events: &mut EventQueue) {
-        if let Some(Outcome { collect, digits, end }) = outcome {
-            events.push(Event::Collected { endpoint: self.id, collect, digits, end });
-        }
     }
 }
