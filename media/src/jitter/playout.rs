@@ -16,9 +16,11 @@ const MAX_STARVED_MS: u32 = 300;
 /// A pause longer than this is no pause of one stream any more: what follows it begins anew.
 const MAX_PAUSE_MS: u32 = 1_000;
 /// Within so much less or more than the target, the delay is as it should be. Between the two there is more than a pull:
-/// a packet that is needed by the next one may be taken so much earlier, after a cycle less or more.
+/// a packet that is needed by the next one may be taken so much earlier, after a cycle less or more. A longer pull than
+/// [`USUAL_PULL_MS`] takes several at once, the first of them so much later than the last.
 const EARLY_MS: u32 = 2;
 const LATE_MS: u32 = 22;
+const USUAL_PULL_MS: u32 = 20;
 /// A packet that is later than usual by so much may be long in coming.
 const OVERDUE_MS: u32 = 15;
 
@@ -61,8 +63,10 @@ pub struct Playout {
     queue: Box<[i16]>,
     queued: usize,
     state: State,
-    /// Ticks of the latest packet.
+    /// Ticks of the latest packet …
     packet_ticks: u32,
+    /// … and of the latest pull.
+    pull_ticks: u32,
     tally: Tally,
 }
 
@@ -108,7 +112,8 @@ impl Playout {
             queue: vec![0; room].into(),
             queued: 0,
             state: State::Idle,
-            packet_ticks: 20 * codec.clock_hz() / 1_000,
+            packet_ticks: USUAL_PULL_MS * codec.clock_hz() / 1_000,
+            pull_ticks: USUAL_PULL_MS * codec.clock_hz() / 1_000,
             tally: Tally::default(),
         }
     }
@@ -169,6 +174,7 @@ impl Playout {
     /// Fills the next samples; false when the party says nothing, and need not be heard saying it.
     pub fn pull(&mut self, now: Instant, samples: &mut [i16]) -> bool {
         let mut filled = 0;
+        self.pull_ticks = self.ticks(samples.len());
         self.keep_to_the_bound(now);
         while filled < samples.len() {
             if self.queued == 0 && !self.produce(now, filled) {
@@ -215,7 +221,8 @@ impl Playout {
         }
     }
 
-    /// The first packet after nothing: heard when those that come later than it would be in time.
+    /// The first packet after nothing: heard when those that come later than it would be in time, and those that the same
+    /// pull needs are here.
     fn begin(&mut self, now: Instant, before: usize) -> bool {
         self.leave_out(now, self.delay.max() as i32);
         while self.packets.first().is_some_and(|(_, missing)| missing > 0) {
@@ -223,7 +230,8 @@ impl Playout {
         }
         let Some(first) = self.packets.next() else { return false };
         let position = first.timestamp;
-        if self.delay.of(now, position) < self.delay.target() as i32 {
+        let needed_later = self.pull_ticks.saturating_sub(self.ticks(before) + self.packet_ticks);
+        if self.delay.of(now, position) < (self.delay.target() + needed_later) as i32 {
             return false;
         }
         self.state = State::Playing { position, pause: Pause::No, starved: 0, held: 0 };
@@ -275,7 +283,7 @@ impl Playout {
         let may_grow = delay + (EARLY_MS as i32 + LATE_MS as i32) * khz < self.delay.max() as i32;
         if may_grow && self.is_overdue(now) {
             self.slow_down();
-        } else if heard > target + LATE_MS as i32 * khz {
+        } else if heard > target + LATE_MS as i32 * khz + self.longer_pull() {
             let before = self.queued;
             if let Some(frame) = self.queue.get_mut(..before) {
                 self.queued = stretch::shorten(frame, self.rate);
@@ -284,6 +292,11 @@ impl Playout {
         } else if delay < target - EARLY_MS as i32 * khz {
             self.slow_down();
         }
+    }
+
+    /// By how much a pull is longer than usual, in ticks.
+    const fn longer_pull(&self) -> i32 {
+        self.pull_ticks.saturating_sub(USUAL_PULL_MS * self.clock_khz) as i32
     }
 
     /// Whether the packet after the newest is later than packets usually are: the path stands still, and what is here
