@@ -8,14 +8,16 @@
 //!                            let go: pressed for the other one
 //! ```
 //!
-//! Only keys told as telephone-events or in signalling can be held back; tones in the audio are heard as they come.
+//! Keys told as telephone-events or in signalling are held back whole. Of tones in the audio, where those are keys, the other
+//! one may hear the first hundredths of a second, before they are known for what they are; then nothing until they end.
+//! What was no code it hears as new presses.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_time::Instant;
 
-use super::{Endpoint, Inbound, Payload, Way};
+use super::{Endpoint, Inbound, Payload};
 use crate::event_queue::EventQueue;
 use crate::{Digit, DigitString, Event};
 
@@ -64,20 +66,22 @@ impl Endpoint {
     }
 
     /// Takes a key that the other one is to hear, if it may be of a code; false when it need not wait.
-    pub(crate) fn holds_back(&mut self, now: Instant, digit: Digit, way: Way) -> bool {
-        match &mut self.codes {
-            Some(codes) if way != Way::Audio => {
-                codes.press(now, digit);
-                true
-            }
-            _ => false,
-        }
+    pub(crate) fn holds_back(&mut self, now: Instant, digit: Digit) -> bool {
+        let Some(codes) = &mut self.codes else { return false };
+        codes.press(now, digit);
+        true
+    }
+
+    /// Whether there are keys that may be for us.
+    #[inline]
+    pub(super) const fn has_codes(&self) -> bool {
+        self.codes.is_some()
     }
 
     /// Whether a packet is a key that [`Endpoint::holds_back`] has in its care.
     #[inline]
     pub(crate) fn keeps(&self, inbound: &Inbound) -> bool {
-        self.codes.is_some() && matches!(inbound.payload, Payload::TelephoneEvent(_))
+        self.has_codes() && (inbound.is_key || matches!(inbound.payload, Payload::TelephoneEvent(_)))
     }
 
     /// The next key that was no code after all, for the other one to hear.

@@ -137,3 +137,99 @@ fn a_key_that_waits_is_for_nobody_else() {
     bench.run(PATIENCE * 2);
     assert_eq!(heard(&bench.take_rtp(b)), "");
 }
+
+/// A party whose keys are tones, who talks to one that takes tones as well, or telephone-events.
+fn with_tones(stream_of_b: StreamParameters) -> (Bench, [EndpointId; 2]) {
+    let mut bench = Bench::new(2);
+    let [a, b] = [bench.open(0, tones_only(0)), bench.open(1, stream_of_b)];
+    bench.command(Command::HoldBack { endpoint: a, codes: ["*3"].map(digits).into() });
+    bench.command(Command::Bridge { a, b });
+    (bench, [a, b])
+}
+
+fn tones_only(index: u32) -> StreamParameters {
+    let in_band = InBand::HeardAndSent;
+    let stream = stream(index);
+    StreamParameters { send_event_payload_type: None, receive_event_payload_type: None, in_band, ..stream }
+}
+
+/// Keys as 100 ms of their tones, each with as much silence behind it.
+fn sounding(keys: &str) -> Vec<i16> {
+    let hz = |key| match key {
+        '*' => (941.0, 1_209.0),
+        '3' => (697.0, 1_477.0),
+        other => panic!("{other} has no tones here"),
+    };
+    let sine = |n: u32, hz: f64| 5_000.0 * (std::f64::consts::TAU * hz * f64::from(n) / 8_000.0).sin();
+    let key = |key| {
+        let (low, high) = hz(key);
+        (0..1_600).map(move |n| if n < 800 { (sine(n, low) + sine(n, high)) as i16 } else { 0 })
+    };
+    keys.chars().flat_map(key).collect()
+}
+
+/// How long both tones of a key are there.
+fn time_of(samples: &[i16], (low_hz, high_hz): (f64, f64)) -> Duration {
+    let is_there = |window: &&[i16]| [low_hz, high_hz].iter().all(|hz| level_dbm0(window, *hz) > -25.0);
+    MS * 10 * samples.chunks_exact(80).filter(is_there).count() as u32
+}
+
+const STAR_HZ: (f64, f64) = (941.0, 1_209.0);
+const THREE_HZ: (f64, f64) = (697.0, 1_477.0);
+
+/// Says something in packets of 20 ms.
+fn say(bench: &mut Bench, endpoint: EndpointId, source: &mut Source, samples: &[i16]) {
+    for samples in samples.chunks(160) {
+        let payload: Vec<u8> = samples.iter().map(|sample| Law::Pcmu.encode(*sample)).collect();
+        bench.packet(endpoint, party(endpoint.index), &source.audio(&payload));
+        bench.run(PTIME);
+    }
+}
+
+/// No more of a code's tones than it takes to know them (Q.24: keys of 40 ms count), and none of them as a press.
+#[test]
+fn a_code_of_tones_is_hardly_heard_and_one_that_is_none_is_pressed_anew() {
+    for (keys, star, three) in [("*3", 0, 0), ("*", 1, 0), ("3", 0, 1), ("**3", 1, 0)] {
+        let (mut bench, [a, b]) = with_tones(tones_only(1));
+        let mut source = Source::new(9, 0);
+        say(&mut bench, a, &mut source, &sounding(keys));
+        say(&mut bench, a, &mut source, &vec![0; 8 * 2_500]);
+        let sent = bench.take_rtp(b);
+        let heard = decode(Law::Pcmu, &sent);
+        for (hz, pressed) in [(STAR_HZ, star), (THREE_HZ, three)] {
+            let leaked = MS * 40 * keys.len() as u32;
+            let time = time_of(&heard, hz);
+            let (least, most) = (MS * 70 * pressed, MS * 130 * pressed + leaked);
+            assert!((least..=most).contains(&time), "{keys}: {time:?} of {hz:?}");
+        }
+        let numbers: Vec<u16> = sent.iter().map(|sent| sent.rtp().header.sequence_number).collect();
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "{numbers:?}");
+    }
+}
+
+/// The same where what is said is decoded, and for who takes telephone-events.
+#[test]
+fn a_code_of_tones_is_no_press_for_who_takes_telephone_events() {
+    let g722 =
+        StreamParameters { codec: Codec::G722, send_payload_type: 9, receive_payload_type: 9, ..stream(1) };
+    for other in [stream(1), g722] {
+        for (keys, pressed) in [("*3", ""), ("3*3", "3"), ("**3", "*")] {
+            let (mut bench, [a, b]) = with_tones(other.clone());
+            let mut source = Source::new(9, 0);
+            say(&mut bench, a, &mut source, &sounding(keys));
+            say(&mut bench, a, &mut source, &vec![0; 8 * 2_500]);
+            assert_eq!(heard(&bench.take_rtp(b)), pressed, "{keys} for {:?}", other.codec);
+        }
+    }
+}
+
+/// Who has no codes is heard as ever.
+#[test]
+fn tones_of_who_has_no_codes_are_heard_as_they_are() {
+    let (mut bench, [a, b]) = with_tones(tones_only(1));
+    bench.command(Command::HoldBack { endpoint: a, codes: Arc::new([]) });
+    let mut source = Source::new(9, 0);
+    say(&mut bench, a, &mut source, &sounding("*3"));
+    let heard = decode(Law::Pcmu, &bench.take_rtp(b));
+    assert!(time_of(&heard, STAR_HZ) >= MS * 90 && time_of(&heard, THREE_HZ) >= MS * 90);
+}
