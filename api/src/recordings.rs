@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::{RecordingAction, RecordingStanding, Recordings, RecordingsWanted, Status};
+use tower_http::services::ServeFile;
+
+use crate::{Recording, RecordingAction, RecordingStanding, Recordings, RecordingsWanted, Status};
+
+const NOT_KEPT: &str = "the node keeps no recordings: its configuration has no [recording]";
 
 /// The latest.
 pub(crate) async fn recordings(State(status): State<Arc<dyn Status>>) -> Response {
@@ -24,6 +29,41 @@ pub(crate) async fn recordings_of_day(
         return error(StatusCode::BAD_REQUEST, said);
     }
     listed(move || status.recordings(RecordingsWanted::Day(&day))).await
+}
+
+/// A file, or the range of it that is asked for (RFC 9110 §14), as it is on disk: who has no key of an encrypted one gets what
+/// nobody can read without.
+pub(crate) async fn recording(
+    State(status): State<Arc<dyn Status>>,
+    Path((day, file)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let asked = file.clone();
+    let (path, media_type) = match tokio::task::spawn_blocking(move || status.recording(&day, &asked)).await {
+        Ok(Recording::Finished { path, media_type }) => (path, media_type),
+        Ok(Recording::Running) => {
+            return error(StatusCode::CONFLICT, format!("{file:?} is not finished: its call goes on"));
+        }
+        Ok(Recording::Unknown) => {
+            return error(StatusCode::NOT_FOUND, format!("there is no recording {file:?} of that day"));
+        }
+        Ok(Recording::NotKept) => return error(StatusCode::NOT_FOUND, NOT_KEPT.to_owned()),
+        Err(_) => return error(StatusCode::SERVICE_UNAVAILABLE, "try again in a moment".to_owned()),
+    };
+    match ServeFile::new(path).try_call(request).await {
+        // It may have been taken away meanwhile.
+        Ok(response) if response.status() == StatusCode::NOT_FOUND => {
+            error(StatusCode::NOT_FOUND, format!("{file:?} is not there any more"))
+        }
+        Ok(response) => {
+            let mut response = response.map(Body::new).into_response();
+            if response.status().is_success() {
+                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+            }
+            response
+        }
+        Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, format!("{file:?} cannot be read")),
+    }
 }
 
 /// Those of a call, that is up or has ended.
@@ -66,10 +106,7 @@ pub(crate) async fn record(
 async fn listed(ask: impl FnOnce() -> Recordings + Send + 'static) -> Response {
     match tokio::task::spawn_blocking(ask).await {
         Ok(Recordings::Listed(list)) => Json(list).into_response(),
-        Ok(Recordings::NotKept) => {
-            let said = "the node keeps no recordings: its configuration has no [recording]";
-            error(StatusCode::NOT_FOUND, said.to_owned())
-        }
+        Ok(Recordings::NotKept) => error(StatusCode::NOT_FOUND, NOT_KEPT.to_owned()),
         Ok(Recordings::Unreadable) | Err(_) => {
             let said = "the folder of recordings, or the store, cannot be read";
             error(StatusCode::SERVICE_UNAVAILABLE, said.to_owned())

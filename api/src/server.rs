@@ -1,6 +1,7 @@
 //! The server and its routes.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::Metric;
 use crate::listener::{BoundedListener, MAX_CONNECTIONS};
 use crate::metric::exposition;
-use crate::recordings::{record, recordings, recordings_of_call, recordings_of_day};
+use crate::recordings::{record, recording, recordings, recordings_of_call, recordings_of_day};
 
 /// Where the picture of the node comes from. Everything must answer at once.
 pub trait Status: Send + Sync + 'static {
@@ -33,6 +34,8 @@ pub trait Status: Send + Sync + 'static {
     /// The recordings that are wanted, by what is said beside each; nothing on a node that keeps none. Reads from disk, as
     /// the next.
     fn recordings(&self, wanted: RecordingsWanted<'_>) -> Recordings;
+    /// A recording, by the day whose folder it is in and its file's name, whatever those say. Reads from disk, too.
+    fn recording(&self, day: &str, file: &str) -> Recording;
     /// Begins, pauses, resumes or ends the recording of a call that is up, by its identifier in logs or a SIP Call-ID. Asked
     /// on a thread that may wait.
     fn record(&self, call: &str, action: RecordingAction) -> RecordingStanding;
@@ -77,6 +80,24 @@ pub enum Recordings {
     NotKept,
     /// The disk does not say.
     Unreadable,
+}
+
+/// A recording's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// It is whole.
+    Finished {
+        /// Where it is.
+        path: PathBuf,
+        /// What it is, as HTTP names it.
+        media_type: &'static str,
+    },
+    /// It goes on.
+    Running,
+    /// There is none of that name.
+    Unknown,
+    /// The node keeps none.
+    NotKept,
 }
 
 /// What is to become of the recording of a call.
@@ -243,6 +264,7 @@ fn router(status: Arc<dyn Status>) -> Router {
         .route("/bans/{address}", delete(unban))
         .route("/recordings", get(recordings))
         .route("/recordings/{day}", get(recordings_of_day))
+        .route("/recordings/{day}/{file}", get(recording))
         .route("/calls/{call}", get(call))
         .route("/calls/{call}/recordings", get(recordings_of_call))
         .route("/calls/{call}/recording/{action}", post(record))

@@ -1,12 +1,13 @@
 //! What a load balancer and Prometheus get.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_api::{
-    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, RecordingAction,
-    RecordingStanding, Recordings, RecordingsWanted, Registration, Server, Status, Unban,
+    ApiError, BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, Recording,
+    RecordingAction, RecordingStanding, Recordings, RecordingsWanted, Registration, Server, Status, Unban,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -74,6 +75,20 @@ impl Status for Fixed {
         }
     }
 
+    fn recording(&self, day: &str, file: &str) -> Recording {
+        match (day, file) {
+            ("2031-08-04", "1-call-7.0.wav") => {
+                Recording::Finished { path: this_file(), media_type: "audio/wav" }
+            }
+            ("2031-08-04", "2-call-8.0.wav") => Recording::Running,
+            ("2031-08-04", "3-call-9.0.wav") => {
+                Recording::Finished { path: "/nowhere/at/all".into(), media_type: "audio/wav" }
+            }
+            ("2031-08-05", _) => Recording::NotKept,
+            _ => Recording::Unknown,
+        }
+    }
+
     fn record(&self, call: &str, action: RecordingAction) -> RecordingStanding {
         match (call, action) {
             ("call-7.0", RecordingAction::Begin | RecordingAction::Resume) => {
@@ -99,6 +114,11 @@ impl Status for Fixed {
     }
 }
 
+/// Something to be served.
+fn this_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http.rs")
+}
+
 async fn free_port() -> (SocketAddr, tokio::net::TcpListener) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     (listener.local_addr().expect("its address"), listener)
@@ -109,12 +129,16 @@ async fn request(readiness: Readiness, path: &str) -> String {
 }
 
 async fn ask(readiness: Readiness, method: &str, path: &str) -> String {
+    ask_with(readiness, method, path, "").await
+}
+
+async fn ask_with(readiness: Readiness, method: &str, path: &str, headers: &str) -> String {
     let (address, listener) = free_port().await;
     drop(listener);
     let server = Server::bind(address).await.expect("a server");
     tokio::spawn(server.run(Arc::new(Fixed(readiness)), std::future::pending()));
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut response = String::new();
     stream.read_to_string(&mut response).await.expect("a response");
@@ -256,4 +280,60 @@ async fn a_recording_is_begun_paused_resumed_and_ended() {
     }
     let refused = request(Readiness::Ready, "/calls/call-7.0/recording/pause").await;
     assert!(refused.starts_with("HTTP/1.1 405"), "it is asked for by POST alone: {refused}");
+}
+
+/// RFC 9110 §14: all of it, a range, its end, and none that is beyond it; and by HEAD only what it is.
+#[tokio::test]
+async fn a_recording_is_served_whole_or_in_part() {
+    let whole = std::fs::read_to_string(this_file()).expect("this file");
+    let len = whole.len();
+    let path = "/recordings/2031-08-04/1-call-7.0.wav";
+    for (method, range, status, told, body) in [
+        ("GET", "", "200 OK", format!("content-length: {len}\r\n"), &whole[..]),
+        ("HEAD", "", "200 OK", format!("content-length: {len}\r\n"), ""),
+        (
+            "GET",
+            "Range: bytes=4-14\r\n",
+            "206 Partial Content",
+            format!("content-range: bytes 4-14/{len}\r\n"),
+            &whole[4..=14],
+        ),
+        (
+            "GET",
+            "Range: bytes=-20\r\n",
+            "206 Partial Content",
+            format!("content-range: bytes {}-{}/{len}\r\n", len - 20, len - 1),
+            &whole[len - 20..],
+        ),
+    ] {
+        let answer = ask_with(Readiness::Ready, method, path, range).await;
+        let (head, sent) = answer.split_once("\r\n\r\n").expect("headers and a body");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{method} {range}: {head}");
+        let head = format!("{head}\r\n");
+        for line in [told.as_str(), "content-type: audio/wav\r\n", "accept-ranges: bytes\r\n"] {
+            assert!(head.contains(line), "{method} {range}: no {line} in {head}");
+        }
+        assert!(sent == body, "{method} {range}: {} octets", sent.len());
+    }
+    let beyond = format!("Range: bytes={len}-\r\n");
+    let refused = ask_with(Readiness::Ready, "GET", path, &beyond).await;
+    assert!(refused.starts_with("HTTP/1.1 416"), "{refused}");
+    assert!(refused.contains(&format!("content-range: bytes */{len}\r\n")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_recording_that_is_not_there_or_not_finished_is_refused() {
+    for (path, status, body) in [
+        ("2031-08-04/2-call-8.0.wav", "409", "is not finished: its call goes on\"}"),
+        ("2031-08-04/3-call-9.0.wav", "404", "is not there any more\"}"),
+        ("2031-08-04/4-call-9.0.wav", "404", "there is no recording \\\"4-call-9.0.wav\\\" of that day\"}"),
+        ("2031-08-05/1-call-7.0.wav", "404", "has no [recording]\"}"),
+        ("2031-08-04/..%2F..%2Fetc%2Fpasswd", "404", "of that day\"}"),
+    ] {
+        let refused = request(Readiness::Ready, &format!("/recordings/{path}")).await;
+        let is_so = refused.starts_with(&format!("HTTP/1.1 {status}")) && refused.ends_with(body);
+        assert!(is_so && refused.contains("content-type: application/json"), "{path}: {refused}");
+    }
+    let refused = ask(Readiness::Ready, "DELETE", "/recordings/2031-08-04/1-call-7.0.wav").await;
+    assert!(refused.starts_with("HTTP/1.1 405"), "nothing is taken away: {refused}");
 }

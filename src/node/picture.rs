@@ -9,8 +9,8 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant as WallInstant, SystemTime};
 
 use tandem_api::{
-    BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, RecordingAction, RecordingStanding,
-    Recordings, RecordingsWanted, Registration, Sample, Status, Unban,
+    BannedSource, Destination, Health, Kind, Metric, Readiness, Recorded, Recording, RecordingAction,
+    RecordingStanding, Recordings, RecordingsWanted, Registration, Sample, Status, Unban,
 };
 use tandem_control::{ContactCentre, QueueDepth};
 use tandem_media_net::{CountersSnapshot as MediaCounters, IoInUse};
@@ -203,6 +203,10 @@ impl Status for NodeStatus {
 
     fn recordings(&self, wanted: RecordingsWanted<'_>) -> Recordings {
         self.recordings.as_ref().map_or(Recordings::NotKept, |kept| kept.shown(wanted, &self.store.path))
+    }
+
+    fn recording(&self, day: &str, file: &str) -> Recording {
+        self.recordings.as_ref().map_or(Recording::NotKept, |kept| kept.file(day, file))
     }
 
     fn record(&self, call: &str, action: RecordingAction) -> RecordingStanding {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tandem_api::{Kind, Metric, Recordings as Shown, RecordingsWanted};
+use tandem_api::{Kind, Metric, Recording as File, Recordings as Shown, RecordingsWanted};
 use tandem_config::{Recording, RecordingFormat, RecordingSides};
 use tandem_media::recorder::{Format, Sides};
 use tandem_media_net::recordings::{
-    Begin, Files, Form, Listing, News, NoRecipient, RecordedLeg, RecordingCounters, Recordings,
-    RecordingsConfig, Wanted, list, named,
+    Begin, Files, Form, Kept, Listing, News, NoRecipient, RecordedLeg, RecordingCounters, Recordings,
+    RecordingsConfig, Wanted, kept, list, named,
 };
 use tandem_sbc_net::Wake;
 use tandem_store::{Archive, NodeClock, StoredFact};
@@ -132,10 +132,28 @@ impl KeptRecordings {
         serde_json::to_value(listing).map_or(Shown::Unreadable, Shown::Listed)
     }
 
+    /// A file, for whoever asks for it.
+    pub(super) fn file(&self, day: &str, file: &str) -> File {
+        match kept(&self.folder, day, file) {
+            Kept::Finished { path, .. } => File::Finished { path, media_type: media_type(file) },
+            Kept::Running => File::Running,
+            Kept::Unknown => File::Unknown,
+        }
+    }
+
     fn named_by(&self, timeline: &[StoredFact]) -> Listing {
         let started = timeline.iter().filter(|fact| fact.kind == "recording-started");
         let recordings = started.filter_map(|fact| named(&self.folder, &fact.subject)).collect();
         Listing { recordings, left_off: false }
+    }
+}
+
+/// RFC 7845 §9; WAV has none that all take, and what is encrypted is octets to all but who has the key.
+fn media_type(file: &str) -> &'static str {
+    match file.rsplit_once('.') {
+        Some((_, "wav")) => "audio/wav",
+        Some((_, "opus")) => "audio/ogg; codecs=opus",
+        _ => "application/octet-stream",
     }
 }
 

@@ -177,10 +177,13 @@ fn an_encrypted_recording_is_read_with_its_key() {
     for leg in [call, called] {
         assert_eq!(carrier.ended(leg, PATIENCE).expect("the call ends").status, 200);
     }
+    let (file, served) = downloaded(&node);
     let record = only_record(&mut node);
     let [path] = &files(&node, ".opus.age")[..] else { panic!("one recording: {:?}", files(&node, "")) };
     assert!(record.timeline.iter().any(|fact| path.ends_with(&fact.subject)), "{:?}", record.timeline);
+    assert!(path.ends_with(&file), "{file}");
     let octets = std::fs::read(path).expect("the file");
+    assert!(served == octets, "it is served as it is kept");
     let ogg = age::decrypt(&identity, &octets).expect("decrypted with the key");
     let heard = tandem_media::decode_ogg_opus(&ogg).expect("Ogg Opus");
     let samples: Vec<f64> = heard.samples().iter().map(|sample| f64::from(*sample)).collect();
@@ -195,6 +198,29 @@ fn an_encrypted_recording_is_read_with_its_key() {
     let about: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(beside).expect("a file beside it")).expect("JSON");
     assert_eq!(about["recipients"][0].as_str(), Some(&*identity.to_public().to_string()), "{about}");
+}
+
+/// The only recording of a node, when it is finished, over HTTP: day and file, and its octets.
+fn downloaded(node: &Node) -> (String, Vec<u8>) {
+    let begun = std::time::Instant::now();
+    let listed = loop {
+        let listed = asked(node, "GET", "/recordings").1["recordings"][0].take();
+        if listed["running"] == false {
+            break listed;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not finished: {listed}");
+    };
+    let text = |name: &str| listed[name].as_str().expect("text").to_owned();
+    let path = format!("{}/{}", text("day"), text("file"));
+    let (head, octets) = node.download(&format!("/recordings/{path}"), "").expect("an answer");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let media_type = match path.rsplit_once('.') {
+        Some((_, "wav")) => "audio/wav",
+        _ => "application/octet-stream",
+    };
+    assert!(head.contains(&format!("content-type: {media_type}\r\n")), "{head}");
+    assert_eq!(listed["octets"].as_u64(), Some(octets.len() as u64), "{listed}");
+    (path, octets)
 }
 
 /// What HTTP says, as JSON, and its status.
@@ -215,6 +241,12 @@ fn a_recording_is_listed_and_pauses_while_the_call_goes_on() {
     let running = &listed["recordings"][0];
     assert_eq!((status, running["running"].as_bool(), &listed["left_off"]), (200, Some(true), &false.into()));
     let named = running["call"].as_str().expect("its call").to_owned();
+    let under_way = format!(
+        "/recordings/{}/{}",
+        running["day"].as_str().expect("a day"),
+        running["file"].as_str().expect("a file")
+    );
+    assert_eq!(asked(&node, "GET", &under_way).0, 409, "its call goes on");
     let by_call_id = running["sip_call_id"].as_str().expect("its Call-ID").to_owned();
 
     let change =
@@ -244,9 +276,13 @@ fn a_recording_is_listed_and_pauses_while_the_call_goes_on() {
         assert!(begun.elapsed() < PATIENCE, "not finished: {listed}");
     }
     assert_eq!(change(&named, "pause").0, 404, "it is over");
+    let (_, served) = downloaded(&node);
+    let header = node.download(&under_way, "Range: bytes=0-43\r\n").expect("an answer");
+    assert!(header.0.starts_with("HTTP/1.1 206") && header.1 == served[..44], "{}", header.0);
 
     let record = only_record(&mut node);
     let [path] = &files(&node, ".wav")[..] else { panic!("one recording: {:?}", files(&node, "")) };
+    assert!(served == std::fs::read(path).expect("the file"));
     let (rate_hz, channels) = channels(path);
     let silent =
         |channel: &[f64]| channel.chunks_exact(160).filter(|it| it.iter().all(|it| it.abs() < 8.0)).count();

@@ -31,7 +31,7 @@ use tandem_media::recorder::TapReader;
 use tandem_time::Instant;
 
 pub use form::{Form, NoRecipient};
-pub use listing::{Listed, Listing, MAX_LISTED, Wanted, list, named};
+pub use listing::{Kept, Listed, Listing, MAX_LISTED, Wanted, kept, list, named};
 pub use medium::{Disk, Files, Medium};
 pub use sidecar::{Recorded, RecordedLeg, RecordedPause};
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant as WallInstant};
 use tandem_media::recorder::{Format, Sides, TAP_CAPACITY, Tap, tap};
 use tandem_media::{Command, EndpointId, Worker};
 use tandem_media_net::recordings::{
-    Begin, Disk, Files, Form, MAX_LISTED, Medium, News, Recorded, RecordedLeg, Recordings, RecordingsConfig,
-    Wanted, list, named,
+    Begin, Disk, Files, Form, Kept, MAX_LISTED, Medium, News, Recorded, RecordedLeg, Recordings,
+    RecordingsConfig, Wanted, kept, list, named,
 };
 use tandem_time::Instant;
 
@@ -248,10 +248,60 @@ fn recordings_are_listed_by_day_and_call() {
     assert_eq!(since("call-11.0@host", "2031-08-04T00:00:00.000Z"), ["3 runs"]);
     assert!(list(&folder.path().join("missing"), Wanted::All).is_err());
 
+    let of_day = |file: &str| kept(folder.path(), "2031-08-04", file);
+    let Kept::Finished { path, about } = of_day("2-call-1.0-leg-1.0.wav") else { panic!("it is whole") };
+    assert!(path.ends_with("2031-08-04/2-call-1.0-leg-1.0.wav") && about.leg.call == "call-1.0");
+    assert_eq!(of_day("3-call-11.0-leg-2.0.wav"), Kept::Running);
+    assert_eq!(of_day("1-call-1.0-leg-1.0.wav"), Kept::Unknown, "it is of another day");
+
     let file = |name: &str| named(folder.path(), name).map(|it| it.running);
     assert_eq!(file("2031-08-04/2-call-1.0-leg-1.0.wav"), Some(false));
     assert_eq!(file("2031-08-04/3-call-11.0-leg-2.0.wav"), Some(true));
     assert_eq!(file("2031-08-04/5-call-1.0-leg-1.0.wav"), None);
+}
+
+/// Whatever is asked for: nothing outside the folder of a day, nor in one of its own, nor what is no recording.
+#[test]
+fn no_file_is_named_that_is_no_recording() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recordings = folder.path().join("recordings");
+    let write = |path: &str, file: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        let about = Recorded { file: file.to_owned(), ..Default::default() };
+        std::fs::write(path, serde_json::to_vec(&about).expect("JSON")).expect("written");
+    };
+    write("recordings/2031-08-04/1.json", "1.wav");
+    write("secrets/1.json", "1.wav");
+    write("1.json", "1.wav");
+    write("recordings/1.json", "1.wav");
+    write("recordings/2031-08-04/deeper/1.json", "1.wav");
+    write("recordings/2031-08-04/2.json", "../../secrets/1.wav");
+    write("recordings/2031-08-04/3.json", "/etc/passwd.wav");
+    let secret = folder.path().join("secrets/1.wav");
+    let is_kept = |day: &str, file: &str| kept(&recordings, day, file) != Kept::Unknown;
+    assert!(is_kept("2031-08-04", "1.wav"));
+    for (day, file) in [
+        ("..", "1.wav"),
+        ("../secrets", "1.wav"),
+        (".", "1.wav"),
+        ("", "1.wav"),
+        ("2031-08-04/deeper", "1.wav"),
+        ("2031-08-04", "deeper/1.wav"),
+        ("2031-08-04", "../../secrets/1.wav"),
+        ("2031-08-04", "./1.wav"),
+        ("2031-08-04", "1.wav/"),
+        ("2031-08-04", "2.wav"),
+        ("2031-08-04", "3.wav"),
+        ("2031-08-04", "1.json"),
+        ("2031-08-04", ""),
+        ("2031-08-04", "1.wav\0"),
+        ("/", "1.wav"),
+        (folder.path().to_str().expect("a name"), "1.wav"),
+        ("2031-08-04", secret.to_str().expect("a name")),
+    ] {
+        assert!(!is_kept(day, file), "{day:?}, {file:?}");
+    }
 }
 
 #[test]

@@ -352,6 +352,22 @@ impl Node {
         Ok(answer)
     }
 
+    /// What its HTTP side answers to a GET with more headers: status and headers, and what follows them.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn download(&self, path: &str, headers: &str) -> io::Result<(String, Vec<u8>)> {
+        let mut stream = TcpStream::connect(self.ports.http)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let host = self.ports.http;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let end = answer.windows(4).position(|it| it == b"\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
+        let body = answer.split_off(end + 4);
+        Ok((String::from_utf8_lossy(&answer).into_owned(), body))
+    }
+
     /// The metrics whose name begins with `prefix`, as name (with labels) and value.
     ///
     /// # Errors

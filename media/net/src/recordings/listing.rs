@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 
@@ -101,6 +101,43 @@ fn described(stem: &Path) -> Option<(bool, Recorded)> {
     let ended = || Some((false, beside(".json")?));
     // The final description is there before the first one goes, which may be between two looks.
     ended().or_else(|| Some((true, beside(".json.part")?))).or_else(ended)
+}
+
+/// What a recording's file is, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is whole.
+    Finished {
+        /// Its file.
+        path: PathBuf,
+        /// What it is.
+        about: Recorded,
+    },
+    /// It goes on.
+    Running,
+    /// There is none.
+    Unknown,
+}
+
+/// The recording with that file in the folder of that day. Nothing else is ever named: neither what lies elsewhere, nor what
+/// has no file beside it that says what it is.
+#[must_use]
+pub fn kept(folder: &Path, day: &str, file: &str) -> Kept {
+    if !is_one_name(day) || !is_one_name(file) {
+        return Kept::Unknown;
+    }
+    match named(folder, &format!("{day}/{file}")) {
+        Some(Listed { running: true, .. }) => Kept::Running,
+        Some(Listed { about, .. }) => Kept::Finished { path: folder.join(day).join(file), about },
+        None => Kept::Unknown,
+    }
+}
+
+/// Whether it names something in a folder, and nothing above it or below.
+fn is_one_name(text: &str) -> bool {
+    let mut components = Path::new(text).components();
+    let first = components.next();
+    components.next().is_none() && matches!(first, Some(Component::Normal(name)) if name == text)
 }
 
 impl Wanted<'_> {
