@@ -2,27 +2,37 @@
 //! tells all of it.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{CALLER_HZ, PATIENCE, caller, carrier, node_with, only_record, runtime};
+use crate::support::{CALLER_HZ, PATIENCE, caller, carrier, node, node_with, only_record, runtime};
 use tandem_media_net::sys::SendRing;
-use tandem_peers::{Baresip, Softphone, share_of_tone};
+use tandem_peers::{Baresip, Node, Ports, Softphone, share_of_tone};
 use tandem_phone::Phone;
 
 const ALICE_HZ: f64 = 700.0;
 
 #[test]
 fn a_caller_presses_one_and_talks_to_alice() {
-    talks_to_alice("mmsg", "mmsg");
-    let io_uring_is_allowed = SendRing::open().is_ok();
-    talks_to_alice("auto", if io_uring_is_allowed { "io_uring" } else { "mmsg" });
+    talks_to_alice("mmsg");
+    if SendRing::open().is_ok() {
+        return talks_to_alice("io_uring");
+    }
+    // Who insists on it is told so at once, and who does not talks all the same.
+    let ports = Ports::free().expect("free ports");
+    let insists = |_: &Path, config: String| config.replace("io = \"auto\"", "io = \"io_uring\"");
+    let refused = Node::start(Path::new(env!("CARGO_BIN_EXE_tandem")), ports, insists);
+    assert!(refused.is_err(), "it runs without what it was told to use");
+    let node = node();
+    let shown = node.metrics("tandem_media_io").expect("metrics");
+    assert!(matches!(&shown[..], [(name, 1.0)] if name.contains("io=\"mmsg\"")), "{shown:?}");
 }
 
-/// With this `rtp.io`, which comes to that way of giving packets to the kernel.
-fn talks_to_alice(io: &str, used: &str) {
+/// With this `rtp.io`.
+fn talks_to_alice(io: &str) {
     let mut node = node_with(|_, config| config.replace("io = \"auto\"", &format!("io = \"{io}\"")));
     let shown = node.metrics("tandem_media_io").expect("metrics");
-    assert!(matches!(&shown[..], [(name, 1.0)] if name.contains(&format!("io=\"{used}\""))), "{shown:?}");
+    assert!(matches!(&shown[..], [(name, 1.0)] if name.contains(&format!("io=\"{io}\""))), "{shown:?}");
     let alice = Softphone {
         user: "1001",
         password: "alice-1001",

@@ -101,17 +101,17 @@ impl Departures {
         if ring.is_empty() {
             return;
         }
-        match ring.submit() {
-            Ok(sent) => {
-                add(&counters.packets_sent, sent.taken);
-                add(&counters.send_failures, sent.failed);
-                add(&counters.icmp_errors, sent.told_by_icmp);
-            }
-            Err(error) => {
-                add(&counters.send_failures, ring.len() as u64);
-                tracing::error!(%error, "io_uring has failed: packets are sent one by one from now on");
-                *self = Self::AtOnce;
-            }
+        let submitted = ring.submit();
+        let sent = match &submitted {
+            Ok(sent) => *sent,
+            Err(_) => ring.send_without(),
+        };
+        add(&counters.packets_sent, sent.taken);
+        add(&counters.send_failures, sent.failed);
+        add(&counters.icmp_errors, sent.told_by_icmp);
+        if let Err(error) = submitted {
+            tracing::error!(%error, "io_uring has failed: packets are sent one by one from now on");
+            *self = Self::AtOnce;
         }
     }
 }

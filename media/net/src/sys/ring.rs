@@ -136,7 +136,7 @@ impl SendRing {
     /// tried once more.
     ///
     /// # Errors
-    /// When the ring cannot be used any more; what waited is lost, and all later submissions fail too.
+    /// When the ring cannot be used any more; what waited still does, for [`SendRing::send_without`].
     pub fn submit(&mut self) -> io::Result<Sent> {
         let mut sent = Sent::default();
         let all = self.requests.len();
@@ -157,6 +157,31 @@ impl SendRing {
         }
         self.requests.clear();
         Ok(sent)
+    }
+
+    /// Sends what waits by a system call for each, when the ring has failed. What the kernel has taken all the same is sent
+    /// twice, which receivers of RTP bear (RFC 3550 §A.1).
+    pub fn send_without(&mut self) -> Sent {
+        let mut sent = Sent::default();
+        for ((request, packet), name) in self.requests.drain(..).zip(&self.packets).zip(&mut self.names) {
+            let (name, name_len) =
+                if request.is_addressed { name.as_raw() } else { (std::ptr::null_mut(), 0) };
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            // SAFETY: `packet` has room for `len` octets, as `push` has seen to, and `name` is a whole one or none; both
+            // outlive the call.
+            let taken = unsafe {
+                libc::sendto(
+                    request.fd.0,
+                    packet.as_ptr().cast(),
+                    request.len as usize,
+                    flags,
+                    name.cast(),
+                    name_len,
+                )
+            };
+            *(if taken >= 0 { &mut sent.taken } else { &mut sent.failed }) += 1;
+        }
+        sent
     }
 
     fn submit_again(&mut self, sent: &mut Sent) -> io::Result<()> {

@@ -2,11 +2,12 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
 use std::sync::Arc;
 
 use socket2::SockRef;
 use tandem_media::codec::g711::Law;
-use tandem_media::{Audio, BargeIn, Command, Event, PlayId, Segment};
+use tandem_media::{self as media, Audio, BargeIn, Event, PlayId, Segment};
 use tandem_media_net::sys::{MAX_PACKET, RING_CAPACITY, SendRing, Sent};
 use tandem_media_net::{Io, IoChoice, MediaThreads};
 
@@ -139,14 +140,14 @@ fn no_packet_is_lost_and_no_socket_is_another_s_when_endpoints_come_and_go() {
                 let (endpoint, audio) = (*endpoint, Arc::new(Audio::from_samples(vec![sample; 160])));
                 let segments: Arc<[Segment]> = [Segment::Audio(audio)].into();
                 let (play, barge_in) = (PlayId(1), BargeIn::Never);
-                node.send(Command::Play { endpoint, play, segments, times: Some(1), barge_in });
+                node.send(media::Command::Play { endpoint, play, segments, times: Some(1), barge_in });
             }
             for ((_, local, party), sample) in places.iter().zip([100, 20_000]) {
                 let (from, heard) = party.hear();
                 assert_eq!((from, heard.payload), (*local, vec![Law::Pcmu.encode(sample); 160]));
             }
             for index in 0..2 {
-                node.send(Command::Close { endpoint: endpoint(index, generation) });
+                node.send(media::Command::Close { endpoint: endpoint(index, generation) });
             }
             let mut closed = 0;
             while closed < 2 {
@@ -191,7 +192,7 @@ fn a_turn_of_many_packets_is_sent_whole() {
             .map(|(index, party)| {
                 let endpoint = endpoint(index as u32, 1);
                 let local = node.open(endpoint, party);
-                node.send(Command::Bridge { a: endpoint, b: endpoint });
+                node.send(media::Command::Bridge { a: endpoint, b: endpoint });
                 (local, party)
             })
             .collect();
@@ -209,4 +210,69 @@ fn a_turn_of_many_packets_is_sent_whole() {
         }
         node.until(|counters| counters.packets_sent == 2 * u64::from(EACH));
     });
+}
+
+/// Says that a test has its process to itself.
+const ALONE: &str = "TANDEM_TEST_ALONE";
+
+/// A kernel that takes nothing by io_uring any more, as when a filter is laid upon a running process: whoever talks goes on
+/// talking, and not one packet is missing. In a process of its own, since what is forbidden stays so.
+#[test]
+fn a_ring_that_fails_in_mid_run_costs_no_packet() {
+    if std::env::var_os(ALONE).is_none() {
+        let this = std::env::current_exe().expect("this test");
+        let name = "ring::a_ring_that_fails_in_mid_run_costs_no_packet";
+        let done = Command::new(this).args([name, "--exact"]).env(ALONE, "1").output().expect("run");
+        return assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    }
+    let mut config = config(Arc::new(|| {}));
+    config.io = IoChoice::Auto;
+    let (threads, mut handles) = MediaThreads::start(&config).expect("a thread");
+    let expected = if SendRing::open().is_ok() { Io::IoUring } else { Io::Mmsg };
+    assert_eq!(threads.io().io, expected);
+    let mut node = Node { threads, handle: handles.pop().expect("a handle") };
+    let party = Party::new(1);
+    let endpoint = endpoint(0, 1);
+    let local = node.open(endpoint, &party);
+    node.send(media::Command::Bridge { a: endpoint, b: endpoint });
+    node.settle();
+    let mut number = 0;
+    let mut talk = || {
+        for _ in 0..100 {
+            party.speak(local, number, number as u8);
+            number += 1;
+        }
+        for expected in number - 100..number {
+            let (from, heard) = party.hear();
+            assert_eq!((from, heard.payload), (local, vec![expected as u8; 160]));
+        }
+    };
+    talk();
+    forbid(libc::SYS_io_uring_enter);
+    talk();
+    // Each once, whichever way it went.
+    node.until(|counters| counters.packets_sent == 200 + counters.rtcp_sent && counters.send_failures == 0);
+}
+
+/// Answers a system call with EPERM from now on, on all threads of the process (seccomp(2)).
+#[allow(unsafe_code, reason = "std has no call that installs a filter of system calls")]
+fn forbid(system_call: libc::c_long) {
+    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    let mut filter = [
+        // The number of the call is the first word of `seccomp_data`.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
+        libc::sock_filter {
+            jf: 1,
+            ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, system_call as u32)
+        },
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs()),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the program and its statements outlive the calls, which copy them.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_TSYNC);
+        assert_eq!(libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program), 0);
+    }
 }
