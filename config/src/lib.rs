@@ -18,10 +18,10 @@ pub use model::{
     DiversionHeader, Dns, Domain, Dtmf, EarlyMedia, EntryPoint, ExtendedReports, Features, Health,
     IdentityHeader, KeyPair, Keying, Limits, Log, LogFormat, LogLevel, MediaPath, NumberFormat, NumberForms,
     Opus, PeerTimers, Phones, Place, Placed, Profile, Prompts, Protection, Queue, Reach, Recording,
-    RecordingFormat, RecordingSides, Redirects, ReferPolicy, Refusal, Register, ReliableProvisional, Route,
-    RouteSet, Rtp, RtpIo, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject, RuleTest, SessionId,
-    SessionRefresher, SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, Speech, SpeechProvider,
-    SrtpPolicy, Target, Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
+    RecordingFormat, RecordingSides, Redirects, ReferPolicy, Refusal, Register, ReliableProvisional,
+    Repacketise, Route, RouteSet, Rtp, RtpIo, Rule, RuleAction, RuleCondition, RuleOn, RuleSubject, RuleTest,
+    SessionId, SessionRefresher, SessionTimerPolicy, SessionTimers, Sip, SipListen, SipTimers, Speech,
+    SpeechProvider, SrtpPolicy, Target, Tls, Transport, Treatment, Trunk, TrunkCredentials, TrunkTls, User,
 };
 pub use parse::{Disk, PROMPT_ENDINGS};
 pub use problem::{Problem, Problems};

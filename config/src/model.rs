@@ -28,8 +28,8 @@ pub use features::Features;
 pub use identity::{DiversionHeader, IdentityHeader};
 pub use log::{Log, LogFormat, LogLevel};
 pub use profile::{
-    Dtmf, EarlyMedia, ExtendedReports, Keying, Profile, ReferPolicy, ReliableProvisional, SessionId,
-    SrtpPolicy,
+    Dtmf, EarlyMedia, ExtendedReports, Keying, Profile, ReferPolicy, ReliableProvisional, Repacketise,
+    SessionId, SrtpPolicy,
 };
 pub use prompts::{Prompts, Speech, SpeechProvider};
 pub use protection::Protection;

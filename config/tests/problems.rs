@@ -128,6 +128,12 @@ fn a_profile_names_what_there_is() {
         "trunk.carrier-a.ptime_ms: found 25; write 10, 20, 30, 40, 50 or 60",
     );
     one_problem(
+        "repacketise = \"limit\"       # packets",
+        "repacketise = \"yes\"         # packets",
+        "\"yes\"",
+        "trunk.carrier-a.repacketise: found \"yes\"; write off, limit or always",
+    );
+    one_problem(
         "max_forwards = 70           # hops",
         "max_forwards = 0            # hops",
         "0 ",

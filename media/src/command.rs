@@ -10,6 +10,7 @@ use crate::codec::{Codec, Rate};
 use crate::digit::Terminators;
 use crate::endpoint::Endpoint;
 use crate::mix::{Audience, ConferenceId, Gain};
+use crate::packet_time::PacketTimes;
 use crate::progress::{Evidence, Finding, ProgressRules};
 use crate::prompt::{Audio, Tone};
 use crate::recorder::Tap;
@@ -116,7 +117,7 @@ pub enum Command {
         rules: CollectRules,
     },
     /// Keys of a party that make up one of these codes are not for whom it is bridged to: they are held back until they are
-    /// known to be none, for two seconds after the latest at most. Tones in the audio are heard as ever.
+    /// known to be none, for two seconds after the latest at most. Of tones that are keys it may hear the beginning.
     HoldBack {
         /// The endpoint.
         endpoint: EndpointId,
@@ -232,6 +233,8 @@ pub struct StreamParameters {
     pub direction: Direction,
     /// How much audio a packet of ours carries.
     pub ptime: Duration,
+    /// How much those may carry that are relayed to the party.
+    pub packet_times: PacketTimes,
     /// From where RTP is believed.
     pub latch: LatchPolicy,
     /// The endpoint reports [`Event::MediaTimeout`] after so long without a packet while it should receive.
@@ -264,6 +267,7 @@ impl StreamParameters {
             in_band: InBand::Sounds,
             direction: Direction::SendReceive,
             ptime: Duration::from_millis(20),
+            packet_times: PacketTimes::Any,
             latch: LatchPolicy::Signalled,
             media_timeout: None,
             rtcp_mux: false,

@@ -44,6 +44,7 @@ use crate::keying::Keying;
 use crate::latch::Latch;
 use crate::mix::Seat;
 use crate::outgoing::Outgoing;
+use crate::packet_time::Measured;
 use crate::playing::Playing;
 use crate::protection::Guard;
 use crate::reception::{Arrival, Reception};
@@ -87,6 +88,8 @@ pub(crate) struct Inbound {
     pub(crate) pressed: Option<(Digit, Way)>,
     /// Its audio is a key, or may become one.
     is_key: bool,
+    /// The party's packets are of another length than they were.
+    pub(crate) resized: bool,
     /// Whether the endpoint's deadline may have changed.
     pub(crate) rescheduled: bool,
     /// Where it came from is the only source from now on.
@@ -120,6 +123,8 @@ pub(crate) struct Endpoint {
     outgoing: Outgoing,
     collision: Collision,
     reception: Reception,
+    /// How much audio the party's packets have.
+    packets: Measured,
     presses: PressDetector,
     /// Listens for keys in the audio.
     in_band: Option<Box<Listener>>,
@@ -174,6 +179,7 @@ impl Endpoint {
             outgoing: Outgoing::new(rng),
             collision: Collision::None,
             reception: Reception::default(),
+            packets: Measured::default(),
             presses: PressDetector::default(),
             in_band: None,
             listening: None,
@@ -313,7 +319,9 @@ impl Endpoint {
                 inbound.rescheduled = true;
                 inbound.pressed = self.receive_event(now, &inbound.header, block, counters, events);
             }
-            Payload::Audio(_) => {
+            Payload::Audio(codec) => {
+                let payload = packet.get(inbound.header.payload()).unwrap_or_default();
+                inbound.resized = self.packets.take(codec, payload);
                 if let Some(listener) = self.in_band.take() {
                     self.listen(now, listener, packet, &mut inbound, counters, events);
                 }
@@ -368,7 +376,17 @@ impl Endpoint {
             rescheduled = true;
         }
         let settles = self.settle(source);
-        Ok(Inbound { header, len, payload, restarted, pressed: None, is_key: false, rescheduled, settles })
+        Ok(Inbound {
+            header,
+            len,
+            payload,
+            restarted,
+            pressed: None,
+            is_key: false,
+            resized: false,
+            rescheduled,
+            settles,
+        })
     }
 
     /// Relays a packet of the bridged party to this one, rewritten in place; where it goes and its length, none when

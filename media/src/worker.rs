@@ -339,7 +339,10 @@ impl Worker {
             self.requests.push_back(IoRequest::Connect { endpoint: id, remote: Some(source) });
         }
         let Some(peer) = endpoint.bridge else { return Ok(Disposition::Done) };
-        let (converses, keeps) = (endpoint.converses(), peer != id && endpoint.keeps(&inbound));
+        let (mut converses, keeps) = (endpoint.converses(), peer != id && endpoint.keeps(&inbound));
+        if inbound.resized {
+            converses = self.repacketise(id, &inbound, packet);
+        }
         if let Some((digit, way)) = inbound.pressed {
             self.offer_key(id, peer, digit, way);
         }

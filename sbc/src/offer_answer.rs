@@ -14,7 +14,9 @@ use rand_chacha::ChaCha8Rng;
 
 pub(crate) use address::is_reachable_over;
 use address::{remote_address, remote_rtcp};
-use codecs::{Events, all_codecs_in, codec_in, event_in, has_comfort_noise, number_of, opus_format, ptime};
+use codecs::{
+    Events, all_codecs_in, codec_in, event_in, has_comfort_noise, number_of, opus_format, packet_times, ptime,
+};
 use exchange::Exchange;
 pub(crate) use exchange::{Step, Verdict};
 
@@ -24,7 +26,7 @@ use crate::sdp::{
 };
 use crate::user_agent::{
     AudioCodec, DtlsAssociation, DtlsRole, Dtmf, ExtendedReports, IceCredentials, LocalMedia, MediaDirection,
-    MediaSecurity, NegotiatedAudio, OpusFormat, Profile, Reoffer, SrtpKeys, SrtpPolicy,
+    MediaSecurity, NegotiatedAudio, OpusFormat, Profile, Reoffer, Repacketise, SrtpKeys, SrtpPolicy,
 };
 use protection::{Secured, Terms, draw_ice, dtls_role, ice_attributes};
 
@@ -49,6 +51,7 @@ pub(crate) struct Negotiation {
     dtmf: Dtmf,
     /// What the peer's Opus should be like.
     opus: OpusFormat,
+    repacketise: Repacketise,
     comfort_noise: bool,
     rtcp_xr: ExtendedReports,
     /// Codecs that we do not offer, and take where nothing else is offered.
@@ -129,6 +132,7 @@ impl Negotiation {
             terms: Terms::new(profile, certificate),
             dtmf: profile.dtmf,
             opus: profile.opus,
+            repacketise: profile.repacketise,
             comfort_noise: profile.comfort_noise,
             rtcp_xr: profile.rtcp_xr,
             others: profile.others(),
@@ -334,7 +338,8 @@ impl Negotiation {
             comfort_noise: self.comfort_noise && codec != AudioCodec::Opus && has_comfort_noise(media),
             dtmf: self.dtmf,
             direction: both(self.direction, our_direction(theirs.direction_of(media), hold_address)),
-            ptime: ptime(media),
+            ptime: ptime(media, self.repacketise, self.local.ptime),
+            packet_times: packet_times(media, self.repacketise),
             signalling_source,
             rtcp_mux: media.has_rtcp_mux(),
             extended_reports: (self.rtcp_xr != ExtendedReports::Off)

@@ -65,9 +65,9 @@ pub use counters::Counters;
 pub use deflect::ReferTarget;
 pub use event::{
     AudioCodec, DtlsAssociation, DtlsRole, Ender, Event, Fingerprint, IceCredentials, Identity, Invite,
-    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, OpusFormat, Reason,
-    ReasonProtocol, RedirectReason, Redirection, ReferId, Reoffer, SessionEnd, SessionError, SessionId,
-    Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
+    InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio, OpusFormat, PacketTimes,
+    Reason, ReasonProtocol, RedirectReason, Redirection, ReferId, Reoffer, SessionEnd, SessionError,
+    SessionId, Source, SrtpKey, SrtpKeys, SrtpSuite, Usage,
 };
 
 pub use crate::dns::{Answer, Domain, LookupFailed, NameLimits, Question, Record, RecordKind};
@@ -75,7 +75,8 @@ pub use crate::health::{DestinationHealth, HealthConfig};
 pub use probing::News;
 pub use profile::{
     DiversionHeader, Dtmf, EarlyMedia, ExtendedReports, IdentityHeader, Keying, PreferredRefresher, Profile,
-    ReferPolicy, ReliableProvisional, SessionIdPolicy, SessionTimerPolicy, SessionTimers, SrtpPolicy,
+    ReferPolicy, ReliableProvisional, Repacketise, SessionIdPolicy, SessionTimerPolicy, SessionTimers,
+    SrtpPolicy,
 };
 pub use redirect::RedirectPolicy;
 pub use registering::RegistrationState;

@@ -9,9 +9,9 @@ use tandem_sbc::user_agent::{
     AudioCodec, DigestAlgorithm, DiversionHeader, Domain, Dtmf, EarlyMedia, ExtendedReports, Fingerprint,
     HealthConfig, IdentityHeader, IpPrefix, Keying, Limits, ListenAddress, NameLimits, OpusFormat, Outbound,
     PhoneConfig, PreferredRefresher, Profile, Protection, RedirectPolicy, ReferPolicy, RegisterConfig,
-    ReliableProvisional, RouteConfig, RouteSet, Scheme, SessionIdPolicy, SessionTimerPolicy, SessionTimers,
-    SrtpPolicy, Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig, UserCredentials,
-    instance_of,
+    ReliableProvisional, Repacketise, RouteConfig, RouteSet, Scheme, SessionIdPolicy, SessionTimerPolicy,
+    SessionTimers, SrtpPolicy, Target, Timers, Transport, TrunkConfig, TrunkCredentials, UserAgentConfig,
+    UserCredentials, instance_of,
 };
 use tandem_sbc_net::{DnsConfig, PacketRates, TcpLimits, TlsConfig, TransportsConfig};
 use tandem_switch::{RecordingConfig, SpeechConfig, SwitchConfig};
@@ -284,6 +284,11 @@ fn profile(profile: &config::Profile, usual: &config::SipTimers) -> Profile {
         },
         codec_change: profile.codec_change,
         ptime: Some(profile.ptime),
+        repacketise: match profile.repacketise {
+            config::Repacketise::Off => Repacketise::Off,
+            config::Repacketise::Limit => Repacketise::Limit,
+            config::Repacketise::Always => Repacketise::Always,
+        },
         dtmf: match profile.dtmf {
             config::Dtmf::Rfc4733 => Dtmf::Rfc4733,
             config::Dtmf::InBand => Dtmf::InBand,

@@ -25,6 +25,8 @@ pub struct Profile {
     pub codec_change: bool,
     /// The packet time of our offers.
     pub ptime: Duration,
+    /// Whether packets of another length than it asks for are relayed to it.
+    pub repacketise: Repacketise,
     /// How digits travel.
     pub dtmf: Dtmf,
     /// Whether what it sends before it answers is heard.
@@ -78,6 +80,7 @@ impl Default for Profile {
             rtcp_xr: ExtendedReports::Accept,
             codec_change: false,
             ptime: Duration::from_millis(20),
+            repacketise: Repacketise::Limit,
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,
             reliable_provisional: ReliableProvisional::Supported,
@@ -96,6 +99,17 @@ impl Default for Profile {
             caller_id_prefixes: Vec::new(),
         }
     }
+}
+
+/// Whether a peer is sent packets of the length that it asks for, whatever the other party sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repacketise {
+    /// It is sent what comes.
+    Off,
+    /// None longer than its `a=maxptime`.
+    Limit,
+    /// Of its `a=ptime` exactly; of ours when it names none.
+    Always,
 }
 
 /// Whether provisional responses are acknowledged (RFC 3262).

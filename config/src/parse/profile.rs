@@ -6,7 +6,7 @@ use super::codecs::{read_codecs, read_opus};
 use super::timers::{read_peer_timers, read_session_timers};
 use crate::model::{
     DiversionHeader, Dtmf, EarlyMedia, ExtendedReports, IdentityHeader, Keying, Profile, ReferPolicy,
-    ReliableProvisional, SessionId, SrtpPolicy,
+    ReliableProvisional, Repacketise, SessionId, SrtpPolicy,
 };
 use crate::reader::Section;
 
@@ -34,6 +34,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
     });
     let codec_change = section.boolean_or("codec_change", usual.codec_change);
     let ptime = read_ptime(section, usual.ptime);
+    let repacketise = read_repacketise(section, usual.repacketise);
     let dtmf = section.parsed_or("dtmf", "rfc4733, inband, info, info-dtmf or off", usual.dtmf, parse_dtmf);
     let early_media =
         section.parsed_or("early_media", "accept or ignore", usual.early_media, |text| match text {
@@ -69,6 +70,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
         rtcp_xr: rtcp_xr?,
         codec_change: codec_change?,
         ptime: ptime?,
+        repacketise: repacketise?,
         dtmf: dtmf?,
         early_media: early_media?,
         reliable_provisional: reliable_provisional?,
@@ -194,6 +196,15 @@ fn read_srtp_keys(section: &Section<'_, '_>, srtp: Option<SrtpPolicy>, usual: Ke
         section.problem_at("srtp_keys", "only protected media has keys by dtls".into(), advice.into());
     }
     keys
+}
+
+fn read_repacketise(section: &Section<'_, '_>, usual: Repacketise) -> Option<Repacketise> {
+    section.parsed_or("repacketise", "off, limit or always", usual, |text| match text {
+        "off" => Some(Repacketise::Off),
+        "limit" => Some(Repacketise::Limit),
+        "always" => Some(Repacketise::Always),
+        _ => None,
+    })
 }
 
 /// Packets shorter than 10 ms or longer than 60 ms are sent by nothing here (media's own limits).

@@ -135,7 +135,8 @@ impl Autocorrelation {
         (-10.0 * power.log10()).round().clamp(0.0, f32::from(SILENCE)) as u8
     }
 
-    /// Level, and reflection coefficients by Levinson and Durbin, quantised as in RFC 3389 §3.2.
+    /// Level, and reflection coefficients by Levinson and Durbin, quantised as in RFC 3389 §3.2: the first of them is less than
+    /// zero where each sample resembles the one before, as in WebRTC's and in G.729, on which the RFC's example is built.
     fn describe(&self) -> [u8; DESCRIPTION_LEN] {
         const FLAT: u8 = 127;
         let mut description = [FLAT; DESCRIPTION_LEN];

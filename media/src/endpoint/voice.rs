@@ -41,10 +41,15 @@ pub(crate) struct Join {
 }
 
 impl Endpoint {
-    /// How this party's packets get to another one: as they are wherever both have agreed on the same.
+    /// How this party's packets get to another one: as they are wherever both have agreed on the same, and each sends
+    /// packets that the other may be sent.
     pub(crate) fn join_with(&self, other: &Self) -> Option<Join> {
+        let (ours, theirs) = (self.packets.usual(), other.packets.usual());
         let (one, other) = (&self.agreed.as_ref()?.stream, &other.agreed.as_ref()?.stream);
-        let is_relayed = one.codec.is_relayed_to(other.codec) && one.comfort_noise == other.comfort_noise;
+        let is_relayed = one.codec.is_relayed_to(other.codec)
+            && one.comfort_noise == other.comfort_noise
+            && one.packet_times.take(theirs, one.ptime)
+            && other.packet_times.take(ours, other.ptime);
         let rate = (!is_relayed).then(|| one.codec.rate().min(other.codec.rate()));
         Some(Join { rate, relays_events: is_relayed && one.event_clock_hz == other.event_clock_hz })
     }
@@ -77,10 +82,11 @@ impl Endpoint {
 
     /// Keeps a packet of the party's for whom it talks to.
     #[inline]
-    pub(super) fn converse(&mut self, now: Instant, inbound: &Inbound, packet: &[u8]) {
+    pub(crate) fn converse(&mut self, now: Instant, inbound: &Inbound, packet: &[u8]) {
+        let has_codes = self.has_codes();
         let Some(conversation) = &mut self.conversation else { return };
         let kind = match inbound.payload {
-            Payload::Audio(_) if inbound.is_key && conversation.mutes_keys => Kind::Muted,
+            Payload::Audio(_) if inbound.is_key && (conversation.mutes_keys || has_codes) => Kind::Muted,
             Payload::Audio(_) => Kind::Audio,
             Payload::ComfortNoise => Kind::ComfortNoise,
             Payload::TelephoneEvent(_) => Kind::Skipped,

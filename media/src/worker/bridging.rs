@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{Worker, opened};
-use crate::endpoint::Way;
+use crate::endpoint::{Endpoint, Inbound, Way};
 use crate::{Digit, EndpointId};
 
 /// A packet in the worker's buffer that one party hears of what the other one says.
@@ -54,7 +54,7 @@ impl Worker {
         let now = self.now;
         let Some(endpoint) = opened(&mut self.slots, from) else { return };
         // Who hears itself is nobody else.
-        if from != to && endpoint.holds_back(now, digit, way) {
+        if from != to && endpoint.holds_back(now, digit) {
             self.deadlines.set(from.index, endpoint.deadline());
             self.let_go(from, to);
         } else {
@@ -82,6 +82,20 @@ impl Worker {
             endpoint.press(self.now, digit, way, &mut self.counters);
             self.deadlines.set(to.index, endpoint.deadline());
         }
+    }
+
+    /// A party's packets are of another length than they were: the one that it is bridged to may no longer be sent them, or
+    /// may again. Whether what it says is decoded from now on, this packet with it.
+    #[cold]
+    pub(super) fn repacketise(&mut self, id: EndpointId, inbound: &Inbound, packet: &[u8]) -> bool {
+        let converses = |endpoint: Option<&mut Endpoint>| endpoint.is_some_and(|it| it.converses());
+        let before = converses(opened(&mut self.slots, id));
+        self.join(id);
+        let now = self.now;
+        if let Some(endpoint) = opened(&mut self.slots, id).filter(|_| !before) {
+            endpoint.converse(now, inbound, packet);
+        }
+        converses(opened(&mut self.slots, id))
     }
 
     /// Decides how an endpoint and the one it is bridged to get to each other: what they agreed on may have changed.

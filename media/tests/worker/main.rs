@@ -18,6 +18,7 @@ mod play;
 mod progress;
 mod recording;
 mod relay;
+mod repacketising;
 mod rtcp;
 mod silence;
 mod srtp;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sdp::{Attribute, Media, RtpMap, SessionDescription};
-use crate::user_agent::{AudioCodec, OpusFormat};
+use crate::user_agent::{AudioCodec, OpusFormat, PacketTimes, Repacketise};
 
 /// Numbers in our offers of what has no static one.
 const OPUS: u8 = 111;
@@ -96,7 +96,8 @@ pub(super) fn has_comfort_noise(media: &Media) -> bool {
 }
 
 /// Whether the peer asks to be told how it is heard: extended reports with VoIP metrics (RFC 3611 §5.1), of this stream or of
-/// all.
+/// all. It is a unilateral parameter: whoever it is said to should send such of what it receives, and an answer may ask in
+/// return; only of what goes both ways (`rcvr-rtt`) both sides' words count (§5.2).
 pub(super) fn wants_metrics(theirs: &SessionDescription, media: &Media) -> bool {
     let attributes = media.attributes.iter().chain(&theirs.attributes);
     let mut formats = attributes.filter(|it| it.name == "rtcp-xr").filter_map(|it| it.value.as_deref());
@@ -176,8 +177,18 @@ fn written(opus: OpusFormat) -> String {
     parameters.join(";")
 }
 
-/// The packet time that the peer asks for, within reason.
-pub(super) fn ptime(media: &Media) -> Duration {
-    let asked = media.ptime().unwrap_or(DEFAULT_PTIME);
+/// The packet time that the peer asks for, within reason; `ours` when it asks for none and must have one.
+pub(super) fn ptime(media: &Media, repacketise: Repacketise, ours: Duration) -> Duration {
+    let usual = if repacketise == Repacketise::Always { ours } else { DEFAULT_PTIME };
+    let asked = media.ptime().unwrap_or(usual);
     asked.min(media.maxptime().unwrap_or(PTIME_MAX)).clamp(PTIME_MIN, PTIME_MAX)
+}
+
+/// What the peer may be sent of what others send.
+pub(super) fn packet_times(media: &Media, repacketise: Repacketise) -> PacketTimes {
+    match (repacketise, media.maxptime()) {
+        (Repacketise::Always, _) => PacketTimes::Exact,
+        (Repacketise::Limit, Some(most)) => PacketTimes::UpTo(most.max(PTIME_MIN)),
+        (Repacketise::Limit, None) | (Repacketise::Off, _) => PacketTimes::Any,
+    }
 }

@@ -371,6 +371,8 @@ pub struct NegotiatedAudio {
     pub direction: MediaDirection,
     /// The packet time the peer wants.
     pub ptime: Duration,
+    /// How much audio packets may carry that are relayed to the peer.
+    pub packet_times: PacketTimes,
     /// Where the peer's signalling comes from, for phones behind NAT.
     pub signalling_source: IpAddr,
     /// Whether RTCP travels on RTP's ports (RFC 5761).
@@ -381,6 +383,17 @@ pub struct NegotiatedAudio {
     pub security: MediaSecurity,
     /// When the peer finds its way to us by ICE.
     pub ice: Option<IceCredentials>,
+}
+
+/// How much audio packets may carry that are relayed to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketTimes {
+    /// As much as they come with.
+    Any,
+    /// No more than the peer takes (`a=maxptime`, RFC 8866 §6.4).
+    UpTo(Duration),
+    /// [`NegotiatedAudio::ptime`] and nothing else.
+    Exact,
 }
 
 /// How a session's media is protected.

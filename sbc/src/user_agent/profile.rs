@@ -29,6 +29,8 @@ pub struct Profile {
     pub codec_change: bool,
     /// The packet time we offer; the owner's when absent.
     pub ptime: Option<Duration>,
+    /// Whether packets of another length than it asks for are relayed to it.
+    pub repacketise: Repacketise,
     /// How digits travel.
     pub dtmf: Dtmf,
     /// Whether what it sends before it answers is heard.
@@ -86,6 +88,7 @@ impl Default for Profile {
             rtcp_xr: ExtendedReports::Accept,
             codec_change: false,
             ptime: None,
+            repacketise: Repacketise::Limit,
             dtmf: Dtmf::Rfc4733,
             early_media: EarlyMedia::Accept,
             reliable_provisional: ReliableProvisional::Supported,
@@ -140,6 +143,18 @@ impl Profile {
     pub(crate) fn allows(&self, codec: AudioCodec) -> bool {
         self.codecs.is_empty() || self.codecs.contains(&codec)
     }
+}
+
+/// Whether a peer is sent packets of the length that it asks for, whatever the other party sends (RFC 8866 §6.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repacketise {
+    /// It is sent what comes, as RFC 3551 §4.2 has all receivers take it.
+    Off,
+    /// None longer than its `a=maxptime`.
+    #[default]
+    Limit,
+    /// Of its `a=ptime` exactly; of ours when it names none.
+    Always,
 }
 
 /// How a peer's digits travel.

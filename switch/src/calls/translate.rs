@@ -9,7 +9,7 @@ use tandem_control_api::CommandError;
 use tandem_media as media;
 use tandem_sbc::user_agent::{
     AudioCodec, DtlsRole, Dtmf, InviteTarget, LocalMedia, MediaDirection, MediaSecurity, NegotiatedAudio,
-    SrtpKey, SrtpKeys, SrtpSuite,
+    PacketTimes, SrtpKey, SrtpKeys, SrtpSuite,
 };
 
 use super::PTIME;
@@ -200,6 +200,11 @@ pub(crate) fn stream(
             MediaDirection::Inactive => media::Direction::Inactive,
         },
         ptime: audio.ptime,
+        packet_times: match audio.packet_times {
+            PacketTimes::Any => media::PacketTimes::Any,
+            PacketTimes::UpTo(most) => media::PacketTimes::UpTo(most),
+            PacketTimes::Exact => media::PacketTimes::Exact,
+        },
         latch: latch(peer, audio.signalling_source),
         media_timeout,
         rtcp_mux: audio.rtcp_mux,

@@ -1,6 +1,7 @@
 //! Codecs in descriptions: RFC 7587, RFC 3551 §4.5.2, RFC 3389 and RFC 4733.
 
 use super::*;
+use crate::user_agent::PacketTimes;
 
 fn speaking(codecs: &[AudioCodec], profile: Profile) -> Negotiation {
     let profile = Profile { codecs: codecs.to_vec(), ..profile };
@@ -157,5 +158,26 @@ fn voip_metrics_are_asked_for_and_told_to_who_asks() {
         let offer = speaking_with(rtcp_xr).offer(&mut rng());
         let offer = String::from_utf8(offer).expect("text");
         assert_eq!(offer.contains(ASKED), asks, "{rtcp_xr:?}");
+    }
+}
+
+/// RFC 8866 §6.4.
+#[test]
+fn packets_are_relayed_as_the_profile_has_it() {
+    use Repacketise::{Always, Limit, Off};
+    let ms = Duration::from_millis;
+    for (repacketise, asked, times, made_ms) in [
+        (Off, "maxptime:30", PacketTimes::Any, 20),
+        (Limit, "ptime:30", PacketTimes::Any, 30),
+        (Limit, "maxptime:30", PacketTimes::UpTo(ms(30)), 20),
+        (Limit, "maxptime:5", PacketTimes::UpTo(ms(10)), 10),
+        (Always, "ptime:30", PacketTimes::Exact, 30),
+        (Always, "maxptime:30", PacketTimes::Exact, 30),
+        (Always, "sendrecv", PacketTimes::Exact, 40),
+    ] {
+        let profile = Profile { repacketise, ptime: Some(ms(40)), ..Profile::default() };
+        let mut negotiation = speaking(&[AudioCodec::Pcmu], profile);
+        let (_, audio) = answered(&mut negotiation, &["m=audio 4000 RTP/AVP 0", &format!("a={asked}")]);
+        assert_eq!((audio.packet_times, audio.ptime), (times, ms(made_ms)), "{repacketise:?}, {asked}");
     }
 }

@@ -137,6 +137,7 @@ pub(super) fn audio(codec: ua::AudioCodec) -> ua::NegotiatedAudio {
         dtmf: ua::Dtmf::Rfc4733,
         direction: ua::MediaDirection::SendReceive,
         ptime: Duration::from_millis(20),
+        packet_times: ua::PacketTimes::Any,
         signalling_source: Ipv4Addr::new(127, 0, 0, 9).into(),
         rtcp_mux: false,
         extended_reports: Some(false),
