@@ -454,7 +454,7 @@ impl Call {
     ) -> Option<AudioStream> {
         let stream = self.stream.as_ref()?;
         let (local, srtp, cryptos) = (stream.local(), self.manner.srtp, stream.cryptos());
-        match their_offer {
+        let described = match their_offer {
             None => {
                 let offer = AudioStream::offer(local, &self.manner.codecs, self.manner.events, direction);
                 Some(offer.offering(srtp, cryptos))
@@ -463,7 +463,8 @@ impl Call {
                 let answer = AudioStream::answer(offer, local, &self.manner.codecs, self.manner.events)?;
                 answer.answering(offer, srtp, cryptos)
             }
-        }
+        };
+        Some(described?.wanting(&self.manner, their_offer))
     }
 
     pub(crate) fn print_sdp(&mut self, ours: &AudioStream) -> String {

@@ -13,7 +13,7 @@ use crate::g711::Law;
 use crate::tone::RATE_HZ;
 
 /// Octets of the longest packet of ours.
-const MAX_PACKET: usize = 400;
+const MAX_PACKET: usize = 480;
 
 /// Samples of the longest packet that Opus has (RFC 6716 §2.1.4), at 8 kHz.
 const MAX_SAMPLES: usize = 960;
@@ -68,6 +68,24 @@ impl Codec {
     /// The clock of its timestamps.
     pub(crate) const fn clock_hz(self) -> u32 {
         self.ticks_per_sample() * RATE_HZ
+    }
+
+    /// Samples at 8 kHz of a packet that is to have so many: Opus has no frames of 30 and 50 ms (RFC 6716 §2.1.4).
+    pub(crate) const fn fit(self, samples: u32) -> u32 {
+        match (self, samples) {
+            (Self::Opus, 160..320) => 160,
+            (Self::Opus, 320..480) => 320,
+            _ => samples,
+        }
+    }
+
+    /// Samples at 8 kHz that a packet has.
+    pub(crate) fn samples_in(self, payload: &[u8]) -> u32 {
+        let samples = match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => payload.len(),
+            Self::Opus => opus::packet::get_nb_samples(payload, RATE_HZ).unwrap_or(0),
+        };
+        u32::try_from(samples).unwrap_or(0)
     }
 
     /// Whether each packet is decoded by itself.

@@ -20,6 +20,16 @@ pub struct Manner {
     /// The payload type, from 96 to 127, that it uses for telephone-event (RFC 4733), of one clock; the next number is
     /// that of the other clock. None when it has none: its keys are tones.
     pub events: Option<u8>,
+    /// How much audio its packets carry: 10 to 60 ms in tens, of Opus less where that has no frames of it.
+    pub ptime: Duration,
+    /// The most that those may carry that it is sent, if it says so (`a=maxptime`).
+    pub max_ptime: Option<Duration>,
+    /// For how long it speaks and pauses, over and over; it never pauses when absent.
+    pub pauses: Option<(Duration, Duration)>,
+    /// Whether it offers and takes comfort noise (RFC 3389) beside codecs other than Opus: then it describes its pauses.
+    pub comfort_noise: bool,
+    /// Whether it asks to be told how it is heard, in extended reports (`a=rtcp-xr`, RFC 3611); who asks it is told by each.
+    pub rtcp_xr: bool,
     /// It hangs up so long after the answer; never when absent.
     pub talk: Option<Duration>,
     /// As a caller it gives up (CANCEL) when not answered after so long.
@@ -137,6 +147,11 @@ impl Manner {
             says: None,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             events: Some(101),
+            ptime: Duration::from_millis(20),
+            max_ptime: None,
+            pauses: None,
+            comfort_noise: false,
+            rtcp_xr: false,
             talk: None,
             patience: None,
             keys: Vec::new(),

@@ -2,13 +2,20 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::codec::Codec;
-use crate::manner::Srtp;
+use crate::manner::{Manner, Srtp};
 use crate::secure::CryptoLine;
 
 /// Of a party without telephone-event Opus has a number beside this one.
 const EVENTS: u8 = 101;
+
+/// What a packet carries of who says nothing of it (RFC 3551 §4.2).
+const PTIME_MS: u64 = 20;
+
+/// RFC 3389 §4.
+pub(crate) const COMFORT_NOISE: u8 = 13;
 
 /// Which ways media flows, seen from whoever says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +61,13 @@ pub(crate) struct AudioStream {
     /// telephone-event (RFC 4733): payload types and their clocks in Hz.
     pub(crate) events: Vec<(u8, u32)>,
     pub(crate) direction: Direction,
+    /// How much audio a packet to whom says this should carry, and may (RFC 8866 §6.4).
+    pub(crate) ptime_ms: u64,
+    pub(crate) max_ptime_ms: Option<u64>,
+    /// Comfort noise at 8 kHz (RFC 3389 §4).
+    pub(crate) comfort_noise: bool,
+    /// VoIP metrics are asked for (RFC 3611 §5.1).
+    pub(crate) rtcp_xr: bool,
     /// RTP/SAVP rather than RTP/AVP.
     pub(crate) secure_profile: bool,
     pub(crate) cryptos: Vec<CryptoLine>,
@@ -74,9 +88,24 @@ impl AudioStream {
             codecs: codecs.iter().map(|codec| (number(codec), *codec)).collect(),
             events: events.map(|_| numbers.into_iter().zip(clocks).collect()).unwrap_or_default(),
             direction,
+            ptime_ms: PTIME_MS,
+            max_ptime_ms: None,
+            comfort_noise: false,
+            rtcp_xr: false,
             secure_profile: false,
             cryptos: Vec::new(),
         }
+    }
+
+    /// Our description with what else we want; as an answer with nothing that was not offered.
+    pub(crate) fn wanting(mut self, manner: &Manner, offer: Option<&Self>) -> Self {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        (self.ptime_ms, self.max_ptime_ms) = (ms(manner.ptime), manner.max_ptime.map(ms));
+        let has_noise = self.codecs.iter().any(|(_, codec)| *codec != Codec::Opus);
+        self.comfort_noise =
+            manner.comfort_noise && has_noise && offer.is_none_or(|offer| offer.comfort_noise);
+        self.rtcp_xr = manner.rtcp_xr;
+        self
     }
 
     /// Our offer with the lines of ours that `srtp` wants.
@@ -113,6 +142,10 @@ impl AudioStream {
             codecs: vec![*chosen],
             events: event.map(|number| (number, chosen.1.clock_hz())).into_iter().collect(),
             direction: offer.direction.seen_from_the_other_side(),
+            ptime_ms: PTIME_MS,
+            max_ptime_ms: None,
+            comfort_noise: false,
+            rtcp_xr: false,
             secure_profile: false,
             cryptos: Vec::new(),
         })
@@ -135,6 +168,7 @@ impl AudioStream {
         let mut maps: Vec<(u8, String)> = Vec::new();
         let mut direction = Direction::SendReceive;
         let (mut secure_profile, mut cryptos) = (false, Vec::new());
+        let (mut ptime_ms, mut max_ptime_ms, mut rtcp_xr) = (PTIME_MS, None, false);
         for line in text.lines() {
             let (kind, value) = line.split_once('=')?;
             match kind {
@@ -154,6 +188,11 @@ impl AudioStream {
                         let (payload_type, encoding) = map.split_once(' ')?;
                         maps.push((payload_type.parse().ok()?, encoding.to_ascii_uppercase()));
                     }
+                    let number = |name| value.strip_prefix(name).and_then(|number| number.parse().ok());
+                    ptime_ms = number("ptime:").unwrap_or(ptime_ms);
+                    max_ptime_ms = number("maxptime:").or(max_ptime_ms);
+                    let xr = value.strip_prefix("rtcp-xr:").unwrap_or_default();
+                    rtcp_xr |= xr.split(' ').any(|format| format == "voip-metrics");
                     cryptos.extend(value.strip_prefix("crypto:").and_then(CryptoLine::parse));
                     direction =
                         Direction::ALL.into_iter().find(|known| known.name() == value).unwrap_or(direction);
@@ -181,6 +220,10 @@ impl AudioStream {
             codecs: formats.iter().copied().filter_map(codec).collect(),
             events: formats.iter().copied().filter_map(event).collect(),
             direction,
+            ptime_ms,
+            max_ptime_ms,
+            comfort_noise: formats.contains(&COMFORT_NOISE),
+            rtcp_xr,
             secure_profile,
             cryptos,
         })
@@ -194,7 +237,8 @@ impl AudioStream {
             "v=0\r\no=- {session} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
         );
         let codecs = self.codecs.iter().map(|(payload_type, _)| payload_type);
-        let formats = codecs.chain(self.events.iter().map(|(payload_type, _)| payload_type));
+        let noise = self.comfort_noise.then_some(&COMFORT_NOISE);
+        let formats = codecs.chain(noise).chain(self.events.iter().map(|(payload_type, _)| payload_type));
         let formats: Vec<String> = formats.map(u8::to_string).collect();
         let profile = if self.secure_profile { "RTP/SAVP" } else { "RTP/AVP" };
         // Writing to a String cannot fail.
@@ -209,8 +253,16 @@ impl AudioStream {
             let _ = write!(text, "a=rtpmap:{payload_type} telephone-event/{clock_hz}\r\n");
             let _ = write!(text, "a=fmtp:{payload_type} 0-15\r\n");
         }
+        if self.comfort_noise {
+            let _ = write!(text, "a=rtpmap:{COMFORT_NOISE} CN/8000\r\n");
+        }
+        if self.rtcp_xr {
+            text.push_str("a=rtcp-xr:voip-metrics\r\n");
+        }
         text.extend(self.cryptos.iter().map(CryptoLine::print));
-        let _ = write!(text, "a=ptime:20\r\na={}\r\n", self.direction.name());
+        let _ = write!(text, "a=ptime:{}\r\n", self.ptime_ms);
+        text.extend(self.max_ptime_ms.map(|most| format!("a=maxptime:{most}\r\n")));
+        let _ = write!(text, "a={}\r\n", self.direction.name());
         text
     }
 }
@@ -225,7 +277,14 @@ mod tests {
 
     #[test]
     fn an_offer_reads_back_as_it_was() {
-        let offer = stream(&[Codec::Opus, Codec::Pcma, Codec::G722, Codec::Pcmu]);
+        let manner = Manner {
+            ptime: Duration::from_millis(30),
+            max_ptime: Some(Duration::from_millis(60)),
+            comfort_noise: true,
+            rtcp_xr: true,
+            ..Manner::polite(500, Duration::ZERO)
+        };
+        let offer = stream(&[Codec::Opus, Codec::Pcma, Codec::G722, Codec::Pcmu]).wanting(&manner, None);
         assert_eq!(offer.events, [(101, 8_000), (100, 48_000)]);
         assert_eq!(AudioStream::parse(offer.print(1, 1).as_bytes()), Some(offer));
     }

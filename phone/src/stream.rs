@@ -12,18 +12,17 @@ use crate::agreed::Agreed;
 use crate::codec::Codec;
 use crate::ear::Heard;
 use crate::listening::Listening;
-use crate::manner::{Manner, Media, Srtp};
+use crate::manner::{Manner, Media};
 use crate::mouth::Mouth;
 use crate::rtcp;
-use crate::sdp::{AudioStream, Direction};
+use crate::sdp::{AudioStream, COMFORT_NOISE, Direction};
 use crate::secure::{CryptoLine, Protection};
 
-/// Packet time of what we send.
-const PTIME: Duration = Duration::from_millis(20);
-pub(crate) const PTIME_SAMPLES: u32 = 160;
+/// Until something is agreed it is looked for so often.
+const IDLE: Duration = Duration::from_millis(20);
 
-/// Behind by more than this many packets, time is let go: the machine slept.
-const MAX_BURST: u32 = 5;
+/// Behind by more than this, time is let go: the machine slept.
+const MAX_BURST: Duration = Duration::from_millis(100);
 
 /// Telephone events kept.
 const MAX_EVENTS: usize = 1_000;
@@ -63,12 +62,22 @@ pub struct Received {
     pub sequence_leaps: u32,
     /// Audio packets whose timestamp did not follow the one before by the audio in between.
     pub timestamp_leaps: u32,
+    /// How much audio the longest packet had.
+    pub longest: Duration,
+    /// And the shortest, if there was one.
+    pub shortest: Option<Duration>,
     /// Packets from elsewhere than where the other side said it sends from.
     pub unexpected_source: u64,
     /// Packets of a payload type not agreed on, or no RTP at all.
     pub unusable: u64,
+    /// Descriptions of pauses (RFC 3389).
+    pub comfort_noise: u64,
     /// RTCP packets.
     pub rtcp: u64,
+    /// How often it was told how it is heard (RFC 3611 §4.7), …
+    pub metrics: u64,
+    /// … and whether it was asked to tell.
+    pub was_asked_for_metrics: bool,
     /// RTCP packets that do not add up (RFC 3550 §A.2).
     pub rtcp_invalid: u64,
     /// Keys pressed, in order.
@@ -104,6 +113,10 @@ pub(crate) struct Agreement {
     pub(crate) event_payload_type: Option<u8>,
     /// telephone-event in what we receive.
     our_event_payload_type: Option<u8>,
+    /// Whether pauses are described (RFC 3389).
+    pub(crate) comfort_noise: bool,
+    /// Whether the other side asks how it is heard.
+    tells_metrics: bool,
     pub(crate) direction: Direction,
 }
 
@@ -149,8 +162,7 @@ struct LastPacket {
 
 impl Stream {
     pub(crate) fn new(rng: &mut ChaCha8Rng, local: SocketAddr, manner: &Manner, listen_for: &[u16]) -> Self {
-        // Under SRTP both sides could count rollovers differently when first packets are lost (RFC 4568 §6.4).
-        let mouth = Mouth::new(rng, manner.hz, manner.says.clone(), manner.srtp != Srtp::Off);
+        let mouth = Mouth::new(rng, manner);
         let cryptos = CryptoLine::draw(rng, manner.srtp);
         let ears = Listening::new(listen_for);
         Self {
@@ -190,6 +202,7 @@ impl Stream {
             (ours, theirs) if ours == theirs => ours,
             _ => Direction::Inactive,
         };
+        self.received.was_asked_for_metrics |= theirs.rtcp_xr;
         self.agreement = Some(Agreement {
             remote: theirs.rtp,
             codec,
@@ -197,6 +210,8 @@ impl Stream {
             our_payload_type,
             event_payload_type: ours.event_of(codec).and(theirs.event_of(codec)),
             our_event_payload_type: ours.event_of(codec),
+            comfort_noise: ours.comfort_noise && theirs.comfort_noise && codec != Codec::Opus,
+            tells_metrics: theirs.rtcp_xr,
             direction,
         });
         if self.speaks {
@@ -264,13 +279,16 @@ impl Stream {
             }
         }
         let Some(mut at) = self.mouth.next_at else { return };
-        if at + PTIME * MAX_BURST < now {
+        if at + MAX_BURST < now {
             at = now;
         }
         while at <= now {
-            at += PTIME;
-            let Some(agreement) = self.agreement else { continue };
-            let packet = self.mouth.speak(&agreement);
+            let Some(agreement) = self.agreement else {
+                at += IDLE;
+                continue;
+            };
+            let (packet, time) = self.mouth.speak(&agreement);
+            at += time;
             let packet = match &mut self.protection {
                 None => packet,
                 Some(protection) => packet.and_then(|packet| protection.protect(&packet)),
@@ -306,6 +324,12 @@ impl Stream {
         if Some(number) == agreement.our_event_payload_type {
             self.ears.pass(&packet.header);
             self.hear_event(now, &packet);
+        } else if number == COMFORT_NOISE && agreement.comfort_noise {
+            self.ears.pass(&packet.header);
+            self.received.comfort_noise += 1;
+            if let Some(last) = &mut self.last {
+                last.audio = None;
+            }
         } else if number == agreement.payload_type || number == agreement.our_payload_type {
             self.hear_audio(now, agreement.codec, &packet);
         } else {
@@ -324,9 +348,11 @@ impl Stream {
             }
         };
         match rtcp::read(bytes) {
-            Some(sender_report) => {
+            Some(told) => {
                 self.received.rtcp += 1;
-                if let Some(middle) = sender_report {
+                let ours = |about: &&u32| **about == self.mouth.ssrc();
+                self.received.metrics += told.metrics_of.iter().filter(ours).count() as u64;
+                if let Some(middle) = told.sender_report {
                     self.reports.last_sender_report = Some((middle, now));
                 }
             }
@@ -359,7 +385,8 @@ impl Stream {
             last_report,
             delay,
         });
-        rtcp::write(now, sender, block)
+        let tells = self.agreement.is_some_and(|agreement| agreement.tells_metrics);
+        rtcp::write(now, sender, block, tells)
     }
 
     /// What came in so far.
@@ -430,10 +457,12 @@ impl Stream {
             if last.audio.is_some_and(|(next, due)| next == sequence && due != timestamp) {
                 self.received.timestamp_leaps += 1;
             }
-            // What a packet of another codec lasts only its decoder knows: ours are all of 20 ms.
-            let samples = if codec.is_memoryless() { packet.payload.len() } else { PTIME_SAMPLES as usize };
-            let length = u32::try_from(samples).unwrap_or(0) * codec.ticks_per_sample();
+            let samples = codec.samples_in(&packet.payload);
+            let length = samples * codec.ticks_per_sample();
             last.audio = Some((sequence.wrapping_add(1), timestamp.wrapping_add(length)));
+            let time = Duration::from_micros(u64::from(samples) * 125);
+            self.received.longest = self.received.longest.max(time);
+            self.received.shortest = Some(self.received.shortest.map_or(time, |shortest| shortest.min(time)));
         }
         self.ears.hear(now, codec, packet);
     }
