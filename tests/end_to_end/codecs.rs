@@ -1,12 +1,14 @@
 //! Parties of different codecs: a carrier's caller in G.711, and agents who speak none of it.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tandem_peers::{
-    Baresip, Engine, Node, Softphone, WebSocketAccount, WebSocketPhone, Wideband, share_of_tone,
+    Baresip, Engine, Node, Scenario, Sipp, Softphone, WebSocketAccount, WebSocketPhone, Wideband,
+    share_of_tone,
 };
 use tandem_phone::{Codec, Manner, Phone};
+use tandem_phone_net::LiveLine;
 
 use crate::support::{
     CALLER_HZ, PATIENCE, caller, carrier, free_tcp, node_with, only_record, runtime, secured, softphone,
@@ -49,6 +51,45 @@ fn a_carriers_caller_and_a_softphone_without_g711_hear_each_other() {
         carrier.act(move |phone, now| Phone::hang_up(phone, now, call)).expect("the caller hangs up");
         carrier.ended(call, PATIENCE).expect("the call ends");
         alice.wait_for("terminated").expect("alice is hung up");
+        let heard = alice.heard().expect("alice wrote down what she heard");
+        let share = share_of_tone(&heard, f64::from(CALLER_HZ));
+        assert!(share > 0.8, "{name}: alice hears the caller's tone in {share} of the time");
+        assert_eq!(codecs(&mut node), ["PCMU", name]);
+    }
+}
+
+/// The same with SIPp as the carrier, whose caller's audio is at the address that it names.
+#[test]
+fn sipp_with_g711_and_baresip_with_opus_or_g722_hear_each_other() {
+    for (number, (codec, name)) in
+        [(Wideband::G722, "G722"), (Wideband::Opus, "opus")].into_iter().enumerate()
+    {
+        let spoken = "codecs = [\"PCMU\", \"G722\", \"opus\"] #";
+        let mut node = node_with(|_, config| config.replace("# codecs = [\"PCMU\"]         #", spoken));
+        let ports = node.ports();
+        let alice = Softphone {
+            user: "1001",
+            password: "alice-1001",
+            address: Ipv4Addr::new(127, 0, 0, 28 + number as u8),
+            tone_hz: AGENT_HZ.into(),
+            transport: "udp",
+            media_encryption: None,
+        };
+        let mut alice = Baresip::start_speaking(&alice, codec, ports.sip).expect("baresip registers");
+        let audio = SocketAddr::new(ports.carrier.ip(), ports.carrier_rtp.0);
+        let line = LiveLine::start(audio, CALLER_HZ).expect("the caller's audio address is free");
+        let scenario = Scenario {
+            pause: Duration::from_secs(5),
+            media_ports: vec![audio.port()],
+            ..Scenario::once("call", "+15550101")
+        };
+        let sipp = Sipp::start(&scenario, &ports).expect("SIPp starts");
+        alice.wait_for("Call established").expect("alice is called and answers");
+        alice.wait_for("terminated").expect("alice is hung up");
+        sipp.finish().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (received, heard) = line.heard();
+        let time = heard.time_of_tone(AGENT_HZ);
+        assert!(time > Duration::from_secs(2), "{name}: the caller hears alice for {time:?}: {received:?}");
         let heard = alice.heard().expect("alice wrote down what she heard");
         let share = share_of_tone(&heard, f64::from(CALLER_HZ));
         assert!(share > 0.8, "{name}: alice hears the caller's tone in {share} of the time");

@@ -8,7 +8,7 @@ use tandem_peers::Node;
 use tandem_phone::{Habit, Manner};
 use tandem_store::{Archive, StoredHeard, StoredLeg};
 
-use crate::support::{CALLER_HZ, PATIENCE, caller, carrier_whose, node, runtime};
+use crate::support::{CALLER_HZ, PATIENCE, caller, carrier_whose, node, node_with, only_record, runtime};
 
 /// The demo's number, and where it leads.
 const NUMBER: &str = "+15550111";
@@ -88,4 +88,39 @@ fn loss_in_one_direction_is_seen_in_that_direction_only() {
     let said = String::from_utf8_lossy(&explained.stdout);
     assert!(said.contains("+15551111 to +15550111") && said.matches("worst at").count() == 4, "{said}");
     assert_eq!(std::fs::read_to_string(&svg).expect("a plot"), plotted);
+}
+
+/// RFC 3611 §5.2: who asks for VoIP metrics is told, and asked in return; who is asked tells, and the record has what it said;
+/// and our own offers ask where that is configured.
+#[test]
+fn who_asks_is_told_how_it_is_heard() {
+    for (policy, caller_asks) in [("accept", true), ("offer", false)] {
+        let mut node = node_with(|_, config| {
+            config.replacen("rtcp_xr = \"accept\"", &format!("rtcp_xr = \"{policy}\""), 1)
+        });
+        let runtime = runtime();
+        let talk = Some(Duration::from_secs(8));
+        let party = Manner { talk, ..Manner::polite(PARTY_HZ, Duration::ZERO) };
+        let carrier = carrier_whose(&runtime, &node, [(PARTY.to_owned(), party)]);
+        let caller = Manner { rtcp_xr: caller_asks, ..caller() };
+        let call = carrier.call("+15551111", NUMBER, caller).expect("a call");
+        let called = carrier.incoming(PATIENCE).expect("the party is rung");
+        let talk = Duration::from_millis(500);
+        carrier.hears(call, PARTY_HZ, talk, PATIENCE).expect("the caller hears the party");
+        carrier.hears(called, CALLER_HZ, talk, PATIENCE).expect("the party hears the caller");
+        let [party, caller] = [called, call].map(|leg| carrier.ended(leg, PATIENCE).expect("it ends"));
+        assert_eq!([caller.status, party.status], [200; 2], "{policy}");
+        let asked = [&caller, &party].map(|it| it.received.was_asked_for_metrics);
+        assert_eq!(asked, [caller_asks, !caller_asks], "{policy}");
+        // Who tells us is told, too.
+        let told = [&caller, &party].map(|it| it.received.metrics > 0);
+        assert_eq!(told, [caller_asks, !caller_asks], "{policy}: {:?}", [caller.received, party.received]);
+        let record = only_record(&mut node);
+        let said = record
+            .legs
+            .iter()
+            .map(|leg| leg.remote_mos.is_some_and(|mos| (mos - 3.7).abs() < 0.01))
+            .collect::<Vec<_>>();
+        assert_eq!(said, [caller_asks, !caller_asks], "{policy}: {record:#?}");
+    }
 }

@@ -3,13 +3,16 @@
 mod audio;
 mod control;
 mod crossing;
+mod machines;
 mod naming;
+mod packets;
 mod parties;
 mod recordings;
 mod registrations;
 mod resources;
 mod rogues;
 mod signalling;
+mod silence;
 mod talks;
 mod topology;
 mod transfers;
@@ -84,6 +87,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("transferred_parties_hear_each_other", audio::transferred_parties_hear_each_other),
     ("conferring_parties_hear_each_other", audio::conferring_parties_hear_each_other),
     ("those_of_one_codec_are_relayed", crossing::those_of_one_codec_are_relayed),
+    ("packets_are_as_long_as_asked", packets::packets_are_as_long_as_asked),
     ("keys_reach_the_other_party", crossing::keys_reach_the_other_party),
     ("recordings_have_both_sides", recordings::recordings_have_both_sides),
     ("who_vanishes_on_hold_is_found_out", vanishing::who_vanishes_on_hold_is_found_out),
@@ -91,6 +95,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("transferors_are_told_the_end", transfers::transferors_are_told_the_end),
     ("no_call_is_answered_twice", transfers::no_call_is_answered_twice),
     ("waiting_callers_hear_music", audio::waiting_callers_hear_music),
+    ("pauses_are_described_to_who_takes_that", silence::pauses_are_described_to_who_takes_that),
+    ("who_asks_is_told_how_it_is_heard", silence::who_asks_is_told_how_it_is_heard),
+    ("callers_are_connected_to_no_machine", machines::callers_are_connected_to_no_machine),
     ("announcements_and_echo_are_heard", audio::announcements_and_echo_are_heard),
     ("digits_arrive_once_and_in_order", audio::digits_arrive_once_and_in_order),
 ];

@@ -46,6 +46,8 @@ pub(crate) const ANNOUNCEMENT: &str = "please-wait";
 pub(crate) const ANNOUNCEMENT_EVERY: Duration = Duration::from_secs(7);
 /// Keyed by who wants a conference.
 pub(crate) const CONFERENCE_CODE: &str = "*3";
+/// Keyed by who wants a conversation recorded, or no longer.
+pub(crate) const RECORD_CODE: &str = "*1";
 
 /// Who serves which queue.
 #[derive(Clone, Debug)]
@@ -108,6 +110,9 @@ pub(crate) fn user_agent(knobs: &Knobs) -> UserAgentConfig {
                 codecs: phones_codecs,
                 session_timers: knobs.session_timers,
                 codec_change: knobs.codec_change,
+                repacketise: knobs.repacketise,
+                comfort_noise: knobs.comfort_noise,
+                rtcp_xr: knobs.rtcp_xr,
                 alive_check: Some(knobs.alive_check),
                 ..Profile::default()
             },
@@ -154,6 +159,9 @@ fn carrier_profile(knobs: &Knobs) -> Profile {
         session_timers: knobs.session_timers,
         codecs,
         codec_change: knobs.codec_change,
+        repacketise: knobs.repacketise,
+        comfort_noise: knobs.comfort_noise,
+        rtcp_xr: knobs.rtcp_xr,
         alive_check: Some(knobs.alive_check),
         session_id: knobs.session_id,
         ..Profile::default()
@@ -177,14 +185,20 @@ pub(crate) fn switch(knobs: &Knobs) -> SwitchConfig {
         phones_behind_nat: true,
         refer_out: knobs.refer_out.then(|| TRUNK.to_owned()).into_iter().collect(),
         refer_out_attended: knobs.refer_out_attended.then(|| TRUNK.to_owned()).into_iter().collect(),
-        recording: knobs.records.then(|| RecordingConfig {
-            trunks: BTreeSet::from([TRUNK.to_owned(), TWO_WAYS.to_owned()]),
+        recording: (knobs.records || knobs.records_by_key).then(|| RecordingConfig {
+            trunks: if knobs.records { [TRUNK, TWO_WAYS].map(str::to_owned).into() } else { BTreeSet::new() },
             max: 1_000,
             ..RecordingConfig::default()
         }),
-        feature_codes: if knobs.confers { [digits(CONFERENCE_CODE)].into() } else { Arc::default() },
+        feature_codes: feature_codes(knobs).map(digits).collect(),
         ..SwitchConfig::new(ADDRESS, 20_000..=20_000 + knobs.media_ports - 1)
     }
+}
+
+/// What phones key in their calls.
+pub(crate) fn feature_codes(knobs: &Knobs) -> impl Iterator<Item = &'static str> {
+    let code = |there_is: bool, code| there_is.then_some(code);
+    [code(knobs.confers, CONFERENCE_CODE), code(knobs.records_by_key, RECORD_CODE)].into_iter().flatten()
 }
 
 fn digits(code: &str) -> DigitString {
@@ -255,7 +269,7 @@ fn features(knobs: &Knobs) -> Features {
     let code = |code: &str| knobs.confers.then(|| code.to_owned());
     Features {
         conference: code(CONFERENCE_CODE),
-        record: None,
+        record: knobs.records_by_key.then(|| RECORD_CODE.to_owned()),
         pause_recording: None,
         monitor: code(Supervision::Monitor.code()),
         coach: code(Supervision::Coach.code()),

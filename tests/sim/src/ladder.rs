@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_sbc::user_agent::{SessionIdPolicy, SessionTimers, SrtpPolicy};
+use tandem_sbc::user_agent::{ExtendedReports, Repacketise, SessionIdPolicy, SessionTimers, SrtpPolicy};
 use tandem_switch::Ledger;
 
 use crate::configuration::{self, phone_address};
@@ -85,6 +85,10 @@ impl Ladder {
             alive_check: Duration::from_secs(300),
             session_id: SessionIdPolicy::Accept,
             records: false,
+            records_by_key: false,
+            repacketise: Repacketise::Limit,
+            comfort_noise: false,
+            rtcp_xr: ExtendedReports::Accept,
             confers: false,
             codec_change: false,
             screens: false,

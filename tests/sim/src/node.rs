@@ -370,7 +370,10 @@ impl Node {
                 stream: None,
             });
         }
-        while let Some(event) = self.worker.poll_event() {
+        while let Some(mut event) = self.worker.poll_event() {
+            if let Some(sabotage) = self.sabotage {
+                sabotage.spoil_event(&mut event);
+            }
             if self.sabotage.is_some_and(|it| it.loses_event(&event)) {
                 continue;
             }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tandem_control_api::{CallRecord, Command, CommandId, Event, Request};
-use tandem_media::{Audience, Command as MediaCommand, Event as MediaEvent};
+use tandem_media::progress::{Finding, Verdict};
+use tandem_media::{Audience, Command as MediaCommand, Event as MediaEvent, PacketTimes};
 
 use crate::configuration::{CARRIER, phone_address};
 use crate::node::{Departure, Making, SIP};
@@ -68,8 +69,16 @@ pub enum Sabotage {
     ExposesMonitors,
     /// What could be relayed is made anew.
     RelaysNothing,
+    /// Pauses are not described.
+    TellsNoPauses,
+    /// RTCP is not sent.
+    WritesNoReports,
+    /// Packets are relayed however long they are.
+    RelaysAnyLength,
     /// In recordings the sides are the wrong way round.
     SwapsSides,
+    /// Whatever answers is a person.
+    BelievesMachines,
     /// Nobody is asked whether it is there.
     AsksNobody,
     /// Parties are called by the name of whom they talk to.
@@ -78,7 +87,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::LosesRecords,
         Self::AddsASecond,
         Self::SwapsNumbers,
@@ -105,14 +114,22 @@ impl Sabotage {
         Self::ForgetsToRegister,
         Self::ExposesMonitors,
         Self::RelaysNothing,
+        Self::TellsNoPauses,
+        Self::WritesNoReports,
+        Self::RelaysAnyLength,
         Self::SwapsSides,
+        Self::BelievesMachines,
         Self::AsksNobody,
         Self::Misnames,
     ];
 
     pub(crate) fn spoil_command(self, command: &mut MediaCommand) {
-        if let (Self::ExposesMonitors, MediaCommand::Join { audience, .. }) = (self, command) {
-            *audience = Audience::Everybody;
+        match (self, command) {
+            (Self::ExposesMonitors, MediaCommand::Join { audience, .. }) => *audience = Audience::Everybody,
+            (Self::RelaysAnyLength, MediaCommand::Configure { stream, .. }) => {
+                stream.packet_times = PacketTimes::Any;
+            }
+            _ => {}
         }
     }
 
@@ -127,6 +144,16 @@ impl Sabotage {
 
     pub(crate) fn loses_event(self, event: &MediaEvent) -> bool {
         self == Self::KeepsEndpoints && matches!(event, MediaEvent::Closed { .. })
+    }
+
+    pub(crate) const fn spoil_event(self, event: &mut MediaEvent) {
+        if let (
+            Self::BelievesMachines,
+            MediaEvent::Progress { finding: Finding::Verdict { verdict, .. }, .. },
+        ) = (self, event)
+        {
+            *verdict = Verdict::LiveVoice;
+        }
     }
 
     pub(crate) fn answer_to(self, source: SocketAddr) -> Option<Departure> {
@@ -172,6 +199,8 @@ impl Sabotage {
                     it.making = Making::Played;
                 }
             }
+            Self::TellsNoPauses => departures.retain(|it| payload_type(it) != Some(COMFORT_NOISE)),
+            Self::WritesNoReports => departures.retain(|it| !is_report(it)),
             Self::Misnames => departures.iter_mut().for_each(swap_names),
             Self::NeverHangsUp => departures.retain(|it| !is_sip(it, b"BYE ")),
             Self::StretchesSessions => departures.iter_mut().for_each(shorten_session),
@@ -235,6 +264,20 @@ impl Sabotage {
             _ => {}
         }
     }
+}
+
+/// RFC 3389 §4.
+const COMFORT_NOISE: u8 = 13;
+
+/// Of a packet that is no SIP.
+fn payload_type(departure: &Departure) -> Option<u8> {
+    let second = departure.bytes.get(1).filter(|_| departure.making != Making::Sip)?;
+    Some(second & 0x7f)
+}
+
+/// RFC 5761 §4.
+fn is_report(departure: &Departure) -> bool {
+    departure.making != Making::Sip && matches!(departure.bytes.get(1), Some(192..=223))
 }
 
 /// Who talks to whom, the wrong way round.

@@ -8,8 +8,11 @@ mod goal;
 mod hand_backs;
 mod links;
 mod naming;
+mod packets;
 mod pick_ups;
 mod protection;
+mod recording;
+mod silence;
 mod strangers;
 mod transfers;
 mod vanishing;
@@ -22,7 +25,9 @@ use std::time::Duration;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tandem_phone::{Answer, Codec, Habit, Manner, Transport};
-use tandem_sbc::user_agent::{AudioCodec, SessionIdPolicy, SessionTimers, SrtpPolicy};
+use tandem_sbc::user_agent::{
+    AudioCodec, ExtendedReports, Repacketise, SessionIdPolicy, SessionTimers, SrtpPolicy,
+};
 
 use crate::configuration::{self, CARRIER, USERS, phone_address};
 use crate::connection;
@@ -87,10 +92,18 @@ pub struct Knobs {
     pub listens: bool,
     /// The codecs that are spoken with carriers, and with phones; G.711 as the other side has it when empty.
     pub codecs: [Vec<AudioCodec>; 2],
+    /// Whether packets of another length than a party asks for are relayed to it.
+    pub repacketise: Repacketise,
+    /// Whether pauses are described (RFC 3389) by the node and by parties that do it, too.
+    pub comfort_noise: bool,
+    /// Who tells whom how it is heard.
+    pub rtcp_xr: ExtendedReports,
     /// How often who is on hold is asked whether it is there.
     pub alive_check: Duration,
     /// Whether calls of its carriers are recorded.
     pub records: bool,
+    /// Whether phones can have their conversations recorded.
+    pub records_by_key: bool,
     /// Whether phones can make conferences, and the last user may listen, coach and join in.
     pub confers: bool,
     /// Whether parties are asked for codecs that need no transcoding.
@@ -278,15 +291,21 @@ impl Scenario {
         pick_ups::plan(&mut scenario);
         hand_backs::plan(&mut scenario);
         naming::plan(&mut scenario);
+        packets::plan(&mut scenario);
+        silence::plan(&mut scenario);
         scenario.knobs.records = seed % 5 == 2;
+        recording::plan(&mut scenario);
         scenario
     }
 
-    /// What answers at outside numbers is found out; every second of them is a line that is busy although it was answered.
+    /// What answers at outside numbers is found out; every second of them is a line that is busy although it was answered, and
+    /// the first of those where nothing is lost a machine.
     fn listen(&mut self) {
         self.knobs.listens = true;
-        for agent in self.outside_agents.iter_mut().step_by(2) {
-            agent.manner.says = Some(voices::busy_tone());
+        let is_fine = self.weather == Weather::FINE;
+        for (n, agent) in self.outside_agents.iter_mut().step_by(2).enumerate() {
+            let is_machine = is_fine && n == 0;
+            agent.manner.says = Some(if is_machine { voices::greeting() } else { voices::busy_tone() });
         }
     }
 
@@ -408,9 +427,13 @@ impl Draw {
             registers: false,
             listens: false,
             codecs: [Vec::new(), Vec::new()],
+            repacketise: Repacketise::Limit,
+            comfort_noise: false,
+            rtcp_xr: ExtendedReports::Accept,
             alive_check: vanishing::SELDOM,
             session_id: SessionIdPolicy::Accept,
             records: false,
+            records_by_key: false,
             confers: false,
             codec_change: false,
             screens: false,

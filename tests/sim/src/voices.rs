@@ -41,6 +41,22 @@ pub(crate) fn busy_tone() -> Arc<[i16]> {
     (0..8 * 8_000).map(at).collect()
 }
 
+/// Eight seconds of somebody who speaks without a pause, as on a machine: a voice around 140 Hz that never stays, open for 60
+/// of each 100 ms.
+pub(crate) fn greeting() -> Arc<[i16]> {
+    const OPEN: usize = 60 * 8;
+    const SYLLABLE: usize = 100 * 8;
+    let mut phase = 0.0;
+    let at = |n: usize| {
+        let seconds = n as f64 / 8_000.0;
+        let hz = 140.0 * (1.0 + 0.1 * (std::f64::consts::TAU * 3.0 * seconds).sin());
+        phase += std::f64::consts::TAU * hz / 8_000.0;
+        let harmonics: f64 = (1..12).map(|h| (phase * f64::from(h)).sin() / f64::from(h)).sum();
+        if n % SYLLABLE < OPEN { (5_000.0 * harmonics) as i16 } else { 0 }
+    };
+    (0..8 * 8_000).map(at).collect()
+}
+
 /// Everything anybody listens for.
 pub(crate) fn all_frequencies() -> Vec<u16> {
     PROMPTS.iter().map(|(_, hz, _)| *hz).chain(party_frequencies()).collect()

@@ -35,6 +35,12 @@ impl Span {
         let (from, until) = (from + SETTLING, until.checked_sub(SETTLING)?);
         (until >= from + SHORTEST).then_some(Self { from, until })
     }
+
+    /// The part of it in which something else was there, too.
+    pub(super) fn within(self, from: Duration, until: Duration) -> Option<Self> {
+        let (from, until) = (self.from.max(from + SETTLING), self.until.min(until.saturating_sub(SETTLING)));
+        (until >= from + SHORTEST).then_some(Self { from, until })
+    }
 }
 
 /// The share of a span's windows in which one of `tones` stands out.
@@ -145,9 +151,10 @@ fn remembers(run: &Observed) -> bool {
     run.scenario.knobs.codecs.iter().any(|codecs| !codecs.is_empty())
 }
 
-/// Whether a window tells of the decoder and not of what was sent.
+/// Whether a window tells of the decoder and not of what was sent: a pause is a gap in its packets, as one that got lost is.
 fn has_run_away(run: &Observed, window: &Window) -> bool {
-    is_foul(run) && remembers(run) && window.level_dbov > RUNAWAY_DBOV
+    let has_gaps = is_foul(run) || run.scenario.knobs.comfort_noise;
+    has_gaps && remembers(run) && window.level_dbov > RUNAWAY_DBOV
 }
 
 /// Nobody ever hears a party it is not put together with at the time, nor a stranger, nor anything else unexplained.
@@ -173,17 +180,15 @@ pub(super) fn nobody_hears_a_third_party(run: &Observed, judge: &mut Judge) {
                 continue;
             }
             judge.looked();
-            let may_be_heard = |hz: u16| {
-                audible
-                    .iter()
-                    .any(|(known, from, until)| *known == hz && (*from..=*until).contains(&window.at))
-            };
-            // What is filled in for lost packets, 50 a second, gives a voice sidebands, and may sound like nobody. So may what
-            // comes first of another encoder, to a decoder that remembers what the one before it said.
+            let now = audible.iter().filter(|(_, from, until)| (*from..=*until).contains(&window.at));
+            let now: Vec<u16> = now.map(|(hz, ..)| *hz).collect();
+            let may_be_heard = |hz: u16| now.contains(&hz);
+            // What is filled in for lost packets, up to 50 a second, gives a voice sidebands that may be all there is of it, and
+            // may sound like nobody. So may what comes first of another encoder, to a decoder that remembers what the one
+            // before it said.
             let may_be_filling = |hz: u16| {
-                let is_near = |loudest: &u16| may_be_heard(*loudest) && loudest.abs_diff(hz) <= 100;
-                let mut louder = window.tones.iter().take_while(|it| **it != hz);
-                (is_foul && louder.any(is_near)) || ((is_foul || remembers) && !voices.contains(&hz))
+                let is_near = |voice: &u16| voice.abs_diff(hz) <= 100;
+                (is_foul && now.iter().any(is_near)) || ((is_foul || remembers) && !voices.contains(&hz))
             };
             let is_foreign = |hz: &&u16| !may_be_heard(**hz) && !may_be_filling(**hz);
             if let Some(hz) = window.tones.iter().find(is_foreign) {
@@ -266,6 +271,9 @@ const LONG: Duration = Duration::from_secs(3);
 /// Of a voice among others so much must be heard of what must be of one alone, where packets are lost.
 const OF_MIXED: f64 = 0.7;
 
+/// Of what is spoken between pauses so much falls into a span of any length.
+const LEAST_SPOKEN: f64 = 0.8;
+
 /// Whether `listener` hears `speaker` as it should in a span, in bad weather so much less.
 fn judge_direction(
     run: &Observed,
@@ -300,6 +308,11 @@ fn judge_direction(
         return;
     }
     let enough = told * if is_foul { enough * less } else { enough };
+    let enough = match theirs.pauses {
+        Some(_) if span.until - span.from < LONG => return,
+        Some((speaks, pauses)) => enough * LEAST_SPOKEN * speaks.div_duration_f64(speaks + pauses),
+        None => enough,
+    };
     judge.looked();
     if share < enough {
         let missing: Vec<&Window> = windows_in(&listener.report.heard, span)
@@ -396,8 +409,8 @@ pub(super) fn announcements_and_echo_are_heard(run: &Observed, judge: &mut Judge
             }
             continue;
         }
-        let pressed = plan.goal == Goal::Echo && !plan.manner.keys.is_empty();
-        if pressed || is_disturbed(run, caller, span) {
+        let is_steady = plan.manner.keys.is_empty() && plan.manner.pauses.is_none();
+        if plan.goal == Goal::Echo && !is_steady || is_disturbed(run, caller, span) {
             continue;
         }
         judge.looked();

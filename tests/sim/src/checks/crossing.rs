@@ -8,7 +8,8 @@ use tandem_control_api::{LegId, LegRecord};
 use super::Judge;
 use super::audio::{Conversations, SETTLING, Span, TYPING, holds_at, is_consultation, presses_in};
 use super::talks::Talk;
-use crate::configuration::CONFERENCE_CODE;
+use super::{packets, silence};
+use crate::configuration::feature_codes;
 use crate::tap::{Seen, Way};
 use crate::world::{Observed, PartyReport};
 
@@ -40,7 +41,13 @@ pub(super) fn those_of_one_codec_are_relayed(run: &Observed, judge: &mut Judge) 
         }
         let [Some(one_codec), Some(other_codec)] = [one, other].map(codec) else { continue };
         let is_law = |codec: &str| matches!(codec, "PCMU" | "PCMA");
-        let is_relayed = one_codec == other_codec || (is_law(one_codec) && is_law(other_codec));
+        let [one_manner, other_manner] = parties.map(|party| party.manner(run));
+        let (Some(one_manner), Some(other_manner)) = (one_manner, other_manner) else { continue };
+        let is_relayed = (one_codec == other_codec || (is_law(one_codec) && is_law(other_codec)))
+            && silence::is_told_silence(run, one, one_manner)
+                == silence::is_told_silence(run, other, other_manner)
+            && packets::may_be_sent(run, one_manner, other_manner)
+            && packets::may_be_sent(run, other_manner, one_manner);
         for (leg, party) in [one, other].into_iter().zip(parties) {
             let Some(address) = media_address(run, leg, party.host) else { continue };
             let in_span = |(at, _): &&(Duration, bool)| span.from <= *at && *at < span.until;
@@ -113,10 +120,11 @@ fn judge_keys(run: &Observed, presser: &PartyReport, listener: &PartyReport, spa
     }
     let Some(answered) = presser.report.answered else { return };
     // Codes of phones are for the node, and what may become one waits.
-    let has_codes = run.scenario.knobs.confers && presser.party.parse::<u16>().is_ok();
+    let is_phone = presser.party.parse::<u16>().is_ok();
+    let codes: Vec<&str> = feature_codes(&run.scenario.knobs).filter(|_| is_phone).collect();
     for (place, (at, keys)) in (0..).zip(&theirs.keys) {
         let begun = answered + *at;
-        let waits = if has_codes && keys.contains('*') { CODE_PATIENCE } else { Duration::ZERO };
+        let waits = if !codes.is_empty() && keys.contains('*') { CODE_PATIENCE } else { Duration::ZERO };
         let over = begun + TYPING * u32::try_from(keys.len()).unwrap_or(u32::MAX) + SETTLING + waits;
         let next = theirs.keys.get(place + 1).map_or(Duration::MAX, |(at, _)| answered + *at);
         if begun < span.from || over > span.until || over > next {
@@ -126,7 +134,7 @@ fn judge_keys(run: &Observed, presser: &PartyReport, listener: &PartyReport, spa
         let told: String =
             events.filter(|event| (begun..over).contains(&event.at)).map(|event| event.digit).collect();
         judge.looked();
-        let for_others = if has_codes { keys.replace(CONFERENCE_CODE, "") } else { keys.clone() };
+        let for_others = codes.iter().fold(keys.clone(), |keys, code| keys.replace(code, ""));
         if told != for_others {
             judge.fail(format!(
                 "{} pressed {keys} at {begun:?}, {} was told {told}",

@@ -1,5 +1,7 @@
 //! What recordings have, compared with what was said and heard.
 
+use std::time::Duration;
+
 use tandem_control_api::LegId;
 
 use super::Judge;
@@ -25,9 +27,9 @@ pub(super) fn recordings_have_both_sides(run: &Observed, judge: &mut Judge) {
 }
 
 fn judge_said(run: &Observed, recorded: &Recorded, party: &PartyReport, judge: &mut Judge) {
-    let Some(began) = recorded.said.windows.first().map(|window| window.at) else { return };
-    let from = party.report.answered.unwrap_or_default().max(began);
-    let Some(span) = Span::settled(from, party.report.ended.min(holds_at(run, party))) else { return };
+    let from = party.report.answered.unwrap_or_default();
+    let span = Span::settled(from, party.report.ended.min(holds_at(run, party)));
+    let Some(span) = span.and_then(|span| kept(run, recorded, span)) else { return };
     let Some(enough) = enough(run).filter(|_| speaks_in(run, party, span)) else { return };
     let share = share_heard(&recorded.said, span, &[party.report.hz]);
     judge.looked();
@@ -54,6 +56,7 @@ fn judge_heard(
 ) {
     for (talk, parties, span) in conversations.pairs(run) {
         let Some(other) = talk.other(leg).and_then(|other| conversations.party(other)) else { continue };
+        let Some(span) = kept(run, recorded, span) else { continue };
         let undisturbed = parties.iter().all(|party| speaks_in(run, party, span));
         let Some(enough) = enough(run).filter(|_| undisturbed) else { continue };
         let share = share_heard(&recorded.heard, span, &[other.report.hz]);
@@ -73,10 +76,20 @@ fn judge_heard(
     }
 }
 
+/// The part of a span that should have been recorded: from when that began, and where a key ends it, for as long as it lasted.
+fn kept(run: &Observed, recorded: &Recorded, span: Span) -> Option<Span> {
+    let windows = &recorded.said.windows;
+    let (first, last) = (windows.first()?.at, windows.last()?.at);
+    span.within(first, if run.scenario.knobs.records_by_key { last } else { Duration::MAX })
+}
+
 /// Whether nothing but its voice is to be expected of a party.
 fn speaks_in(run: &Observed, party: &PartyReport, span: Span) -> bool {
     let is_steady = party.manner(run).is_some_and(|manner| {
-        manner.says.is_none() && manner.holds.is_empty() && !presses_in(party, manner, span)
+        manner.says.is_none()
+            && manner.pauses.is_none()
+            && manner.holds.is_empty()
+            && !presses_in(party, manner, span)
     });
     is_steady && !party.is_unbelievable(run) && !run.scenario.cut_off(party.host, span.from, span.until)
 }
