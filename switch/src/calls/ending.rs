@@ -128,7 +128,10 @@ impl Calls {
         self.tell(Event::LegEnded { call, leg: leg_id, end: end.clone() });
         self.leg_left_call(now, call, leg_id, end);
         match endpoint.map(|endpoint| self.endpoints.close(endpoint)) {
-            Some(Close::Now(worker, command)) => self.actions.push_back(Action::Media { worker, command }),
+            Some(Close::Now(worker, endpoint)) => {
+                let command = Command::Close { endpoint };
+                self.actions.push_back(Action::Media { worker, command });
+            }
             Some(Close::WhenOpened | Close::UnderWay) => {}
             Some(Close::Gone) | None => self.endpoint_gone(leg_id, None),
         }

@@ -69,8 +69,8 @@ pub(crate) enum Opened {
 /// What [`Endpoints::close`] leads to.
 #[derive(Debug)]
 pub(crate) enum Close {
-    /// The worker is to be told.
-    Now(WorkerIndex, Command),
+    /// The worker is to be told to close this one.
+    Now(WorkerIndex, EndpointId),
     /// The worker has yet to answer `Open`.
     WhenOpened,
     /// The worker was told before.
@@ -149,7 +149,7 @@ impl Endpoints {
         match endpoint.phase {
             Phase::Open => {
                 endpoint.phase = Phase::Closing;
-                Close::Now(endpoint.worker, Command::Close { endpoint: id })
+                Close::Now(endpoint.worker, id)
             }
             Phase::Opening => {
                 endpoint.phase = Phase::Abandoned;

@@ -111,7 +111,7 @@ pub enum Kept {
         /// Its file.
         path: PathBuf,
         /// What it is.
-        about: Recorded,
+        about: Box<Recorded>,
     },
     /// It goes on.
     Running,
@@ -128,7 +128,9 @@ pub fn kept(folder: &Path, day: &str, file: &str) -> Kept {
     }
     match named(folder, &format!("{day}/{file}")) {
         Some(Listed { running: true, .. }) => Kept::Running,
-        Some(Listed { about, .. }) => Kept::Finished { path: folder.join(day).join(file), about },
+        Some(Listed { about, .. }) => {
+            Kept::Finished { path: folder.join(day).join(file), about: about.into() }
+        }
         None => Kept::Unknown,
     }
 }
