@@ -26,12 +26,7 @@ pub(super) fn read_profile(section: &Section<'_, '_>, usual: Profile) -> Option<
     let codecs = read_codecs(section);
     let opus = read_opus(section, usual.opus);
     let comfort_noise = section.boolean_or("comfort_noise", usual.comfort_noise);
-    let rtcp_xr = section.parsed_or("rtcp_xr", "off, accept or offer", usual.rtcp_xr, |text| match text {
-        "off" => Some(ExtendedReports::Off),
-        "accept" => Some(ExtendedReports::Accept),
-        "offer" => Some(ExtendedReports::Offer),
-        _ => None,
-    });
+    let rtcp_xr = read_rtcp_xr(section, usual.rtcp_xr);
     let codec_change = section.boolean_or("codec_change", usual.codec_change);
     let ptime = read_ptime(section, usual.ptime);
     let repacketise = read_repacketise(section, usual.repacketise);
@@ -196,6 +191,15 @@ fn read_srtp_keys(section: &Section<'_, '_>, srtp: Option<SrtpPolicy>, usual: Ke
         section.problem_at("srtp_keys", "only protected media has keys by dtls".into(), advice.into());
     }
     keys
+}
+
+fn read_rtcp_xr(section: &Section<'_, '_>, usual: ExtendedReports) -> Option<ExtendedReports> {
+    section.parsed_or("rtcp_xr", "off, accept or offer", usual, |text| match text {
+        "off" => Some(ExtendedReports::Off),
+        "accept" => Some(ExtendedReports::Accept),
+        "offer" => Some(ExtendedReports::Offer),
+        _ => None,
+    })
 }
 
 fn read_repacketise(section: &Section<'_, '_>, usual: Repacketise) -> Option<Repacketise> {

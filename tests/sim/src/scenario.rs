@@ -7,6 +7,7 @@ mod extensions;
 mod goal;
 mod hand_backs;
 mod links;
+mod listening;
 mod naming;
 mod packets;
 mod pick_ups;
@@ -29,12 +30,12 @@ use tandem_sbc::user_agent::{
     AudioCodec, ExtendedReports, Repacketise, SessionIdPolicy, SessionTimers, SrtpPolicy,
 };
 
-use crate::configuration::{self, CARRIER, USERS, phone_address};
+use crate::configuration::{self, USERS};
 use crate::connection;
 use crate::network::{Link, Partition, Weather};
 use crate::registrar::RegistrarPlan;
 use crate::rogue::{self, RoguePlan};
-use crate::voices::{self, party_frequencies};
+use crate::voices::party_frequencies;
 
 /// Nobody begins a call after this.
 const LAST_CALL: Duration = Duration::from_secs(45);
@@ -296,17 +297,6 @@ impl Scenario {
         scenario.knobs.records = seed % 5 == 2;
         recording::plan(&mut scenario);
         scenario
-    }
-
-    /// What answers at outside numbers is found out; every second of them is a line that is busy although it was answered, and
-    /// the first of those where nothing is lost a machine.
-    fn listen(&mut self) {
-        self.knobs.listens = true;
-        let is_fine = self.weather == Weather::FINE;
-        for (n, agent) in self.outside_agents.iter_mut().step_by(2).enumerate() {
-            let is_machine = is_fine && n == 0;
-            agent.manner.says = Some(if is_machine { voices::greeting() } else { voices::busy_tone() });
-        }
     }
 
     pub(crate) fn agents(&self) -> configuration::Agents {
@@ -592,18 +582,6 @@ impl Draw {
             },
             _ => Vec::new(),
         }
-    }
-
-    fn partitions(&mut self) -> Vec<Partition> {
-        let count = if self.chance(40) { self.rng.random_range(1..=2) } else { 0 };
-        (0..count)
-            .map(|_| {
-                let phone = phone_address(self.rng.random_range(1..=USERS));
-                let host = self.one_of(&[CARRIER.ip(), phone.ip(), crate::node::ADDRESS]);
-                let from = self.millis(5_000, 60_000);
-                Partition { host, from, until: (from + self.millis(500, 40_000)).min(HEALS_AT) }
-            })
-            .collect()
     }
 }
 

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use rand::RngExt as _;
 
-use super::{Draw, Scenario};
+use super::{Draw, HEALS_AT, Scenario};
 use crate::configuration::{CARRIER, USERS, phone_address};
-use crate::network::{Link, Weather};
+use crate::network::{Link, Partition, Weather};
 use crate::tap::Way;
 
 /// Of a hundred ways so many are as bad as the weather is.
@@ -41,5 +41,18 @@ impl Draw {
         };
         let jitter = worst.jitter * self.rng.random_range(0..=2) / 4;
         Link { host, way, weather: Weather { jitter, ..weather } }
+    }
+
+    /// Who is cut off, and when.
+    pub(super) fn partitions(&mut self) -> Vec<Partition> {
+        let count = if self.chance(40) { self.rng.random_range(1..=2) } else { 0 };
+        (0..count)
+            .map(|_| {
+                let phone = phone_address(self.rng.random_range(1..=USERS));
+                let host = self.one_of(&[CARRIER.ip(), phone.ip(), crate::node::ADDRESS]);
+                let from = self.millis(5_000, 60_000);
+                Partition { host, from, until: (from + self.millis(500, 40_000)).min(HEALS_AT) }
+            })
+            .collect()
     }
 }
