@@ -225,7 +225,8 @@ fn a_ring_that_fails_in_mid_run_costs_no_packet() {
         let done = Command::new(this).args([name, "--exact"]).env(ALONE, "1").output().expect("run");
         return assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
     }
-    let mut config = config(Arc::new(|| {}));
+    let core = std::thread::current();
+    let mut config = config(Arc::new(move || core.unpark()));
     config.io = IoChoice::Auto;
     let (threads, mut handles) = MediaThreads::start(&config).expect("a thread");
     let expected = if SendRing::open().is_ok() { Io::IoUring } else { Io::Mmsg };
