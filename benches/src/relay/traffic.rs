@@ -46,6 +46,8 @@ pub struct Run {
     pub packets: u64,
     /// The relay's processor time for them.
     pub cpu: Duration,
+    /// How many of the packets due the parties have sent: less than 1 where they are late themselves.
+    pub sent_share: f64,
     /// Sent and never received, of all.
     pub lost: u64,
     /// Half of the packets took no longer.
@@ -100,7 +102,8 @@ impl Traffic {
             stop.store(true, Relaxed);
             let parties = sending.join().map_err(|_| io::Error::other("the parties panicked"))??;
             let (packets, cpu) = counted?;
-            Ok(parties.summary(packets, cpu))
+            let due = (WARM_UP + measured).as_secs_f64() / PTIME.as_secs_f64() * self.sockets.len() as f64;
+            Ok(Run { sent_share: parties.sent as f64 / due, ..parties.summary(packets, cpu) })
         })
     }
 }
@@ -222,6 +225,7 @@ impl<'a> Parties<'a> {
         Run {
             packets,
             cpu,
+            sent_share: 1.0,
             lost: self.sent.saturating_sub(received),
             delay_p50: self.percentile(50),
             delay_p99: self.percentile(99),
