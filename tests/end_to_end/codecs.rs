@@ -25,23 +25,32 @@ fn codecs(node: &mut Node) -> Vec<String> {
     record.legs.into_iter().filter_map(|leg| leg.codec).collect()
 }
 
+/// What baresip speaks other than G.711, and as records name it.
+const WIDEBAND: [(Wideband, &str); 2] = [(Wideband::G722, "G722"), (Wideband::Opus, "opus")];
+
+fn node_of_all_codecs() -> Node {
+    let spoken = "codecs = [\"PCMU\", \"G722\", \"opus\"] #";
+    node_with(|_, config| config.replace("# codecs = [\"PCMU\"]         #", spoken))
+}
+
+fn alice() -> Softphone {
+    Softphone {
+        user: "1001",
+        password: "alice-1001",
+        address: Ipv4Addr::new(127, 0, 0, 28),
+        tone_hz: AGENT_HZ.into(),
+        transport: "udp",
+        media_encryption: None,
+    }
+}
+
 /// RFC 3551 §4.5.2 and RFC 7587, against baresip's own G.722 and Opus.
 #[test]
 fn a_carriers_caller_and_a_softphone_without_g711_hear_each_other() {
-    for (number, (codec, name)) in
-        [(Wideband::G722, "G722"), (Wideband::Opus, "opus")].into_iter().enumerate()
-    {
-        let spoken = "codecs = [\"PCMU\", \"G722\", \"opus\"] #";
-        let mut node = node_with(|_, config| config.replace("# codecs = [\"PCMU\"]         #", spoken));
-        let alice = Softphone {
-            user: "1001",
-            password: "alice-1001",
-            address: Ipv4Addr::new(127, 0, 0, 28 + number as u8),
-            tone_hz: AGENT_HZ.into(),
-            transport: "udp",
-            media_encryption: None,
-        };
-        let mut alice = Baresip::start_speaking(&alice, codec, node.ports().sip).expect("baresip registers");
+    for (codec, name) in WIDEBAND {
+        let mut node = node_of_all_codecs();
+        let mut alice =
+            Baresip::start_speaking(&alice(), codec, node.ports().sip).expect("baresip registers");
         let runtime = runtime();
         let carrier = carrier(&runtime, &node);
         let call = carrier.call("+15551234", "+15550101", caller()).expect("a call");
@@ -61,21 +70,10 @@ fn a_carriers_caller_and_a_softphone_without_g711_hear_each_other() {
 /// The same with SIPp as the carrier, whose caller's audio is at the address that it names.
 #[test]
 fn sipp_with_g711_and_baresip_with_opus_or_g722_hear_each_other() {
-    for (number, (codec, name)) in
-        [(Wideband::G722, "G722"), (Wideband::Opus, "opus")].into_iter().enumerate()
-    {
-        let spoken = "codecs = [\"PCMU\", \"G722\", \"opus\"] #";
-        let mut node = node_with(|_, config| config.replace("# codecs = [\"PCMU\"]         #", spoken));
+    for (codec, name) in WIDEBAND {
+        let mut node = node_of_all_codecs();
         let ports = node.ports();
-        let alice = Softphone {
-            user: "1001",
-            password: "alice-1001",
-            address: Ipv4Addr::new(127, 0, 0, 28 + number as u8),
-            tone_hz: AGENT_HZ.into(),
-            transport: "udp",
-            media_encryption: None,
-        };
-        let mut alice = Baresip::start_speaking(&alice, codec, ports.sip).expect("baresip registers");
+        let mut alice = Baresip::start_speaking(&alice(), codec, ports.sip).expect("baresip registers");
         let audio = SocketAddr::new(ports.carrier.ip(), ports.carrier_rtp.0);
         let line = LiveLine::start(audio, CALLER_HZ).expect("the caller's audio address is free");
         let scenario = Scenario {

@@ -106,6 +106,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// What is said beside a recording.
+fn described(path: &Path) -> Recorded {
+    serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
+}
+
 #[test]
 fn a_recording_is_whole_when_it_has_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -116,8 +121,7 @@ fn a_recording_is_whole_when_it_has_its_name() {
     let path = |name: &str| folder.path().join("day").join(name);
     assert_eq!(files(folder.path()), [path("7.json"), path("7.wav")]);
     assert_eq!(std::fs::metadata(path("7.wav")).expect("a file").len(), 44 + 2 * 2 * 2 * 8_000);
-    let about: Recorded =
-        serde_json::from_slice(&std::fs::read(path("7.json")).expect("a file")).expect("JSON");
+    let about = described(&path("7.json"));
     assert_eq!((about.duration_ms, about.complete, about.started.as_str()), (Some(2_000), true, "at 0.000"));
 }
 
@@ -159,8 +163,7 @@ fn a_node_that_died_between_name_and_description_completes_it() {
     recordings.stop();
     assert_eq!(counters.completed.load(Relaxed), 1);
     assert_eq!(files(folder.path()), [path("7.json"), path("7.wav")]);
-    let about: Recorded =
-        serde_json::from_slice(&std::fs::read(path("7.json")).expect("a file")).expect("JSON");
+    let about = described(&path("7.json"));
     assert_eq!((about.duration_ms, about.complete), (Some(2_000), false));
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tandem_sbc::user_agent::{Event, FlowId, FlowOrder, InviteTarget, SessionError, Transport};
 
-use crate::support::{CARRIER, PHONE, World, address, config, contact, credentials, media, register};
+use crate::support::{CARRIER, PHONE, Sent, World, address, config, contact, credentials, media, register};
 
 fn told(reachable: bool) -> Vec<Event> {
     vec![Event::Registration { user: "1001".into(), reachable }]
@@ -325,20 +325,27 @@ fn a_phone_that_names_its_flow_is_told_that_it_is_kept() {
     assert_eq!(told(&plain, between).what(), "200 REGISTER");
 }
 
+/// A phone that registers over a transport, where phones are told to keep their connections alive that often; and what it is
+/// answered.
+fn registered_over(transport: Transport, headers: &str, timer: Option<Duration>) -> (World, Sent) {
+    let mut config = config();
+    config.phones.flow_timer = timer;
+    let mut world = World::with(config);
+    let flow = transport.is_reliable().then_some(FlowId(7));
+    let asking = register(1, headers).with(|it| {
+        it.via = format!("SIP/2.0/{} 192.168.1.5;rport", transport.via_name());
+    });
+    let response = world.register_on(transport, flow, "127.0.0.20:40000", &asking);
+    (world, response)
+}
+
 /// RFC 5626 §4.4.1: a phone that is to keep its connection alive is gone when it does not; one that knows nothing of that stays
 /// for as long as it is registered, since nothing but its connection may lead to it.
 #[test]
 fn a_phone_on_a_connection_stays_on_it() {
     let named = "Contact: <sip:1001@192.168.1.5>;reg-id=1;+sip.instance=\"<urn:uuid:0a>\"\r\n";
     let ordered = |transport: Transport, headers: &str, timer: Option<Duration>| {
-        let mut config = config();
-        config.phones.flow_timer = timer;
-        let mut world = World::with(config);
-        let flow = transport.is_reliable().then_some(FlowId(7));
-        let asking = register(1, headers).with(|it| {
-            it.via = format!("SIP/2.0/{} 192.168.1.5;rport", transport.via_name());
-        });
-        let response = world.register_on(transport, flow, "127.0.0.20:40000", &asking);
+        let (mut world, response) = registered_over(transport, headers, timer);
         assert_eq!(response.what(), "200 REGISTER");
         let orders = std::iter::from_fn(|| world.own(|agent, _| agent.poll_flow_order()));
         orders.collect::<Vec<_>>()
@@ -363,14 +370,7 @@ fn a_phone_on_a_connection_hears_how_often_to_keep_it_alive() {
     let named = "Contact: <sip:1001@192.168.1.5>;reg-id=1;+sip.instance=\"<urn:uuid:0a>\"\r\n";
     let knowing = format!("{named}Supported: path, outbound\r\n");
     let told = |transport: Transport, headers: &str, timer: Option<Duration>| {
-        let mut config = config();
-        config.phones.flow_timer = timer;
-        let mut world = World::with(config);
-        let flow = transport.is_reliable().then_some(FlowId(7));
-        let asking = register(1, headers).with(|it| {
-            it.via = format!("SIP/2.0/{} 192.168.1.5;rport", transport.via_name());
-        });
-        world.register_on(transport, flow, "127.0.0.20:40000", &asking).header("Flow-Timer")
+        registered_over(transport, headers, timer).1.header("Flow-Timer")
     };
     let timer = Some(Duration::from_secs(90));
     for transport in [Transport::Tcp, Transport::Tls] {

@@ -33,7 +33,7 @@ pub(super) fn plan(scenario: &mut Scenario) {
     if users.is_empty() || draw.frequencies.is_empty() {
         return;
     }
-    let place = draw.supervisors_phone(scenario);
+    let place = draw.phone_of(scenario, USERS);
     for _ in 0..LOOKS_IN.min(draw.frequencies.len()) {
         let caller = draw.looks_in(scenario, place, &users);
         scenario.callers.push(caller);
@@ -59,14 +59,14 @@ impl Draw {
         }
     }
 
-    /// Its place; it is there early and stays.
-    fn supervisors_phone(&mut self, scenario: &mut Scenario) -> usize {
-        let is_its = |phone: &PhonePlan| phone.host == USERS;
+    /// The place of the phone at which a user is sure to be: it is there early, knows its password and stays.
+    pub(super) fn phone_of(&mut self, scenario: &mut Scenario, user: u16) -> usize {
+        let is_its = |phone: &PhonePlan| phone.host == user;
         let place = scenario.phones.iter().position(is_its).unwrap_or_else(|| {
             let hz = self.voice();
             scenario.phones.push(PhonePlan {
-                user: USERS,
-                host: USERS,
+                user,
+                host: user,
                 registers_at: Duration::from_secs(1),
                 leaves_at: None,
                 over: Transport::Udp,
@@ -80,9 +80,7 @@ impl Draw {
             scenario.phones.len() - 1
         });
         if let Some(phone) = scenario.phones.get_mut(place) {
-            phone.user = USERS;
-            phone.knows_password = true;
-            phone.leaves_at = None;
+            (phone.user, phone.knows_password, phone.leaves_at) = (user, true, None);
         }
         place
     }

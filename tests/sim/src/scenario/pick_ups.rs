@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use tandem_phone::{Answer, Habit, Manner, Transport};
+use tandem_phone::{Answer, Habit, Manner};
 
 use super::conferences::unused_voices;
-use super::{CallerPlan, Draw, ELSEWHERE, Goal, LAST_CALL, PhonePlan, Placer, Scenario, found_out};
+use super::{CallerPlan, Draw, ELSEWHERE, Goal, LAST_CALL, Placer, Scenario, found_out};
 use crate::configuration::{self, COLLEAGUES};
 
 /// Of a hundred runs in so many somebody picks up.
@@ -24,7 +24,7 @@ pub(super) fn plan(scenario: &mut Scenario) {
     if !draw.chance(RUNS_PERCENT) || draw.frequencies.len() < VOICES {
         return;
     }
-    let picker = draw.pickers_phone(scenario);
+    let picker = draw.phone_of(scenario, PICKER);
     // The phones of those who are picked up for ring long enough.
     for phone in scenario.phones.iter_mut().filter(|phone| COLLEAGUES.contains(&phone.user)) {
         if draw.chance(80) && matches!(phone.manner.answer, Answer::After(_)) {
@@ -64,31 +64,5 @@ impl Draw {
         };
         let (placer, from) = (Placer::Phone(picker), configuration::user(PICKER));
         CallerPlan { at, placer, from, goal: Goal::PickUp, manner: found_out(manner) }
-    }
-
-    /// Its place; it is there early and stays.
-    fn pickers_phone(&mut self, scenario: &mut Scenario) -> usize {
-        let is_its = |phone: &PhonePlan| phone.host == PICKER;
-        let place = scenario.phones.iter().position(is_its).unwrap_or_else(|| {
-            let hz = self.voice();
-            scenario.phones.push(PhonePlan {
-                user: PICKER,
-                host: PICKER,
-                registers_at: Duration::from_secs(1),
-                leaves_at: None,
-                over: Transport::Udp,
-                breaks: None,
-                knows_password: true,
-                manner: Manner {
-                    srtp: self.srtp(scenario.knobs.phones_srtp, true),
-                    ..Manner::polite(hz, Duration::from_secs(1))
-                },
-            });
-            scenario.phones.len() - 1
-        });
-        if let Some(phone) = scenario.phones.get_mut(place) {
-            (phone.user, phone.knows_password) = (PICKER, true);
-        }
-        place
     }
 }
